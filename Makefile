@@ -1,8 +1,10 @@
 PYTHON ?= python3
-.PHONY: setup test lint
-.venv/.ready: pyproject.toml
+.PHONY: setup demo up test lint chaos bench
+
+# A CPU build of torch that lies at hand is named first, or another package would pull the newest CUDA build.
+.venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install -q -e '.[dev]'
+	.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,dev]'
 	touch $@
 setup: .venv/.ready
 lint: setup
