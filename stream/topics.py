@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
@@ -44,9 +45,10 @@ def ensure_topics(bootstrap: str, partitions: int = 4, topics: Iterable[str] = T
         return created
 
 
-def topic_ids(bootstrap: str, topics: Iterable[str]) -> dict[str, str]:
+def topic_ids(bootstrap: str | KafkaAdminClient, topics: Iterable[str]) -> dict[str, str]:
     """The UUID of each topic (KIP-516, Kafka 2.8 and later): a topic deleted and made again gets another one.
 
+    Who asks often passes a client that is open already instead of an address.
     Raises ``UnknownTopicOrPartitionError`` for a topic that does not exist, and ``RuntimeError`` for a broker
     too old to give identities: without them, offsets of a new topic would be taken for those of the old one.
     """
@@ -54,7 +56,7 @@ def topic_ids(bootstrap: str, topics: Iterable[str]) -> dict[str, str]:
     without = [topic for topic, info in described.items() if not info.get("topic_id")]
     if without:
         raise RuntimeError(
-            f"{bootstrap} gives no topic id for {', '.join(without)}: Kafka 2.8 or later is needed"
+            f"the broker gives no topic id for {', '.join(without)}: Kafka 2.8 or later is needed"
         )
     return {topic: str(info["topic_id"]) for topic, info in described.items()}
 
@@ -104,13 +106,13 @@ def _admin(bootstrap: str) -> KafkaAdminClient:
     return KafkaAdminClient(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=CONNECT_MS)
 
 
-def _describe(bootstrap: str, topics: Iterable[str]) -> dict[str, dict]:
-    with _admin(bootstrap) as admin:
+def _describe(bootstrap: str | KafkaAdminClient, topics: Iterable[str]) -> dict[str, dict]:
+    with _admin(bootstrap) if isinstance(bootstrap, str) else nullcontext(bootstrap) as admin:
         described = {info["name"]: info for info in admin.describe_topics(list(topics))}
     for topic, info in described.items():
         error = for_code(info["error_code"])
         if error is UnknownTopicOrPartitionError:
-            raise error(f"there is no topic {topic!r} at {bootstrap}")
+            raise error(f"there is no topic {topic!r}")
         if info["error_code"]:
-            raise error(f"topic {topic!r} at {bootstrap}")
+            raise error(f"topic {topic!r}")
     return described
