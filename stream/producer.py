@@ -33,6 +33,9 @@ from stream.topics import CONNECT_MS, MAX_MESSAGE_BYTES
 OnAcknowledged = Callable[[str, int, int, float], None]
 """Called with (topic, partition, offset, Unix time of the acknowledgement) from the producer's own thread."""
 
+OnProgress = Callable[[int, float], None]
+"""Called with the count of records sent and the share of the files' bytes that has been read (0 to 1)."""
+
 TOPIC_OF_KIND = {"news": "news", "comment": "comments", "comments": "comments", "label": "labels"}
 LATENCY_MS, THROUGHPUT_MS = 5, 50  # how long a batch waits for company: paced, and at full speed
 BATCH_BYTES = 256 * 1024
@@ -90,7 +93,7 @@ def produce_many(
     zone: tzinfo = UTC,
     undated: datetime | None = None,
     on_acknowledged: OnAcknowledged | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: OnProgress | None = None,
     delivery_timeout: float = 120.0,
 ) -> Produced:
     """Send every record of ``files``, merged in the order of their dates, and wait for all acknowledgements.
@@ -99,7 +102,7 @@ def produce_many(
     first bytes). A topic of None takes the topic from the CSV's ``kind`` column. ``speed`` is event seconds
     per wall second; None sends as fast as the broker takes them. ``zone`` is that of CSV times without one;
     ``undated`` is given to CSV rows that have no date, which are skipped and counted otherwise. ``progress``
-    is called with the count of records sent, every 100 records and at the end. Ctrl-C, a broker that takes
+    is called every 100 records and at the end. Ctrl-C, a broker that takes
     no more and a file that breaks off end the sending; what is on its way is waited for, and ``stopped``
     says why.
 
@@ -107,7 +110,12 @@ def produce_many(
     ``kafka.errors.KafkaError`` if no broker answers.
     """
     result = Produced()
-    streams = [read(path, topic, zone=zone, undated=undated, skipped=result.skipped) for path, topic in files]
+    raws = [path.open("rb") for path, _ in files]
+    size = sum(path.stat().st_size for path, _ in files) or 1
+    streams = [
+        _rows(path, raw, topic, zone, undated, result.skipped)
+        for (path, topic), raw in zip(files, raws, strict=True)
+    ]
     rows = heapq.merge(*streams, key=lambda row: row.at) if len(streams) > 1 else streams[0]
     producer = _producer(bootstrap, paced=speed is not None, delivery_timeout=delivery_timeout)
 
@@ -135,7 +143,7 @@ def produce_many(
                 continue
             future.add_callback(acknowledged).add_errback(failed)
             if progress and result.sent % 100 == 0:
-                progress(result.sent)
+                progress(result.sent, sum(raw.tell() for raw in raws) / size)
     except KeyboardInterrupt:
         result.stopped = "interrupted"
     except ProduceError as error:
@@ -149,9 +157,11 @@ def produce_many(
             unanswered = result.sent - result.acknowledged - result.failed
             result.failures[f"no answer within {delivery_timeout:g} s"] += unanswered
         producer.close(timeout=5)
+        for raw in raws:
+            raw.close()
     result.seconds = time.monotonic() - started
     if progress:
-        progress(result.sent)
+        progress(result.sent, 1.0)
     return result
 
 
@@ -164,24 +174,28 @@ def read(
     skipped: Counter[str] | None = None,
 ) -> Iterator[Row]:
     """The records of one file, in its own order; see ``produce_many`` for the parameters and the errors."""
-    stream = _opened(path)
-    if _is_json(path, stream):
-        if topic is None:
-            raise ProduceError(
-                f"{path}: JSON lines do not say which topic they are for; name it with --topic"
-            )
-        rows = _json_rows(stream, topic)
-    else:
-        rows = _csv_rows(path, stream, topic, zone, undated, Counter() if skipped is None else skipped)
-    return _readable(path, stream, rows)
+    with path.open("rb") as raw:
+        yield from _rows(path, raw, topic, zone, undated, Counter() if skipped is None else skipped)
 
 
-def _readable(path: Path, stream: BinaryIO, rows: Iterator[Row]) -> Iterator[Row]:
-    with stream:
-        try:
-            yield from rows
-        except (EOFError, OSError, zlib.error) as error:
-            raise ProduceError(f"{path} breaks off or is damaged: {error}") from error
+def _rows(
+    path: Path,
+    raw: BinaryIO,
+    topic: str | None,
+    zone: tzinfo,
+    undated: datetime | None,
+    skipped: Counter[str],
+) -> Iterator[Row]:
+    try:
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if _peek(raw)[:2] == b"\x1f\x8b" else raw
+        if not _is_json(path, stream):
+            yield from _csv_rows(path, stream, topic, zone, undated, skipped)
+        elif topic is not None:
+            yield from _json_rows(stream, topic)
+        else:
+            raise ProduceError(f"{path}: JSON lines do not say what topic they are for; name it with --topic")
+    except (EOFError, OSError, zlib.error) as error:
+        raise ProduceError(f"{path} breaks off or is damaged: {error}") from error
 
 
 def _producer(bootstrap: str, paced: bool, delivery_timeout: float) -> KafkaProducer:
@@ -217,21 +231,15 @@ def _paced(rows: Iterable[Row], speed: float) -> Iterator[Row]:
         yield row
 
 
-def _opened(path: Path) -> BinaryIO:
-    stream = path.open("rb")
-    if stream.peek(2)[:2] == b"\x1f\x8b":
-        return gzip.open(stream, "rb")  # type: ignore[return-value]
-    return stream
+def _peek(stream: Any) -> bytes:
+    return stream.peek(64)
 
 
 def _is_json(path: Path, stream: BinaryIO) -> bool:
     suffixes = {suffix.lower() for suffix in path.suffixes}
     if suffixes & {".csv", ".json", ".jsonl", ".ndjson"}:
         return ".csv" not in suffixes
-    try:
-        return stream.peek(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")  # type: ignore[attr-defined]
-    except (EOFError, OSError, zlib.error) as error:
-        raise ProduceError(f"{path} breaks off or is damaged: {error}") from error
+    return _peek(stream).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 class _Head(msgspec.Struct):
