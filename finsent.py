@@ -1,5 +1,304 @@
-"""The command line."""
+"""The command line: the only place that knows every room.
+
+Other rooms are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(no_args_is_help=True)
+if TYPE_CHECKING:
+    from stream.producer import Produced
+
+
+class Failure(Exception):
+    """An expected failure, told as one line: what was wrong and what to do."""
+
+
+class _Commands(TyperGroup):
+    """Tells expected failures of any room in one line on stderr, exit code 1; bugs keep their traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if os.environ.get("FINSENT_TRACEBACK") or (sentence := _sentence(error)) is None:
+                raise
+            typer.echo(f"finsent: {mask(sentence)}", err=True)
+            raise typer.Exit(1) from error
+
+
+def _sentence(error: Exception) -> str | None:
+    """Cause and remedy of an expected failure, or None for a bug. Told by type name: rooms may be absent."""
+    names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+    cause = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, Failure) or "stream.ProduceError" in names:
+        return cause
+    if "kafka.KafkaError" in names:
+        return f"Kafka at {_kafka()}: {cause}; see 'finsent doctor'"
+    return None
+
+
+def mask(text: str) -> str:
+    """``text`` without the passwords of the URLs in it."""
+    return re.sub(r"(\w+://[^:/@\s]*):[^@\s]+@", r"\1:***@", text)
+
+
+def _kafka() -> str:
+    return os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+
+
+def _kafka_answering() -> str:
+    """The configured bootstrap servers; fails at once, not after a client's time-out, if none listens."""
+    bootstrap, errors = _kafka(), []
+    for server in bootstrap.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return bootstrap
+        except (OSError, ValueError) as error:
+            errors.append(f"{server}: {error}")
+    fail(
+        f"no Kafka broker listens ({'; '.join(errors)}); set KAFKA_BOOTSTRAP_SERVERS, or start the service "
+        "with 'finsent up'"
+    )
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Sentiment of financial news and comments: Kafka in, ClickHouse out, alerts with evidence.
+
+**On one machine, nothing else installed:**
+
+`finsent demo` runs a recorded week end to end and ends by itself;
+`finsent up` starts the service and keeps it up until Ctrl-C.
+
+**Then, from another shell:**
+
+`finsent produce feed.jsonl --topic news` sends documents,
+`finsent sql "SELECT count() FROM documents"` asks for the scored ones,
+`finsent alerts` lists what shifted.
+
+**Against a real cluster**, set `KAFKA_BOOTSTRAP_SERVERS` and `CLICKHOUSE_URL` and start `finsent worker`
+as often as needed. `finsent doctor` tells what is configured, what is reachable and what to fix.
+""",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"finsent {version('finsent')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it is raised
+
+
+def _speed(text: str) -> float | None:
+    """``max`` -> None, ``60x`` or ``60`` -> 60.0 (event seconds per wall second)."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text.removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise typer.BadParameter(f"{text!r} is neither 'max' nor a factor such as '60x'")
+    return speed
+
+
+def _zone(name: str) -> Any:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise typer.BadParameter(f"{name!r} is no time zone; one is 'America/New_York'") from error
+
+
+def _time(text: str) -> datetime:
+    if text == "now":
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no time; one is '2024-01-31T12:00:00Z', or 'now'") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@app.command()
+def produce(
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")
+    ],
+    topic: Annotated[
+        str | None, typer.Option(help="news, comments or labels; without it, a CSV's column 'kind' tells.")
+    ] = None,
+    speed: Annotated[
+        str,
+        typer.Option(help="Event time over wall time, from published_at: 60x is an hour a minute; or max."),
+    ] = "max",
+    timezone: Annotated[str, typer.Option(help="Zone of CSV times that name none.")] = "UTC",
+    undated: Annotated[
+        str | None,
+        typer.Option(metavar="TIME|now", help="Date for CSV rows that have none (else they are skipped)."),
+    ] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the counts as one JSON object.")] = False,
+) -> None:
+    """Send FILEs of documents to Kafka: JSON lines or CSV, plain or gzipped, in the order of their dates.
+
+    Lines of JSON are sent as the bytes they are, malformed ones too: the worker keeps those as dead letters.
+    Columns of a CSV become the fields of the topic's message (`text` the title of news, `ticker(s)`; a bare
+    date is midnight UTC; without `id`, a hash of source and text). The key is the document's id; every
+    broker replica acknowledges.
+
+    `finsent produce week.jsonl.gz --topic news`
+
+    `finsent produce tweets.csv.gz --topic comments --speed 3600x`
+
+    Exit code 1 if a record failed, or if nothing could be sent; 130 after Ctrl-C.
+    """
+    from stream import producer
+    from stream.messages import SCHEMAS
+    from stream.topics import ensure_topics, topic_ids
+
+    pace, zone, date = _speed(speed), _zone(timezone), _time(undated) if undated else None
+    bootstrap = _kafka_answering()
+    if topic is None or topic in SCHEMAS:
+        ensure_topics(bootstrap)
+    else:
+        topic_ids(
+            bootstrap, [topic]
+        )  # a topic that is none of ours must exist: a slip of the pen would make it
+    with _progress(f"to {topic or 'Kafka'}") as show:
+        result = producer.produce_many(
+            [(file, topic) for file in files], bootstrap, pace, zone=zone, undated=date, progress=show
+        )
+    _report(result, json_out)
+    if result.stopped == "interrupted":
+        raise typer.Exit(130)
+    if result.failed or result.stopped or (not result.sent and result.skipped):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Any]:
+    """A progress bar on stderr; yields ``show(records, share)``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[records]:,} records"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=1.0, records=0)
+        yield lambda records, share: bar.update(task, completed=share, records=records)
+
+
+def _report(result: Produced, as_json: bool) -> None:
+    for what, counts in (("failed", result.failures), ("not sent", result.skipped)):
+        for reason, count in counts.most_common(10):
+            typer.echo(f"finsent: {count:,} {what}: {mask(reason)}", err=True)
+    if result.skipped["without a date"]:
+        typer.echo("finsent: --undated TIME sends rows without a date", err=True)
+    if result.stopped:
+        typer.echo(f"finsent: stopped early: {mask(result.stopped)}", err=True)
+    summary = {
+        "sent": result.sent,
+        "acknowledged": result.acknowledged,
+        "failed": result.failed,
+        "skipped": result.skipped.total(),
+        "seconds": round(result.seconds, 3),
+        "records_per_second": round(result.records_per_second, 1),
+        "topics": dict(result.by_topic),
+    }
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        topics = ", ".join(f"{count:,} to {topic}" for topic, count in result.by_topic.items()) or "none"
+        typer.echo(
+            f"sent {result.sent:,} ({topics}), acknowledged {result.acknowledged:,}, "
+            f"failed {result.failed:,}, skipped {result.skipped.total():,}; "
+            f"{result.seconds:.1f} s, {result.records_per_second:,.0f} records/s"
+        )
+
+
+@app.command()
+def schemas(
+    topic: Annotated[str | None, typer.Argument(help="Only this topic's.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write TOPIC.json for each topic there.")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Exit 1 where the files there differ from the code.")
+    ] = None,
+) -> None:
+    """Print the JSON Schemas of the input topics, generated from the code that validates them.
+
+    `finsent schemas news`
+
+    `finsent schemas --check docs/schemas` (in CI)
+    """
+    import msgspec
+
+    from stream.messages import SCHEMAS
+
+    if topic is not None and topic not in SCHEMAS:
+        raise typer.BadParameter(f"no topic {topic!r}; there are {', '.join(SCHEMAS)}")
+    names = [topic] if topic else list(SCHEMAS)
+    texts = {name: json.dumps(msgspec.json.schema(SCHEMAS[name]), indent=2) + "\n" for name in names}
+    if write:
+        write.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (write / f"{name}.json").write_text(text, encoding="utf-8")
+    elif check:
+        files = {name: check / f"{name}.json" for name in texts}
+        stale = [
+            str(file)
+            for name, file in files.items()
+            if not file.exists() or file.read_text(encoding="utf-8") != texts[name]
+        ]
+        if stale:
+            fail(f"{', '.join(stale)} differ from the code; run 'finsent schemas --write {check}' and commit")
+    else:
+        typer.echo(
+            texts[topic] if topic else json.dumps({n: json.loads(t) for n, t in texts.items()}, indent=2)
+        )
+
+
+def fail(sentence: str) -> NoReturn:
+    """End the command with one line on stderr and exit code 1."""
+    raise Failure(sentence)
+
+
+if __name__ == "__main__":
+    app()
