@@ -1,0 +1,57 @@
+"""Brings the schema up to date: numbered SQL files, forwards only, each recorded with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from importlib import resources
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
+
+LEDGER = """
+CREATE TABLE IF NOT EXISTS schema_migrations
+(name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
+ENGINE = ReplacingMergeTree ORDER BY name
+"""
+TABLE_ALREADY_EXISTS = 57
+
+
+class MigrationChanged(RuntimeError):
+    """A migration that was applied is not the one in the code any more."""
+
+
+def files() -> list[tuple[str, str]]:
+    """(name, SQL text) of every migration, in order."""
+    folder = resources.files(__package__) / "migrations"
+    found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(name, (folder / name).read_text(encoding="utf-8")) for name in found]
+
+
+def statements(sql: str) -> list[str]:
+    """The statements of one file; a semicolon at the end of a line ends one."""
+    parts = re.split(r";\s*$", sql, flags=re.MULTILINE)
+    return [part for part in parts if re.sub(r"--.*", "", part).strip()]
+
+
+def migrate(client: Client) -> list[str]:
+    """Apply what is missing and return the names. Safe in two processes at once: a table that the other one
+    has just made counts as made. Raises ``MigrationChanged``."""
+    client.execute(LEDGER)
+    applied = dict(client.execute("SELECT name, checksum FROM schema_migrations FINAL"))
+    done = []
+    for name, sql in files():
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        if name in applied:
+            if applied[name] != checksum:
+                raise MigrationChanged(f"{name} was applied with another text; add a new migration instead")
+            continue
+        for statement in statements(sql):
+            try:
+                client.execute(statement)
+            except ServerException as error:
+                if error.code != TABLE_ALREADY_EXISTS:
+                    raise
+        client.execute("INSERT INTO schema_migrations (name, checksum) VALUES", [(name, checksum)])
+        done.append(name)
+    return done

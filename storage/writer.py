@@ -1,0 +1,52 @@
+"""Writes a batch as one insert of one block into one table partition: it lands whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from clickhouse_driver import Client
+
+from storage.record import COLUMNS, FIELDS, Record
+from storage.settings import UNAVAILABLE, StorageUnavailable
+
+INSERT = f"INSERT INTO record_log ({', '.join(f'`{column}`' for column in COLUMNS)}) VALUES"
+MOST_ROWS = 1_000_000
+"""More than a batch can be: with it neither the driver nor the server cuts an insert into blocks."""
+
+INSERT_SETTINGS = {
+    "insert_block_size": MOST_ROWS,
+    "max_insert_block_size": MOST_ROWS,
+    "min_insert_block_size_rows": 0,
+    "min_insert_block_size_bytes": 0,
+}
+
+
+def write(client: Client, records: Sequence[Record]) -> None:
+    """Store ``records`` (of any number of Kafka partitions), stamping all with one ``ingested_at``.
+
+    Raises ``StorageUnavailable`` when it is not known whether they were stored; ask the ledger then.
+    """
+    if not records:
+        return
+    now = datetime.now(UTC)
+    for record in records:
+        record.ingested_at = now
+    columns = [[getattr(record, name) for record in records] for name in FIELDS]
+    try:
+        client.execute(INSERT, columns, columnar=True, settings=INSERT_SETTINGS)
+    except UNAVAILABLE as error:
+        raise StorageUnavailable(f"insert of {len(records)} rows: {_first_line(error)}") from error
+
+
+def replace_entities(client: Client, companies: Iterable[Any]) -> None:
+    """Store the watch list (objects with ticker, name, desk, sector) for joins; those left out are removed."""
+    now = datetime.now(UTC)
+    rows = [(company.ticker, company.name, company.desk, company.sector, now) for company in companies]
+    client.execute("INSERT INTO entities VALUES", rows)
+    client.execute("DELETE FROM entities WHERE loaded_at < %(now)s", {"now": now})
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

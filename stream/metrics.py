@@ -1,0 +1,66 @@
+"""What a worker tells Prometheus; every name starts with ``finsent_``."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+
+
+class Metrics:
+    """One registry a worker, so that two workers in one process (tests) do not share counts."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.received = Counter("finsent_records_received", "Records taken from Kafka.", ["topic"], registry=registry)
+        self.skipped = Counter(
+            "finsent_records_skipped",
+            "Redelivered records that were stored already.",
+            ["topic"],
+            registry=registry,
+        )
+        self.reread = Counter(
+            "finsent_records_reread",
+            "Records that the client left out and that were read again.",
+            registry=registry,
+        )
+        self.scored = Counter("finsent_records_scored", "Documents scored and stored.", ["topic"], registry=registry)
+        self.dead_lettered = Counter(
+            "finsent_records_dead_lettered", "Bad records stored.", ["topic", "kind"], registry=registry
+        )
+        self.batch_records = Histogram("finsent_batch_records", "Records a batch.", buckets=RECORDS, registry=registry)
+        self.score_seconds = Histogram(
+            "finsent_score_seconds", "Seconds to score a batch.", buckets=SECONDS, registry=registry
+        )
+        self.insert_seconds = Histogram(
+            "finsent_insert_seconds", "Seconds to insert a batch.", buckets=SECONDS, registry=registry
+        )
+        self.insert_failures = Counter(
+            "finsent_insert_failures", "Inserts that failed and were tried again.", registry=registry
+        )
+        self.lag = Gauge(
+            "finsent_lag_records",
+            "Records in Kafka that are not stored.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.stored_offset = Gauge(
+            "finsent_stored_offset", "Last offset stored.", ["topic", "partition"], registry=registry
+        )
+        self.progress = Gauge(
+            "finsent_last_progress_timestamp_seconds",
+            "When a batch was last stored (Unix).",
+            registry=registry,
+        )
+        self.model = Gauge("finsent_model_info", "1 for the version that scores.", ["version"], registry=registry)
+        self.transitions = Counter(
+            "finsent_alert_transitions", "Alert transitions written.", ["state"], registry=registry
+        )
+        self.alert_seconds = Histogram(
+            "finsent_alert_evaluation_seconds",
+            "Seconds to evaluate the rules.",
+            buckets=SECONDS,
+            registry=registry,
+        )

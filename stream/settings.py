@@ -1,0 +1,51 @@
+"""How the worker is configured: environment variables with the prefixes ``KAFKA_``, ``STREAM_`` and ``FINSENT_``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class KafkaSettings(BaseSettings):
+    """Where the broker is and how the group behaves."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_")
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    group_id: str = "finsent"
+    session_timeout_s: float = Field(default=6, gt=0, description="a dead worker's partitions move after this")
+    heartbeat_interval_s: float = Field(default=1, gt=0)
+    partitions: int = Field(default=4, ge=1, description="partitions of topics that finsent has to make")
+
+
+class StreamSettings(BaseSettings):
+    """How records are batched, and when a worker gives up."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAM_")
+
+    batch_records: int = Field(default=512, ge=1, description="a batch is full at this many records")
+    batch_seconds: float = Field(default=0.1, gt=0, description="or when its first record has waited so long")
+    store_patience_s: float = Field(
+        default=900, gt=0, description="with ClickHouse away for longer, the worker ends instead of waiting"
+    )
+    stuck_after_s: float = Field(
+        default=300, gt=0, description="no progress for so long although there is lag: dump stacks and end"
+    )
+    breaker_run: int = Field(default=500, ge=1, description="bad records in a row that stop the worker")
+    breaker_share: float = Field(default=0.5, gt=0, le=1, description="share of bad records that stops it")
+    breaker_window: int = Field(default=2000, ge=1, description="the records over which the share is taken")
+    alerts: bool = Field(default=True, description="evaluate the alert rules in this worker when it leads")
+    alert_interval_s: float = Field(default=2, gt=0)
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=6066, ge=0, le=65535)
+
+
+class PrivacySettings(BaseSettings):
+    """The secret that pseudonyms are made with, the watch list, and where finsent keeps its files."""
+
+    model_config = SettingsConfigDict(env_prefix="FINSENT_")
+
+    pseudonym_key: SecretStr = Field(min_length=32)
+    watchlist: Path | None = None
