@@ -94,10 +94,11 @@ def vary(examples: Sequence[Example], rng: random.Random) -> list[Example]:
 
 
 def loss_of(logits: Tensor, labels: Tensor, sign_only: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy over three classes; over negative and positive alone for rows of sets without neutrals."""
+    """Cross-entropy over three classes; for rows of sets without neutrals half of it over negative and positive
+    alone, so that these sets do not teach that nothing is neutral."""
     three = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
     two = functional.cross_entropy(logits[:, [0, 2]], (labels == 2).long(), reduction="none", label_smoothing=smoothing)
-    return torch.where(sign_only & (labels != 1), two, three).mean()
+    return torch.where(sign_only & (labels != 1), (two + three) / 2, three).mean()
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -153,7 +154,7 @@ def train(arguments: argparse.Namespace) -> None:
             f1 = macro_f1(logits, validation)
             print(
                 f"epoch {epoch + 1}: {f1:.4f} after {time.monotonic() - started:.0f} s, distance "
-                f"{float(distance):.3f}\n{report(logits, validation)}",
+                f"{distance.item():.3f}\n{report(logits, validation)}",
                 flush=True,
             )
             if f1 > best_f1:

@@ -1,0 +1,7 @@
+"""One machine, nothing to install by hand: the embedded broker and ClickHouse, and the service over them."""
+
+from deploy.local.install import InstallError
+from deploy.local.stack import AlreadyRunning, Stack
+from deploy.local.supervisor import Child, ChildFailed
+
+__all__ = ["AlreadyRunning", "Child", "ChildFailed", "InstallError", "Stack"]

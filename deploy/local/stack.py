@@ -1,0 +1,173 @@
+"""A broker and a ClickHouse on this machine, as long as a ``with`` block lasts."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self
+
+from filelock import FileLock, Timeout
+
+from deploy.local import broker, clickhouse_server
+from deploy.local.install import install
+from deploy.local.supervisor import Child, ChildFailed, free_port
+
+READY_SECONDS = 60.0
+
+
+class AlreadyRunning(RuntimeError):
+    """Another process uses the data directory."""
+
+
+class Stack:
+    """The embedded broker and ClickHouse over the data directory ``data``; ports are free ones on 127.0.0.1.
+
+    A part that the environment names (``KAFKA_BOOTSTRAP_SERVERS``, ``CLICKHOUSE_URL``) is used instead of an embedded
+    one. ``with`` starts and waits until both answer; raises ``AlreadyRunning``, ``ChildFailed`` or ``InstallError``.
+    Topics live in memory and go with the broker's process; ClickHouse's data stay in ``data/clickhouse``.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = Path(data).absolute()
+        self.logs = self.data / "logs"
+        self.children: dict[str, Child] = {}
+        self.ready = False
+        self._lock = FileLock(self.data / "lock", timeout=0)
+        self._writing = threading.Lock()
+        self._running = False
+        self.kafka_bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
+        self.clickhouse_url = os.environ.get("CLICKHOUSE_URL", "")
+        self.clickhouse_http_url = os.environ.get("CLICKHOUSE_HTTP_URL", "") if self.clickhouse_url else ""
+
+    def __enter__(self) -> Self:
+        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise AlreadyRunning(
+                f"{self.data} is in use by another finsent on this machine: stop that one ('finsent down'), or set "
+                "FINSENT_DATA to another directory"
+            ) from None
+        try:
+            self._running = True
+            if not self.kafka_bootstrap:
+                self._add_broker()
+            if not self.clickhouse_url:
+                self._add_clickhouse()
+            self.wait_ready()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running = False
+        # Newest first: workers before what they need.
+        for child in reversed(self.children.values()):
+            child.stop()
+        (self.data / "state.json").unlink(missing_ok=True)
+        self._lock.release()
+
+    def _add_broker(self) -> None:
+        port = free_port()
+        self.kafka_bootstrap = f"127.0.0.1:{port}"
+        # SIGKILL: it takes 5 s to heed SIGTERM, and has nothing to save.
+        self.add(
+            Child(
+                "broker",
+                broker.argv(port),
+                os.environ,
+                lambda: broker.listens(port),
+                self.logs / "broker.log",
+                stop_signal=signal.SIGKILL,
+                changed=self.write_state,
+            )
+        )
+
+    def _add_clickhouse(self) -> None:
+        native, http = free_port(), free_port()
+        library = "" if clickhouse_server.binary() else str(install())
+        self.clickhouse_url = f"clickhouse://default@127.0.0.1:{native}/default"
+        self.clickhouse_http_url = f"http://127.0.0.1:{http}"
+        self.add(
+            Child(
+                "clickhouse",
+                clickhouse_server.argv(self.data / "clickhouse", native, http, library),
+                os.environ,
+                lambda: clickhouse_server.answers(http),
+                self.logs / "clickhouse.log",
+                tied=bool(library),
+                changed=self.write_state,
+            )
+        )
+
+    def add(self, child: Child) -> None:
+        """Start a child that ends with the stack."""
+        self.children[child.name] = child
+        child.start()
+
+    def wait_ready(self, timeout: float = READY_SECONDS) -> None:
+        """Until every child answers. Raises ``ChildFailed``."""
+        for child in list(self.children.values()):
+            child.wait_ready(timeout)
+
+    def kill(self, name: Literal["broker", "clickhouse"]) -> None:
+        """SIGKILL one part; it comes back on the same port (see ``wait_ready``)."""
+        if name not in self.children:
+            raise ChildFailed(f"{name} is not embedded here, so it cannot be killed: the environment names it")
+        self.children[name].kill()
+
+    @property
+    def failure(self) -> str:
+        """Why a child was given up; '' if none was."""
+        return next((child.failure for child in self.children.values() if child.failure), "")
+
+    def environment(self) -> dict[str, str]:
+        """What a worker, or a command of a person, needs in its environment to use this stack."""
+        found = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap,
+            "CLICKHOUSE_URL": self.clickhouse_url,
+            "CLICKHOUSE_HTTP_URL": self.clickhouse_http_url,
+            "FINSENT_DATA": str(self.data),
+            "MODEL_REGISTRY": os.environ.get("MODEL_REGISTRY", str(self.data / "models")),
+            "FINSENT_PSEUDONYM_KEY": os.environ.get("FINSENT_PSEUDONYM_KEY") or pseudonym_key(self.data),
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def write_state(self) -> None:
+        """``data/state.json`` for other commands: ports and pids. Only its owner may read it."""
+        with self._writing:
+            if not self._running:
+                return
+            environment = self.environment()
+            del environment["FINSENT_PSEUDONYM_KEY"]
+            state: dict[str, Any] = {
+                "pid": os.getpid(),
+                "ready": self.ready,
+                "environment": environment,
+                "children": {child.name: child.pid for child in list(self.children.values())},
+            }
+            scratch = self.data / "state.json.new"
+            with _private(scratch) as file:
+                json.dump(state, file, indent=1)
+            scratch.replace(self.data / "state.json")
+
+
+def pseudonym_key(data: Path) -> str:
+    """The key in ``data/pseudonym.key``, made (32 random bytes, hexadecimal) at its first use."""
+    path = data / "pseudonym.key"
+    if not path.exists():
+        with _private(path) as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text().strip()
+
+
+def _private(path: Path) -> IO[str]:
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")

@@ -1,0 +1,62 @@
+"""One worker process: read the settings, load the model, make the connections, run Faust until a signal."""
+
+from __future__ import annotations
+
+import logging.config
+from typing import Any
+
+import faust
+
+import model
+from storage import ClickHouseSettings, connect, migrate, replace_entities
+from stream.app import TOPICS, Worker
+from stream.broker import TopicIdentity
+from stream.entities import Linker, load_watchlist
+from stream.metrics import Metrics
+from stream.pipeline import Pipeline
+from stream.privacy import Pseudonymiser
+from stream.settings import KafkaSettings, PrivacySettings, StreamSettings
+from stream.store import Store
+from stream.topics import ensure_topics
+
+
+def logging_config(level: str) -> dict[str, Any]:
+    """One JSON object a line on stderr, whoever logs."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+                "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {"kafka": {"level": "WARNING"}, "aiokafka": {"level": "WARNING"}},
+    }
+
+
+def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
+    """Run one worker until SIGTERM or SIGINT. Raises what the rooms raise when something needed is missing."""
+    logging.config.dictConfig(logging_config(level))
+    settings = settings or StreamSettings()
+    kafka, privacy, clickhouse = KafkaSettings(), PrivacySettings(), ClickHouseSettings()
+    watchlist = load_watchlist(privacy.watchlist)
+    client = connect(clickhouse)
+    migrate(client)
+    replace_entities(client, watchlist.companies)
+    client.disconnect()
+    ensure_topics(kafka.bootstrap_servers, kafka.partitions)
+    registry = model.ModelSettings().registry
+    model.ensure_default(registry)
+    scorer = model.load(model.champion(registry), threads=model.ModelSettings().threads)
+    pipeline = Pipeline(scorer, Linker(watchlist), Pseudonymiser(privacy.pseudonym_key.get_secret_value()))
+    metrics = Metrics()
+    identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
+    store = Store(lambda: connect(clickhouse), identity, settings.store_patience_s, metrics)
+    worker = Worker(kafka, settings, pipeline, store, identity, metrics)
+    faust.Worker(
+        worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
+    ).execute_from_commandline()

@@ -1,0 +1,35 @@
+"""The real broker and the real ClickHouse, started once for all tests of a session that ask for them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from clickhouse_driver import Client
+
+from deploy.local import Stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture
+def kafka_bootstrap(stack: Stack) -> str:
+    return stack.kafka_bootstrap
+
+
+@pytest.fixture
+def clickhouse_url(stack: Stack) -> Iterator[str]:
+    """URL of a database of the test's own. Made through ``default``: a native hello that names an unknown
+    database aborts the embedded server."""
+    base, _, _ = stack.clickhouse_url.rpartition("/")
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with Client.from_url(stack.clickhouse_url) as client:
+        client.execute(f"CREATE DATABASE {name}")
+    yield f"{base}/{name}"
+    with Client.from_url(stack.clickhouse_url) as client:
+        client.execute(f"DROP DATABASE IF EXISTS {name}")
