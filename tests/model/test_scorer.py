@@ -96,8 +96,8 @@ def test_entities_must_match_the_texts(scorer: Scorer):
 
 
 def test_the_words_that_decide_are_found(scorer: Scorer):
-    words = dict(scorer.explain("The auditor refused to sign the accounts and shares collapsed", None))
-    assert min(words, key=lambda word: words[word]) in {"collapsed", "refused"}
+    words = scorer.explain("On Monday the shares collapsed in early trade", None)
+    assert min(words, key=lambda word: word[1])[0] == "collapsed"
 
 
 def test_a_changed_file_is_refused(copy: Path):
