@@ -25,12 +25,13 @@ from faust.types import TP, EventT, StreamT
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from storage import Record
+from stream.alerting import Evaluator, Transition
 from stream.breaker import CircuitBreaker, FeedBroken
 from stream.broker import reread
 from stream.intake import Intake
 from stream.ledger_consumer import use_ledger
 from stream.metrics import Metrics
-from stream.outgoing import dead_letter, scored
+from stream.outgoing import alert, dead_letter, scored
 from stream.pipeline import Pipeline, Received
 from stream.settings import KafkaSettings, StreamSettings
 from stream.store import GaveUp, Store, TopicReplaced
@@ -52,9 +53,11 @@ class Worker:
         pipeline: Pipeline,
         store: Store,
         topic_ids: Callable[[], Mapping[str, str]],
+        evaluator: Evaluator,
         metrics: Metrics,
     ) -> None:
         self._kafka, self._settings = kafka, settings
+        self._evaluator = evaluator
         self._pipeline, self._store, self._metrics = pipeline, store, metrics
         self._read_topic_ids = topic_ids
         self._topic_ids: Mapping[str, str] = {}
@@ -66,6 +69,8 @@ class Worker:
         self._breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._alerting = ThreadPoolExecutor(1, thread_name_prefix="alert")
+        self._evaluating = False
         self._writes: dict[str, asyncio.Task[None]] = {}
         self._unfinished = 0
         self._producer: AIOKafkaProducer | None = None
@@ -106,6 +111,8 @@ class Worker:
             app.agent(topic, name=f"finsent.{name}", concurrency=1)(self._agent_of(name))
         app.task(self._start_producer)
         app.timer(5.0)(self._report_lag)
+        if settings.alerts:
+            app.timer(settings.alert_interval_s)(self._evaluate_alerts)
         app.on_before_shutdown.connect(self._stop_storing, weak=False)
         self._add_pages(app)
         return app
@@ -269,6 +276,33 @@ class Worker:
             "assigned",
             extra={"positions": {f"{tp.topic}/{tp.partition}": at for tp, at in positions.items()}},
         )
+
+    async def _evaluate_alerts(self) -> None:
+        """Evaluate the rules in the one worker that leads; a failure is told and tried again at the next turn."""
+        if not self.leads or self._evaluating or self._store.waiting:
+            return
+        self._evaluating = True
+        loop = asyncio.get_running_loop()
+        started = time.monotonic()
+        try:
+            made = await loop.run_in_executor(self._alerting, self._evaluator.advance)
+        except Exception:
+            log.exception("alerts could not be evaluated; the next turn tries again")
+            self._metrics.alert_failures.inc()
+        else:
+            for transition in made:
+                self._metrics.transitions.labels(transition["state"]).inc()
+                told = {name: transition[name] for name in ("id", "entity", "direction", "severity", "state", "at")}
+                log.warning("alert", extra={"alert": told})
+            self._metrics.alert_seconds.observe(time.monotonic() - started)
+            self._metrics.evaluated.set(self._evaluator.evaluated_until)
+        finally:
+            self._evaluating = False
+
+    def publish_alerts(self, transitions: Sequence[Transition]) -> None:
+        """Send alert transitions to their topic; for the evaluator's thread."""
+        messages = [(alert(transition), 0) for transition in transitions]
+        asyncio.run_coroutine_threadsafe(self.publish("alerts", messages), self.app.loop).result(60)
 
     async def _start_producer(self) -> None:
         self._producer = AIOKafkaProducer(

@@ -58,6 +58,12 @@ class Metrics:
         self.transitions = Counter(
             "finsent_alert_transitions", "Alert transitions written.", ["state"], registry=registry
         )
+        self.alert_failures = Counter(
+            "finsent_alert_evaluation_failures", "Evaluations of the rules that failed.", registry=registry
+        )
+        self.evaluated = Gauge(
+            "finsent_alert_evaluated_timestamp_seconds", "Event time of the last evaluation (Unix).", registry=registry
+        )
         self.alert_seconds = Histogram(
             "finsent_alert_evaluation_seconds",
             "Seconds to evaluate the rules.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -125,6 +126,11 @@ def dead_letter(row: Record) -> bytes:
     """The ``dead-letters`` message of a bad row."""
     raw = base64.b64encode(row.raw).decode()
     return _ENCODER.encode(DeadLetter(_position(row), row.error_kind, row.error_field, row.error, raw))
+
+
+def alert(transition: Mapping[str, Any]) -> bytes:
+    """The ``alerts`` message of one transition (the columns of the table ``alerts``)."""
+    return _ENCODER.encode(Alert(**{name: transition[name] for name in Alert.__struct_fields__}))
 
 
 def _position(row: Record) -> Position:

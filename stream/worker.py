@@ -9,6 +9,7 @@ import faust
 
 import model
 from storage import ClickHouseSettings, connect, migrate, replace_entities
+from stream.alerting import AlertSettings, Evaluator
 from stream.app import TOPICS, Worker
 from stream.broker import TopicIdentity
 from stream.entities import Linker, load_watchlist
@@ -56,7 +57,9 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
     metrics = Metrics()
     identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
     store = Store(lambda: connect(clickhouse), identity, settings.store_patience_s, metrics)
-    worker = Worker(kafka, settings, pipeline, store, identity, metrics)
+    evaluator = Evaluator(lambda: connect(clickhouse), AlertSettings(), explain=scorer.explain)
+    worker = Worker(kafka, settings, pipeline, store, identity, evaluator, metrics)
+    evaluator.publish = worker.publish_alerts
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
     ).execute_from_commandline()

@@ -1,7 +1,21 @@
 """One machine, nothing to install by hand: the embedded broker and ClickHouse, and the service over them."""
 
 from deploy.local.install import InstallError
+from deploy.local.service import NotRunning, Service, environment_of, run, start_detached, stop, usage
 from deploy.local.stack import AlreadyRunning, Stack
 from deploy.local.supervisor import Child, ChildFailed
 
-__all__ = ["AlreadyRunning", "Child", "ChildFailed", "InstallError", "Stack"]
+__all__ = [
+    "AlreadyRunning",
+    "Child",
+    "ChildFailed",
+    "InstallError",
+    "NotRunning",
+    "Service",
+    "Stack",
+    "environment_of",
+    "run",
+    "start_detached",
+    "stop",
+    "usage",
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -15,13 +14,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from deploy.local.stack import Stack, free_port
-from deploy.local.supervisor import Child, ChildFailed
+from deploy.local.stack import Stack
+from deploy.local.supervisor import Child, ChildFailed, free_port, tail
 
-STATE = "state.json"
-WORKER_START_S = 180
-STOP_S = 40
+WORKER_START_S = 240.0
+STOP_S = 60.0
 
 
 class NotRunning(RuntimeError):
@@ -29,14 +28,13 @@ class NotRunning(RuntimeError):
 
 
 class Service:
-    """A context manager: everything is ready when it is entered and gone when it is left.
+    """A context manager: everything is ready when it is entered, and gone when it is left.
 
-    Raises ``DataDirectoryInUse`` and ``ChildFailed`` on entering.
+    ``extra`` are settings for the workers alone. Raises ``AlreadyRunning`` and ``ChildFailed`` on entering.
     """
 
     def __init__(self, data: Path, workers: int = 1, extra: Mapping[str, str] | None = None) -> None:
-        self.data = data.resolve()
-        self.stack = Stack(self.data)
+        self.stack = Stack(data)
         self.web_ports: list[int] = []
         self._workers = workers
         self._extra = dict(extra or {})
@@ -44,57 +42,39 @@ class Service:
     def __enter__(self) -> Service:
         self.stack.__enter__()
         try:
+            # The first one migrates the schema, makes the topics and builds the model; the others find them.
             for number in range(self._workers):
                 self.start_worker(number)
-            self._write_state()
+            self.stack.ready = True
+            self.stack.write_state()
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
 
-    def __exit__(self, *error: object) -> None:
-        (self.data / STATE).unlink(missing_ok=True)
+    def __exit__(self, *error: Any) -> None:
         self.stack.__exit__(*error)
 
     def start_worker(self, number: int) -> None:
         """Start worker ``number`` and wait until it has its partitions. Raises ``ChildFailed``."""
         port = free_port()
         self.web_ports.append(port)
-        env = {**self.environment(), "STREAM_WEB_PORT": str(port)}
-        argv = [sys.executable, "-m", "finsent", "worker"]
-        worker = Child(f"worker-{number}", argv, lambda: _answers(f"http://127.0.0.1:{port}/ready"), env)
-        self.stack.supervisor.start(worker, WORKER_START_S)
+        name = f"worker-{number}"
+        env = {**os.environ, **self.stack.environment(), **self._extra, "STREAM_WEB_PORT": str(port)}
+        worker = Child(
+            name,
+            [sys.executable, "-m", "finsent", "worker"],
+            env,
+            lambda: _answers(f"http://127.0.0.1:{port}/ready"),
+            self.stack.logs / f"{name}.log",
+            changed=self.stack.write_state,
+        )
+        self.stack.add(worker)
+        worker.wait_ready(WORKER_START_S)
 
-    def environment(self) -> dict[str, str]:
-        """The settings by which the workers and every command reach this service; holds a secret."""
-        settings = self.stack.environment()
-        settings["FINSENT_PSEUDONYM_KEY"] = pseudonym_key(self.data)
-        settings["MODEL_REGISTRY"] = os.environ.get("MODEL_REGISTRY") or str(self.data / "models")
-        settings["FINSENT_DATA"] = str(self.data)
-        return settings | self._extra
-
-    def _write_state(self) -> None:
-        public = {k: v for k, v in self.environment().items() if k != "FINSENT_PSEUDONYM_KEY"}
-        state = {
-            "pid": os.getpid(),
-            "environment": public,
-            "web_ports": self.web_ports,
-            "pids": self.stack.supervisor.pids(),
-        }
-        part = self.data / f"{STATE}.part"
-        part.write_text(json.dumps(state, indent=1))
-        part.replace(self.data / STATE)
-
-
-def pseudonym_key(data: Path) -> str:
-    """The secret of the authors' pseudonyms: the environment's, or one made for this data directory."""
-    if given := os.environ.get("FINSENT_PSEUDONYM_KEY"):
-        return given
-    path = data / "pseudonym.key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32))
-    return path.read_text()
+    def kill_worker(self, number: int) -> None:
+        """SIGKILL a worker, as a fault would; it is started again."""
+        self.stack.children[f"worker-{number}"].kill()
 
 
 def _answers(url: str) -> bool:
@@ -105,34 +85,47 @@ def _answers(url: str) -> bool:
         return False
 
 
-def environment_of(data: Path) -> dict[str, str]:
-    """The settings of the service that runs on ``data``, without the secret. Raises ``NotRunning``."""
-    state = _state(data)
-    return {str(name): str(value) for name, value in state["environment"].items()}
-
-
-def _state(data: Path) -> dict:
+def _state(data: Path) -> dict[str, Any]:
     try:
-        state = json.loads((data / STATE).read_text())
+        state: dict[str, Any] = json.loads((data / "state.json").read_text())
         os.kill(state["pid"], 0)
-        return dict(state)
     except (FileNotFoundError, ProcessLookupError):
         raise NotRunning(f"no service runs on {data}; start one with `finsent up --data {data}`") from None
+    return state
+
+
+def environment_of(data: Path) -> dict[str, str]:
+    """The settings of the service that runs on ``data``, without the secret. Raises ``NotRunning``."""
+    return {str(name): str(value) for name, value in _state(data)["environment"].items()}
 
 
 def run(data: Path, workers: int = 1) -> None:
-    """Serve until SIGINT or SIGTERM, or until a child cannot be kept alive (``ChildFailed``)."""
-    stop = threading.Event()
+    """Serve until SIGINT or SIGTERM. Raises ``ChildFailed`` when a child cannot be kept alive."""
+    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: stopping.set())
     with Service(data, workers) as service:
-        while not stop.wait(0.2):
-            if service.stack.supervisor.failure:
-                raise ChildFailed(service.stack.supervisor.failure)
+        print(usage(service.stack.environment(), data), flush=True)
+        while not stopping.wait(0.2):
+            if service.stack.failure:
+                raise ChildFailed(service.stack.failure)
+        print("stopping ...", flush=True)
+
+
+def usage(environment: Mapping[str, str], data: Path) -> str:
+    """How to produce, query and stop, for a person."""
+    return f"""finsent is up
+  Kafka:               {environment["KAFKA_BOOTSTRAP_SERVERS"]}
+  ClickHouse:          {environment["CLICKHOUSE_URL"]}
+  from another shell:  eval "$(finsent up --data {data} --env)"
+  produce:             finsent produce FILE --topic news
+  query:               finsent sql "SELECT count() FROM documents"
+  alerts:              finsent alerts
+  stop:                Ctrl-C here, or finsent down --data {data}"""
 
 
 def start_detached(data: Path, workers: int = 1) -> dict[str, str]:
-    """Start the service in a session of its own and return its settings when it is ready.
+    """Start the service in a session of its own; returns its settings when it is ready.
 
     Raises ``ChildFailed`` with the end of its log.
     """
@@ -140,26 +133,28 @@ def start_detached(data: Path, workers: int = 1) -> dict[str, str]:
     log_path = data / "service.log"
     with open(log_path, "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local.service", str(data.resolve()), str(workers)],
+            [sys.executable, "-c", "from deploy.local.service import main; main()", str(data.resolve()), str(workers)],
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=log,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     while process.poll() is None:
-        if (data / STATE).exists():
-            return environment_of(data)
+        with contextlib.suppress(NotRunning):
+            state = _state(data)
+            if state["ready"] and state["pid"] == process.pid:
+                return environment_of(data)
         time.sleep(0.05)
-    raise ChildFailed(f"the service ended at once; {log_path} says:\n{log_path.read_text()[-2000:]}")
+    raise ChildFailed(f"the service did not start; the end of {log_path}:\n{tail(log_path)}")
 
 
 def stop(data: Path) -> None:
-    """Stop the service that runs on ``data`` and return when all of it is gone. Raises ``NotRunning``."""
+    """Stop the service that runs on ``data``; returns when all of it is gone. Raises ``NotRunning``."""
     pid = int(_state(data)["pid"])
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):  # a child only of the process that started it
+        with contextlib.suppress(ChildProcessError):  # it may be a child of this very process
             os.waitpid(pid, os.WNOHANG)
         try:
             os.kill(pid, 0)
@@ -168,10 +163,11 @@ def stop(data: Path) -> None:
         time.sleep(0.05)
     # Its children are tied to it, so they go with it.
     os.kill(pid, signal.SIGKILL)
-    (data / STATE).unlink(missing_ok=True)
+    (data / "state.json").unlink(missing_ok=True)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """What the detached process runs: data directory and number of workers are its arguments."""
     try:
         run(Path(sys.argv[1]), int(sys.argv[2]))
     except RuntimeError as failure:

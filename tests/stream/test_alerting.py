@@ -1,0 +1,101 @@
+"""The life of an alert over a real ClickHouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from clickhouse_driver import Client
+
+from storage import ClickHouseSettings, Record, alerts, connect, migrate, write
+from stream.alerting import AlertSettings, Evaluator
+
+MONDAY = datetime(2020, 6, 15, tzinfo=UTC)
+STREAM = AlertSettings(clock="stream")
+
+
+@pytest.fixture
+def client(clickhouse_url: str) -> Iterator[Client]:
+    made = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(made)
+    yield made
+    made.disconnect()
+
+
+def evaluator(url: str, **options: object) -> Evaluator:
+    return Evaluator(lambda: connect(ClickHouseSettings(url=url)), STREAM, **options)  # type: ignore[arg-type]
+
+
+def document(number: int, entity: str, at: datetime, sentiment: float) -> Record:
+    record = Record("news", "id", 0, number, kind="news", document_id=f"d{number}", story_id=number, source="s")
+    record.published_at, record.label, record.sentiment = at, "neutral", sentiment
+    record.title, record.model_version = f"story {number} about {entity}", "m1"
+    record.mention_entity, record.mention_surface, record.mention_via = [entity], [entity], ["name"]
+    record.mention_label, record.mention_sentiment = ["neutral"], [sentiment]
+    record.mention_p_negative, record.mention_p_neutral, record.mention_p_positive = [0.3], [0.4], [0.3]
+    return record
+
+
+def week(crisis: bool) -> list[Record]:
+    """Two companies, 30 documents a day each; on Thursday at 9 h one of them turns, until Friday 9 h."""
+    rng = np.random.default_rng(3)
+    records: list[Record] = []
+    for hour in range(7 * 24):
+        for entity in ("AAA", "BBB"):
+            at = MONDAY + timedelta(hours=hour, minutes=int(rng.integers(60)))
+            bad = crisis and entity == "AAA" and 81 <= hour < 105
+            for _ in range(6 if bad else rng.poisson(1.25)):
+                tone = -0.8 if bad else float(rng.choice([-0.7, 0.0, 0.0, 0.7]))
+                records.append(document(len(records), entity, at, tone))
+    records.sort(key=lambda record: record.published_at)
+    for offset, record in enumerate(records):
+        record.offset = offset
+    return records
+
+
+def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str):
+    write(client, week(crisis=True))
+    sent: list[dict] = []
+    explained = evaluator(clickhouse_url, publish=sent.extend, explain=lambda text, entity: [("story", -1.0)])
+    made = explained.advance()
+    assert [row["state"] for row in made] == ["firing", "resolved"] and sent == made
+    (alert,) = alerts(client)
+    assert (alert["entity"], alert["direction"], alert["state"]) == ("AAA", "negative", "resolved")
+    turned = MONDAY + timedelta(hours=81)
+    assert turned < alert["fired_at"] <= turned + timedelta(hours=4)
+    assert alert["resolved_at"] > turned + timedelta(hours=24)
+    documents = alert["evidence"]["documents"]
+    assert len(documents) == 5 and all(row["sentiment"] < -0.5 for row in documents)
+    assert documents[0]["words"] == ["story"]
+    assert client.execute(alert["evidence"]["query"].replace("%", "%%"))
+
+
+def test_a_quiet_week_fires_nothing(client: Client, clickhouse_url: str):
+    write(client, week(crisis=False))
+    assert evaluator(clickhouse_url).advance() == [] and alerts(client) == []
+
+
+def test_a_second_evaluator_and_a_restarted_one_write_nothing_new(client: Client, clickhouse_url: str):
+    records = week(crisis=True)
+    middle = next(i for i, record in enumerate(records) if record.published_at > MONDAY + timedelta(hours=90))
+    write(client, records[:middle])
+    first = evaluator(clickhouse_url)
+    assert [row["state"] for row in first.advance()] == ["firing"]
+    assert evaluator(clickhouse_url).advance() == []
+    write(client, records[middle:])
+    assert [row["state"] for row in evaluator(clickhouse_url).advance()] == ["resolved"]
+    first.advance()
+    assert client.execute("SELECT uniqExact(id), count() FROM alerts FINAL") == [(1, 2)]
+
+
+def test_repeats_of_one_bad_story_do_not_fire(client: Client, clickhouse_url: str):
+    records = week(crisis=False)
+    at = MONDAY + timedelta(hours=81)
+    for number in range(60):
+        copy = document(len(records), "AAA", at + timedelta(minutes=number), -0.9)
+        copy.story_id, copy.source = 10**6, f"source {number}"
+        records.append(copy)
+    write(client, records)
+    assert evaluator(clickhouse_url).advance() == []

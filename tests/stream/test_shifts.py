@@ -1,0 +1,114 @@
+"""The shift test on simulated companies, seeded: what must fire, what must not, and how often it errs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from storage import Windows
+from stream.shifts import WINDOW_S, Rule, Series, Shift, detect, is_over
+
+DAY = 86400
+LEVELS = np.array([-0.8, -0.3, 0.0, 0.3, 0.8])
+QUIET = np.array([0.15, 0.15, 0.35, 0.15, 0.20])
+BAD = np.array([0.7, 0.2, 0.1, 0.0, 0.0])
+GOOD = np.array([0.0, 0.0, 0.1, 0.2, 0.7])
+RULE = Rule()
+
+
+def documents(rng: np.random.Generator, a_day: float, first: float, last: float, tone: np.ndarray) -> np.ndarray:
+    """[n, 2]: time in seconds and sentiment, over days ``first`` to ``last``."""
+    n = rng.poisson(a_day * (last - first))
+    return np.stack([rng.uniform(first * DAY, last * DAY, n), rng.choice(LEVELS, n, p=tone)], axis=1)
+
+
+def windows(companies: dict[str, np.ndarray]) -> Windows:
+    parts = []
+    for name, rows in companies.items():
+        starts, index = np.unique(rows[:, 0] // WINDOW_S * WINDOW_S, return_inverse=True)
+        sums = [np.bincount(index, weights) for weights in (None, rows[:, 1], rows[:, 1] ** 2)]
+        parts.append((np.full(len(starts), name, dtype=object), starts.astype(np.int64), *sums))
+    return Windows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def crowd(rng: np.random.Generator, days: float, count: int = 30) -> dict[str, np.ndarray]:
+    return {f"quiet-{i}": documents(rng, rng.choice([2, 10, 40]), 0, days, QUIET) for i in range(count)}
+
+
+def watch(companies: dict[str, np.ndarray], days: float, rule: Rule = RULE, start: float = 1) -> list[Shift]:
+    series = Series(windows(companies), 0, int(days * DAY))
+    return [
+        shift for at in range(int(start * DAY), int(days * DAY) + 1, WINDOW_S) for shift in detect(series, at, rule)
+    ]
+
+
+def with_event(tone: np.ndarray, a_day: float, surge: float, seed: int = 1) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    companies = crowd(rng, 7)
+    before, after = documents(rng, a_day, 0, 5, QUIET), documents(rng, surge, 5, 7, tone)
+    return companies | {"event": np.concatenate([before, after])}
+
+
+def test_a_crisis_fires_within_hours_and_is_dated():
+    shifts = watch(with_event(BAD, a_day=20, surge=200), 7)
+    assert {(shift.entity, shift.direction) for shift in shifts} == {("event", "negative")}
+    first = shifts[0]
+    assert 5 * DAY < first.at <= 5 * DAY + 3 * 3600
+    assert abs(first.began_at - 5 * DAY) <= 3600
+    assert first.severity in {"warning", "critical"} and first.after_documents >= RULE.minimum_documents
+
+
+def test_a_good_surprise_fires_upwards():
+    shifts = watch(with_event(GOOD, a_day=20, surge=200), 7)
+    assert {(shift.entity, shift.direction) for shift in shifts} == {("event", "positive")}
+
+
+def test_volume_without_a_change_of_tone_is_quiet():
+    assert watch(with_event(QUIET, a_day=20, surge=1000), 7) == []
+
+
+def test_a_company_with_two_documents_a_day_fires_too():
+    shifts = watch(with_event(BAD, a_day=2, surge=40), 7)
+    assert shifts and {shift.entity for shift in shifts} == {"event"}
+
+
+def test_quiet_companies_hardly_ever_fire():
+    """At most one false alarm in two years of a company, with 95 % confidence (Poisson)."""
+    years, alarms = 0.0, 0
+    for seed in range(4):
+        rng = np.random.default_rng(100 + seed)
+        days = 60
+        shifts = watch(crowd(rng, days, 60), days, start=7)
+        # One episode is one alarm however many ticks it lasts.
+        alarms += len({(shift.entity, shift.at // DAY) for shift in shifts})
+        years += 60 * (days - 7) / 365
+    assert years > 34
+    upper = alarms + 1.96 * (alarms + 1) ** 0.5 + 1.9
+    assert upper / years < 0.5, f"{alarms} false alarms in {years:.0f} company-years"
+
+
+def test_a_shift_is_over_when_the_tone_is_back():
+    rng = np.random.default_rng(5)
+    event = np.concatenate(
+        [documents(rng, 20, 0, 3, QUIET), documents(rng, 100, 3, 4, BAD), documents(rng, 60, 4, 7, QUIET)]
+    )
+    series = Series(windows(crowd(rng, 7) | {"event": event}), 0, 7 * DAY)
+    fired = detect(series, 3 * DAY + 6 * 3600, RULE)[0]
+    arguments = (fired.began_at, fired.before_mean, fired.after_mean, RULE)
+    assert not is_over(series, "event", int(3.9 * DAY), *arguments)
+    assert is_over(series, "event", int(4.8 * DAY), *arguments)
+    assert is_over(series, "unknown", 4 * DAY, *arguments)
+
+
+def test_ten_thousand_companies_are_read_once():
+    rng = np.random.default_rng(9)
+    n = 400_000
+    found = Windows(
+        np.array([f"c{i}" for i in rng.integers(0, 10_000, n)], dtype=object),
+        rng.integers(0, 8 * 96, n) * WINDOW_S,
+        np.ones(n, np.int64),
+        rng.choice(LEVELS, n, p=QUIET),
+        np.full(n, 0.2),
+    )
+    series = Series(found, 0, 8 * DAY)
+    assert series.documents[:, -1].sum() == n and len(series.entities) == 10_000
+    assert len(detect(series, 8 * DAY, RULE)) <= 20
