@@ -1,21 +1,37 @@
-"""The main job from end to end on one machine: a recorded week in, scored rows and alerts out, accounts checked.
+"""The main job from end to end on one machine: a recorded week in, scored rows and alerts out, and the accounts.
 
-Everything is real: the embedded broker and ClickHouse, the worker processes, the default model. Time is
-replayed faster than it passed, so the alert rules go by the documents' own dates (``ALERT_CLOCK=stream``).
+Everything is real: the embedded broker and ClickHouse, the worker process, the default model. Time is replayed
+faster than it passed, so the alert rules go by the documents' own dates (``ALERT_CLOCK=stream``).
 """
 
 from __future__ import annotations
 
+import json
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deploy.local import Service
+from deploy.recorded_week import Week, write
+from storage import ClickHouseSettings, accounts, alerts, connect, positions
+from stream import produce_many, topic_ids
 
 TOPICS = ("news", "comments")
+SPEED = 12_000.0
+"""Event seconds a second: the week in 50 seconds."""
+
+SETTLED_S = 120.0
 
 
 class DemoFailed(RuntimeError):
@@ -53,8 +69,6 @@ class Arrivals:
         self._sent.setdefault((topic, partition), {})[offset] = at
 
     def _poll(self) -> None:
-        from storage import positions
-
         while not self._done.is_set():
             for key, offset in positions(self._client, self._topic_ids).items():
                 seen = self._seen.setdefault(key, [])
@@ -92,3 +106,144 @@ class Arrivals:
                 if first < len(times):
                     waits.append(max(0.0, times[first] - at))
         return np.array(waits)
+
+
+def run(json_path: Path | None = None, workers: int = 1, speed: float = SPEED) -> int:
+    """Run the demo; returns 0 only if every record is accounted for and the week's two shifts were found.
+
+    Raises what the service raises when it does not start.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with tempfile.TemporaryDirectory(prefix="finsent-demo-") as folder, Progress(*columns, console=console) as progress:
+        week = write(Path(folder))
+        starting = progress.add_task("starting the service", total=1)
+        with Service(
+            Path(folder) / "data", workers, {"ALERT_CLOCK": "stream", "STREAM_ALERT_INTERVAL_S": "1"}
+        ) as service:
+            progress.advance(starting)
+            summary = _replay(service, week, speed, progress)
+        progress.stop()
+    problems = check(summary, week)
+    _print(console, summary, problems)
+    if json_path:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(json.dumps(asdict(summary), indent=1, default=str) + "\n")
+    return 1 if problems else 0
+
+
+def _replay(service: Service, week: Week, speed: float, progress: Progress) -> Summary:
+    environment = service.stack.environment()
+    bootstrap = environment["KAFKA_BOOTSTRAP_SERVERS"]
+    settings = ClickHouseSettings(url=environment["CLICKHOUSE_URL"])
+    ids = topic_ids(bootstrap, TOPICS)
+    arrivals = Arrivals(connect(settings), ids)
+    producing = progress.add_task("producing the week", total=week.produced)
+    storing = progress.add_task("scored and stored", total=week.produced)
+    client = connect(settings)
+    started = time.monotonic()
+    with arrivals.measuring():
+        produced = produce_many(
+            [(week.news, "news"), (week.comments, "comments")],
+            bootstrap,
+            speed,
+            on_acknowledged=arrivals.acknowledged,
+            progress=lambda sent: (
+                progress.update(producing, completed=sent)
+                or progress.update(storing, completed=arrivals.stored_through())
+            ),
+        )
+        progress.update(producing, completed=produced.sent)
+        deadline = time.monotonic() + SETTLED_S
+        while (stored := arrivals.stored_through()) < produced.acknowledged and time.monotonic() < deadline:
+            progress.update(storing, completed=stored)
+            time.sleep(0.05)
+        progress.update(storing, completed=stored)
+        seconds = time.monotonic() - started
+    _wait_for_alerts(service, week)
+    held = accounts(client, ids)
+    waits = arrivals.seconds()
+    versions = client.execute("SELECT DISTINCT model_version FROM documents ORDER BY 1")
+    positions_stored = sum(account.distinct for account in held)
+    physical = client.execute("SELECT count() FROM record_log")[0][0]
+    return Summary(
+        produced=produced.acknowledged,
+        stored=positions_stored - sum(account.bad for account in held),
+        dead_lettered=sum(account.bad for account in held),
+        lost=produced.acknowledged - positions_stored + produced.failed,
+        doubled=physical - positions_stored,
+        scored_per_second=round(positions_stored / seconds, 1),
+        latency_p50_s=round(float(np.percentile(waits, 50)), 3) if len(waits) else float("nan"),
+        latency_p99_s=round(float(np.percentile(waits, 99)), 3) if len(waits) else float("nan"),
+        model_version=", ".join(version for (version,) in versions),
+        alerts=[
+            {name: row[name] for name in ("id", "kind", "entity", "direction", "severity", "fired_at")}
+            | {"state": row["state"], "before_mean": row["before_mean"], "after_mean": row["after_mean"]}
+            | {"why": [_headline(document) for document in row["evidence"]["documents"][:3]]}
+            for row in sorted(alerts(client), key=lambda row: row["fired_at"])
+        ],
+    )
+
+
+def _headline(document: Mapping[str, Any]) -> str:
+    return str(document["title"] or document["text"])[:120]
+
+
+def _wait_for_alerts(service: Service, week: Week) -> None:
+    """Until the leading worker has evaluated the rules for all of the week that has been published."""
+    deadline = time.monotonic() + 60
+    reached, steady = 0.0, 0
+    while time.monotonic() < deadline and steady < 4:
+        time.sleep(1)
+        now = max(_metric(port, "finsent_alert_evaluated_timestamp_seconds") for port in service.web_ports)
+        steady = steady + 1 if now == reached and now > 0 else 0
+        reached = now
+
+
+def _metric(port: int, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+
+def check(summary: Summary, week: Week) -> list[str]:
+    """What is not as it must be; empty if all is well."""
+    problems = []
+    for name, got, expected in (
+        ("produced", summary.produced, week.produced),
+        ("stored and dead-lettered", summary.stored + summary.dead_lettered, week.produced),
+        ("dead-lettered", summary.dead_lettered, week.malformed_count),
+        ("lost", summary.lost, 0),
+        ("doubled", summary.doubled, 0),
+    ):
+        if got != expected:
+            problems.append(f"{name}: {got} instead of {expected}")
+    fired = {(alert["entity"], alert["direction"]) for alert in summary.alerts}
+    for entity, direction in week.shifts - fired:
+        problems.append(f"no {direction} alert about {entity}")
+    for entity, direction in fired - week.shifts:
+        problems.append(f"a {direction} alert about {entity}, where nothing shifted")
+    return problems
+
+
+def _print(console: Console, summary: Summary, problems: list[str]) -> None:
+    table = Table(title="A recorded week, 15 to 21 June 2020", show_header=False)
+    for name, value in asdict(summary).items():
+        if name != "alerts":
+            table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int | float) else str(value))
+    console.print(table)
+    found = Table("fired at (UTC)", "entity", "direction", "severity", "sentiment", "why", title="Alerts")
+    for alert in summary.alerts:
+        found.add_row(
+            f"{alert['fired_at']:%a %d %H:%M}",
+            alert["entity"],
+            alert["direction"],
+            alert["severity"],
+            f"{alert['before_mean']:+.2f} -> {alert['after_mean']:+.2f}",
+            "\n".join(alert["why"]),
+        )
+    console.print(found)
+    for problem in problems:
+        console.print(f"[red]not as it must be:[/red] {problem}")
+    if not problems:
+        console.print("[green]every record is accounted for[/green]")

@@ -1,0 +1,216 @@
+"""Workers as processes over the real broker and ClickHouse: every record once, whatever happens to them."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from clickhouse_driver import Client
+from clickhouse_driver.errors import Error as ClickHouseError
+from kafka import KafkaConsumer, TopicPartition
+
+from deploy.local import Service
+from storage import ClickHouseSettings, accounts, connect, dead_letters
+from stream import produce, topic_ids
+from tests.support import eventually
+
+TOPICS = ("news", "comments")
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("service")) as started:
+        yield started
+
+
+class Asking:
+    """Queries that outlive a restart of the embedded ClickHouse, which ends when a client is killed in the middle
+    of a conversation (it is started again, with its data)."""
+
+    def __init__(self, url: str) -> None:
+        self._settings = ClickHouseSettings(url=url)
+
+    def __call__(self, action: Callable[[Client], T]) -> T:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                client = connect(self._settings)
+                try:
+                    return action(client)
+                finally:
+                    client.disconnect()
+            except (ClickHouseError, ConnectionError, EOFError):
+                assert time.monotonic() < deadline, "ClickHouse did not come back in 30 s"
+                time.sleep(0.1)
+
+    def execute(self, sql: str, parameters: dict | None = None, **options: bool) -> Any:
+        return self(lambda client: client.execute(sql, parameters or {}, **options))
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Asking:
+    return Asking(service.stack.clickhouse_url)
+
+
+def lines(prefix: str, count: int) -> list[bytes]:
+    return [
+        json.dumps(
+            {
+                "id": f"{prefix}-{number}",
+                "source": "desk",
+                "title": f"Siemens wins order number {number} of {prefix}",
+                "published_at": "2026-01-05T10:00:00Z",
+            }
+        ).encode()
+        for number in range(count)
+    ]
+
+
+def send(service: Service, tmp_path: Path, values: list[bytes], topic: str = "news") -> None:
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl"
+    path.write_bytes(b"\n".join(values) + b"\n")
+    produced = produce(path, topic, service.stack.kafka_bootstrap)
+    assert produced.acknowledged == len(values) and not produced.failed
+
+
+def stored(client: Asking, prefix: str) -> int:
+    return client.execute("SELECT count() FROM documents WHERE document_id LIKE %(p)s", {"p": f"{prefix}-%"})[0][0]
+
+
+def contiguous(client: Asking, service: Service) -> bool:
+    """Every partition holds each offset from its first to its last once."""
+    held = client(lambda c: accounts(c, topic_ids(service.stack.kafka_bootstrap, TOPICS)))
+    return all(account.distinct == account.rows == account.last - account.first + 1 for account in held)
+
+
+def test_documents_are_normalised_linked_redacted_scored_and_sent_on(service: Service, client: Asking, tmp_path: Path):
+    comment = {
+        "id": "c-1",
+        "source": "forum",
+        "author": "Jane Doe",
+        "text": "<b>Wire\u200bcard</b> is finished, fraud! write to jane@mail.example.com &amp; sell $AAPL",
+        "published_at": "2026-01-05T10:00:00+01:00",
+    }
+    send(service, tmp_path, [json.dumps(comment).encode()], "comments")
+    eventually(lambda: stored(client, "c") == 1, 20, "the comment is stored")
+    rows, columns = client.execute("SELECT * FROM documents WHERE document_id = 'c-1'", with_column_types=True)
+    row = {name: value for (name, _), value in zip(columns, rows[0], strict=True)}
+    assert row["text"] == "Wirecard is finished, fraud! write to [email] & sell $AAPL"
+    assert "Jane" not in row["author"] and len(row["author"]) == 32
+    assert row["mentions.entity"] == ["AAPL", "WDI.DE"] and row["mentions.via"] == ["cashtag", "name"]
+    assert row["label"] == "negative" and row["sentiment"] < 0 and row["lang"] == "en"
+    assert row["published_at"].hour == 9 and row["model_version"].startswith("minilm-")
+    consumer = KafkaConsumer(bootstrap_servers=service.stack.kafka_bootstrap, auto_offset_reset="earliest")
+    consumer.assign([TopicPartition("scored", number) for number in range(4)])
+    consumer.seek_to_beginning()
+    message = eventually(
+        lambda: next((r for part in consumer.poll(200).values() for r in part if b'"c-1"' in r.value), None),
+        20,
+        "the scored document is on its topic",
+    )
+    consumer.close()
+    assert [mention["entity"] for mention in json.loads(message.value)["mentions"]] == ["AAPL", "WDI.DE"]
+
+
+def test_a_bad_record_costs_only_itself(service: Service, client: Asking, tmp_path: Path):
+    good = lines("good", 6)
+    bad = [
+        b"not json",
+        b'{"id":"x"',
+        b'{"id":"x","source":"s","published_at":"2026-01-05T10:00:00Z"}',
+        b'{"id":7,"source":"s","title":"t","published_at":"2026-01-05T10:00:00Z"}',
+        b'{"id":"x","source":"s","title":" ","published_at":"2026-01-05T10:00:00Z"}',
+        b'{"id":"x","source":"s","title":"t","published_at":"0001-01-05T10:00:00Z"}',
+        b'{"id":"x","source":"s","title":"\xe4","published_at":"2026-01-05T10:00:00Z"}',
+        b'{"id":"x","source":"s","title":"' + b"t" * 1_100_000 + b'","published_at":"2026-01-05T10:00:00Z"}',
+        b'{"id":"x","source":"s","title":"<p></p>\\u200b","published_at":"2026-01-05T10:00:00Z"}',
+    ]
+    send(service, tmp_path, good[:3] + bad + good[3:])
+    eventually(lambda: stored(client, "good") == 6, 20, "the good records are stored")
+    found = eventually(lambda: len(rows := client(dead_letters)) == len(bad) and rows, 20, "the bad ones are kept")
+    kinds = sorted(row["error_kind"] for row in found)
+    assert kinds == sorted(
+        [
+            "not_json",
+            "not_json",
+            "invalid",
+            "invalid",
+            "empty_text",
+            "absurd_date",
+            "encoding",
+            "too_large",
+            "empty_text",
+        ]
+    )
+    raw = client.execute("SELECT hex(raw) FROM dead_letters WHERE error_kind = 'encoding'")[0][0]
+    assert bytes.fromhex(raw) == bad[6]
+    assert contiguous(client, service)
+
+
+def test_a_killed_worker_loses_nothing_and_repeats_nothing(service: Service, client: Asking, tmp_path: Path):
+    for round_number in range(3):
+        send(service, tmp_path, lines(f"kill{round_number}", 700))
+        eventually(lambda n=round_number: stored(client, f"kill{n}") > 0, 60, "some of the round is stored")
+        service.kill_worker(0)
+    for round_number in range(3):
+        eventually(lambda n=round_number: stored(client, f"kill{n}") == 700, 60, f"round {round_number} is stored")
+    assert contiguous(client, service)
+    rows, positions = client.execute("SELECT count(), uniqExact(topic, partition, offset) FROM record_log")[0]
+    assert rows == positions
+
+
+def test_clickhouse_away_is_waited_for(service: Service, client: Asking, tmp_path: Path):
+    service.stack.kill("clickhouse")
+    send(service, tmp_path, lines("away", 300))
+    service.stack.kill("clickhouse")
+    service.stack.wait_ready()
+
+    eventually(lambda: stored(client, "away") == 300, 60, "what came while ClickHouse was away is stored")
+    assert contiguous(client, service)
+
+
+def test_two_workers_share_the_partitions(service: Service, client: Asking, tmp_path: Path):
+    service.start_worker(1)
+
+    def shares() -> list[int]:
+        return [len(json.loads(get(port, "ready"))["partitions"]) for port in service.web_ports]
+
+    eventually(lambda: sorted(shares()) == [4, 4], 60, "each has half of the partitions")
+    send(service, tmp_path, lines("shared", 400))
+    eventually(lambda: stored(client, "shared") == 400, 60, "both work")
+    assert contiguous(client, service)
+
+
+def test_the_broker_forgets_its_topics_and_nothing_new_is_taken_for_old(
+    service: Service, client: Asking, tmp_path: Path
+):
+    """The embedded broker keeps its topics in memory: they come back with other identities and offsets from 0."""
+    service.stack.kill("broker")
+    service.stack.wait_ready(120)
+    send(service, tmp_path, lines("reborn", 300))
+    eventually(lambda: stored(client, "reborn") == 300, 90, "the new topics' records are stored")
+    assert client.execute("SELECT uniqExact(topic_id) FROM record_log WHERE topic = 'news'") == [(2,)]
+
+
+def test_metrics_tell_what_happened(service: Service):
+    text = get(service.web_ports[0], "metrics")
+    for name in ("finsent_records_received_total", "finsent_insert_seconds_count", "finsent_model_info"):
+        assert name in text
+    assert json.loads(get(service.web_ports[0], "health")) == {"alive": True}
+
+
+def get(port: int, page: str) -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=10) as response:
+            return response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+    except OSError:
+        return '{"partitions": []}'
