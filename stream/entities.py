@@ -117,7 +117,8 @@ class Linker:
         for match in _CASHTAG.finditer(text):
             ticker = self._by_symbol.get(match.group(1).rstrip(".-").upper())
             if ticker and ticker not in found:
-                found[ticker] = Mention(ticker, match.group().rstrip(".-"), match.start(), match.end(), "cashtag")
+                surface = match.group().rstrip(".-")
+                found[ticker] = Mention(ticker, surface, match.start(), match.start() + len(surface), "cashtag")
         for mention in named:
             found.setdefault(mention.ticker, mention)
         return list(found.values())[:MOST_MENTIONS]

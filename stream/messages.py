@@ -18,9 +18,7 @@ CLOCK_TOLERANCE = timedelta(days=1)
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339, with a time zone")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200_000)]
-Tickers = Annotated[
-    list[Annotated[str, msgspec.Meta(min_length=1, max_length=32)]], msgspec.Meta(max_length=64)
-]
+Tickers = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=32)]], msgspec.Meta(max_length=64)]
 
 
 class News(msgspec.Struct, frozen=True):

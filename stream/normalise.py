@@ -98,4 +98,5 @@ def language(text: str, given: str | None = None) -> str:
         return "und"
     code, probability = _identifier().classify(text[:400])
     # A few Latin words say little, and nearly all of the feed is English.
-    return str(code) if probability > 0.9 or not text.isascii() else "en"
+    letters = sum(c.isascii() and c.isalpha() for c in text)
+    return "en" if letters and (letters < 15 or probability < 0.9) else str(code)

@@ -78,9 +78,7 @@ class Produced:
         return self.acknowledged / self.seconds if self.seconds else 0.0
 
 
-def produce(
-    path: Path, topic: str | None, bootstrap: str, speed: float | None = None, **options: Any
-) -> Produced:
+def produce(path: Path, topic: str | None, bootstrap: str, speed: float | None = None, **options: Any) -> Produced:
     """``produce_many`` for one file."""
     return produce_many([(path, topic)], bootstrap, speed, **options)
 
@@ -113,8 +111,7 @@ def produce_many(
     raws = [path.open("rb") for path, _ in files]
     size = sum(path.stat().st_size for path, _ in files) or 1
     streams = [
-        _rows(path, raw, topic, zone, undated, result.skipped)
-        for (path, topic), raw in zip(files, raws, strict=True)
+        _rows(path, raw, topic, zone, undated, result.skipped) for (path, topic), raw in zip(files, raws, strict=True)
     ]
     rows = heapq.merge(*streams, key=lambda row: row.at) if len(streams) > 1 else streams[0]
     producer = _producer(bootstrap, paced=speed is not None, delivery_timeout=delivery_timeout)
@@ -354,15 +351,11 @@ def _message(topic: str, cells: dict[str, str], date: str, path: Path) -> dict[s
             message["annotator"] = annotator
         return message
     text_field = "title" if topic == "news" else "text"
-    names = (
-        ("title", "headline", "text", "body") if topic == "news" else ("text", "body", "title", "headline")
-    )
+    names = ("title", "headline", "text", "body") if topic == "news" else ("text", "body", "title", "headline")
     message[text_field] = next((cells[name] for name in names if name in cells), "")
     message["published_at"] = date
     message["source"] = cells.get("source") or path.name.split(".")[0]
-    message["tickers"] = [
-        t for t in re.split(r"[\s,;|]+", cells.get("tickers") or cells.get("ticker") or "") if t
-    ]
+    message["tickers"] = [t for t in re.split(r"[\s,;|]+", cells.get("tickers") or cells.get("ticker") or "") if t]
     if "id" not in message:
         content = f"{message['source']}\n{message[text_field]}".encode("utf-8", "surrogateescape")
         message["id"] = hashlib.blake2b(content, digest_size=16).hexdigest()

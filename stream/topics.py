@@ -55,15 +55,11 @@ def topic_ids(bootstrap: str | KafkaAdminClient, topics: Iterable[str]) -> dict[
     described = _describe(bootstrap, topics)
     without = [topic for topic, info in described.items() if not info.get("topic_id")]
     if without:
-        raise RuntimeError(
-            f"the broker gives no topic id for {', '.join(without)}: Kafka 2.8 or later is needed"
-        )
+        raise RuntimeError(f"the broker gives no topic id for {', '.join(without)}: Kafka 2.8 or later is needed")
     return {topic: str(info["topic_id"]) for topic, info in described.items()}
 
 
-def watermarks(
-    bootstrap: str, topics: Iterable[str], timeout: float = 10.0
-) -> dict[tuple[str, int], tuple[int, int]]:
+def watermarks(bootstrap: str, topics: Iterable[str], timeout: float = 10.0) -> dict[tuple[str, int], tuple[int, int]]:
     """(low, high) of every (topic, partition): the first offset held, and the one the next record will get.
 
     The high one is read from a fetch at the end of the partition: ListOffsets may name the start of
