@@ -10,9 +10,11 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -21,6 +23,15 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from stream.producer import Produced
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    table = auto()
+    csv = auto()
+    json = auto()
+    jsonl = auto()
 
 
 class Failure(Exception):
@@ -43,11 +54,21 @@ class _Commands(TyperGroup):
 def _sentence(error: Exception) -> str | None:
     """Cause and remedy of an expected failure, or None for a bug. Told by type name: rooms may be absent."""
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
-    cause = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, Failure) or "stream.ProduceError" in names:
+    cause = " ".join(str(error).split("Stack trace")[0].split()) or type(error).__name__
+    if isinstance(error, Failure) or names & {"stream.ProduceError", "storage.MigrationChanged"}:
         return cause
     if "kafka.KafkaError" in names:
         return f"Kafka at {_kafka()}: {cause}; see 'finsent doctor'"
+    if "storage.StorageUnavailable" in names:
+        return f"{cause}; set CLICKHOUSE_URL, or start the service with 'finsent up'; see 'finsent doctor'"
+    if "clickhouse_driver.Error" in names:
+        # "Code: 62. DB::Exception: default: Syntax error ... " -> what a person needs of it
+        return f"ClickHouse: {re.sub(r'^Code: [0-9]+[.] (DB::Exception: )?', '', cause).rstrip('. ')}"
+    if "pydantic_core.ValidationError" in names:
+        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]  # type: ignore[attr-defined]
+        return f"settings ({error.title}): {'; '.join(faults)}; see 'finsent doctor'"  # type: ignore[attr-defined]
+    if isinstance(error, OSError):
+        return cause
     return None
 
 
@@ -152,9 +173,7 @@ def _time(text: str) -> datetime:
 
 @app.command()
 def produce(
-    files: Annotated[
-        list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")
-    ],
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")],
     topic: Annotated[
         str | None, typer.Option(help="news, comments or labels; without it, a CSV's column 'kind' tells.")
     ] = None,
@@ -191,9 +210,7 @@ def produce(
     if topic is None or topic in SCHEMAS:
         ensure_topics(bootstrap)
     else:
-        topic_ids(
-            bootstrap, [topic]
-        )  # a topic that is none of ours must exist: a slip of the pen would make it
+        topic_ids(bootstrap, [topic])  # a topic that is none of ours must exist: a slip of the pen would make it
     with _progress(f"to {topic or 'Kafka'}") as show:
         result = producer.produce_many(
             [(file, topic) for file in files], bootstrap, pace, zone=zone, undated=date, progress=show
@@ -255,9 +272,7 @@ def _report(result: Produced, as_json: bool) -> None:
 @app.command()
 def schemas(
     topic: Annotated[str | None, typer.Argument(help="Only this topic's.")] = None,
-    write: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write TOPIC.json for each topic there.")
-    ] = None,
+    write: Annotated[Path | None, typer.Option(metavar="DIR", help="Write TOPIC.json for each topic there.")] = None,
     check: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Exit 1 where the files there differ from the code.")
     ] = None,
@@ -290,9 +305,150 @@ def schemas(
         if stale:
             fail(f"{', '.join(stale)} differ from the code; run 'finsent schemas --write {check}' and commit")
     else:
-        typer.echo(
-            texts[topic] if topic else json.dumps({n: json.loads(t) for n, t in texts.items()}, indent=2)
-        )
+        typer.echo(texts[topic] if topic else json.dumps({n: json.loads(t) for n, t in texts.items()}, indent=2))
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; '-' reads it from standard input.")],
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
+    max_seconds: Annotated[float, typer.Option(min=1, help="ClickHouse stops the query after so long.")] = 60,
+) -> None:
+    """Ask ClickHouse, read-only: what people use are the views documents, mentions, counted_mentions, dead_letters,
+    and the table alerts.
+
+    `finsent sql "SELECT label, count() FROM documents GROUP BY label"`
+
+    `finsent sql "SELECT entity, avg(sentiment) FROM counted_mentions GROUP BY entity" --format csv`
+
+    `finsent sql "SELECT * FROM documents LIMIT 5" --format json` prints an array of objects, jsonl one a line.
+    """
+    from storage import connect
+
+    client = connect()
+    rows = client.execute_iter(
+        sys.stdin.read() if query == "-" else query,
+        with_column_types=True,
+        settings={"readonly": 1, "max_execution_time": max_seconds, "max_block_size": 8192},
+        chunk_size=None,
+    )
+    columns = [name for name, _ in next(rows)]
+    print_rows(columns, rows, form)
+
+
+def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
+    """Print rows as they come, in the format asked for; a table is printed whole."""
+    if form is Format.table:
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console()
+        if not console.is_terminal:
+            console.width = 10_000  # a pipe has no width to fit into
+        table = Table(*columns, highlight=True)
+        for row in rows:
+            table.add_row(*(_text(value) for value in row))
+        console.print(table, markup=False)
+    elif form is Format.csv:
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_text(value) for value in row] for row in rows)
+    else:
+        import msgspec
+
+        encoder = msgspec.json.Encoder(enc_hook=str)
+        lines = (encoder.encode(dict(zip(columns, map(_plain, row), strict=True))).decode() for row in rows)
+        if form is Format.jsonl:
+            for line in lines:
+                sys.stdout.write(line + "\n")
+        else:
+            sys.stdout.write("[")
+            for n, line in enumerate(lines):
+                sys.stdout.write(f"{',' if n else ''}\n{line}")
+            sys.stdout.write("\n]\n")
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as msgspec should encode it: text that is no UTF-8 escaped, keys of maps as text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {_text(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _text(value: Any) -> str:
+    """``value`` as one cell: like ClickHouse's own CSV, but times in RFC 3339."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple | dict):
+        import msgspec
+
+        return msgspec.json.encode(_plain(value), enc_hook=str).decode()
+    return str(value)
+
+
+@app.command()
+def score(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...")] = None,
+    file: Annotated[
+        typer.FileText | None, typer.Option(help="One text a line; '-' is standard input.", encoding="utf-8")
+    ] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Score what the texts say about this company, as written in them.")
+    ] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Score texts with the champion model, without Kafka or ClickHouse.
+
+    `finsent score "Profit fell by a third, and the dividend is gone"`
+
+    `finsent score "Acme sues Globex over patents" --entity Globex`
+
+    `finsent score --file headlines.txt --json`
+    """
+    import model
+
+    lines = [*(texts or []), *(line.strip() for line in file or () if line.strip())]
+    if not lines:
+        raise typer.BadParameter("give at least one TEXT, or --file")
+    settings = model.ModelSettings()
+    model.ensure_default(settings.registry)
+    scorer = model.load(model.champion(settings.registry), threads=settings.threads)
+    labels = ("negative", "neutral", "positive")
+    columns = ["text", "label", "sentiment", *(f"p_{label}" for label in labels), "model_version"]
+    rows = []
+    for start in range(0, len(lines), 256):
+        batch = lines[start : start + 256]
+        for text, p in zip(batch, scorer.score(batch, [entity] * len(batch)).probabilities.tolist(), strict=True):
+            numbers = [round(x, 4) for x in (p[2] - p[0], *p)]
+            rows.append([text, labels[p.index(max(p))], *numbers, scorer.version])
+    print_rows(columns, rows, Format.jsonl if json_out else Format.table)
+
+
+@app.command()
+def worker(
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Run one worker until Ctrl-C or SIGTERM: news and comments from Kafka, scored, into ClickHouse.
+
+    Start as many as there are partitions; they share them. Logs are JSON lines on stderr; /metrics, /health and
+    /ready are served on STREAM_WEB_PORT.
+
+    `KAFKA_BOOTSTRAP_SERVERS=kafka:9092 CLICKHOUSE_URL=clickhouse://user:secret@db:9000/default finsent worker`
+    """
+    from stream.worker import run
+
+    _kafka_answering()
+    run(level=log_level.upper())
 
 
 def fail(sentence: str) -> NoReturn:
