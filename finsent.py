@@ -9,10 +9,11 @@ import json
 import logging
 import os
 import re
+import shlex
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum, auto
 from pathlib import Path
@@ -38,6 +39,19 @@ class Failure(Exception):
     """An expected failure, told as one line: what was wrong and what to do."""
 
 
+KNOWN = {
+    "stream.ProduceError",
+    "stream.BadWatchlist",
+    "storage.MigrationChanged",
+    "model.BadVersion",
+    "deploy.AlreadyRunning",
+    "deploy.ChildFailed",
+    "deploy.InstallError",
+    "deploy.NotRunning",
+}
+"""Errors whose sentence is made for people."""
+
+
 class _Commands(TyperGroup):
     """Tells expected failures of any room in one line on stderr, exit code 1; bugs keep their traceback."""
 
@@ -55,7 +69,7 @@ def _sentence(error: Exception) -> str | None:
     """Cause and remedy of an expected failure, or None for a bug. Told by type name: rooms may be absent."""
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
     cause = " ".join(str(error).split("Stack trace")[0].split()) or type(error).__name__
-    if isinstance(error, Failure) or names & {"stream.ProduceError", "storage.MigrationChanged"}:
+    if isinstance(error, Failure) or names & KNOWN:
         return cause
     if "kafka.KafkaError" in names:
         return f"Kafka at {_kafka()}: {cause}; see 'finsent doctor'"
@@ -136,7 +150,31 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it is raised
+    for name in ("kafka", "clickhouse_driver"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is raised
+    _use_running_service()
+
+
+_taken_over: set[str] = set()
+
+
+def data_directory() -> Path:
+    """FINSENT_DATA, or finsent's place in the home directory."""
+    return Path(os.environ.get("FINSENT_DATA") or Path.home() / ".local" / "share" / "finsent")
+
+
+def _use_running_service() -> None:
+    """With no cluster named, commands speak to the service that runs on the data directory, if one does."""
+    if "KAFKA_BOOTSTRAP_SERVERS" in os.environ or "CLICKHOUSE_URL" in os.environ:
+        return
+    state = data_directory() / "state.json"
+    if state.exists():
+        from deploy.local import NotRunning, environment_of
+
+        with suppress(NotRunning):
+            found = environment_of(data_directory())
+            _taken_over.update(found.keys() - os.environ.keys())
+            os.environ.update(found)
 
 
 def _speed(text: str) -> float | None:
@@ -272,40 +310,25 @@ def _report(result: Produced, as_json: bool) -> None:
 @app.command()
 def schemas(
     topic: Annotated[str | None, typer.Argument(help="Only this topic's.")] = None,
-    write: Annotated[Path | None, typer.Option(metavar="DIR", help="Write TOPIC.json for each topic there.")] = None,
-    check: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Exit 1 where the files there differ from the code.")
-    ] = None,
+    check: Annotated[bool, typer.Option(help="Exit 1 where the committed files differ from the code.")] = False,
 ) -> None:
-    """Print the JSON Schemas of the input topics, generated from the code that validates them.
+    """Print the JSON Schemas of the topics, generated from the code that validates and writes the messages.
 
     `finsent schemas news`
 
-    `finsent schemas --check docs/schemas` (in CI)
+    `finsent schemas --check` (in CI)
     """
-    import msgspec
+    from stream import schemas as published
 
-    from stream.messages import SCHEMAS
-
-    if topic is not None and topic not in SCHEMAS:
-        raise typer.BadParameter(f"no topic {topic!r}; there are {', '.join(SCHEMAS)}")
-    names = [topic] if topic else list(SCHEMAS)
-    texts = {name: json.dumps(msgspec.json.schema(SCHEMAS[name]), indent=2) + "\n" for name in names}
-    if write:
-        write.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (write / f"{name}.json").write_text(text, encoding="utf-8")
-    elif check:
-        files = {name: check / f"{name}.json" for name in texts}
-        stale = [
-            str(file)
-            for name, file in files.items()
-            if not file.exists() or file.read_text(encoding="utf-8") != texts[name]
-        ]
-        if stale:
-            fail(f"{', '.join(stale)} differ from the code; run 'finsent schemas --write {check}' and commit")
-    else:
-        typer.echo(texts[topic] if topic else json.dumps({n: json.loads(t) for n, t in texts.items()}, indent=2))
+    if check:
+        if stale := published.differences():
+            fail(f"{', '.join(stale)} differ from the code; run 'python -m stream.schemas' and commit")
+        return
+    topics = [*published.RECEIVED, *published.SENT]
+    if topic is not None and topic not in topics:
+        raise typer.BadParameter(f"no topic {topic!r}; there are {', '.join(topics)}")
+    found = published.schema(topic) if topic else {name: published.schema(name) for name in topics}
+    typer.echo(json.dumps(found, indent=2))
 
 
 @app.command()
@@ -449,6 +472,249 @@ def worker(
 
     _kafka_answering()
     run(level=log_level.upper())
+
+
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Data directory; default FINSENT_DATA or ~/.local/share.")
+]
+
+
+@app.command()
+def up(
+    data: Data = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes; they share the partitions.")] = 1,
+    detach: Annotated[
+        bool, typer.Option(help="Return when the service is ready; stop it with 'finsent down'.")
+    ] = False,
+    env: Annotated[bool, typer.Option("--env", help="Print the settings to reach it as shell lines.")] = False,
+) -> None:
+    """Start the service on this machine and keep it up until Ctrl-C: broker, ClickHouse and workers.
+
+    With KAFKA_BOOTSTRAP_SERVERS or CLICKHOUSE_URL set, that part is used instead of an embedded one.
+
+    `finsent up`
+
+    `eval "$(finsent up --data ./data --detach --env)"` starts it in the background (or finds it running there)
+    and sets what the other commands need; `finsent down --data ./data` stops it.
+    """
+    from deploy.local import NotRunning, environment_of, run, start_detached, usage
+
+    folder = data or data_directory()
+    if not (detach or env):
+        _own_environment()
+        run(folder, workers)
+        return
+    try:
+        settings = environment_of(folder)
+    except NotRunning:
+        if not detach:
+            raise
+        _own_environment()
+        settings = start_detached(folder, workers)
+    if env:
+        for name, value in settings.items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
+    else:
+        typer.echo(usage(settings, folder))
+
+
+def _own_environment() -> None:
+    """Forget the settings taken over from a service that runs on another data directory."""
+    for name in _taken_over:
+        os.environ.pop(name, None)
+
+
+@app.command()
+def down(data: Data = None) -> None:
+    """Stop the service that runs on the data directory; the stored documents stay.
+
+    `finsent down --data ./data`
+    """
+    from deploy.local import stop
+
+    stop(data or data_directory())
+
+
+@app.command()
+def demo(
+    json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summary there.")] = None,
+    workers: Annotated[int, typer.Option(min=1)] = 1,
+    speed: Annotated[
+        str, typer.Option(metavar="FACTOR", help="How much faster than time: '12000x', or 'max'.")
+    ] = "12000x",
+) -> None:
+    """Replay a recorded week from end to end and check the accounts; ends by itself and leaves nothing running.
+
+    Exit code 0 only if every record is stored once and the week's shifts, and no others, raised alerts.
+    """
+    from deploy.demo import run
+
+    _own_environment()
+    raise typer.Exit(run(json_path, workers, _speed(speed)))
+
+
+@app.command()
+def alerts(
+    entity: Annotated[str, typer.Option(help="Only this company's (its ticker in the watch list).")] = "",
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Fired since then, e.g. 2020-06-18.")] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence.")] = False,
+) -> None:
+    """List the alerts, newest first: what shifted, since when, and the documents that moved it most.
+
+    `finsent alerts --entity WDI.DE --json`
+    """
+    from storage import alerts as stored
+    from storage import connect
+
+    rows = stored(connect(), entity, _time(since) if since else None)
+    if json_out:
+        typer.echo(json.dumps(rows, indent=1, default=_text))
+        return
+    columns = [
+        "fired_at",
+        "entity",
+        "direction",
+        "severity",
+        "state",
+        "before",
+        "after",
+        "began_at",
+        "because of",
+        "id",
+    ]
+    print_rows(
+        columns,
+        [
+            [
+                *(row[name] for name in ("fired_at", "entity", "direction", "severity", "state")),
+                f"{row['before_mean']:+.2f} ({row['before_documents']})",
+                f"{row['after_mean']:+.2f} ({row['after_documents']})",
+                row["began_at"],
+                "\n".join((d["title"] or d["text"])[:80] for d in row["evidence"]["documents"][:3]),
+                row["id"],
+            ]
+            for row in rows
+        ],
+        Format.table,
+    )
+
+
+letters = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
+app.add_typer(letters, name="dead-letters")
+Position = Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET")]
+
+
+def _position(text: str) -> tuple[str, int, int]:
+    parts = text.rsplit("/", 2)
+    if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
+        raise typer.BadParameter(f"{text!r} is no position; one is 'news/0/17'")
+    return parts[0], int(parts[1]), int(parts[2])
+
+
+@letters.command("list")
+def list_dead_letters(
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Stored since then.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+    form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
+) -> None:
+    """List the bad records, newest first, with the reason and what was done with them.
+
+    `finsent dead-letters list --since 2026-01-31`
+    """
+    from storage import connect, dead_letters
+
+    rows = dead_letters(connect(), _time(since) if since else None, limit)
+    columns = ["position", "ingested_at", "error_kind", "error_field", "error", "bytes", "action"]
+    print_rows(
+        columns,
+        [[f"{r['topic']}/{r['partition']}/{r['offset']}", *(r[name] for name in columns[1:])] for r in rows],
+        form,
+    )
+
+
+@letters.command("show")
+def show_dead_letter(position: Position) -> None:
+    """Show one bad record whole: why it is bad, and its bytes.
+
+    `finsent dead-letters show news/0/17`
+    """
+    from storage import connect, dead_letter
+
+    rows = dead_letter(connect(), *_position(position))
+    if not rows:
+        fail(f"no bad record at {position}; see 'finsent dead-letters list'")
+    for row in rows:
+        raw = bytes.fromhex(row.pop("raw"))
+        for name, value in row.items():
+            typer.echo(f"{name}: {_text(value)}")
+        typer.echo(f"raw ({len(raw)} bytes): {raw[:2000].decode('utf-8', 'backslashreplace')}")
+
+
+def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[str, Any]]:
+    from storage import connect, dead_letters
+
+    if bool(positions) == everything:
+        raise typer.BadParameter("name positions, or --all")
+    wanted = {_position(position) for position in positions}
+    rows = dead_letters(connect(), limit=10_000_000)
+    return [
+        row
+        for row in rows
+        if (everything or (row["topic"], row["partition"], row["offset"]) in wanted) and (again or not row["action"])
+    ]
+
+
+@letters.command("replay")
+def replay_dead_letters(
+    positions: Annotated[list[str] | None, typer.Argument(metavar="TOPIC/PARTITION/OFFSET...")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that nothing was done with yet.")] = False,
+    again: Annotated[bool, typer.Option(help="Also those that were replayed or dropped before.")] = False,
+) -> None:
+    """Send bad records to their topic again, after the worker or the schema was mended.
+
+    A record that is good now ends up in documents once; one that is still bad becomes a dead letter again.
+
+    `finsent dead-letters replay news/0/17`
+    """
+    from storage import connect
+    from stream.dead_letters import replay
+
+    rows = _chosen(positions or [], everything, again)
+    typer.echo(f"{replay(connect(), _kafka_answering(), rows)} records sent again")
+
+
+@letters.command("drop")
+def drop_dead_letters(
+    positions: Annotated[list[str] | None, typer.Argument(metavar="TOPIC/PARTITION/OFFSET...")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that nothing was done with yet.")] = False,
+) -> None:
+    """Note that nothing is to be done about bad records; they stay in the log and are not replayed by --all.
+
+    `finsent dead-letters drop news/0/17`
+    """
+    from storage import connect, record_dead_letter_actions
+
+    rows = _chosen(positions or [], everything, again=False)
+    keys = ("topic", "topic_id", "partition", "offset")
+    record_dead_letter_actions(connect(), "dropped", [tuple(row[key] for key in keys) for row in rows])
+    typer.echo(f"{len(rows)} records dropped")
+
+
+@app.command()
+def doctor(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Tell what is configured, what is reachable, which versions run, and what to fix. Exit code 1 if something is.
+
+    `finsent doctor`
+    """
+    from deploy.doctor import examine
+
+    findings = examine(data_directory())
+    if json_out:
+        typer.echo(json.dumps([finding._asdict() for finding in findings], indent=1))
+    else:
+        rows = [[f.what, {True: "ok", False: "FIX", None: ""}[f.ok], mask(f.state), f.remedy] for f in findings]
+        print_rows(["what", "", "state", "what to do"], rows, Format.table)
+    raise typer.Exit(int(any(finding.ok is False for finding in findings)))
 
 
 def fail(sentence: str) -> NoReturn:

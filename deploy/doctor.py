@@ -1,0 +1,130 @@
+"""Looks at everything that finsent needs: settings, broker, ClickHouse, model, disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+import model
+from storage import ClickHouseSettings, connect
+from stream.entities import load_watchlist
+from stream.settings import KafkaSettings, PrivacySettings, StreamSettings
+
+PACKAGES = (
+    "faust-streaming",
+    "aiokafka",
+    "kafka-python",
+    "clickhouse-driver",
+    "onnxruntime-gpu",
+    "tokenizers",
+    "torch",
+)
+LEAST_FREE_BYTES = 2_000_000_000
+
+
+class Finding(NamedTuple):
+    """``ok`` is None for a plain fact, False where ``remedy`` says what to do."""
+
+    what: str
+    ok: bool | None
+    state: str
+    remedy: str = ""
+
+
+def examine(data: Path) -> list[Finding]:
+    """Everything, in the order in which one would mend it; raises nothing."""
+    looks: list[tuple[str, Callable[[], Finding]]] = [
+        ("Kafka", _kafka),
+        ("ClickHouse", _clickhouse),
+        ("model", _model),
+        ("watch list", _watchlist),
+        ("pseudonym key", _key),
+        ("stream settings", lambda: Finding("stream settings", True, str(StreamSettings()))),
+        ("disk", lambda: _disk(data)),
+    ]
+    findings = [Finding("finsent", None, f"{_version('finsent')}, Python {sys.version.split()[0]}")]
+    for what, look in looks:
+        try:
+            findings.append(look())
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            findings.append(Finding(what, False, faults, "correct the environment variable"))
+        except Exception as error:
+            findings.append(Finding(what, False, f"{type(error).__name__}: {error}".splitlines()[0], _REMEDIES[what]))
+    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return [*findings, Finding("packages", None, versions)]
+
+
+_REMEDIES = {
+    "Kafka": "set KAFKA_BOOTSTRAP_SERVERS, or start the service with 'finsent up'",
+    "ClickHouse": "set CLICKHOUSE_URL, or start the service with 'finsent up'",
+    "model": "remove the broken version, or set MODEL_REGISTRY",
+    "watch list": "mend the file, or unset FINSENT_WATCHLIST",
+    "pseudonym key": "set FINSENT_PSEUDONYM_KEY to at least 32 random characters",
+    "stream settings": "correct the environment variable",
+    "disk": "free some space",
+}
+
+
+def _kafka() -> Finding:
+    settings = KafkaSettings()
+    started = time.perf_counter()
+    for server in settings.bootstrap_servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
+    milliseconds = (time.perf_counter() - started) * 1000
+    return Finding("Kafka", True, f"{settings.bootstrap_servers} answers in {milliseconds:.1f} ms")
+
+
+def _clickhouse() -> Finding:
+    settings = ClickHouseSettings()
+    client = connect(settings)
+    started = time.perf_counter()
+    found = client.execute("SELECT version()")[0][0]
+    milliseconds = (time.perf_counter() - started) * 1000
+    return Finding("ClickHouse", True, f"{settings.url}: {found}, answers in {milliseconds:.1f} ms")
+
+
+def _model() -> Finding:
+    registry = model.ModelSettings().registry
+    try:
+        folder = model.champion(registry)
+    except FileNotFoundError:
+        return Finding("model", None, f"{registry}: no champion yet; the first worker builds the default")
+    return Finding("model", True, f"{model.load(folder).version}, from {registry}")
+
+
+def _watchlist() -> Finding:
+    path = os.environ.get("FINSENT_WATCHLIST")
+    count = len(load_watchlist(Path(path) if path else None).companies)
+    return Finding("watch list", True, f"{count} companies from {path or 'the shipped list'}")
+
+
+def _key() -> Finding:
+    if "FINSENT_PSEUDONYM_KEY" not in os.environ:
+        return Finding("pseudonym key", None, "not set; 'finsent up' makes one, a worker of your own needs it")
+    PrivacySettings()
+    return Finding("pseudonym key", True, "set")
+
+
+def _disk(data: Path) -> Finding:
+    place = next(folder for folder in (data, *data.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    state = f"{free / 1e9:.1f} GB free at {place}"
+    return Finding("disk", free > LEAST_FREE_BYTES, state, "" if free > LEAST_FREE_BYTES else _REMEDIES["disk"])
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
