@@ -174,7 +174,8 @@ def _use_running_service() -> None:
         with suppress(NotRunning):
             found = environment_of(data_directory())
             _taken_over.update(found.keys() - os.environ.keys())
-            os.environ.update(found)
+            for name in _taken_over:  # what the caller set stays
+                os.environ[name] = found[name]
 
 
 def _speed(text: str) -> float | None:
@@ -353,7 +354,6 @@ def sql(
         sys.stdin.read() if query == "-" else query,
         with_column_types=True,
         settings={"readonly": 1, "max_execution_time": max_seconds, "max_block_size": 8192},
-        chunk_size=None,
     )
     columns = [name for name, _ in next(rows)]
     print_rows(columns, rows, form)
@@ -657,11 +657,15 @@ def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[st
         raise typer.BadParameter("name positions, or --all")
     wanted = {_position(position) for position in positions}
     rows = dead_letters(connect(), limit=10_000_000)
-    return [
-        row
-        for row in rows
-        if (everything or (row["topic"], row["partition"], row["offset"]) in wanted) and (again or not row["action"])
-    ]
+    if not everything:
+        rows = [row for row in rows if (row["topic"], row["partition"], row["offset"]) in wanted]
+        found = {(row["topic"], row["partition"], row["offset"]) for row in rows}
+        if missing := ["/".join(map(str, position)) for position in sorted(wanted - found)]:
+            fail(f"no bad record at {', '.join(missing)}; see 'finsent dead-letters list'")
+    chosen = [row for row in rows if again or not row["action"]]
+    if not everything and len(chosen) < len(rows):
+        typer.echo(f"finsent: {len(rows) - len(chosen)} skipped: replayed or dropped before", err=True)
+    return chosen
 
 
 @letters.command("replay")
@@ -708,11 +712,11 @@ def doctor(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     """
     from deploy.doctor import examine
 
-    findings = examine(data_directory())
+    findings = [f._replace(state=mask(f.state), remedy=mask(f.remedy)) for f in examine(data_directory())]
     if json_out:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=1))
     else:
-        rows = [[f.what, {True: "ok", False: "FIX", None: ""}[f.ok], mask(f.state), f.remedy] for f in findings]
+        rows = [[f.what, {True: "ok", False: "FIX", None: ""}[f.ok], f.state, f.remedy] for f in findings]
         print_rows(["what", "", "state", "what to do"], rows, Format.table)
     raise typer.Exit(int(any(finding.ok is False for finding in findings)))
 

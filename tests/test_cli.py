@@ -65,13 +65,11 @@ def test_version_and_usage_errors() -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_schemas_are_printed_written_and_checked(tmp_path: Path) -> None:
+def test_schemas_are_printed_and_checked() -> None:
     assert "published_at" in json.loads(finsent("schemas", "news").stdout)["$defs"]["News"]["properties"]
-    assert set(json.loads(finsent("schemas").stdout)) == {"news", "comments", "labels"}
-    assert finsent("schemas", "--write", tmp_path).returncode == 0
-    assert finsent("schemas", "--check", tmp_path).returncode == 0
-    (tmp_path / "news.json").write_text("{}")
-    assert_one_line_failure(finsent("schemas", "--check", tmp_path), "news.json", "finsent schemas --write")
+    assert {"news", "comments", "labels"} <= set(json.loads(finsent("schemas").stdout))
+    assert finsent("schemas", "--check").returncode == 0
+    assert finsent("schemas", "nope").returncode == 2
 
 
 def test_produce_counts_what_became_of_every_record(kafka_bootstrap: str, tmp_path: Path) -> None:
