@@ -1,14 +1,27 @@
 PYTHON ?= python3
+DATA ?= .finsent
 .PHONY: setup demo up test lint chaos bench
 
-# A CPU build of torch that lies at hand is named first, or another package would pull the newest CUDA build.
-.venv/.ready: pyproject.toml constraints.txt
+# torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
+.venv/.ready: pyproject.toml constraints.txt deploy/local/node/package-lock.json
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,dev]'
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,dev]'
+	.venv/bin/python -m deploy.local.install
 	touch $@
+
 setup: .venv/.ready
+
+demo: setup
+	.venv/bin/finsent demo --json build/demo.json
+
+up: setup
+	.venv/bin/finsent up --data $(DATA)
+
 lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
+	.venv/bin/mypy finsent.py stream model storage deploy retrain
+	.venv/bin/python -m stream.schemas --check
+
 test: setup
 	.venv/bin/pytest -q

@@ -108,7 +108,7 @@ class Arrivals:
         return np.array(waits)
 
 
-def run(json_path: Path | None = None, workers: int = 1, speed: float = SPEED) -> int:
+def run(json_path: Path | None = None, workers: int = 1, speed: float | None = SPEED) -> int:
     """Run the demo; returns 0 only if every record is accounted for and the week's two shifts were found.
 
     Raises what the service raises when it does not start.
@@ -132,7 +132,7 @@ def run(json_path: Path | None = None, workers: int = 1, speed: float = SPEED) -
     return 1 if problems else 0
 
 
-def _replay(service: Service, week: Week, speed: float, progress: Progress) -> Summary:
+def _replay(service: Service, week: Week, speed: float | None, progress: Progress) -> Summary:
     environment = service.stack.environment()
     bootstrap = environment["KAFKA_BOOTSTRAP_SERVERS"]
     settings = ClickHouseSettings(url=environment["CLICKHOUSE_URL"])
@@ -142,16 +142,18 @@ def _replay(service: Service, week: Week, speed: float, progress: Progress) -> S
     storing = progress.add_task("scored and stored", total=week.produced)
     client = connect(settings)
     started = time.monotonic()
+
+    def show(sent: int) -> None:
+        progress.update(producing, completed=sent)
+        progress.update(storing, completed=arrivals.stored_through())
+
     with arrivals.measuring():
         produced = produce_many(
             [(week.news, "news"), (week.comments, "comments")],
             bootstrap,
             speed,
             on_acknowledged=arrivals.acknowledged,
-            progress=lambda sent: (
-                progress.update(producing, completed=sent)
-                or progress.update(storing, completed=arrivals.stored_through())
-            ),
+            progress=lambda sent, _: show(sent),
         )
         progress.update(producing, completed=produced.sent)
         deadline = time.monotonic() + SETTLED_S

@@ -7,6 +7,8 @@ does not depend on what else is in the batch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -26,12 +28,12 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def constant(self, value: np.ndarray, name: str = "") -> str:
-        name = name or f"c{len(self.constants)}"
+    def constant(self, value: np.ndarray | np.generic) -> str:
+        name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
-    def add(self, operation: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: object) -> str:
+    def add(self, operation: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> str:
         names = [f"n{len(self.nodes)}_{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(operation, list(inputs), names, domain=domain, **attributes))
         return names[0] if outputs == 1 else ",".join(names)

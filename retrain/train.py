@@ -39,7 +39,7 @@ def tokenizer(max_tokens: int = MAX_TOKENS) -> Tokenizer:
 def encode(made: Tokenizer, examples: Sequence[Example]) -> list[Encoding]:
     """One encoding an example: the pair (entity, text), or the text alone."""
     alone = Tokenizer.from_str(made.to_str())
-    alone.enable_truncation(made.truncation["max_length"], strategy="longest_first")
+    alone.enable_truncation(MAX_TOKENS, strategy="longest_first")
     return [
         made.encode(example.entity, example.text) if example.entity else alone.encode(example.text)
         for example in examples

@@ -137,8 +137,8 @@ class Worker:
         for page in (metrics, health, ready):
             app.page(f"/{page.__name__}")(page)
 
-    def _agent_of(self, name: str) -> Callable[[StreamT], Any]:
-        async def agent(stream: StreamT) -> None:
+    def _agent_of(self, name: str) -> Callable[[Any], Any]:
+        async def agent(stream: Any) -> None:
             settings = self._settings
             async for events in stream.noack_take(settings.batch_records, within=settings.batch_seconds):
                 try:

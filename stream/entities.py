@@ -19,13 +19,15 @@ _WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
 
 class Company(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry. Names in ``capitalised`` are ordinary words too: they count only with a capital letter, and not
-    next to the words in ``not_before`` (the word that follows) and ``not_after`` (the word in front)."""
+    next to the words in ``not_before`` (the word that follows) and ``not_after`` (the word in front). ``symbols``
+    are further cashtags, such as a former ticker."""
 
     ticker: str
     name: str
     desk: str
     sector: str
     aliases: list[str] = []
+    symbols: list[str] = []
     capitalised: list[str] = []
     not_before: list[str] = []
     not_after: list[str] = []
@@ -95,8 +97,9 @@ class Linker:
         for ticker in self._companies:
             # A cashtag names the symbol without the exchange's suffix; the first company with it has it.
             self._by_symbol.setdefault(ticker.split(".")[0].upper(), ticker)
-        for ticker in self._companies:
+        for ticker, company in self._companies.items():
             self._by_symbol[ticker.upper()] = ticker
+            self._by_symbol.update(dict.fromkeys(company.symbols, ticker))
         self._automaton = ahocorasick.Automaton()
         for company in watchlist.companies:
             for name in company.names:
@@ -141,8 +144,8 @@ class Linker:
 
     def _fits(self, company: Company, name: str, text: str, start: int, end: int) -> bool:
         surface = text[start:end]
-        if not any(c.islower() for c in name):
-            # An abbreviation ("GE", "ING") is one only in capitals.
+        if len(name) < 4 and not any(c.islower() for c in name):
+            # A short abbreviation ("GE", "ING") is one only in capitals.
             return surface == name
         if name not in company.capitalised:
             return True

@@ -22,13 +22,14 @@ class LedgerConsumer(driver.Consumer):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Position every assigned partition from the ledger; the name is Faust's, called at each assignment."""
         assigned = frozenset(self.assignment())
-        positions = dict(await self.app.ledger_positions(assigned))
+        app: Any = self.app
+        positions = dict(await app.ledger_positions(assigned))
         fresh = assigned - positions.keys()
         if fresh:
             positions.update(await self.earliest_offsets(*fresh))
         thread: Any = self._thread
         await thread.seek_wait(positions)
-        await self.app.positioned(positions)
+        await app.positioned(positions)
         return positions
 
 

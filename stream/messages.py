@@ -7,7 +7,7 @@ the fault, the field it was found in and a sentence for a person. Unknown fields
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 
@@ -108,7 +108,7 @@ def decode(topic: str, raw: bytes | None, now: datetime | None = None) -> News |
     date = getattr(message, date_field)
     if not EARLIEST_PUBLICATION <= date <= (now or datetime.now(UTC)) + CLOCK_TOLERANCE:
         raise BadRecord("absurd_date", f"{date_field} is {date.isoformat()}", date_field)
-    return message
+    return cast("News | Comment | Label", message)
 
 
 def _field_of(error: str) -> str:

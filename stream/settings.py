@@ -47,5 +47,5 @@ class PrivacySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FINSENT_")
 
-    pseudonym_key: SecretStr = Field(min_length=32)
+    pseudonym_key: SecretStr = Field(default=..., min_length=32)
     watchlist: Path | None = None

@@ -103,7 +103,7 @@ def detect(series: Series, at: int, rule: Rule) -> list[Shift]:
         after = series.between(series.total, start, at) / np.maximum(n_after, 1)
         effect = after - before
         statistic = effect / np.sqrt(spread * (1 / np.maximum(n_after, 1) + 1 / weight))
-        for i in busy:
+        for i in map(int, busy):
             if abs(statistic[i]) < rule.threshold or abs(effect[i]) < rule.minimum_effect:
                 continue
             entity = str(series.entities[i])
