@@ -90,7 +90,7 @@ class Arrivals:
         """Acknowledged records at or below the last stored offset of their partition."""
         return sum(
             sum(offset <= self._seen[key][-1][1] for offset in list(sent))
-            for key, sent in self._sent.items()
+            for key, sent in list(self._sent.items())
             if key in self._seen
         )
 

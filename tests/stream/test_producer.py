@@ -237,3 +237,11 @@ def test_a_file_that_cannot_be_read_is_named_with_the_remedy(
     with pytest.raises(ProduceError, match=complaint) as error:
         rows_of(path, {"scored.csv": "scored", "a.jsonl.gz": "news"}.get(name))
     assert str(path) in str(error.value)
+
+
+def test_an_absurd_date_does_not_hold_the_replay_up(tmp_path: Path) -> None:
+    days = ("2020-06-15T00:00:00Z", "2999-01-01T00:00:00Z", "0620-01-01T00:00:00Z", "2020-06-15T00:00:01Z")
+    path = tmp_path / "feed.jsonl"
+    path.write_text("".join(json.dumps({"id": "x", "published_at": day}) + "\n" for day in days))
+    moments = [row.at for row in read(path, "news")]
+    assert moments[0] == moments[1] == moments[2] == moments[3] - 1
