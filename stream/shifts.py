@@ -14,7 +14,7 @@ import numpy as np
 
 from storage import Windows
 
-PRIOR_DOCUMENTS = 10.0
+PRIOR_DOCUMENTS = 20.0
 WINDOW_S = 900
 SEVERITIES = ((0.9, "critical"), (0.6, "warning"), (0.0, "notice"))
 
