@@ -25,3 +25,9 @@ lint: setup
 
 test: setup
 	.venv/bin/pytest -q
+
+chaos: setup
+	.venv/bin/python -m benchmarks.chaos --json build/chaos.json
+
+bench: setup
+	.venv/bin/python -m benchmarks.scorer --data ../shared/data/train/tfns.csv.gz --json build/bench.json
