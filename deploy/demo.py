@@ -14,17 +14,19 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clickhouse_driver import Client
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from deploy.local import Service
 from deploy.recorded_week import Week, write
-from storage import ClickHouseSettings, accounts, alerts, connect, positions
+from storage import ClickHouseSettings, accounts, alerts, connect, positions, windows
 from stream import produce_many, topic_ids
 
 TOPICS = ("news", "comments")
@@ -32,6 +34,11 @@ SPEED = 12_000.0
 """Event seconds a second: the week in 50 seconds."""
 
 SETTLED_S = 120.0
+SHOWN = (
+    ("WDI.DE", "Wirecard: the crisis"),
+    ("LLY", "Eli Lilly: the good surprise"),
+    ("TMUS", "T-Mobile US: much talk, no change of tone"),
+)
 
 
 class DemoFailed(RuntimeError):
@@ -122,7 +129,7 @@ def run(json_path: Path | None = None, workers: int = 1, speed: float | None = S
             Path(folder) / "data", workers, {"ALERT_CLOCK": "stream", "STREAM_ALERT_INTERVAL_S": "1"}
         ) as service:
             progress.advance(starting)
-            summary = _replay(service, week, speed, progress)
+            summary = _replay(service, week, speed, progress, json_path and json_path.with_suffix(".png"))
         progress.stop()
     problems = check(summary, week)
     _print(console, summary, problems)
@@ -132,7 +139,7 @@ def run(json_path: Path | None = None, workers: int = 1, speed: float | None = S
     return 1 if problems else 0
 
 
-def _replay(service: Service, week: Week, speed: float | None, progress: Progress) -> Summary:
+def _replay(service: Service, week: Week, speed: float | None, progress: Progress, picture: Path | None) -> Summary:
     environment = service.stack.environment()
     bootstrap = environment["KAFKA_BOOTSTRAP_SERVERS"]
     settings = ClickHouseSettings(url=environment["CLICKHOUSE_URL"])
@@ -168,7 +175,7 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
     versions = client.execute("SELECT DISTINCT model_version FROM documents ORDER BY 1")
     positions_stored = sum(account.distinct for account in held)
     physical = client.execute("SELECT count() FROM record_log")[0][0]
-    return Summary(
+    summary = Summary(
         produced=produced.acknowledged,
         stored=positions_stored - sum(account.bad for account in held),
         dead_lettered=sum(account.bad for account in held),
@@ -185,6 +192,37 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
             for row in sorted(alerts(client), key=lambda row: row["fired_at"])
         ],
     )
+    if picture:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        plot(client, summary, picture)
+    return summary
+
+
+def plot(client: Client, summary: Summary, path: Path) -> None:
+    """Three companies' hourly sentiment and volume over the week, with the alerts, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import dates, pyplot
+
+    since, until = datetime(2020, 6, 15, tzinfo=UTC), datetime(2020, 6, 22, tzinfo=UTC)
+    figure, axes = pyplot.subplots(3, 1, figsize=(9, 7), sharex=True, sharey=True, layout="constrained")
+    for axis, (entity, title) in zip(axes, SHOWN, strict=True):
+        found = windows(client, since, until, 3600, entity)
+        times = [datetime.fromtimestamp(start, UTC) for start in found.start]
+        means = found.total / found.documents
+        axis.scatter(times, means, s=found.documents * 6, c=means, cmap="RdYlGn", vmin=-0.8, vmax=0.8, edgecolor="grey")
+        axis.axhline(0, color="grey", linewidth=0.5)
+        for alert in summary.alerts:
+            if alert["entity"] == entity:
+                axis.axvline(alert["fired_at"], color="black", linestyle="--")
+                label = f" alert: {alert['direction']}, {alert['fired_at']:%a %H:%M}"
+                axis.text(alert["fired_at"], 0.85, label, fontsize=9)
+        axis.set(title=title, ylabel="sentiment", ylim=(-1.05, 1.05))
+    axes[-1].xaxis.set_major_formatter(dates.DateFormatter("%a %d June"))
+    figure.supxlabel("a dot is an hour's stories, its size their number")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
 
 
 def _headline(document: Mapping[str, Any]) -> str:
