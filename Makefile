@@ -1,5 +1,6 @@
 PYTHON ?= python3
 DATA ?= .finsent
+TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
 .PHONY: setup demo up test lint chaos bench
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
@@ -20,7 +21,7 @@ up: setup
 lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy finsent.py stream model storage deploy retrain
+	.venv/bin/mypy finsent.py cli console stream model storage deploy retrain
 	.venv/bin/python -m stream.schemas --check
 
 test: setup
@@ -30,4 +31,4 @@ chaos: setup
 	.venv/bin/python -m benchmarks.chaos --json build/chaos.json
 
 bench: setup
-	.venv/bin/python -m benchmarks.scorer --data ../shared/data/train/tfns.csv.gz --json build/bench.json
+	.venv/bin/python -m benchmarks.scorer $(if $(TEXTS),--texts $(TEXTS)) --json build/bench.json

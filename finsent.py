@@ -7,112 +7,39 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import re
 import shlex
-import socket
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from enum import StrEnum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+
+from cli import alerts, audit, console, evaluate, explain, rescore, score
+from cli import labels as people
+from cli import model as models
+from cli import retrain as retraining
+from cli.common import (
+    Commands,
+    Data,
+    Format,
+    cell,
+    data_directory,
+    fail,
+    kafka_answering,
+    mask,
+    own_environment,
+    parse_time,
+    print_rows,
+    progress_bar,
+    use_running_service,
+)
 
 if TYPE_CHECKING:
     from stream.producer import Produced
 
 
-class Format(StrEnum):
-    """How rows are printed."""
-
-    table = auto()
-    csv = auto()
-    json = auto()
-    jsonl = auto()
-
-
-class Failure(Exception):
-    """An expected failure, told as one line: what was wrong and what to do."""
-
-
-KNOWN = {
-    "stream.ProduceError",
-    "stream.BadWatchlist",
-    "storage.MigrationChanged",
-    "model.BadVersion",
-    "deploy.AlreadyRunning",
-    "deploy.ChildFailed",
-    "deploy.InstallError",
-    "deploy.NotRunning",
-}
-"""Errors whose sentence is made for people."""
-
-
-class _Commands(TyperGroup):
-    """Tells expected failures of any room in one line on stderr, exit code 1; bugs keep their traceback."""
-
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            if os.environ.get("FINSENT_TRACEBACK") or (sentence := _sentence(error)) is None:
-                raise
-            typer.echo(f"finsent: {mask(sentence)}", err=True)
-            raise typer.Exit(1) from error
-
-
-def _sentence(error: Exception) -> str | None:
-    """Cause and remedy of an expected failure, or None for a bug. Told by type name: rooms may be absent."""
-    names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
-    cause = " ".join(str(error).split("Stack trace")[0].split()) or type(error).__name__
-    if isinstance(error, Failure) or names & KNOWN:
-        return cause
-    if "kafka.KafkaError" in names:
-        return f"Kafka at {_kafka()}: {cause}; see 'finsent doctor'"
-    if "storage.StorageUnavailable" in names:
-        return f"{cause}; set CLICKHOUSE_URL, or start the service with 'finsent up'; see 'finsent doctor'"
-    if "clickhouse_driver.Error" in names:
-        # "Code: 62. DB::Exception: default: Syntax error ... " -> what a person needs of it
-        return f"ClickHouse: {re.sub(r'^Code: [0-9]+[.] (DB::Exception: )?', '', cause).rstrip('. ')}"
-    if "pydantic_core.ValidationError" in names:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]  # type: ignore[attr-defined]
-        return f"settings ({error.title}): {'; '.join(faults)}; see 'finsent doctor'"  # type: ignore[attr-defined]
-    if isinstance(error, OSError):
-        return cause
-    return None
-
-
-def mask(text: str) -> str:
-    """``text`` without the passwords of the URLs in it."""
-    return re.sub(r"(\w+://[^:/@\s]*):[^@\s]+@", r"\1:***@", text)
-
-
-def _kafka() -> str:
-    return os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
-
-
-def _kafka_answering() -> str:
-    """The configured bootstrap servers; fails at once, not after a client's time-out, if none listens."""
-    bootstrap, errors = _kafka(), []
-    for server in bootstrap.split(","):
-        host, _, port = server.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-            return bootstrap
-        except (OSError, ValueError) as error:
-            errors.append(f"{server}: {error}")
-    fail(
-        f"no Kafka broker listens ({'; '.join(errors)}); set KAFKA_BOOTSTRAP_SERVERS, or start the service "
-        "with 'finsent up'"
-    )
-
-
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -152,30 +79,7 @@ def _main(
 ) -> None:
     for name in ("kafka", "clickhouse_driver"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is raised
-    _use_running_service()
-
-
-_taken_over: set[str] = set()
-
-
-def data_directory() -> Path:
-    """FINSENT_DATA, or finsent's place in the home directory."""
-    return Path(os.environ.get("FINSENT_DATA") or Path.home() / ".local" / "share" / "finsent")
-
-
-def _use_running_service() -> None:
-    """With no cluster named, commands speak to the service that runs on the data directory, if one does."""
-    if "KAFKA_BOOTSTRAP_SERVERS" in os.environ or "CLICKHOUSE_URL" in os.environ:
-        return
-    state = data_directory() / "state.json"
-    if state.exists():
-        from deploy.local import NotRunning, environment_of
-
-        with suppress(NotRunning):
-            found = environment_of(data_directory())
-            _taken_over.update(found.keys() - os.environ.keys())
-            for name in _taken_over:  # what the caller set stays
-                os.environ[name] = found[name]
+    use_running_service()
 
 
 def _speed(text: str) -> float | None:
@@ -198,16 +102,6 @@ def _zone(name: str) -> Any:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise typer.BadParameter(f"{name!r} is no time zone; one is 'America/New_York'") from error
-
-
-def _time(text: str) -> datetime:
-    if text == "now":
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no time; one is '2024-01-31T12:00:00Z', or 'now'") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @app.command()
@@ -244,13 +138,13 @@ def produce(
     from stream.messages import SCHEMAS
     from stream.topics import ensure_topics, topic_ids
 
-    pace, zone, date = _speed(speed), _zone(timezone), _time(undated) if undated else None
-    bootstrap = _kafka_answering()
+    pace, zone, date = _speed(speed), _zone(timezone), parse_time(undated) if undated else None
+    bootstrap = kafka_answering()
     if topic is None or topic in SCHEMAS:
         ensure_topics(bootstrap)
     else:
         topic_ids(bootstrap, [topic])  # a topic that is none of ours must exist: a slip of the pen would make it
-    with _progress(f"to {topic or 'Kafka'}") as show:
+    with progress_bar(f"to {topic or 'Kafka'}") as show:
         result = producer.produce_many(
             [(file, topic) for file in files], bootstrap, pace, zone=zone, undated=date, progress=show
         )
@@ -259,25 +153,6 @@ def produce(
         raise typer.Exit(130)
     if result.failed or result.stopped or (not result.sent and result.skipped):
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Any]:
-    """A progress bar on stderr; yields ``show(records, share)``."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[records]:,} records"),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=1.0, records=0)
-        yield lambda records, share: bar.update(task, completed=share, records=records)
 
 
 def _report(result: Produced, as_json: bool) -> None:
@@ -359,104 +234,6 @@ def sql(
     print_rows(columns, rows, form)
 
 
-def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
-    """Print rows as they come, in the format asked for; a table is printed whole."""
-    if form is Format.table:
-        from rich.console import Console
-        from rich.table import Table
-
-        console = Console()
-        if not console.is_terminal:
-            console.width = 10_000  # a pipe has no width to fit into
-        table = Table(*columns, highlight=True)
-        for row in rows:
-            table.add_row(*(_text(value) for value in row))
-        console.print(table, markup=False)
-    elif form is Format.csv:
-        import csv
-
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_text(value) for value in row] for row in rows)
-    else:
-        import msgspec
-
-        encoder = msgspec.json.Encoder(enc_hook=str)
-        lines = (encoder.encode(dict(zip(columns, map(_plain, row), strict=True))).decode() for row in rows)
-        if form is Format.jsonl:
-            for line in lines:
-                sys.stdout.write(line + "\n")
-        else:
-            sys.stdout.write("[")
-            for n, line in enumerate(lines):
-                sys.stdout.write(f"{',' if n else ''}\n{line}")
-            sys.stdout.write("\n]\n")
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as msgspec should encode it: text that is no UTF-8 escaped, keys of maps as text."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {_text(key): _plain(item) for key, item in value.items()}
-    return value
-
-
-def _text(value: Any) -> str:
-    """``value`` as one cell: like ClickHouse's own CSV, but times in RFC 3339."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, list | tuple | dict):
-        import msgspec
-
-        return msgspec.json.encode(_plain(value), enc_hook=str).decode()
-    return str(value)
-
-
-@app.command()
-def score(
-    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...")] = None,
-    file: Annotated[
-        typer.FileText | None, typer.Option(help="One text a line; '-' is standard input.", encoding="utf-8")
-    ] = None,
-    entity: Annotated[
-        str | None, typer.Option(help="Score what the texts say about this company, as written in them.")
-    ] = None,
-    json_out: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-) -> None:
-    """Score texts with the champion model, without Kafka or ClickHouse.
-
-    `finsent score "Profit fell by a third, and the dividend is gone"`
-
-    `finsent score "Acme sues Globex over patents" --entity Globex`
-
-    `finsent score --file headlines.txt --json`
-    """
-    import model
-
-    lines = [*(texts or []), *(line.strip() for line in file or () if line.strip())]
-    if not lines:
-        raise typer.BadParameter("give at least one TEXT, or --file")
-    settings = model.ModelSettings()
-    model.ensure_default(settings.registry)
-    scorer = model.load(model.champion(settings.registry), threads=settings.threads)
-    labels = ("negative", "neutral", "positive")
-    columns = ["text", "label", "sentiment", *(f"p_{label}" for label in labels), "model_version"]
-    rows = []
-    for start in range(0, len(lines), 256):
-        batch = lines[start : start + 256]
-        for text, p in zip(batch, scorer.score(batch, [entity] * len(batch)).probabilities.tolist(), strict=True):
-            numbers = [round(x, 4) for x in (p[2] - p[0], *p)]
-            rows.append([text, labels[p.index(max(p))], *numbers, scorer.version])
-    print_rows(columns, rows, Format.jsonl if json_out else Format.table)
-
-
 @app.command()
 def worker(
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
@@ -470,13 +247,8 @@ def worker(
     """
     from stream.worker import run
 
-    _kafka_answering()
+    kafka_answering()
     run(level=log_level.upper())
-
-
-Data = Annotated[
-    Path | None, typer.Option("--data", metavar="DIR", help="Data directory; default FINSENT_DATA or ~/.local/share.")
-]
 
 
 @app.command()
@@ -501,7 +273,7 @@ def up(
 
     folder = data or data_directory()
     if not (detach or env):
-        _own_environment()
+        own_environment()
         run(folder, workers)
         return
     try:
@@ -509,19 +281,13 @@ def up(
     except NotRunning:
         if not detach:
             raise
-        _own_environment()
+        own_environment()
         settings = start_detached(folder, workers)
     if env:
         for name, value in settings.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
     else:
         typer.echo(usage(settings, folder))
-
-
-def _own_environment() -> None:
-    """Forget the settings taken over from a service that runs on another data directory."""
-    for name in _taken_over:
-        os.environ.pop(name, None)
 
 
 @app.command()
@@ -540,8 +306,8 @@ def demo(
     json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the summary there.")] = None,
     workers: Annotated[int, typer.Option(min=1)] = 1,
     speed: Annotated[
-        str, typer.Option(metavar="FACTOR", help="How much faster than time: '12000x', or 'max'.")
-    ] = "12000x",
+        str, typer.Option(metavar="FACTOR", help="How much faster than time: '8000x', or 'max'.")
+    ] = "8000x",
 ) -> None:
     """Replay a recorded week from end to end and check the accounts; ends by itself and leaves nothing running.
 
@@ -549,54 +315,8 @@ def demo(
     """
     from deploy.demo import run
 
-    _own_environment()
+    own_environment()
     raise typer.Exit(run(json_path, workers, _speed(speed)))
-
-
-@app.command()
-def alerts(
-    entity: Annotated[str, typer.Option(help="Only this company's (its ticker in the watch list).")] = "",
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Fired since then, e.g. 2020-06-18.")] = None,
-    json_out: Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence.")] = False,
-) -> None:
-    """List the alerts, newest first: what shifted, since when, and the documents that moved it most.
-
-    `finsent alerts --entity WDI.DE --json`
-    """
-    from storage import alerts as stored
-    from storage import connect
-
-    rows = stored(connect(), entity, _time(since) if since else None)
-    if json_out:
-        typer.echo(json.dumps(rows, indent=1, default=_text))
-        return
-    columns = [
-        "fired_at",
-        "entity",
-        "direction",
-        "severity",
-        "state",
-        "before",
-        "after",
-        "began_at",
-        "because of",
-        "id",
-    ]
-    print_rows(
-        columns,
-        [
-            [
-                *(row[name] for name in ("fired_at", "entity", "direction", "severity", "state")),
-                f"{row['before_mean']:+.2f} ({row['before_documents']})",
-                f"{row['after_mean']:+.2f} ({row['after_documents']})",
-                row["began_at"],
-                "\n".join((d["title"] or d["text"])[:80] for d in row["evidence"]["documents"][:3]),
-                row["id"],
-            ]
-            for row in rows
-        ],
-        Format.table,
-    )
 
 
 letters = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
@@ -623,7 +343,7 @@ def list_dead_letters(
     """
     from storage import connect, dead_letters
 
-    rows = dead_letters(connect(), _time(since) if since else None, limit)
+    rows = dead_letters(connect(), parse_time(since) if since else None, limit)
     columns = ["position", "ingested_at", "error_kind", "error_field", "error", "bytes", "action"]
     print_rows(
         columns,
@@ -646,7 +366,7 @@ def show_dead_letter(position: Position) -> None:
     for row in rows:
         raw = bytes.fromhex(row.pop("raw"))
         for name, value in row.items():
-            typer.echo(f"{name}: {_text(value)}")
+            typer.echo(f"{name}: {cell(value)}")
         typer.echo(f"raw ({len(raw)} bytes): {raw[:2000].decode('utf-8', 'backslashreplace')}")
 
 
@@ -684,7 +404,7 @@ def replay_dead_letters(
     from stream.dead_letters import replay
 
     rows = _chosen(positions or [], everything, again)
-    typer.echo(f"{replay(connect(), _kafka_answering(), rows)} records sent again")
+    typer.echo(f"{replay(connect(), kafka_answering(), rows)} records sent again")
 
 
 @letters.command("drop")
@@ -704,6 +424,18 @@ def drop_dead_letters(
     typer.echo(f"{len(rows)} records dropped")
 
 
+score.register(app)
+evaluate.register(app)
+explain.register(app)
+audit.register(app)
+rescore.register(app)
+retraining.register(app)
+console.register(app)
+app.add_typer(models.app, name="model")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(people.app, name="label")
+
+
 @app.command()
 def doctor(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Tell what is configured, what is reachable, which versions run, and what to fix. Exit code 1 if something is.
@@ -719,11 +451,6 @@ def doctor(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         rows = [[f.what, {True: "ok", False: "FIX", None: ""}[f.ok], f.state, f.remedy] for f in findings]
         print_rows(["what", "", "state", "what to do"], rows, Format.table)
     raise typer.Exit(int(any(finding.ok is False for finding in findings)))
-
-
-def fail(sentence: str) -> NoReturn:
-    """End the command with one line on stderr and exit code 1."""
-    raise Failure(sentence)
 
 
 if __name__ == "__main__":

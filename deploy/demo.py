@@ -1,12 +1,15 @@
 """The main job from end to end on one machine: a recorded week in, scored rows and alerts out, and the accounts.
 
-Everything is real: the embedded broker and ClickHouse, the worker process, the default model. Time is replayed
-faster than it passed, so the alert rules go by the documents' own dates (``ALERT_CLOCK=stream``).
+Everything is real: the embedded broker and ClickHouse, the worker process, the default model, and the scheduler, which
+retrains on the week's labels and swaps the model while records flow. Time is replayed faster than it passed, so the
+alert rules go by the documents' own dates (``ALERT_CLOCK=stream``).
 """
 
 from __future__ import annotations
 
+import bisect
 import json
+import re
 import tempfile
 import threading
 import time
@@ -26,12 +29,26 @@ from rich.table import Table
 
 from deploy.local import Service
 from deploy.recorded_week import Week, write
-from storage import ClickHouseSettings, accounts, alerts, connect, positions, windows
-from stream import produce_many, topic_ids
+from storage import ClickHouseSettings, accounts, alerts, connect, live_workers, positions, runs, select, windows
+from stream import Produced, produce_many, topic_ids
 
 TOPICS = ("news", "comments")
-SPEED = 12_000.0
-"""Event seconds a second: the week in 50 seconds."""
+SPEED = 8_000.0
+"""Event seconds a second: the week in 76 seconds."""
+
+CUTS = ("2020-06-19T12", "2020-06-20T00", "2020-06-20T12", "2020-06-21T00", "2020-06-21T12")
+SLOWER = 4
+"""From the first cut on, a part of the week is replayed so much slower as long as the challenger is in training: its
+swap is to be seen under load, also on a slow machine."""
+
+SETTINGS = {
+    "ALERT_CLOCK": "stream",
+    "STREAM_ALERT_INTERVAL_S": "1",
+    "RETRAIN_NEW_LABELS": "280",
+    "RETRAIN_CHECK_S": "1",
+    "RETRAIN_REPLAY": "1",
+}
+JUDGED_S = 240.0
 
 SETTLED_S = 120.0
 SHOWN = (
@@ -59,6 +76,7 @@ class Summary:
     latency_p99_s: float = 0.0
     model_version: str = ""
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    retrain: dict[str, Any] = field(default_factory=dict)
 
 
 class Arrivals:
@@ -93,6 +111,11 @@ class Arrivals:
             self._done.set()
             self._thread.join()
 
+    @property
+    def count(self) -> int:
+        """Acknowledged records."""
+        return sum(len(sent) for sent in list(self._sent.values()))
+
     def stored_through(self) -> int:
         """Acknowledged records at or below the last stored offset of their partition."""
         return sum(
@@ -116,7 +139,8 @@ class Arrivals:
 
 
 def run(json_path: Path | None = None, workers: int = 1, speed: float | None = SPEED) -> int:
-    """Run the demo; returns 0 only if every record is accounted for and the week's two shifts were found.
+    """Run the demo; returns 0 only if every record is accounted for, the week's two shifts were found, and a retraining
+    came to its end: a challenger that its gate refuses is told, but is no fault.
 
     Raises what the service raises when it does not start.
     """
@@ -125,9 +149,7 @@ def run(json_path: Path | None = None, workers: int = 1, speed: float | None = S
     with tempfile.TemporaryDirectory(prefix="finsent-demo-") as folder, Progress(*columns, console=console) as progress:
         week = write(Path(folder))
         starting = progress.add_task("starting the service", total=1)
-        with Service(
-            Path(folder) / "data", workers, {"ALERT_CLOCK": "stream", "STREAM_ALERT_INTERVAL_S": "1"}
-        ) as service:
+        with Service(Path(folder) / "data", workers, SETTINGS, scheduler=True) as service:
             progress.advance(starting)
             summary = _replay(service, week, speed, progress, json_path and json_path.with_suffix(".png"))
         progress.stop()
@@ -147,28 +169,42 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
     arrivals = Arrivals(connect(settings), ids)
     producing = progress.add_task("producing the week", total=week.produced)
     storing = progress.add_task("scored and stored", total=week.produced)
+    training = progress.add_task("labels", total=1)
     client = connect(settings)
     started = time.monotonic()
 
-    def show(sent: int) -> None:
-        progress.update(producing, completed=sent)
+    def acknowledged(topic: str, partition: int, offset: int, at: float) -> None:
+        if topic in TOPICS:
+            arrivals.acknowledged(topic, partition, offset, at)
+
+    def show() -> None:
+        progress.update(producing, completed=arrivals.count)
         progress.update(storing, completed=arrivals.stored_through())
 
+    failed = 0
     with arrivals.measuring():
-        produced = produce_many(
-            [(week.news, "news"), (week.comments, "comments")],
-            bootstrap,
-            speed,
-            on_acknowledged=arrivals.acknowledged,
-            progress=lambda sent, _: show(sent),
-        )
-        progress.update(producing, completed=produced.sent)
+        for number, files in enumerate(_slices(week) if speed else [_files(week)]):
+            calm = speed and number and not _swapped(client)
+            progress.update(training, description=_told(client))
+            produced: Produced = produce_many(
+                files,
+                bootstrap,
+                speed and (speed / SLOWER if calm else speed),
+                on_acknowledged=acknowledged,
+                progress=lambda *_: show(),
+            )
+            failed += produced.failed
         deadline = time.monotonic() + SETTLED_S
-        while (stored := arrivals.stored_through()) < produced.acknowledged and time.monotonic() < deadline:
-            progress.update(storing, completed=stored)
+        while arrivals.stored_through() < arrivals.count and time.monotonic() < deadline:
+            show()
             time.sleep(0.05)
-        progress.update(storing, completed=stored)
+        show()
         seconds = time.monotonic() - started
+    deadline = time.monotonic() + JUDGED_S
+    while not _swapped(client) and time.monotonic() < deadline and not service.stack.failure:
+        progress.update(training, description=_told(client))
+        time.sleep(0.2)
+    progress.update(training, description=_told(client), completed=1)
     _wait_for_alerts(service, week)
     held = accounts(client, ids)
     waits = arrivals.seconds()
@@ -176,10 +212,10 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
     positions_stored = sum(account.distinct for account in held)
     physical = client.execute("SELECT count() FROM record_log")[0][0]
     summary = Summary(
-        produced=produced.acknowledged,
+        produced=arrivals.count,
         stored=positions_stored - sum(account.bad for account in held),
         dead_lettered=sum(account.bad for account in held),
-        lost=produced.acknowledged - positions_stored + produced.failed,
+        lost=arrivals.count - positions_stored + failed,
         doubled=physical - positions_stored,
         scored_per_second=round(positions_stored / seconds, 1),
         latency_p50_s=round(float(np.percentile(waits, 50)), 3) if len(waits) else float("nan"),
@@ -191,11 +227,72 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
             | {"why": [_headline(document) for document in row["evidence"]["documents"][:3]]}
             for row in sorted(alerts(client), key=lambda row: row["fired_at"])
         ],
+        retrain=_retrained(client, service),
     )
     if picture:
         picture.parent.mkdir(parents=True, exist_ok=True)
         plot(client, summary, picture)
     return summary
+
+
+_DATE = re.compile(rb'"(?:published|labelled)_at": "(2020-06-\d\dT\d\d)')
+
+
+def _files(week: Week) -> list[tuple[Path, str | None]]:
+    return [(week.news, "news"), (week.comments, "comments"), (week.labels, "labels")]
+
+
+def _slices(week: Week) -> Iterator[list[tuple[Path, str | None]]]:
+    """The week's files, cut at ``CUTS``; what has no date goes with the line before."""
+    names = [(path, topic, [path.with_suffix(f".{n}.jsonl") for n in range(len(CUTS) + 1)])
+             for path, topic in _files(week)]  # fmt: skip
+    for path, _, made in names:
+        parts: list[list[bytes]] = [[] for _ in made]
+        number = 0
+        for line in path.read_bytes().splitlines(keepends=True):
+            if found := _DATE.search(line):
+                number = max(number, bisect.bisect(CUTS, found[1].decode()))
+            parts[number].append(line)
+        for part, lines in zip(made, parts, strict=True):
+            part.write_bytes(b"".join(lines))
+    for n in range(len(CUTS) + 1):
+        yield [(made[n], topic) for _, topic, made in names if made[n].stat().st_size]
+
+
+def _swapped(client: Client) -> bool:
+    """A run was judged, and if it passed, every live worker scores with the challenger."""
+    last = next(iter(runs(client, 1)), None)
+    if last is None or last["state"] == "started":
+        return False
+    if last["state"] != "passed":
+        return True
+    promoted = select(client, "SELECT version FROM model_events WHERE event = 'promoted' ORDER BY at DESC LIMIT 1", {})
+    return bool(promoted) and set(live_workers(client).values()) == {promoted[0]["version"]}
+
+
+def _told(client: Client) -> str:
+    last = next(iter(runs(client, 1)), None)
+    return "labels" if last is None else f"retraining: {last['state']}"
+
+
+def _retrained(client: Client, service: Service) -> dict[str, Any]:
+    """What the first run did, and which version scored how many documents; {} if none came to an end."""
+    ended = [run for run in runs(client) if run["state"] != "started"]
+    if not ended:
+        return {}
+    home = Path(service.stack.environment()["FINSENT_DATA"]) / "retrain" / "runs"
+    path = home / ended[-1]["id"] / "outcome.json"
+    if not path.exists():
+        return {"failed": ended[-1]["detail"]}
+    outcome = json.loads(path.read_text())
+    names = ("champion_before", "champion_after", "labels", "macro_f1_new", "macro_f1_test", "gate")
+    sql = "SELECT max(pause_s) AS pause FROM model_events WHERE event = 'adopted' AND version = %(version)s"
+    scored = "SELECT model_version AS version, count() AS documents FROM documents GROUP BY 1 ORDER BY min(ingested_at)"
+    found = {name: outcome[name] for name in names} | {"passed": outcome["passed"], "reason": outcome["reason"]}
+    found["swap_pause_s"] = select(client, sql, {"version": outcome["challenger"]})[0]["pause"]
+    found["seconds"] = outcome["seconds"]
+    found["scored_by"] = {row["version"]: row["documents"] for row in select(client, scored, {})}
+    return found
 
 
 def plot(client: Client, summary: Summary, path: Path) -> None:
@@ -263,13 +360,17 @@ def check(summary: Summary, week: Week) -> list[str]:
         problems.append(f"no {direction} alert about {entity}")
     for entity, direction in fired - week.shifts:
         problems.append(f"a {direction} alert about {entity}, where nothing shifted")
+    if not (run := summary.retrain) or "failed" in run:
+        problems.append(f"the retraining: {run.get('failed', 'none came to an end')}")
+    elif run["passed"] and not run["scored_by"].get(run["champion_after"]):
+        problems.append(f"no record was scored by {run['champion_after']}, although it passed its gate")
     return problems
 
 
 def _print(console: Console, summary: Summary, problems: list[str]) -> None:
     table = Table(title="A recorded week, 15 to 21 June 2020", show_header=False)
     for name, value in asdict(summary).items():
-        if name != "alerts":
+        if name not in {"alerts", "retrain"}:
             table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int | float) else str(value))
     console.print(table)
     found = Table("fired at (UTC)", "entity", "direction", "severity", "sentiment", "why", title="Alerts")
@@ -283,7 +384,29 @@ def _print(console: Console, summary: Summary, problems: list[str]) -> None:
             "\n".join(alert["why"]),
         )
     console.print(found)
+    if summary.retrain.get("gate"):
+        _print_retraining(console, summary.retrain)
     for problem in problems:
         console.print(f"[red]not as it must be:[/red] {problem}")
     if not problems:
         console.print("[green]every record is accounted for[/green]")
+
+
+def _print_retraining(console: Console, run: Mapping[str, Any]) -> None:
+    table = Table("what", "before", "after", title=f"Retraining on {run['labels']} labels, {run['seconds']:.0f} s")
+    table.add_row("champion", run["champion_before"], run["champion_after"])
+    table.add_row("documents scored", *(f"{run['scored_by'].get(run[f'champion_{side}'], 0):,}"
+                                        for side in ("before", "after")))  # fmt: skip
+    for title, name in (("new labels, held out", "macro_f1_new"), ("fixed test", "macro_f1_test")):
+        table.add_row(f"macro-F1, {title}", *(f"{value:.3f}" for value in run[name]))
+    for rule in run["gate"]:
+        told = "passed" if rule["passed"] else f"failed: {rule['why']}"
+        spread = f"{rule['difference']:+.3f} ({rule['low']:+.3f} to {rule['high']:+.3f})"
+        if rule["rule"] == "speed":  # its interval is of the ratio
+            spread = f"{rule['challenger'] / rule['champion']:.2f} times the champion's time"
+        table.add_row(f"gate: {rule['rule']}", "", f"{spread}, {told}")
+    if run["passed"]:
+        table.add_row("longest pause of scoring by the swap", "", f"{run['swap_pause_s'] * 1000:.2f} ms")
+    console.print(table)
+    if not run["passed"]:
+        console.print(f"[yellow]the challenger was not promoted:[/yellow] {run['reason']}")

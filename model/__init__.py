@@ -1,18 +1,63 @@
 """Text to sentiment: the scorer and the registry of its versions. Knows neither Kafka nor ClickHouse."""
 
-from model.registry import BadVersion, champion, ensure_default, load, promote, publish, versions
+from model.importing import CannotImport
+from model.language import detect
+from model.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
+from model.registry import (
+    Change,
+    adapters,
+    champion,
+    champion_name,
+    describe,
+    ensure_default,
+    folder,
+    history,
+    import_directory,
+    load,
+    promote,
+    publish,
+    published,
+    rollback,
+    running,
+    verify,
+    versions,
+)
 from model.scorer import Scorer, Scores
+from model.session import NoDevice, Running
 from model.settings import ModelSettings
+from model.text import normalise
 
 __all__ = [
     "BadVersion",
+    "CannotImport",
+    "Change",
+    "File",
+    "Golden",
+    "Manifest",
+    "Metric",
     "ModelSettings",
+    "NoDevice",
+    "Part",
+    "Running",
+    "Scale",
     "Scorer",
     "Scores",
+    "adapters",
     "champion",
+    "champion_name",
+    "describe",
+    "detect",
     "ensure_default",
+    "folder",
+    "history",
+    "import_directory",
     "load",
+    "normalise",
     "promote",
     "publish",
+    "published",
+    "rollback",
+    "running",
+    "verify",
     "versions",
 ]

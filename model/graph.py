@@ -1,4 +1,4 @@
-"""Writes the encoder as an ONNX graph in a packed layout with int8 weights.
+"""Writes an encoder of BERT's kind as an ONNX graph in a packed layout: int8 for CPUs, half precision for GPUs.
 
 Packed: the tokens of all texts stand in one [T, H] matrix, so no linear layer computes padding; texts are
 padded only inside attention. Activations are quantised per TOKEN (row maximum), never per tensor: a score then
@@ -7,30 +7,58 @@ does not depend on what else is in the batch.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from model.weights import Weights
+from model.bases import Weights
 
-HIDDEN, HEADS, HEAD_SIZE, LAYERS = 384, 12, 32, 6
-EPSILON = 1e-12
 OPSET, IR_VERSION = 20, 10
-INPUTS = ("ids", "types", "positions", "padded", "unpadded", "mask", "pooling", "first")
+Precision = Literal["int8", "fp32", "fp16"]
+INPUTS = ("ids", "types", "positions", "texts", "padded", "mask", "pooling", "first")
+CENTER = "center"
+"""The weight with the mean embedding of all texts, which is taken off each: embeddings of some encoders lie in a narrow
+cone, where everything is like everything (Mu and Viswanath 2018, arXiv 1702.01417)."""
+
+LEAST_OF_GELU = 0.17
+"""GELU is nowhere lower than its negative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The shape of an encoder: ``hidden`` numbers a token in ``heads`` attention heads.
+
+    ``head`` says what is under the logits: ``pair``, one linear layer on the first token and the mean of the text's
+    tokens (``head.weight``, ``head.bias``), or ``dense``, tanh of a layer on the first token (``head.dense.weight``,
+    ``.bias``) and a linear layer (``head.out.weight``, ``.bias``), as BERT and RoBERTa have it.
+    """
+
+    layers: int
+    hidden: int
+    heads: int
+    epsilon: float = 1e-12
+    head: Literal["pair", "dense"] = "pair"
 
 
 class _Graph:
     """Collects nodes and constants; every method returns the name of its result."""
 
-    def __init__(self) -> None:
+    def __init__(self, precision: Precision, epsilon: float) -> None:
+        self.precision, self.epsilon = precision, epsilon
+        self.real = np.float16 if precision == "fp16" else np.float32
+        self.kind = TensorProto.FLOAT16 if precision == "fp16" else TensorProto.FLOAT
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def constant(self, value: np.ndarray | np.generic) -> str:
         name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
+        value = np.asarray(value, order="C")
+        if value.dtype.kind == "f":
+            value = value.astype(self.real)
+        self.constants.append(numpy_helper.from_array(value, name))
         return name
 
     def add(self, operation: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> str:
@@ -41,40 +69,53 @@ class _Graph:
     def integers(self, *values: int) -> str:
         return self.constant(np.array(values, np.int64))
 
-    def linear(self, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
-        """``x`` [T, K] times ``weight`` [K, N] plus ``bias``, in int8."""
-        scale = np.maximum(np.abs(weight).max(axis=0), 1e-8) / 127
-        quantised = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
-        largest = self.add("ReduceMax", self.add("Abs", x), self.integers(-1), keepdims=1)
-        largest = self.add("Max", largest, self.constant(np.float32(1e-8)))
-        unit = self.constant(np.float32(1 / 127))
-        zero = self.constant(np.uint8(128))
-        rows = self.add("QuantizeLinear", self.add("Div", x, largest), unit, zero)
-        product = self.add(
-            "MatMulIntegerToFloat",
-            rows,
-            self.constant(quantised),
-            unit,
-            self.constant(scale.astype(np.float32)),
-            zero,
-            domain="com.microsoft",
-        )
-        return self.add("Add", self.add("Mul", product, largest), self.constant(bias))
+    def linear(self, x: str, weight: np.ndarray, bias: np.ndarray | None = None, of_gelu: bool = False) -> str:
+        """``x`` [T, K] times ``weight`` [K, N] plus ``bias``; ``of_gelu``: of what is in ``x``."""
+        if self.precision != "int8":
+            product = self.add("MatMul", x, self.constant(weight))
+        else:
+            scale = np.maximum(np.abs(weight).max(axis=0), 1e-8) / 127
+            quantised = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
+            largest = self.add("ReduceMax", x, self.integers(-1), keepdims=1)
+            if of_gelu:
+                largest = self.add("Max", largest, self.constant(np.float32(LEAST_OF_GELU)))
+            else:
+                least = self.add("Neg", self.add("ReduceMin", x, self.integers(-1), keepdims=1))
+                largest = self.add("Max", largest, least, self.constant(np.float32(1e-8)))
+            unit, zero = self.constant(np.float32(1 / 127)), self.constant(np.uint8(128))
+            rows = self.add("QuantizeLinear", self.add("Mul", x, self.add("Reciprocal", largest)), unit, zero)
+            product = self.add(
+                "MatMulIntegerToFloat",
+                rows,
+                self.constant(quantised),
+                unit,
+                self.constant(scale.astype(np.float32)),
+                zero,
+                domain="com.microsoft",
+            )
+            product = self.add("Mul", product, largest)
+        return product if bias is None else self.add("Add", product, self.constant(bias))
 
     def normalise(self, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
-        return self.add("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=EPSILON)
+        return self.add(
+            "LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=self.epsilon
+        )
 
 
-def build(weights: Weights) -> onnx.ModelProto:
-    """The graph of the merged encoder and its head.
+def build(weights: Weights, shape: Architecture, precision: Precision = "int8") -> onnx.ModelProto:
+    """The graph of an encoder and its head; GELU is the exact one.
 
-    Inputs, for B texts of T tokens in all, the longest of L: ``ids, types, positions`` int64 [T]; ``padded``
-    int64 [B, L], the token at each padded place; ``unpadded`` int64 [T], the flat padded place of each token;
-    ``mask`` float [B, 1, 1, L], 0 for a token and a large negative number for padding; ``pooling`` float
-    [B, 1, L], the weight of each place in the mean over the text's own tokens; ``first`` int64 [B], each text's
-    first token. Outputs: ``logits`` float [B, 3] and ``sentence_embedding`` float [B, 384] of unit length.
+    Inputs, for B texts of T tokens in all, the longest of L: ``ids, types, positions, texts`` int64 [T], of each token
+    its id, its segment, its place in its text, and which text that is; ``padded`` int64 [L, B], the token at each
+    padded place; ``mask`` float [B, 1, 1, L], 0 for a token and a large negative number for padding; ``pooling``
+    float [B, 1, L], the weight of each place in the mean over the text's own tokens; ``first`` int64 [B], each text's
+    first token. Outputs: ``logits`` float [B, 3] and ``sentence_embedding`` float [B, hidden] of unit length.
+
+    Attention works on [L, B, heads, size] as it lies in memory (FusedMatMul's transposed batches), so nothing is
+    transposed, and what comes out of it is gathered head by head into [T, hidden].
     """
-    graph = _Graph()
+    graph = _Graph(precision, shape.epsilon)
+    hidden, size = shape.hidden, shape.hidden // shape.heads
 
     def vector(name: str) -> np.ndarray:
         return weights[name]
@@ -83,51 +124,83 @@ def build(weights: Weights) -> onnx.ModelProto:
         return weights[name].T
 
     words = weights["embeddings.word_embeddings.weight"]
-    scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-8) / 127
-    table = graph.constant(np.rint(words / scale).astype(np.int8))
-    rows = graph.add("Cast", graph.add("Gather", table, "ids"), to=TensorProto.FLOAT)
-    x = graph.add("Mul", rows, graph.add("Gather", graph.constant(scale.astype(np.float32)), "ids"))
+    if precision == "int8":
+        scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-8) / 127
+        table = graph.constant(np.rint(words / scale).astype(np.int8))
+        rows = graph.add("Cast", graph.add("Gather", table, "ids"), to=TensorProto.FLOAT)
+        x = graph.add("Mul", rows, graph.add("Gather", graph.constant(scale), "ids"))
+    else:
+        x = graph.add("Gather", graph.constant(words), "ids")
     for name, indices in (("position", "positions"), ("token_type", "types")):
         other = graph.constant(weights[f"embeddings.{name}_embeddings.weight"])
         x = graph.add("Add", x, graph.add("Gather", other, indices))
     x = graph.normalise(x, vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias"))
 
-    split = graph.integers(0, 0, 3, HEADS, HEAD_SIZE)
-    joined = graph.integers(-1, HIDDEN)
-    for layer in range(LAYERS):
+    mask, pooling = ("mask", "pooling")
+    if precision == "fp16":
+        mask, pooling = (graph.add("Cast", name, to=graph.kind) for name in (mask, pooling))
+    split, joined = graph.integers(0, 0, shape.heads, size), graph.integers(-1, hidden)
+    # Query, key and value of a token lie one behind the other.
+    threefold = graph.add("Mul", "padded", graph.integers(3))
+    places = [graph.add("Add", threefold, graph.integers(i)) for i in range(3)]
+    # Where the numbers of (text, head, place) lie in what attention gives: (text * heads + head) * L + place.
+    longest = graph.add("Shape", "mask", start=3)
+    rows = graph.add("Unsqueeze", graph.add("Mul", "texts", graph.integers(shape.heads)), graph.integers(1))
+    rows = graph.add("Mul", graph.add("Add", rows, graph.integers(*range(shape.heads))), longest)
+    unpadded = graph.add("Add", rows, graph.add("Unsqueeze", "positions", graph.integers(1)))
+
+    for layer in range(shape.layers):
         at = f"encoder.layer.{layer}."
         attention = f"{at}attention.self."
-        three = ("query", "key", "value")
-        weight = np.concatenate([matrix(f"{attention}{name}.weight") for name in three], axis=1)
-        bias = np.concatenate([vector(f"{attention}{name}.bias") for name in three])
-        # The scale of the scores is folded into the queries.
-        weight[:, :HIDDEN] /= np.sqrt(HEAD_SIZE)
-        bias[:HIDDEN] /= np.sqrt(HEAD_SIZE)
-        qkv = graph.add("Gather", graph.linear(x, weight, bias), "padded")
-        qkv = graph.add("Transpose", graph.add("Reshape", qkv, split), perm=[2, 0, 3, 1, 4])
-        query, key, value = (graph.add("Gather", qkv, graph.constant(np.int64(i)), axis=0) for i in range(3))
-        scores = graph.add("MatMul", query, graph.add("Transpose", key, perm=[0, 1, 3, 2]))
-        shares = graph.add("Softmax", graph.add("Add", scores, "mask"), axis=-1)
-        context = graph.add("Transpose", graph.add("MatMul", shares, value), perm=[0, 2, 1, 3])
-        context = graph.add("Gather", graph.add("Reshape", context, joined), "unpadded")
-        out = graph.linear(
-            context, matrix(f"{at}attention.output.dense.weight"), vector(f"{at}attention.output.dense.bias")
-        )
+        # The scale of the scores is folded into the queries. A bias of the keys adds the same to all scores of a row,
+        # which softmax does not see; one of the values goes through attention as it is, for its shares add up to 1.
+        weight = np.concatenate([matrix(f"{attention}{name}.weight") for name in ("query", "key", "value")], axis=1)
+        weight[:, :hidden] /= np.sqrt(size)
+        out_weight = matrix(f"{at}attention.output.dense.weight")
+        out_bias = vector(f"{at}attention.output.dense.bias") + vector(f"{attention}value.bias") @ out_weight
+        qkv = graph.add("Reshape", graph.linear(x, weight), joined)
+        query, key, value = (graph.add("Gather", qkv, place) for place in places)
+        query = graph.add("Add", query, graph.constant(vector(f"{attention}query.bias") / np.sqrt(size)))
+        query, key, value = (graph.add("Reshape", part, split) for part in (query, key, value))
+        batched: dict[str, Any] = {"domain": "com.microsoft", "transBatchB": 1}
+        scores = graph.add("FusedMatMul", query, key, transB=1, transBatchA=1, **batched)
+        shares = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)
+        context = graph.add("Reshape", graph.add("FusedMatMul", shares, value, **batched), graph.integers(-1, size))
+        context = graph.add("Reshape", graph.add("Gather", context, unpadded), joined)
+        x = graph.add("Add", graph.linear(context, out_weight, out_bias), x)
+        # The bias that is added behind the next two layers comes along from here.
+        late = vector(f"{at}output.dense.bias")
         norm = f"{at}attention.output.LayerNorm."
-        x = graph.normalise(graph.add("Add", out, x), vector(f"{norm}weight"), vector(f"{norm}bias"))
-        inner = graph.linear(x, matrix(f"{at}intermediate.dense.weight"), vector(f"{at}intermediate.dense.bias"))
-        inner = graph.add("Gelu", inner)
-        out = graph.linear(inner, matrix(f"{at}output.dense.weight"), vector(f"{at}output.dense.bias"))
+        x = graph.normalise(x, vector(f"{norm}weight"), vector(f"{norm}bias") + late)
+        weight = matrix(f"{at}intermediate.dense.weight")
+        inner = graph.linear(x, weight, vector(f"{at}intermediate.dense.bias") - late @ weight)
+        out = graph.linear(graph.add("Gelu", inner), matrix(f"{at}output.dense.weight"), of_gelu=True)
         norm = f"{at}output.LayerNorm."
         x = graph.normalise(graph.add("Add", out, x), vector(f"{norm}weight"), vector(f"{norm}bias"))
 
-    mean = graph.add("MatMul", "pooling", graph.add("Gather", x, "padded"))
+    mean = graph.add("FusedMatMul", pooling, graph.add("Gather", x, "padded"), **batched)
     mean = graph.add("Reshape", mean, joined)
-    features = graph.add("Concat", graph.add("Gather", x, "first"), mean, axis=1)
-    head = graph.add("MatMul", features, graph.constant(matrix("head.weight")))
-    graph.nodes.append(helper.make_node("Add", [head, graph.constant(vector("head.bias"))], ["logits"]))
-    length = graph.add("ReduceL2", mean, graph.integers(-1), keepdims=1)
-    graph.nodes.append(helper.make_node("Div", [mean, length], ["sentence_embedding"]))
+    embedding = mean
+    if CENTER in weights:
+        embedding = graph.add("Sub", mean, graph.constant(weights[CENTER]))
+    first = graph.add("Gather", x, "first")
+    if shape.head == "pair":
+        logits = graph.add("MatMul", graph.add("Concat", first, mean, axis=1), graph.constant(matrix("head.weight")))
+        logits = graph.add("Add", logits, graph.constant(vector("head.bias")))
+    else:
+        dense = graph.add("MatMul", first, graph.constant(matrix("head.dense.weight")))
+        dense = graph.add("Tanh", graph.add("Add", dense, graph.constant(vector("head.dense.bias"))))
+        logits = graph.add("MatMul", dense, graph.constant(matrix("head.out.weight")))
+        logits = graph.add("Add", logits, graph.constant(vector("head.out.bias")))
+    length = graph.add(
+        "Max", graph.add("ReduceL2", embedding, graph.integers(-1), keepdims=1), graph.constant(np.float32(1e-6))
+    )
+    unit = graph.add("Div", embedding, length)
+    for result, name in ((logits, "logits"), (unit, "sentence_embedding")):
+        if precision == "fp16":
+            graph.nodes.append(helper.make_node("Cast", [result], [name], to=TensorProto.FLOAT))
+        else:
+            next(node for node in graph.nodes if result in node.output).output[0] = name
 
     def integer(name: str, *shape: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.INT64, list(shape))
@@ -142,13 +215,13 @@ def build(weights: Weights) -> onnx.ModelProto:
             integer("ids", "T"),
             integer("types", "T"),
             integer("positions", "T"),
-            integer("padded", "B", "L"),
-            integer("unpadded", "T"),
+            integer("texts", "T"),
+            integer("padded", "L", "B"),
             real("mask", "B", 1, 1, "L"),
             real("pooling", "B", 1, "L"),
             integer("first", "B"),
         ],
-        [real("logits", "B", 3), real("sentence_embedding", "B", HIDDEN)],
+        [real("logits", "B", 3), real("sentence_embedding", "B", hidden)],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]

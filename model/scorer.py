@@ -2,140 +2,181 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
-import onnxruntime
+from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from model.language import detect
+from model.manifest import Part, Scale
+from model.packing import batches, pack
+from model.session import Running, Session
+from model.tuning import exact_multiple
+
 MAX_TOKENS = 256
-BATCH_TOKENS = 512
-"""Measured: about 32 headlines a batch; larger ones leave the caches."""
-
-PADDED_TO = 16
-"""Lengths inside attention are rounded up to this, so that a sum runs in the same order in any batch."""
-
 MOST_ENTITY_CHARACTERS = 120
-LARGE_NEGATIVE = -1e9
+_Key = tuple[str, str | None, str | None]
+_Row = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """In the order of the texts: ``probabilities`` float32 [n, 3] (negative, neutral, positive; calibrated),
-    ``embeddings`` float32 [n, 384] of unit length, ``tokens`` int32 [n] and ``logits`` float32 [n, 3]."""
+    ``embeddings`` float32 [n, hidden] of unit length, ``tokens`` int32 [n] and ``logits`` float32 [n, 3].
+
+    ``supported`` bool [n] is false for a text in a language that the model does not read: it has no score (its
+    probabilities and logits are not numbers, its embedding is zero).
+    """
 
     probabilities: np.ndarray
     embeddings: np.ndarray
     tokens: np.ndarray
     logits: np.ndarray
+    supported: np.ndarray
 
 
-class Scorer:
-    """One version of the model. Safe to use from several threads; the same text scores the same in any batch."""
+class _Encoder:
+    """One part: a tokenizer, a graph, and what makes probabilities of its logits."""
 
-    def __init__(self, folder: Path, version: str, temperature: float, threads: int = 1) -> None:
-        self.version = version
-        self._temperature = temperature
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
+        self._running, self._pairs = running, part.pairs
+        self._scales = np.array([_row(part.alone), _row(part.pair)], np.float32)
+        self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
         # An entity is shorter than its text, so of a pair the text is cut.
-        self._tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False  # shapes differ from batch to batch
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=["BiasGeluFusion", "SkipLayerNormFusion"],
-        )
+        self._tokenizer.enable_truncation(min(MAX_TOKENS, part.most_tokens), strategy="longest_first")
+        self.session = Session(graph, running.device, running.threads)
+        self._multiple = exact_multiple() if running.device == "cpu" else 1
 
-    @property
-    def providers(self) -> list[str]:
-        """The execution providers that the session really uses."""
-        return list(self._session.get_providers())
-
-    def score(self, texts: Sequence[str], entities: Sequence[str | None] | None = None) -> Scores:
-        """Score each text, about the entity beside it (as written in the text) or as a whole where it is None.
-
-        Raises ``ValueError`` if there are not as many entities as texts.
-        """
-        if entities is not None and len(entities) != len(texts):
-            raise ValueError(f"{len(texts)} texts but {len(entities)} entities")
-        inputs = (
-            list(texts)
-            if entities is None
-            else [
-                (entity[:MOST_ENTITY_CHARACTERS], text) if entity else text
+    def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
+        return self._tokenizer.encode_batch_fast(
+            [
+                (entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text
                 for text, entity in zip(texts, entities, strict=True)
             ]
         )
-        encodings = self._tokenizer.encode_batch(inputs)
+
+    def run(self, texts: Sequence[str], entities: Sequence[str | None]) -> tuple[np.ndarray, ...]:
+        """(probabilities, embeddings, tokens, logits) in the order of the texts."""
+        encodings = self.encode(texts, entities)
         logits = np.empty((len(texts), 3), np.float32)
-        embeddings = np.empty((len(texts), 384), np.float32)
-        for chosen in _batches(encodings):
-            outputs = self._session.run(None, _pack([encodings[i] for i in chosen]))
-            logits[chosen], embeddings[chosen] = outputs
+        embeddings = np.empty((len(texts), self.session.width), np.float32)
+        for chosen in batches([len(encoding) for encoding in encodings], self._running.batch_tokens):
+            batch = [encodings[i] for i in chosen]
+            if self._running.device == "cpu":
+                outputs = self.session.run(pack(batch, self._multiple))
+            else:
+                outputs = self.session.run_bound(pack(batch, bucketed=True), self._running.device)
+            logits[chosen], embeddings[chosen] = (output[: len(chosen)] for output in outputs)
         tokens = np.array([len(encoding) for encoding in encodings], np.int32)
-        return Scores(_softmax(logits / self._temperature), embeddings, tokens, logits)
+        scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
+        return _softmax(logits / scales[:, :1] + scales[:, 1:]), embeddings, tokens, logits
+
+
+def _row(scale: Scale) -> list[float]:
+    return [scale.temperature, *scale.bias]
+
+
+class Scorer:
+    """One version of the model. Safe to use from several threads; the same text scores the same in any batch.
+
+    Each text goes to the part that reads its language. The same text about the same entity is scored once a call, and
+    not again while it is among the last ``running.repeats`` different ones.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        version: str,
+        parts: Sequence[Part],
+        running: Running = Running(),  # noqa: B008 it is frozen
+        graphs: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """``graphs`` stand by the names of the parts in the place of the graphs in ``folder``, which are for CPUs.
+
+        Raises ``NoDevice`` if the device of ``running`` cannot be used.
+        """
+        self.version, self.running = version, running
+        encoders = [
+            _Encoder(folder, part, running, (graphs or {}).get(part.name, folder / f"{part.name}.onnx"))
+            for part in parts
+        ]
+        self._encoders = {code: e for e, part in zip(encoders, parts, strict=True) for code in part.languages}
+        self.languages = frozenset(self._encoders)
+        self.providers = encoders[0].session.providers
+        self._width = encoders[0].session.width
+        if any(encoder.session.width != self._width for encoder in encoders):
+            raise ValueError(f"the parts of {version} have embeddings of different widths")
+        self._repeats: LRUCache[_Key, _Row] | None = LRUCache(running.repeats) if running.repeats else None
+        self._lock = Lock()
+
+    def score(
+        self,
+        texts: Sequence[str],
+        entities: Sequence[str | None] | None = None,
+        languages: Sequence[str | None] | None = None,
+    ) -> Scores:
+        """Score each text, about the entity beside it (as written in the text) or as a whole where it is None.
+
+        ``languages`` are ISO 639-1 codes; where one is None, it is told from the text. Raises ``ValueError`` if there
+        are not as many entities or languages as texts.
+        """
+        n = len(texts)
+        entities = [None] * n if entities is None else entities
+        languages = [None] * n if languages is None else languages
+        if not len(entities) == len(languages) == n:
+            raise ValueError(f"{n} texts but {len(entities)} entities and {len(languages)} languages")
+        places: dict[_Key, list[int]] = {}
+        for i, key in enumerate(zip(texts, entities, languages, strict=True)):
+            places.setdefault(key, []).append(i)
+        found = self._known(places)
+        reading: dict[_Encoder, list[_Key]] = {}
+        for key in places:
+            if key not in found and (encoder := self._encoders.get(key[2] or detect(key[0]))):
+                reading.setdefault(encoder, []).append(key)
+        for encoder, keys in reading.items():
+            columns = encoder.run([key[0] for key in keys], [key[1] for key in keys])
+            new = dict(zip(keys, zip(*columns, strict=True), strict=True))
+            found |= new
+            self._keep(new)
+        scores = Scores(
+            np.full((n, 3), np.nan, np.float32),
+            np.zeros((n, self._width), np.float32),
+            np.zeros(n, np.int32),
+            np.full((n, 3), np.nan, np.float32),
+            np.zeros(n, bool),
+        )
+        for key, row in found.items():
+            rows = places[key]
+            scores.probabilities[rows], scores.embeddings[rows], scores.tokens[rows], scores.logits[rows] = row
+            scores.supported[rows] = True
+        return scores
+
+    def _known(self, keys: Iterable[_Key]) -> dict[_Key, _Row]:
+        if self._repeats is None:
+            return {}
+        with self._lock:
+            return {key: row for key in keys if (row := self._repeats.get(key)) is not None}
+
+    def _keep(self, new: Mapping[_Key, _Row]) -> None:
+        if self._repeats is not None:
+            with self._lock:
+                # Copies: a row of a batch's array would keep all of the array.
+                self._repeats.update({key: tuple(np.copy(value) for value in row) for key, row in new.items()})
 
     def explain(self, text: str, entity: str | None = None) -> list[tuple[str, float]]:
-        """(word, contribution) of each word of ``text``, in order.
+        """(word, weight) of each word of ``text``, in order; see ``model.explain``. Empty where the text's language is
+        not read."""
+        from model.explain import UnsupportedLanguage, explain
 
-        A word's contribution is what the difference of the positive and the negative logit loses when the word
-        is left out (occlusion, Zeiler and Fergus 2014); on logits, because probabilities saturate.
-        """
-        words = text.split()
-        variants = [text] + [" ".join(words[:i] + words[i + 1 :]) or "." for i in range(len(words))]
-        logits = self.score(variants, [entity] * len(variants)).logits
-        sides = logits[:, 2] - logits[:, 0]
-        return [(word, float(sides[0] - side)) for word, side in zip(words, sides[1:], strict=True)]
-
-
-def _batches(encodings: Sequence[Encoding]) -> Iterator[list[int]]:
-    """Indices of texts of like length, about ``BATCH_TOKENS`` tokens together."""
-    chosen: list[int] = []
-    tokens = 0
-    for i in sorted(range(len(encodings)), key=lambda i: len(encodings[i])):
-        if chosen and tokens + len(encodings[i]) > BATCH_TOKENS:
-            yield chosen
-            chosen, tokens = [], 0
-        chosen.append(i)
-        tokens += len(encodings[i])
-    if chosen:
-        yield chosen
-
-
-def _pack(encodings: Sequence[Encoding]) -> dict[str, np.ndarray]:
-    """The graph's inputs for one batch (see ``model.graph.build``)."""
-    lengths = np.array([len(encoding) for encoding in encodings])
-    longest = -(-int(lengths.max()) // PADDED_TO) * PADDED_TO
-    first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-    places = np.arange(longest)
-    held = places < lengths[:, None]
-    ids = np.concatenate([encoding.ids for encoding in encodings]).astype(np.int64)
-    types = np.concatenate([encoding.type_ids for encoding in encodings]).astype(np.int64)
-    special = np.concatenate([encoding.special_tokens_mask for encoding in encodings])
-    pooling = np.zeros((len(encodings), longest), np.float32)
-    last = np.repeat([max(encoding.type_ids) for encoding in encodings], lengths)
-    pooling[held] = (types == last) & (special == 0)
-    # A text of special tokens alone has no mean of its own; [CLS] stands in.
-    pooling[pooling.sum(axis=1) == 0, 0] = 1
-    pooling /= pooling.sum(axis=1, keepdims=True)
-    padded = np.where(held, first[:, None] + places, 0)
-    return {
-        "ids": ids,
-        "types": types,
-        "positions": np.broadcast_to(places, held.shape)[held].astype(np.int64),
-        "padded": padded.astype(np.int64),
-        "unpadded": np.flatnonzero(held).astype(np.int64),
-        "mask": np.where(held, 0, LARGE_NEGATIVE).astype(np.float32)[:, None, None, :],
-        "pooling": pooling[:, None, :],
-        "first": first,
-    }
+        try:
+            return [(word.text, word.weight) for word in explain(self, text, entity, "occlusion").words]
+        except UnsupportedLanguage:
+            return []
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -13,20 +13,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LABELS = ("negative", "neutral", "positive")
-TRAINED_ON = ("sentfin", "tfns", "finentity", "fiqa", "semeval", "comments_en")
+NOT_NEGATIVE = 3
+"""The label of a row of which is known only that it is neutral or positive."""
+
+TRAINED_ON = {
+    "en": ("sentfin", "tfns", "finentity", "fiqa", "semeval", "comments_en"),
+    "zh": ("zh_finfe", "zh_news", "zh_guba", "zh_finnsp"),
+}
 """Financial PhraseBank is not among them: its licence is non-commercial, it is for evaluation only."""
 
-SIGN_ONLY = frozenset({"fiqa", "semeval", "comments_en"})
+SIGN_ONLY = frozenset({"fiqa", "semeval", "comments_en", "zh_news", "zh_guba"})
 """Sets with next to no neutral rows: only the order of positive and negative is learned from them."""
 
 _URL = re.compile(r"https?://\S+|www\.\S+")
 _SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[\u4e00-\u9fff]{1,2}|[^\W_\u4e00-\u9fff]+")
+"""A word, or two Chinese characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled text; ``entity`` is None where the label is of the whole text."""
+    """One labelled text; ``entity`` is None where the label is of the whole text. ``mixed``: its companies have
+    different labels. ``single``: the label would be the same without the entity."""
 
     dataset: str
     text: str
@@ -41,8 +49,15 @@ def clean(text: str) -> str:
     return _SPACE.sub(" ", _URL.sub(" ", text)).strip()
 
 
-def read(path: Path) -> list[Example]:
-    """The rows of one of the sets (gzipped CSV). Raises ``KeyError`` for an unknown label, ``OSError``."""
+def _label(name: str) -> int:
+    return NOT_NEGATIVE if name == "non_negative" else LABELS.index(name)
+
+
+def read(path: Path, labelled: bool = True) -> list[Example]:
+    """The rows of one of the sets (gzipped CSV), those without labels as neutral.
+
+    Raises ``ValueError`` for an unknown label, ``OSError``.
+    """
     name = path.name.split(".")[0]
     examples = []
     csv.field_size_limit(10**7)
@@ -54,12 +69,12 @@ def read(path: Path) -> list[Example]:
             extra = json.loads(row["extra"] or "{}")
             tickers = row["ticker"].split()
             entity = row["entity"] or (f"${tickers[0]}" if name == "tfns" and len(tickers) == 1 else None)
-            single = name == "tfns" or extra.get("n_entities", 2) == 1
+            single = name in {"tfns", "zh_news"} or extra.get("n_entities", 2) == 1
             examples.append(
                 Example(
                     name,
                     text,
-                    LABELS.index(row["label"]),
+                    _label(row["label"]) if labelled else 1,
                     entity,
                     bool(extra.get("mixed")),
                     single,
@@ -99,7 +114,7 @@ def clusters(texts: Sequence[str], threshold: float = 0.8) -> list[int]:
     return [root(i) for i in range(len(texts))]
 
 
-def load(folder: Path, names: Sequence[str] = TRAINED_ON) -> list[Example]:
+def load(folder: Path, names: Sequence[str] = TRAINED_ON["en"]) -> list[Example]:
     """All rows of ``names``. Raises ``FileNotFoundError`` that says which set is missing."""
     examples: list[Example] = []
     for name in names:

@@ -1,28 +1,44 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
+from storage.indices import tone_windows, topic_windows
+from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
+from storage.models import HEARTBEAT_S, live_workers, runs, tell_version, write_model, write_model_event, write_run
 from storage.queries import (
     Windows,
+    acknowledge,
+    add_silence,
     alerts,
+    claim,
     dead_letter,
     dead_letters,
+    deliveries,
+    due_alerts,
+    feeds,
     latest_documents,
     movers,
     moving_documents,
     record_dead_letter_actions,
+    renew_claim,
     select,
+    silences,
     watermark,
     windows,
     write_alerts,
+    write_deliveries,
 )
-from storage.record import COLUMNS, LABELS, Record
-from storage.settings import ClickHouseSettings, StorageUnavailable, connect
+from storage.recent import recent_documents
+from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
+from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
 from storage.writer import replace_entities, write
 
 __all__ = [
     "COLUMNS",
+    "EMBEDDING_BYTES",
+    "HEARTBEAT_S",
     "LABELS",
+    "UNAVAILABLE",
     "Account",
     "ClickHouseSettings",
     "MigrationChanged",
@@ -30,20 +46,42 @@ __all__ = [
     "StorageUnavailable",
     "Windows",
     "accounts",
+    "acknowledge",
+    "add_silence",
     "alerts",
+    "claim",
+    "confident",
     "connect",
+    "count_labels",
     "dead_letter",
     "dead_letters",
+    "deliveries",
+    "due_alerts",
+    "feeds",
+    "labels",
     "latest_documents",
+    "live_workers",
     "migrate",
     "movers",
     "moving_documents",
     "positions",
+    "recent_documents",
     "record_dead_letter_actions",
+    "renew_claim",
     "replace_entities",
+    "runs",
     "select",
+    "silences",
+    "tell_version",
+    "tone_windows",
+    "topic_windows",
+    "unlabelled",
     "watermark",
     "windows",
     "write",
     "write_alerts",
+    "write_deliveries",
+    "write_model",
+    "write_model_event",
+    "write_run",
 ]

@@ -14,7 +14,13 @@ SELECT topic, topic_id, partition, max(offset)
 FROM record_log
 WHERE (topic, topic_id) IN %(topics)s
 GROUP BY topic, topic_id, partition
+UNION ALL
+SELECT topic, topic_id, partition, max(offset)
+FROM label_log
+WHERE (topic, topic_id) IN %(topics)s
+GROUP BY topic, topic_id, partition
 """
+"""A topic is in one of the two tables."""
 
 
 def positions(client: Client, topic_ids: Mapping[str, str]) -> dict[tuple[str, int], int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,30 +27,47 @@ def select(client: Client, sql: str, parameters: Row | None = None) -> list[Row]
 
 class Windows(NamedTuple):
     """Sentiment per entity and window, as parallel arrays: ``entity`` str, ``start`` int64 (Unix seconds),
-    ``documents`` int64, ``total`` and ``squares`` float64 (sums of the sentiment and of its square)."""
+    ``documents`` int64, ``total`` and ``squares`` float64 (sums of the sentiment and of its square), ``negative`` and
+    ``negative_squares`` likewise of the probability that a document is negative."""
 
     entity: np.ndarray
     start: np.ndarray
     documents: np.ndarray
     total: np.ndarray
     squares: np.ndarray
+    negative: np.ndarray
+    negative_squares: np.ndarray
 
 
-# A story counts once an entity, and so does a document that its producer sends again.
-COUNTED = """
-    SELECT *
+SUMS = "count(), sum(sentiment), sum(sentiment * sentiment), sum(p_negative), sum(p_negative * p_negative)"
+
+
+def first_told(*keys: str) -> str:
+    """SQL: when a row with the same ``keys`` came before this one (1900 where none did)."""
+    return (
+        f"lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY {', '.join(keys)} "
+        "ORDER BY published_at, ingested_at, topic, partition, offset "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    )
+
+
+COPIES = f"""{first_told("entity", "story_id")} AS told_before,
+               {first_told("entity", "source", "document_id")} AS sent_before"""
+NO_COPY = "told_before < published_at - INTERVAL 1 DAY AND sent_before < published_at - INTERVAL 1 DAY"
+"""A story counts once an entity and day, and so does a document that its producer sends again. What counts does not
+depend on how much is read, if that begins ``SAME_STORY`` earlier: the view ``counted_mentions`` says the same."""
+
+COUNTED = f"""
+    SELECT * EXCEPT (told_before, sent_before)
     FROM
     (
-        SELECT *
+        SELECT *, {COPIES}
         FROM mentions
         WHERE published_at >= %(lookback)s AND published_at < %(until)s
             AND (%(entity)s = '' OR entity = %(entity)s)
             AND (isNull(%(as_of)s) OR ingested_at <= %(as_of)s)
-        ORDER BY published_at, ingested_at, topic, partition, offset
-        LIMIT 1 BY entity, story_id
     )
-    ORDER BY published_at, ingested_at, topic, partition, offset
-    LIMIT 1 BY entity, source, document_id
+    WHERE {NO_COPY}
 """
 
 
@@ -66,7 +85,7 @@ def windows(
     columns = client.execute(
         f"""
         SELECT entity, toUnixTimestamp(toStartOfInterval(published_at, INTERVAL %(width)s SECOND)) AS start,
-               count(), sum(sentiment), sum(sentiment * sentiment)
+               {SUMS}
         FROM ({COUNTED})
         WHERE published_at >= %(since)s
         GROUP BY entity, start
@@ -74,32 +93,67 @@ def windows(
         """,
         {**_counted(since, until, entity, as_of), "width": width_s},
         columnar=True,
-    ) or [[], [], [], [], []]
-    return Windows(
-        np.array(columns[0], dtype=object),
-        np.array(columns[1], np.int64),
-        np.array(columns[2], np.int64),
-        np.array(columns[3], np.float64),
-        np.array(columns[4], np.float64),
     )
+    return as_windows(columns)
+
+
+def as_windows(columns: Sequence[Sequence[Any]]) -> Windows:
+    """The columns of a query (entity, start, ``SUMS``) as arrays."""
+    entity, start, documents, *sums = columns or [[]] * len(Windows._fields)
+    whole = (np.array(column, np.int64) for column in (start, documents))
+    return Windows(np.array(entity, dtype=object), *whole, *(np.array(column, np.float64) for column in sums))
 
 
 def moving_documents(
-    client: Client, entity: str, since: datetime, until: datetime, baseline: float, limit: int = 5
+    client: Client,
+    entity: str | None,
+    since: datetime,
+    until: datetime,
+    baseline: float,
+    topic: str = "",
+    sign: int = 0,
+    limit: int = 5,
 ) -> list[Row]:
-    """The documents about ``entity`` farthest from the ``baseline`` sentiment, in the direction of their mean."""
+    """The documents in ``since < published_at <= until`` that moved an index the most: about ``entity`` ('' for any,
+    None for those that name none), on ``topic`` ('' for any); farthest from the ``baseline`` sentiment in the direction
+    ``sign`` (-1, 1), or for 0 the newest stories."""
+    counted, surface = COUNTED, "surface"
+    if entity is None:
+        counted = COUNTED.replace("FROM mentions", "FROM documents").replace("PARTITION BY entity, ", "PARTITION BY ")
+        counted = counted.replace(
+            "AND (%(entity)s = '' OR entity = %(entity)s)", "AND empty(mentions.entity) AND unscored = ''"
+        )
+        surface = "'' AS surface"
     return select(
         client,
         f"""
-        WITH ({{mean}}) AS mean
-        SELECT document_id, source, kind, published_at, title, text, url, surface, label, sentiment, model_version,
-               topic, partition, offset
-        FROM ({COUNTED})
-        WHERE published_at >= %(since)s
-        ORDER BY (sentiment - %(baseline)s) * if(mean < %(baseline)s, -1, 1) DESC, published_at, document_id
+        SELECT document_id, source, kind, published_at, title, text, url, {surface}, label, sentiment, model_version,
+               topic, partition, offset, novelty
+        FROM ({counted.replace("published_at < ", "published_at <= ", 1)})
+        WHERE published_at > %(since)s AND (%(about)s = '' OR has(`topics.name`, %(about)s))
+        ORDER BY if(%(sign)s = 0, novelty, (sentiment - %(baseline)s) * %(sign)s) DESC, published_at, document_id
+        LIMIT 1 BY document_id
         LIMIT %(limit)s
-        """.replace("{mean}", f"SELECT avg(sentiment) FROM ({COUNTED}) WHERE published_at >= %(since)s"),
-        {**_counted(since, until, entity, None), "baseline": baseline, "limit": limit},
+        """,
+        {
+            **_counted(since, until, entity or "", None),
+            "baseline": baseline,
+            "limit": limit,
+            "about": topic,
+            "sign": sign,
+        },
+    )
+
+
+def feeds(client: Client, since: datetime) -> list[tuple[str, datetime, int]]:
+    """(topic, when its latest document was stored, documents) of the topics with documents stored after ``since``."""
+    return client.execute(  # type: ignore[no-any-return]
+        """
+        SELECT topic, max(ingested_at), toUInt64(count()) FROM record_log
+        WHERE ingested_at >= %(since)s AND error_kind = ''
+        GROUP BY topic ORDER BY topic
+        """,
+        {"since": since},
     )
 
 
@@ -121,7 +175,7 @@ def watermark(client: Client, since: datetime) -> datetime | None:
 
 
 ALERT_COLUMNS = (
-    "id", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "recorded_at", "before_mean",
+    "id", "kind", "entity", "topic", "direction", "severity", "state", "fired_at", "at", "recorded_at", "before_mean",
     "after_mean", "before_documents", "after_documents", "began_at", "model_version", "evidence",
 )  # fmt: skip
 
@@ -130,36 +184,162 @@ def write_alerts(client: Client, transitions: Sequence[Row]) -> None:
     """Append alert transitions: dictionaries with the columns of ``alerts``; ``evidence`` is any JSON value."""
     if transitions:
         rows = [
-            [json.dumps(row["evidence"], default=str) if name == "evidence" else row[name] for name in ALERT_COLUMNS]
+            [
+                json.dumps(row["evidence"], default=str) if name == "evidence" else row.get(name, "")
+                for name in ALERT_COLUMNS
+            ]
             for row in transitions
         ]
         client.execute(f"INSERT INTO alerts ({', '.join(ALERT_COLUMNS)}) VALUES", rows)
 
 
-def alerts(client: Client, entity: str = "", since: datetime | None = None, limit: int = 1000) -> list[Row]:
-    """Alerts with their latest state, newest first; ``evidence`` is decoded."""
+def alerts(
+    client: Client, entity: str = "", since: datetime | None = None, limit: int = 1000, kind: str = ""
+) -> list[Row]:
+    """Alerts with their latest state (pending, firing, resolved, inactive), newest first; ``evidence`` is decoded.
+
+    ``acknowledged_by`` is '' where nobody has; ``kind`` is sentiment_shift, topic_shift, buzz or feed_stale.
+    """
     rows = select(
         client,
         """
-        SELECT id, any(kind) AS kind, any(entity) AS entity, any(direction) AS direction,
-               argMin(severity, a.at) AS severity, argMax(a.state, a.at) AS state, min(a.fired_at) AS fired_at,
-               maxIf(a.at, a.state = 'resolved') AS resolved_at, argMin(a.before_mean, a.at) AS before_mean,
-               argMin(a.after_mean, a.at) AS after_mean, argMin(a.before_documents, a.at) AS before_documents,
-               argMin(a.after_documents, a.at) AS after_documents, argMin(a.began_at, a.at) AS began_at,
-               argMin(a.model_version, a.at) AS model_version, argMin(a.evidence, a.at) AS evidence
+        SELECT id, any(a.kind) AS kind, any(a.entity) AS entity, any(a.topic) AS topic,
+               any(a.direction) AS direction, argMax(a.state, (a.at, a.state = 'resolved')) AS state,
+               if(countIf(a.state = 'firing') > 0, minIf(a.fired_at, a.state = 'firing'), min(a.fired_at)) AS fired_at,
+               maxIf(a.at, a.state = 'resolved') AS resolved_at,
+               argMax((a.severity, a.before_mean, a.after_mean, a.before_documents, a.after_documents, a.began_at,
+                       a.model_version, a.evidence), (a.state = 'firing', a.at)) AS told,
+               told.1 AS severity, told.2 AS before_mean, told.3 AS after_mean, told.4 AS before_documents,
+               told.5 AS after_documents, told.6 AS began_at, told.7 AS model_version, told.8 AS evidence
         FROM alerts AS a FINAL
         WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (isNull(%(since)s) OR a.fired_at >= %(since)s)
+            AND (%(kind)s = '' OR a.kind = %(kind)s)
         GROUP BY id
         ORDER BY fired_at DESC, id
         LIMIT %(limit)s
         """,
-        {"entity": entity, "since": since, "limit": limit},
+        {"entity": entity, "since": since, "limit": limit, "kind": kind},
     )
+    acknowledged = _acknowledged(client)
     for row in rows:
+        row["acknowledged_by"] = acknowledged.get(row["id"], "")
         row["evidence"] = json.loads(row["evidence"])
+        del row["told"]
         if row["state"] != "resolved":
             row["resolved_at"] = None
     return rows
+
+
+def acknowledge(client: Client, ids: Sequence[str], by: str, note: str = "", undo: bool = False) -> None:
+    """Note that ``by`` looks after the alerts ``ids``, or with ``undo`` that nobody does."""
+    action, now = "reopened" if undo else "acknowledged", datetime.now(UTC)
+    client.execute(
+        "INSERT INTO alert_actions (id, action, by, note, at) VALUES", [(one, action, by, note, now) for one in ids]
+    )
+
+
+def add_silence(
+    client: Client, entity: str, kind: str, starts_at: datetime, ends_at: datetime, by: str, note: str = ""
+) -> str:
+    """Hold back what is sent about ``entity`` ('' for any) of ``kind`` ('' for any); returns the silence's id."""
+    identity = uuid.uuid4().hex[:16]
+    row = (identity, entity, kind, starts_at, ends_at, by, note, datetime.now(UTC))
+    client.execute("INSERT INTO silences (silence_id, entity, kind, starts_at, ends_at, by, note, at) VALUES", [row])
+    return identity
+
+
+def silences(client: Client, at: datetime) -> list[Row]:
+    """The silences that hold at ``at``."""
+    # A parameter has whole seconds, a silence has thousandths.
+    sql = "SELECT * FROM silences FINAL WHERE starts_at < toDateTime(%(at)s, 'UTC') + 1 AND ends_at > %(at)s"
+    return select(client, sql, {"at": at})
+
+
+def due_alerts(client: Client, since: datetime) -> list[Row]:
+    """The transitions to firing and resolved recorded after ``since``, oldest first, that receivers may be told.
+
+    ``outcomes`` is what became of each (receiver: sent, dead or held), ``began`` the same of the alert's firing;
+    ``ended`` is whether the alert is resolved, ``acknowledged`` by whom.
+    """
+    rows = select(
+        client,
+        """
+        SELECT * EXCEPT (version) FROM alerts FINAL
+        WHERE id IN (SELECT id FROM alerts WHERE recorded_at >= %(since)s) AND state IN ('firing', 'resolved')
+        ORDER BY at, state, id
+        """,
+        {"since": since},
+    )
+    ids = [row["id"] for row in rows]
+    outcomes: dict[tuple[str, str], dict[str, str]] = {}
+    for id_, state, receiver, outcome in client.execute(
+        "SELECT id, state, receiver, outcome FROM alert_deliveries FINAL WHERE id IN %(ids)s AND outcome != 'again'",
+        {"ids": [*ids, ""]},
+    ):
+        outcomes.setdefault((id_, state), {})[receiver] = outcome
+    acknowledged, ended = _acknowledged(client), {row["id"] for row in rows if row["state"] == "resolved"}
+    for row in rows:
+        row["evidence"] = json.loads(row["evidence"])
+        row["outcomes"] = outcomes.get((row["id"], row["state"]), {})
+        row["began"] = outcomes.get((row["id"], "firing"), {})
+        row["ended"], row["acknowledged"] = row["id"] in ended, acknowledged.get(row["id"], "")
+    return rows
+
+
+def _acknowledged(client: Client) -> dict[str, str]:
+    """Who looks after each alert that somebody does or did ('')."""
+    return dict(
+        client.execute(
+            "SELECT id, argMax(if(action = 'acknowledged', by, ''), at) FROM alert_actions FINAL GROUP BY id"
+        )
+    )
+
+
+CLAIM_SEEN_S = 0.3
+"""After so long a claim is visible to all: inserts of a row take some milliseconds."""
+
+
+def claim(client: Client, message: str, worker: str, lease_s: float) -> bool:
+    """Whether ``worker`` may send ``message``: no other one claimed it in the last ``lease_s`` seconds."""
+    parameters = {"message": message, "worker": worker, "lease": lease_s}
+    held = "message = %(message)s AND at > now64(6) - toIntervalMillisecond(toUInt32(%(lease)s * 1000))"
+    others = client.execute(f"SELECT count() FROM alert_claims WHERE {held} AND worker != %(worker)s", parameters)
+    if others[0][0]:
+        return False
+    renew_claim(client, message, worker)
+    # Two that found nobody at the same moment both stand here soon: the earlier one has it. A claim gets its time
+    # before others can see it, so who looked at once might not see an earlier one.
+    time.sleep(CLAIM_SEEN_S)
+    first = client.execute(f"SELECT worker FROM alert_claims WHERE {held} ORDER BY at, worker LIMIT 1", parameters)
+    return bool(first) and first[0][0] == worker
+
+
+def renew_claim(client: Client, message: str, worker: str) -> None:
+    """``worker``, which has the claim, keeps it for another lease."""
+    client.execute("INSERT INTO alert_claims (message, worker) VALUES", [(message, worker)])
+
+
+def deliveries(client: Client, since: datetime, outcome: str = "", limit: int = 1000) -> list[Row]:
+    """What became of each transition at each receiver, newest first: sent, dead (given up), held (back), again."""
+    return select(
+        client,
+        """
+        SELECT at, receiver, id, state, outcome, attempts, error FROM alert_deliveries FINAL
+        WHERE at >= %(since)s AND (%(outcome)s = '' OR outcome = %(outcome)s)
+        ORDER BY at DESC, receiver, id LIMIT %(limit)s
+        """,
+        {"since": since, "outcome": outcome, "limit": limit},
+    )
+
+
+def write_deliveries(client: Client, rows: Sequence[tuple[str, str, str, str, int, str]]) -> None:
+    """Append outcomes of deliveries: (id, state, receiver, sent|dead|held|again, attempts, error)."""
+    now = datetime.now(UTC)
+    if rows:
+        client.execute(
+            "INSERT INTO alert_deliveries (id, state, receiver, outcome, attempts, error, at) VALUES",
+            [(*row, now) for row in rows],
+        )
 
 
 def latest_documents(client: Client, entity: str, limit: int = 20, as_of: datetime | None = None) -> list[Row]:

@@ -16,7 +16,9 @@ class Record:
     """What became of one Kafka record: a scored document, or a bad record with its error and raw bytes.
 
     ``topic, topic_id, partition, offset`` is its position. ``embedding`` is the unit vector as int8 (value
-    times 127), empty for none. The ``mention_*`` lists run in parallel, one item an entity.
+    times 127), empty for none. ``unscored`` says why there is no score (``unsupported_language``) and is empty where
+    there is one. ``novelty`` is 0 (an old story) to 100 (new). The ``mention_*`` lists run in parallel, one item an
+    entity; ``topic_*`` likewise, one a topic.
     """
 
     topic: str
@@ -36,6 +38,7 @@ class Record:
     published_at: datetime = EPOCH
     scored_at: datetime = EPOCH
     label: str = "unscored"
+    unscored: str = ""
     p_negative: float = 0.0
     p_neutral: float = 0.0
     p_positive: float = 0.0
@@ -44,6 +47,7 @@ class Record:
     tokens: int = 0
     embedding: bytes = b""
     story_id: int = 0
+    novelty: float = 100.0
     mention_entity: list[str] = field(default_factory=list)
     mention_surface: list[str] = field(default_factory=list)
     mention_via: list[str] = field(default_factory=list)
@@ -52,15 +56,21 @@ class Record:
     mention_p_neutral: list[float] = field(default_factory=list)
     mention_p_positive: list[float] = field(default_factory=list)
     mention_sentiment: list[float] = field(default_factory=list)
+    topic_name: list[str] = field(default_factory=list)
+    topic_score: list[float] = field(default_factory=list)
     error_kind: str = ""
     error_field: str = ""
     error: str = ""
     raw: bytes = b""
 
 
+LISTS = frozenset(declared.name for declared in dataclasses.fields(Record) if "list[" in str(declared.type))
+
+
 def column_of(name: str) -> str:
-    """The column that holds the field ``name``: lists are the nested column ``mentions``."""
-    return f"mentions.{name.removeprefix('mention_')}" if name.startswith("mention_") else name
+    """The column that holds the field ``name``: lists are the nested columns ``mentions`` and ``topics``."""
+    group, _, rest = name.partition("_")
+    return f"{group}s.{rest}" if name in LISTS else name
 
 
 FIELDS = tuple(declared.name for declared in dataclasses.fields(Record))

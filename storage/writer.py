@@ -8,6 +8,7 @@ from typing import Any
 
 from clickhouse_driver import Client
 
+from storage.labels import INSERT_LABELS, label_columns
 from storage.record import COLUMNS, FIELDS, Record
 from storage.settings import UNAVAILABLE, StorageUnavailable
 
@@ -26,16 +27,20 @@ INSERT_SETTINGS = {
 def write(client: Client, records: Sequence[Record]) -> None:
     """Store ``records`` (of any number of Kafka partitions), stamping all with one ``ingested_at``.
 
-    Raises ``StorageUnavailable`` when it is not known whether they were stored; ask the ledger then.
+    Labels go to a table of their own, so they and documents do not come in one call. Raises ``StorageUnavailable``
+    when it is not known whether they were stored; ask the ledger then.
     """
     if not records:
         return
     now = datetime.now(UTC)
     for record in records:
         record.ingested_at = now
-    columns = [[getattr(record, name) for record in records] for name in FIELDS]
+    if records[0].kind == "label":
+        insert, columns = INSERT_LABELS, label_columns(records)
+    else:
+        insert, columns = INSERT, [[getattr(record, name) for record in records] for name in FIELDS]
     try:
-        client.execute(INSERT, columns, columnar=True, settings=INSERT_SETTINGS)
+        client.execute(insert, columns, columnar=True, settings=INSERT_SETTINGS)
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"insert of {len(records)} rows: {_first_line(error)}") from error
 

@@ -1,23 +1,49 @@
-"""Evaluates the shift rule over what is stored, and keeps the life of each alert in the table ``alerts``.
+"""Evaluates the alert rules over what is stored, and keeps the life of each alert in the table ``alerts``.
 
 All state is in ClickHouse: a worker that takes over, or two that overlap, reach the same alerts with the same ids.
+``Lifecycle`` is what both the worker and the backtest run; it knows no database.
 """
 
 from __future__ import annotations
 
 import hashlib
+import heapq
+import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from clickhouse_driver import Client
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage import alerts, moving_documents, watermark, windows, write_alerts
-from stream.shifts import WINDOW_S, Rule, Series, Shift, detect, is_over
+from storage import Windows, alerts, feeds, moving_documents, tone_windows, topic_windows, watermark, write_alerts
+from stream import rules as rules_file
+from stream.rules import Rules, Setting
+from stream.shifts import (
+    MARKET,
+    NAMES_TOPIC,
+    NO_COMPANY,
+    WINDOW_S,
+    Rule,
+    Series,
+    Shift,
+    Tests,
+    breadth,
+    buzz,
+    describe,
+    describe_buzz,
+    is_over,
+    is_quiet,
+    test,
+)
 
+log = logging.getLogger(__name__)
 Transition = dict[str, Any]
 Explain = Callable[[str, str | None], Sequence[tuple[str, float]]]
 RECENTLY_STORED = timedelta(hours=1)
@@ -31,11 +57,14 @@ class AlertSettings(BaseSettings):
     clock: Literal["wall", "stream"] = Field(
         default="wall", description="wall: as time passes; stream: as the documents' dates do, for a replay"
     )
+    rules: Path | None = Field(default=None, description="the YAML file of rules; read again when it changes")
     tick_s: int = Field(default=900, ge=WINDOW_S)
     minimum_documents: int = Field(default=Rule.minimum_documents, ge=2)
     minimum_effect: float = Field(default=Rule.minimum_effect, gt=0, le=2)
     threshold: float = Field(default=Rule.threshold, gt=0, description="in standard errors")
     catch_up_s: int = Field(default=86400, ge=0, description="how far back a restarted evaluator starts")
+    console_url: str = Field(default="", description="where people open finsent: alerts link to <url>/alerts/<id>")
+    reread_s: int = Field(default=3600, ge=0, description="how often all of the baseline is read again")
 
     def rule(self) -> Rule:
         """The rule these settings make."""
@@ -44,8 +73,379 @@ class AlertSettings(BaseSettings):
         )
 
 
+@dataclass(frozen=True)
+class Source:
+    """One thing that is tested: a kind of alert, its series, and the rule."""
+
+    kind: str
+    series: Series
+    rule: Rule
+
+
+def sources(windows: Windows, topics: tuple[np.ndarray, ...], rule: Rule) -> list[Source]:
+    """What the windows give to test: tone, volume, and the shares of topics."""
+    tone = Series(windows)
+    made = [Source("sentiment_shift", tone, rule), Source("buzz", tone, rule)]
+    if len(topics[0]):
+        made.append(Source("topic_shift", Series(shares(windows, topics)), topic_rule(rule)))
+    return made
+
+
+def topic_rule(rule: Rule) -> Rule:
+    """The rule for a topic's share: of 0 to 1, so a smaller effect counts, on spans that hold enough documents."""
+    return Rule(
+        recent_s=(86400, 7 * 86400),
+        baseline_s=rule.baseline_s,
+        minimum_documents=max(rule.minimum_documents, 10),
+        minimum_effect=0.25,
+        threshold=max(rule.threshold, 4.5),
+        drift=0.05,
+        likeness=0.05,
+        buzz_threshold=math.inf,
+        market_documents=10**9,
+        cooldown_s=rule.cooldown_s,
+    )
+
+
+def shares(windows: Windows, topics: tuple[np.ndarray, ...]) -> Windows:
+    """Windows of the entities' documents valued 1 where they have a topic and 0 elsewhere, an entity for each pair of
+    entity and topic that comes at all."""
+    entity, topic, start, count = topics
+    pairs = np.unique(np.char.add(np.char.add(entity.astype(str), NAMES_TOPIC), topic.astype(str)))
+    owner = np.char.partition(pairs, NAMES_TOPIC)[:, 0]
+    order = np.argsort(windows.entity.astype(str), kind="stable")
+    names = windows.entity.astype(str)[order]
+    first, last = np.searchsorted(names, owner, "left"), np.searchsorted(names, owner, "right")
+    chosen = np.concatenate([order[a:b] for a, b in zip(first, last, strict=True)])
+    labels = np.repeat(pairs, last - first)
+    totals = {
+        (f"{e}{NAMES_TOPIC}{t}", int(s)): int(n)
+        for e, t, s, n in zip(entity, topic, start.tolist(), count.tolist(), strict=True)
+    }
+    total = np.array(
+        [totals.get(key, 0) for key in zip(labels.tolist(), windows.start[chosen].tolist(), strict=True)], float
+    )
+    nothing = np.zeros(len(chosen))
+    return Windows(
+        labels.astype(object), windows.start[chosen], windows.documents[chosen], total, total, nothing, nothing
+    )
+
+
+class Lifecycle:
+    """Pending, firing, resolved: what becomes of shifts over time. Pure: the same series give the same transitions.
+
+    ``known`` are the alerts so far, as ``storage.alerts`` gives them; they are updated.
+    """
+
+    def __init__(self, watched: Sequence[Source], rules: Rules, tick_s: int, known: Iterable[Transition] = ()) -> None:
+        self._sources = {source.kind: source for source in watched}
+        self._rules, self._tick = rules, tick_s
+        self._alerts: dict[tuple[str, str, str], list[Transition]] = {}
+        for row in known:
+            self._alerts.setdefault(_subject(row), []).append(row)
+
+    def run(self, after: int, until: int, stale: bool = False) -> Iterator[tuple[Transition, Shift | None]]:
+        """The transitions of the ticks in ``(after, until]`` (Unix seconds), in order, with the shift that made each.
+
+        While a feed is ``stale`` nothing is resolved for want of documents.
+        """
+        events: list[tuple[int, int, float, str, Any]] = []
+        for kind, source in self._sources.items():
+            found, least = self._candidates(kind, source, after, until)
+            for k in np.flatnonzero(np.abs(found.statistic) >= least):
+                market = source.series.is_market(found.entity[k]) and kind == "sentiment_shift"
+                order = 2 if market else 4 if kind == "buzz" else 3
+                heapq.heappush(
+                    events, (int(found.at[k]), order, -abs(float(found.statistic[k])), f"{kind}{k}", (kind, found, k))
+                )
+        for rows in self._alerts.values():
+            for row in rows:
+                self._expect(events, row, after, until, stale)
+        while events:
+            at, order, _, _, what = heapq.heappop(events)
+            if order == 0:
+                row = what
+                if row["state"] == "firing":
+                    row.update(state="resolved", resolved_at=_time(at))
+                    yield {**row, "at": row["resolved_at"], "recorded_at": datetime.now(UTC)}, None
+                continue
+            if order == 1:
+                yield from self._confirm(events, what, at, until, stale)
+                continue
+            kind, found, k = what
+            yield from self._open(events, kind, found, k, until, stale)
+
+    def _candidates(self, kind: str, source: Source, after: int, until: int) -> tuple[Tests, np.ndarray]:
+        entity, at = source.series.moments(after, until, self._tick)
+        if kind == "buzz":
+            found = buzz(source.series, entity, at, source.rule)
+            return found, np.where(self._wanted(source, kind)[entity], source.rule.buzz_threshold, math.inf)
+        settings = [self._rules.of(_entity_of(name)) for name in source.series.entities.tolist()]
+        documents, effect, threshold = (
+            np.array(
+                [
+                    max(getattr(setting, name), getattr(source.rule, name) if kind == "topic_shift" else 0)
+                    if setting
+                    else math.inf
+                    for setting in settings
+                ]
+            )
+            for name in ("minimum_documents", "minimum_effect", "threshold")
+        )
+        threshold[~self._wanted(source, kind)] = math.inf
+        if kind == "topic_shift" or not self._rules.file.market:
+            threshold[source.series.is_market(np.arange(len(threshold)))] = math.inf
+        return test(source.series, entity, at, source.rule, documents[entity], effect[entity]), threshold[entity]
+
+    def _wanted(self, source: Source, kind: str) -> np.ndarray:
+        settings = (self._rules.of(_entity_of(name)) for name in source.series.entities.tolist())
+        return np.array([setting is not None and kind in setting.kinds for setting in settings])
+
+    def _expect(self, events: list[Any], row: Transition, after: int, until: int, stale: bool) -> None:
+        """Put the moment on the agenda at which ``row`` is confirmed or over."""
+        source = self._sources.get(row["kind"])
+        if source is None:
+            return
+        fired = int(row["fired_at"].timestamp())
+        setting = self._rules.of(row["entity"])
+        if row["state"] == "pending":
+            due = max(after + self._tick, fired + (setting.for_s if setting else 0))
+            due = -(-due // self._tick) * self._tick
+            if due <= until:
+                heapq.heappush(events, (due, 1, 0.0, row["id"], row))
+        elif row["state"] == "firing":
+            first = max(after, fired) // self._tick * self._tick + self._tick
+            for begin in range(first, until + 1, 500 * self._tick):
+                ticks = np.arange(begin, min(begin + 500 * self._tick, until + 1), self._tick)
+                over = self._over(source, row, ticks)
+                if stale:
+                    over &= self._spoke(source, row, ticks)
+                if over.any():
+                    heapq.heappush(events, (int(ticks[over.argmax()]), 0, 0.0, row["id"], row))
+                    break
+
+    def _over(self, source: Source, row: Transition, ticks: np.ndarray) -> np.ndarray:
+        name = _series_name(row)
+        if source.kind == "buzz":
+            return is_quiet(source.series, name, ticks, row["before_mean"], source.rule)
+        began = int(row["began_at"].timestamp())
+        return is_over(source.series, name, ticks, began, row["before_mean"], row["after_mean"], source.rule)
+
+    def _spoke(self, source: Source, row: Transition, ticks: np.ndarray) -> np.ndarray:
+        i = source.series.index(_series_name(row))
+        if i is None:
+            return np.zeros(len(ticks), bool)
+        return source.series.between(i, ticks - source.rule.resolved_span_s, ticks).documents > 0
+
+    def _confirm(
+        self, events: list[Any], row: Transition, at: int, until: int, stale: bool
+    ) -> Iterator[tuple[Transition, Shift | None]]:
+        source, setting = self._sources[row["kind"]], self._rules.of(row["entity"])
+        i = source.series.index(_series_name(row))
+        if setting is None:  # no rule is about it any more
+            return
+        lasting = False
+        if i is not None:
+            pair = np.array([i]), np.array([at])
+            found = test(source.series, *pair, source.rule, setting.minimum_documents, setting.minimum_effect)
+            lasting = bool(
+                abs(found.statistic[0]) >= setting.threshold
+                and _direction(source.kind, found.effect[0]) == row["direction"]
+            )
+        if lasting:
+            shift = self._describe(source, found, 0)
+            row.update(_columns(shift, row["id"], "firing", setting))
+            yield dict(row), shift
+            self._expect(events, row, at, until, stale)
+        else:
+            row.update(state="inactive", at=_time(at), recorded_at=datetime.now(UTC))
+            yield dict(row), None
+
+    def _open(
+        self, events: list[Any], kind: str, found: Tests, k: int, until: int, stale: bool
+    ) -> Iterator[tuple[Transition, Shift | None]]:
+        source, at = self._sources[kind], int(found.at[k])
+        name = str(source.series.entities[found.entity[k]])
+        entity, topic = _entity_of(name), _topic_of(name)
+        direction = _direction(kind, float(found.effect[k]))
+        setting = self._rules.of(entity)
+        assert setting is not None
+        if self._covered(kind, entity, topic, direction, found, k, setting):
+            return
+        if (
+            kind == "sentiment_shift"
+            and entity == MARKET
+            and any(
+                row["state"] == "firing" and row["direction"] == direction
+                for about in ("", NO_COMPANY)
+                for row in self._alerts.get((kind, MARKET, about), ())
+            )
+        ):
+            return
+        if name == MARKET and kind == "sentiment_shift":
+            span, sign = int(found.recent_s[k]), 1 if found.effect[k] > 0 else -1
+            companies, share = breadth(source.series, at, span, sign, source.rule)
+            if companies < source.rule.market_companies or share < source.rule.market_breadth:
+                return
+        elif kind == "sentiment_shift" and entity != MARKET and self._market_explains(found, k, setting, direction):
+            return
+        shift = self._describe(source, found, k)
+        # A long span may still show what the latest documents do not any more.
+        if kind != "buzz" and bool(
+            is_over(source.series, name, at, shift.began_at, shift.before_mean, shift.after_mean, source.rule)
+        ):
+            return
+        identity = hashlib.sha256(f"{kind}|{entity}|{topic}|{direction}|{at}".encode()).hexdigest()[:16]
+        state = "pending" if setting.for_s and kind != "buzz" else "firing"
+        row = _columns(shift, identity, state, setting)
+        self._alerts.setdefault(_subject(row), []).append(row)
+        yield dict(row), shift
+        self._expect(events, row, at, until, stale)
+
+    def _describe(self, source: Source, found: Tests, k: int) -> Shift:
+        if source.kind == "buzz":
+            return describe_buzz(source.series, found, k, source.rule)
+        shift = describe(source.series, found, k, source.rule)
+        return replace(
+            shift,
+            entity=_entity_of(shift.entity),
+            topic=_topic_of(shift.entity),
+            kind=source.kind,
+            direction=_direction(source.kind, shift.after_mean - shift.before_mean),
+        )
+
+    def _covered(
+        self, kind: str, entity: str, topic: str, direction: str, found: Tests, k: int, setting: Setting
+    ) -> bool:
+        """Whether an alert that is known speaks of this shift already, or of one too shortly before or after."""
+        at, rule = int(found.at[k]), self._sources[kind].rule
+        if kind == "buzz" and any(
+            row["state"] == "firing" or abs(at - row["fired_at"].timestamp()) < 2 * rule.buzz_span_s
+            for row in self._alerts.get(("sentiment_shift", entity, ""), ())
+        ):
+            return True
+        after = found.before[k] + found.effect[k]
+        for row in self._alerts.get((kind, entity, topic), ()):
+            fired = row["fired_at"].timestamp()
+            if row["state"] in ("firing", "pending") and row["direction"] == direction:
+                return True
+            if row["state"] in ("pending", "inactive"):
+                continue
+            # Going back to how it was before an alert is no new shift, though the baseline holds its documents.
+            back = abs(after - row["before_mean"]) < max(setting.minimum_effect, abs(found.effect[k]) / 2)
+            if kind != "buzz" and row["direction"] != direction and back and 0 <= at - fired < rule.baseline_s:
+                return True
+            ended = row["resolved_at"].timestamp() if row["resolved_at"] else fired
+            if fired - setting.cooldown_s < at < ended + setting.cooldown_s:
+                return True
+        return False
+
+    def _market_explains(self, found: Tests, k: int, setting: Setting, direction: str) -> bool:
+        """Whether what is left of a shift without the whole market's is none: then the market's alert says it all."""
+        for row in self._alerts.get(("sentiment_shift", MARKET, ""), ()):
+            if row["state"] == "firing" and row["direction"] == direction:
+                effect = float(found.effect[k])
+                left = effect - (row["after_mean"] - row["before_mean"])
+                share = left / effect
+                if abs(left) < setting.minimum_effect or abs(found.statistic[k]) * share < setting.threshold:
+                    return True
+        return False
+
+
+def _entity_of(name: str) -> str:
+    return name.partition(NAMES_TOPIC)[0]
+
+
+def _topic_of(name: str) -> str:
+    return name.partition(NAMES_TOPIC)[2]
+
+
+def about(entity: str, topic: str) -> tuple[str | None, str]:
+    """Entity and topic as ``storage.moving_documents`` asks for them."""
+    if entity == MARKET:
+        return (None, "") if topic == NO_COMPANY else ("", topic)
+    return entity, topic
+
+
+def _series_name(row: Transition) -> str:
+    return f"{row['entity']}{NAMES_TOPIC}{row['topic']}" if row["topic"] else str(row["entity"])
+
+
+def _subject(row: Transition) -> tuple[str, str, str]:
+    return row["kind"], row["entity"], row["topic"]
+
+
+def _direction(kind: str, effect: float) -> str:
+    if kind == "sentiment_shift":
+        return "negative" if effect < 0 else "positive"
+    return "down" if effect < 0 else "up"
+
+
+def _time(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _columns(shift: Shift, identity: str, state: str, setting: Setting) -> Transition:
+    at = _time(shift.at)
+    since = _time(min(shift.began_at - WINDOW_S, shift.at - shift.recent_s))
+    low, high = -1.0 if shift.kind == "sentiment_shift" else 0.0, math.inf if shift.kind == "buzz" else 1.0
+    intervals = {
+        f"{name}_interval": [round(float(np.clip(mean + sign * 1.96 * error, low, high)), 4) for sign in (-1, 1)]
+        for name, mean, error in (
+            ("before", shift.before_mean, shift.before_error),
+            ("after", shift.after_mean, shift.after_error),
+        )
+    }
+    view, entity = "counted_mentions", "entity, "
+    only = "" if shift.entity == MARKET else f"entity = {_quoted(shift.entity)} AND "
+    has = f"has(`topics.name`, {_quoted(shift.topic)}) AND " if shift.topic else ""
+    if shift.topic == NO_COMPANY:
+        view, entity, only, has = "documents", "", "empty(mentions.entity) AND unscored = '' AND ", ""
+    return {
+        "id": identity,
+        "kind": shift.kind,
+        "entity": shift.entity,
+        "topic": shift.topic,
+        "direction": shift.direction,
+        "severity": shift.severity,
+        "state": state,
+        "fired_at": at,
+        "at": at,
+        "recorded_at": datetime.now(UTC),
+        "resolved_at": None,
+        "before_mean": shift.before_mean,
+        "after_mean": shift.after_mean,
+        "before_documents": shift.before_documents,
+        "after_documents": shift.after_documents,
+        "began_at": _time(shift.began_at),
+        "model_version": "",
+        "evidence": {
+            "statistic": round(shift.statistic, 2),
+            "span_s": shift.recent_s,
+            **intervals,
+            "price_of_waiting": {
+                "documents": shift.since_documents,
+                "hours": round((shift.at - shift.began_at) / 3600, 2),
+            },
+            "rule": setting.name,
+            "threshold": setting.threshold,
+            "documents": [],
+            "query": (
+                f"SELECT published_at, source, {entity}sentiment, title, text FROM {view} WHERE {only}{has}"
+                f"published_at > '{since:%Y-%m-%d %H:%M:%S}' AND published_at <= '{at:%Y-%m-%d %H:%M:%S}' "
+                "ORDER BY sentiment"
+            ),
+        },
+    }
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 class Evaluator:
-    """For one thread. ``publish`` is given the transitions before they are written, so that none is left out."""
+    """For one thread. ``publish`` is given the transitions before they are written, so that none is left out;
+    ``notify`` afterwards, with the rules, for the receivers."""
 
     def __init__(
         self,
@@ -53,10 +453,19 @@ class Evaluator:
         settings: AlertSettings,
         publish: Callable[[list[Transition]], None] = lambda transitions: None,
         explain: Explain | None = None,
+        desks: dict[str, str] | None = None,
+        notify: Callable[[Client, list[Transition], Rules], None] = lambda client, transitions, rules: None,
     ) -> None:
         self._connect, self._settings, self._rule = connect, settings, settings.rule()
-        self.publish, self._explain = publish, explain
+        self.publish, self._explain, self.notify = publish, explain, notify
+        self._desks = desks
         self._client: Client | None = None
+        self._rules_read = 0.0
+        self.rules = Rules(base=self._rule, desks=desks)
+        if settings.rules:
+            self.rules = rules_file.load(settings.rules, self._rule, desks)
+            self._rules_read = settings.rules.stat().st_mtime
+        self._read: tuple[float, int, int, Windows, tuple[np.ndarray, ...]] | None = None
         self.evaluated_until = 0
 
     def advance(self) -> list[Transition]:
@@ -64,6 +473,7 @@ class Evaluator:
 
         Raises what the storage raises; the next call then begins where this one did.
         """
+        self._reload()
         if self._client is None:
             self._client = self._connect()
         try:
@@ -71,9 +481,10 @@ class Evaluator:
                 reached: float = time.time()
             else:
                 mark = watermark(self._client, datetime.now(UTC) - RECENTLY_STORED)
-                reached = mark.timestamp() if mark else 0
+                # Of the last instant more may come.
+                reached = mark.timestamp() - 0.001 if mark else 0
             last = int(reached) // self._settings.tick_s * self._settings.tick_s
-            if last <= self.evaluated_until or last == 0:
+            if last <= self.evaluated_until or last <= 0:
                 return []
             first = self.evaluated_until or (last - self._settings.catch_up_s if self._settings.clock == "wall" else 0)
             return self.evaluate(first, last)
@@ -85,98 +496,118 @@ class Evaluator:
     def evaluate(self, after: int, until: int) -> list[Transition]:
         """Evaluate the ticks in ``(after, until]`` (Unix seconds) over one reading of the windows."""
         client = self._client = self._client or self._connect()
-        rule, tick = self._rule, self._settings.tick_s
-        longest = max(*rule.recent_s, rule.resolved_span_s)
-        floor = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
-        read_from = max(floor, after - rule.baseline_s - 2 * longest)
-        data = windows(client, datetime.fromtimestamp(read_from, UTC), datetime.fromtimestamp(until, UTC), WINDOW_S)
         transitions: list[Transition] = []
-        if len(data.start):
-            begin = max(read_from, int(data.start.min()))
-            series = Series(data, begin, until)
-            known = {row["id"]: row for row in alerts(client)}
-            for at in range(max(after - after % tick + tick, begin - begin % tick + tick), until + 1, tick):
-                transitions += self._tick(client, series, at, known)
+        windows, topics = self._windows(client, after, until)
+        known = alerts(client, limit=100_000)
+        stale = self._stale(client, known) if self._settings.clock == "wall" else []
+        transitions += stale
+        if len(windows.start):
+            begin = max(after, int(windows.start.min()) // self._settings.tick_s * self._settings.tick_s)
+            life = Lifecycle(sources(windows, topics, self._rule), self.rules, self._settings.tick_s, known)
+            quiet = any(row["state"] == "firing" for row in known if row["kind"] == "feed_stale")
+            for row, shift in life.run(begin, until, stale=quiet):
+                if shift is not None and row["state"] == "firing":
+                    self._explain_shift(client, row, shift)
+                transitions.append(row)
         if transitions:
             self.publish(transitions)
             write_alerts(client, transitions)
+        # Also without transitions: deliveries that were not made are tried again.
+        self.notify(client, transitions, self.rules)
         self.evaluated_until = until
         return transitions
 
-    def _tick(self, client: Client, series: Series, at: int, known: dict[str, Transition]) -> list[Transition]:
+    def _reload(self) -> None:
+        """Read the rules' file again when it has changed; a bad one is told, and the rules stay as they are."""
+        path = self._settings.rules
+        if path is None:
+            return
+        try:
+            changed = path.stat().st_mtime
+            if changed != self._rules_read:
+                self._rules_read = changed
+                self.rules = rules_file.load(path, self._rule, self._desks)
+                log.warning("alert rules read again", extra={"rules": [rule.name for rule in self.rules.file.rules]})
+        except (OSError, rules_file.BadRules) as error:
+            log.error("the alert rules stay as they were: %s", error)
+
+    def _windows(self, client: Client, after: int, until: int) -> tuple[Windows, tuple[np.ndarray, ...]]:
+        """All windows that an evaluation needs: read whole now and then, else only the last day's anew."""
+        rule, settings = self._rule, self._settings
+        floor = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
+        need = max(floor, after - rule.baseline_s - 2 * max(*rule.recent_s, rule.resolved_span_s))
+        read = self._read
+        fresh = read is not None and time.monotonic() - read[0] < settings.reread_s and read[1] <= need
+        if not fresh:
+            since = need
+            windows, topics = (
+                tone_windows(client, _time(since), _time(until)),
+                topic_windows(client, _time(since), _time(until)),
+            )
+            self._read = (time.monotonic(), since, until, windows, topics)
+            return windows, topics
+        assert read is not None
+        at, since, upto, old, old_topics = read
+        tail = (min(upto, after) - 86400) // WINDOW_S * WINDOW_S
+        windows = _joined(old, old.start, tone_windows(client, _time(tail), _time(until)), tail, need)
+        topics = _joined(old_topics, old_topics[2], topic_windows(client, _time(tail), _time(until)), tail, need)
+        windows = Windows(*windows)
+        self._read = (at, need, until, windows, topics)
+        return windows, topics
+
+    def _stale(self, client: Client, known: list[Transition]) -> list[Transition]:
+        """Alarms for feeds that used to bring documents and have stopped, and their ends."""
         made = []
-        for row in known.values():
-            if row["state"] == "firing" and row["fired_at"].timestamp() < at and self._is_over(series, at, row):
-                row.update(state="resolved", resolved_at=datetime.fromtimestamp(at, UTC))
-                made.append({**row, "at": row["resolved_at"], "recorded_at": datetime.now(UTC)})
-        for shift in detect(series, at, self._rule):
-            # A long span may still show what the latest documents do not any more.
-            over = is_over(series, shift.entity, at, shift.began_at, shift.before_mean, shift.after_mean, self._rule)
-            if not over and not any(self._covers(row, shift) for row in known.values()):
-                row = self._fire(client, shift)
-                known[row["id"]] = row
+        now, limit = datetime.now(UTC), timedelta(seconds=self.rules.stale_after_s)
+        for topic, latest, documents in feeds(client, now - timedelta(days=7)):
+            entity = f"feed:{topic}"
+            open_ = next((r for r in known if r["kind"] == "feed_stale" and r["entity"] == entity
+                          and r["state"] == "firing"), None)  # fmt: skip
+            if now - latest > limit and open_ is None:
+                hours = round((now - latest).total_seconds() / 3600, 1)
+                shift = Shift(
+                    entity, int(now.timestamp()), "down", "critical", 0.0, documents / 7.0, 0.0, documents, 0,
+                    int(limit.total_seconds()), int(latest.timestamp()), kind="feed_stale",
+                )  # fmt: skip
+                name = hashlib.sha256(f"feed_stale|{entity}|{latest.timestamp():.3f}".encode()).hexdigest()[:16]
+                setting = self.rules.of(entity) or Rules(base=self._rule).of(entity)
+                assert setting is not None
+                row = _columns(shift, name, "firing", setting)
+                row["evidence"] = {
+                    "rule": setting.name,
+                    "last_stored_at": latest,
+                    "hours_silent": hours,
+                    "documents": [],
+                    "query": f"SELECT max(ingested_at) FROM documents WHERE topic = {_quoted(topic)}",
+                }
+                known.append(row)
                 made.append(dict(row))
+            elif now - latest <= limit and open_ is not None:
+                open_.update(state="resolved", resolved_at=now)
+                made.append({**open_, "at": now, "recorded_at": now})
         return made
 
-    def _is_over(self, series: Series, at: int, row: Transition) -> bool:
-        began = int(row["began_at"].timestamp())
-        return is_over(series, row["entity"], at, began, row["before_mean"], row["after_mean"], self._rule)
-
-    def _covers(self, row: Transition, shift: Shift) -> bool:
-        """Whether an alert that is known speaks of this shift already, or of one too shortly before or after."""
-        if row["entity"] != shift.entity:
-            return False
-        if row["state"] == "firing" and row["direction"] == shift.direction:
-            return True
-        # Going back to how it was before an alert is no new shift, though the baseline holds the alert's documents.
-        back = abs(shift.after_mean - row["before_mean"]) < self._rule.minimum_effect
-        if back and 0 <= shift.at - row["fired_at"].timestamp() < self._rule.baseline_s:
-            return True
-        ended = row["resolved_at"].timestamp() if row["resolved_at"] else row["fired_at"].timestamp()
-        return bool(row["fired_at"].timestamp() - self._rule.cooldown_s < shift.at < ended + self._rule.cooldown_s)
-
-    def _fire(self, client: Client, shift: Shift) -> Transition:
-        at = datetime.fromtimestamp(shift.at, UTC)
-        since = at - timedelta(seconds=shift.recent_s)
-        moved = moving_documents(client, shift.entity, since, at, shift.before_mean)
+    def _explain_shift(self, client: Client, row: Transition, shift: Shift) -> None:
+        since = _time(min(shift.began_at - WINDOW_S, shift.at - shift.recent_s))
+        sign = {"negative": -1, "positive": 1}.get(shift.direction, 0)
+        entity, topic = about(shift.entity, shift.topic)
+        moved = moving_documents(client, entity, since, row["at"], shift.before_mean, topic, sign)
         for document in moved:
             text = f"{document['title']}\n{document['text']}".strip()[:2000]
-            document["words"] = self._words(text, document["surface"], shift.direction)
-        name = f"sentiment_shift|{shift.entity}|{shift.direction}|{shift.at}"
-        return {
-            "id": hashlib.sha256(name.encode()).hexdigest()[:16],
-            "kind": "sentiment_shift",
-            "entity": shift.entity,
-            "direction": shift.direction,
-            "severity": shift.severity,
-            "state": "firing",
-            "fired_at": at,
-            "at": at,
-            "recorded_at": datetime.now(UTC),
-            "resolved_at": None,
-            "before_mean": shift.before_mean,
-            "after_mean": shift.after_mean,
-            "before_documents": shift.before_documents,
-            "after_documents": shift.after_documents,
-            "began_at": datetime.fromtimestamp(shift.began_at, UTC),
-            "model_version": moved[0]["model_version"] if moved else "",
-            "evidence": {
-                "statistic": round(shift.statistic, 2),
-                "span_s": shift.recent_s,
-                "documents": moved,
-                "query": (
-                    "SELECT published_at, source, sentiment, title, text FROM mentions "
-                    f"WHERE entity = '{shift.entity}' "
-                    f"AND published_at BETWEEN '{since:%Y-%m-%d %H:%M:%S}' AND '{at:%Y-%m-%d %H:%M:%S}' "
-                    "ORDER BY sentiment"
-                ),
-            },
-        }
+            document["words"] = self._words(text, document["surface"], sign)
+        row["model_version"] = moved[0]["model_version"] if moved else ""
+        if self._settings.console_url:
+            row["evidence"]["link"] = f"{self._settings.console_url.rstrip('/')}/alerts/{row['id']}"
+        row["evidence"]["documents"] = moved
 
-    def _words(self, text: str, entity: str, direction: str, most: int = 5) -> list[str]:
+    def _words(self, text: str, entity: str, sign: int, most: int = 5) -> list[str]:
         """The words that decided a document's score the most, in the direction of the shift."""
-        if self._explain is None:
+        if self._explain is None or sign == 0:
             return []
-        sign = -1 if direction == "negative" else 1
         words = sorted(self._explain(text, entity), key=lambda word: -sign * word[1])
         return [word for word, contribution in words[:most] if sign * contribution > 0]
+
+
+def _joined(old: Iterable[np.ndarray], start: np.ndarray, new: Iterable[np.ndarray], tail: int, need: int) -> Any:
+    kept = (start < tail) & (start >= need - WINDOW_S)
+    return tuple(np.concatenate([before[kept], after]) for before, after in zip(old, new, strict=True))

@@ -1,21 +1,22 @@
 """The Faust application: agents on ``news`` and ``comments`` that store every record exactly once.
 
-A batch is read and scored in one thread and written in another, so that the next batch is scored while this
-one is written. Records are acknowledged only after the insert; nothing is ever raised out of an agent (a
-Faust stream that saw an exception goes on acknowledging what it does not process): a worker that cannot go
-on ends its process, and the ledger makes the next one continue where the table stops.
+A batch is read in one thread, scored in a second and written in a third, so that the model never waits.
+Records are acknowledged only after the insert; nothing is ever raised out of an agent (a Faust stream that saw an
+exception goes on acknowledging what it does not process): a worker that cannot go on ends its process, and the ledger
+makes the next one continue where the table stops.
 """
 
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import logging
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,20 +26,27 @@ from faust.types import TP, EventT, StreamT
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from storage import Record
+from stream import labels
 from stream.alerting import Evaluator, Transition
 from stream.breaker import CircuitBreaker, FeedBroken
 from stream.broker import reread
 from stream.intake import Intake
 from stream.ledger_consumer import use_ledger
 from stream.metrics import Metrics
+from stream.novelty import Novelty
 from stream.outgoing import alert, dead_letter, scored
 from stream.pipeline import Pipeline, Received
 from stream.settings import KafkaSettings, StreamSettings
 from stream.store import GaveUp, Store, TopicReplaced
+from stream.swap import Swapper
+from stream.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-TOPICS = ("news", "comments")
+TOPICS = ("news", "comments", "labels")
+BATCHES_AHEAD = 2
+"""Read and not yet on their way to the table: one that is scored, and the next one, so that the model never waits."""
+
 EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a fresh process may succeed
 EXIT_NEEDS_A_PERSON = 78  # EX_CONFIG: starting again would do the same harm again
 
@@ -55,9 +63,10 @@ class Worker:
         topic_ids: Callable[[], Mapping[str, str]],
         evaluator: Evaluator,
         metrics: Metrics,
+        swapper: Swapper,
     ) -> None:
         self._kafka, self._settings = kafka, settings
-        self._evaluator = evaluator
+        self._evaluator, self._swapper = evaluator, swapper
         self._pipeline, self._store, self._metrics = pipeline, store, metrics
         self._read_topic_ids = topic_ids
         self._topic_ids: Mapping[str, str] = {}
@@ -67,15 +76,19 @@ class Worker:
             on_reread=metrics.reread.inc,
         )
         self._breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)
+        self._novelty = Novelty(settings.novelty_documents)
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="read")
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._alerting = ThreadPoolExecutor(1, thread_name_prefix="alert")
         self._evaluating = False
         self._writes: dict[str, asyncio.Task[None]] = {}
         self._unfinished = 0
+        self._ahead = asyncio.Semaphore(BATCHES_AHEAD)
         self._producer: AIOKafkaProducer | None = None
         self._ready = False
-        self._last_progress = time.monotonic()
+        self._last_progress = self._turned = time.monotonic()
+        self._positioning = False
         metrics.model.labels(pipeline.scorer.version).set(1)
         self.app = self._make_app()
 
@@ -99,6 +112,7 @@ class Worker:
             broker_heartbeat_interval=kafka.heartbeat_interval_s,
             broker_max_poll_records=1000,
             consumer_auto_offset_reset="earliest",
+            table_standby_replicas=0,  # there are no tables; with standbys a third worker of 4 partitions gets none
             web_bind=settings.web_host,
             web_host=settings.web_host,
             web_port=settings.web_port,
@@ -110,9 +124,14 @@ class Worker:
             topic = app.topic(name, value_type=bytes, value_serializer="raw", key_serializer="raw")
             app.agent(topic, name=f"finsent.{name}", concurrency=1)(self._agent_of(name))
         app.task(self._start_producer)
-        app.timer(5.0)(self._report_lag)
+        self._swapper.attach(app, kafka.bootstrap_servers, self._scoring, self.publish)
+        app.timer(min(5.0, settings.stuck_after_s / 4))(self._report_lag)
+        app.task(self._start_watchdog)
+        app.timer(settings.novelty_refresh_s)(self._learn_stories)
         if settings.alerts:
             app.timer(settings.alert_interval_s)(self._evaluate_alerts)
+        app.on_partitions_assigned.connect(self._assigned, weak=False)
+        app.on_stop = self._bounded(app.on_stop)  # type: ignore[method-assign]
         app.on_before_shutdown.connect(self._stop_storing, weak=False)
         self._add_pages(app)
         return app
@@ -163,35 +182,52 @@ class Worker:
         topic_ids = self._topic_ids
         self._unfinished += 1
         try:
-            rows = await loop.run_in_executor(self._scoring, self._read_and_score, received, topic_ids)
-            previous = self._writes.get(name)
-            if previous is not None:
-                await previous
+            await self._ahead.acquire()
+            try:
+                rows = await loop.run_in_executor(self._reading, self._read, received, topic_ids)
+            except BaseException:
+                self._ahead.release()
+                raise
         except BaseException:
             self._unfinished -= 1
             raise
-        self._writes[name] = loop.create_task(self._write(name, stream, events, rows, topic_ids))
+        previous = self._writes.get(name)
+        self._writes[name] = loop.create_task(self._finish(name, stream, events, rows, topic_ids, previous))
 
-    def _read_and_score(self, received: Sequence[Received], topic_ids: Mapping[str, str]) -> list[Record]:
+    def _read(self, received: Sequence[Received], topic_ids: Mapping[str, str]) -> list[Record]:
         admitted = self._intake.admit(received)
+        if received[0].topic == "labels":
+            return labels.read(admitted, topic_ids)
         rows = self._pipeline.read(admitted, topic_ids)
         self._breaker.check([bool(row.error_kind) for row in rows])
+        return rows
+
+    def _score(self, rows: Sequence[Record]) -> None:
         started = time.monotonic()
         self._pipeline.score(rows)
         self._metrics.score_seconds.observe(time.monotonic() - started)
-        return rows
 
-    async def _write(
+    async def _finish(
         self,
         name: str,
         stream: StreamT,
         events: Sequence[EventT],
         rows: list[Record],
         topic_ids: Mapping[str, str],
+        previous: asyncio.Task[None] | None,
     ) -> None:
+        """Score, link to stories and store what was read; after the ``previous`` batch of the topic is stored."""
         try:
-            await self._publish(rows)
             loop = asyncio.get_running_loop()
+            try:
+                if name != "labels":
+                    await loop.run_in_executor(self._scoring, self._score, rows)
+                    await loop.run_in_executor(self._reading, self._novelty.assign, rows)
+                if previous is not None:
+                    await previous
+            finally:
+                self._ahead.release()
+            await self._publish(rows)
             await loop.run_in_executor(self._storing, self._store.write, rows, topic_ids)
             for event in events:
                 await stream.ack(event)
@@ -227,7 +263,7 @@ class Worker:
         producer = self._producer
         assert producer is not None
         for topic, encode, chosen in (
-            ("scored", scored, [row for row in rows if not row.error_kind]),
+            ("scored", scored, [row for row in rows if not row.error_kind and row.kind != "label"]),
             ("dead-letters", dead_letter, [row for row in rows if row.error_kind]),
         ):
             await self.publish(topic, [(encode(row), row.partition) for row in chosen])
@@ -257,25 +293,48 @@ class Worker:
     async def _ledger_positions(self, assigned: frozenset[TP]) -> Mapping[TP, int]:
         """Called at every assignment, before the first fetch: next offset of each partition with rows."""
         loop = asyncio.get_running_loop()
-        self._ready = False
+        self._ready, self._positioning = False, True
+        self._last_progress = time.monotonic()
         # What is under way is finished first, or its records would be read and stored a second time.
-        await loop.run_in_executor(self._scoring, self._intake.assign, {})
+        await loop.run_in_executor(self._reading, self._intake.assign, {})
         while self._unfinished:
             await asyncio.sleep(0.01)
         self._topic_ids = await loop.run_in_executor(self._storing, self._read_topic_ids)
         stored = await loop.run_in_executor(self._storing, self._store.next_offsets, self._topic_ids)
+        await self._learn()
         return {tp: stored[tp.topic, tp.partition] for tp in assigned if (tp.topic, tp.partition) in stored}
 
     async def _positioned(self, positions: Mapping[TP, int]) -> None:
         """Called when the client stands at ``positions``: from here on records are admitted."""
         following = {(tp.topic, tp.partition): offset for tp, offset in positions.items()}
-        await asyncio.get_running_loop().run_in_executor(self._scoring, self._intake.assign, following)
+        await asyncio.get_running_loop().run_in_executor(self._reading, self._intake.assign, following)
         self._last_progress = time.monotonic()
-        self._ready = True
+        self._ready, self._positioning = True, False
         log.info(
             "assigned",
             extra={"positions": {f"{tp.topic}/{tp.partition}": at for tp, at in positions.items()}},
         )
+
+    async def _assigned(self, *sent: Any, **_: Any) -> None:
+        """Faust asks for no positions where a worker gets nothing: it has nothing to do, and stands by."""
+        _, assigned = sent
+        if not assigned:
+            await asyncio.get_running_loop().run_in_executor(self._scoring, self._intake.assign, {})
+            self._ready, self._positioning = True, False
+
+    async def _learn(self) -> None:
+        """Take in the stories of documents that were stored by others or before the start."""
+        loop, novelty = asyncio.get_running_loop(), self._novelty
+        rows = await loop.run_in_executor(self._storing, self._store.recent, dict(novelty.seen), novelty.capacity)
+        if rows:
+            await loop.run_in_executor(self._reading, novelty.learn, rows)
+
+    async def _learn_stories(self) -> None:
+        if self._ready and not self._store.waiting:
+            try:
+                await self._learn()
+            except GaveUp:
+                log.warning("the worker ends before it could read what others have stored")
 
     async def _evaluate_alerts(self) -> None:
         """Evaluate the rules in the one worker that leads; a failure is told and tried again at the next turn."""
@@ -315,27 +374,62 @@ class Worker:
 
     async def _stop_storing(self, *_: Any, **__: Any) -> None:
         self._store.stopping.set()
-        for write in list(self._writes.values()):
-            await asyncio.wait([write], timeout=10)
+        if self._writes:
+            await asyncio.wait(self._writes.values())
         if self._producer is not None:
             await self._producer.stop()
 
+    def _bounded(self, stop: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+        """``stop``, but what hangs in a call that cannot be interrupted is left: it is not stored, so it is read
+        again."""
+
+        async def on_stop() -> None:
+            late = f"not stopped within {self._settings.stop_within_s:g} s (STREAM_STOP_WITHIN_S)"
+            last = threading.Timer(self._settings.stop_within_s, self._end, (EXIT_TRY_AGAIN, late))
+            last.daemon = True
+            last.start()
+            await stop()
+
+        return on_stop
+
     async def _report_lag(self) -> None:
-        consumer = self.app.consumer
-        behind = 0
-        for topic, number in list(self._intake.partitions):
-            high = consumer.highwater(TP(topic, number))
-            if high is None:
-                continue
-            lag = max(0, high - self._intake.next_offset(topic, number))
-            behind += lag
+        self._turned = time.monotonic()
+        for (topic, number), lag in self._lags().items():
             self._metrics.lag.labels(topic, number).set(lag)
-        idle = time.monotonic() - self._last_progress
-        if not behind or self._store.waiting:
-            self._last_progress = time.monotonic()
-        elif idle > self._settings.stuck_after_s:
-            faulthandler.dump_traceback(all_threads=True)
-            self._end(EXIT_TRY_AGAIN, f"no batch stored for {idle:.0f} s although {behind} records wait")
+
+    def _lags(self) -> dict[tuple[str, int], int]:
+        """Records that wait, by (topic, partition); from any thread."""
+        found = {}
+        for topic, number in self._intake.partitions:
+            high = self.app.consumer.highwater(TP(topic, number))
+            if high is not None:
+                found[topic, number] = max(0, high - self._intake.next_offset(topic, number))
+        return found
+
+    async def _start_watchdog(self) -> None:
+        self._resumed()
+        end = partial(self._end, EXIT_TRY_AGAIN)
+        Watchdog(self._stuck, self._resumed, end, self._settings.stuck_after_s).start()
+
+    def _resumed(self) -> None:
+        self._turned = self._last_progress = time.monotonic()
+
+    def _stuck(self) -> str:
+        """Why this worker cannot go on, or ''; for the watchdog's thread."""
+        now, limit = time.monotonic(), self._settings.stuck_after_s
+        if now - self._turned > limit:
+            return f"the event loop has not turned for {now - self._turned:.0f} s"
+        behind = 0
+        with suppress(KeyError):  # a partition may go while we look
+            behind = sum(self._lags().values())
+        if self._store.waiting or not (behind or self._unfinished or self._positioning):
+            self._last_progress = now
+        elif now - self._last_progress > limit:
+            why = f"{behind} records wait, {self._unfinished} batches are under way"
+            if self._positioning:
+                why = "it has not got its partitions"
+            return f"no batch stored for {now - self._last_progress:.0f} s although {why}"
+        return ""
 
     def _end(self, code: int, why: str) -> None:
         """End the process at once: what was not stored is read again by the next one."""

@@ -106,6 +106,10 @@ class Linker:
                 self._automaton.add_word(name.lower(), (name, company.ticker))
         self._automaton.make_automaton()
 
+    def ticker(self, symbol: str) -> str:
+        """The watch list's ticker of ``symbol``, which may be a former or another exchange's; itself if unknown."""
+        return self._by_symbol.get(symbol.lstrip("$").upper(), symbol)
+
     def find(self, text: str, tickers: Sequence[str] = ()) -> list[Mention]:
         """At most ``MOST_MENTIONS`` mentions, one a company: given tickers, cashtags, then names, each kind in the
         order of the text. A name is a whole word; the longest at a place wins."""

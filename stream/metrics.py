@@ -55,6 +55,21 @@ class Metrics:
             registry=registry,
         )
         self.model = Gauge("finsent_model_info", "1 for the version that scores.", ["version"], registry=registry)
+        self.swaps = Counter("finsent_model_swaps", "Versions taken over from the registry.", registry=registry)
+        self.refused = Counter(
+            "finsent_model_refused", "Champions that failed a check and were not taken.", ["version"], registry=registry
+        )
+        self.swap_pause = Gauge(
+            "finsent_model_swap_pause_seconds",
+            "Seconds for which the last swap held the thread that scores.",
+            registry=registry,
+        )
+        self.swap_seconds = Histogram(
+            "finsent_model_swap_seconds",
+            "Seconds from hearing of a champion to scoring with it.",
+            buckets=SECONDS,
+            registry=registry,
+        )
         self.transitions = Counter(
             "finsent_alert_transitions", "Alert transitions written.", ["state"], registry=registry
         )

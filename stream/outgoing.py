@@ -67,14 +67,15 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One transition of an alert (topic ``alerts``); ``id`` stays the same over its life."""
+    """One transition of an alert; ``id`` stays the same over its life."""
 
     id: str
-    kind: Literal["sentiment_shift"]
+    kind: Literal["sentiment_shift", "topic_shift", "buzz", "feed_stale"]
     entity: str
-    direction: Literal["negative", "positive"]
+    topic: str
+    direction: Literal["negative", "positive", "up", "down"]
     severity: Literal["notice", "warning", "critical"]
-    state: Literal["firing", "resolved"]
+    state: Literal["pending", "firing", "resolved", "inactive"]
     fired_at: datetime
     at: datetime
     recorded_at: datetime
@@ -87,7 +88,40 @@ class Alert(msgspec.Struct, frozen=True):
     evidence: dict[str, Any]
 
 
-SCHEMAS: dict[str, type[msgspec.Struct]] = {"scored": Scored, "dead-letters": DeadLetter, "alerts": Alert}
+class AlertEvent(msgspec.Struct, frozen=True):
+    """One message of the topic ``alerts``: a CloudEvent 1.0 in structured mode. ``id`` is that of the transition, so a
+    consumer can drop what it has had before; ``subject`` is the entity (``*`` is the market)."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: Literal["finsent.alert.pending", "finsent.alert.firing", "finsent.alert.resolved", "finsent.alert.inactive"]
+    subject: str
+    time: datetime
+    datacontenttype: Literal["application/json"]
+    data: Alert
+
+
+class ModelEvent(msgspec.Struct, frozen=True):
+    """What happened to a model version (topic ``model-events``); ``worker`` is '' where it is not one worker's event.
+
+    ``pause_s`` is for how many seconds an adoption held the thread that scores."""
+
+    event: Literal["published", "rejected", "promoted", "rolled_back", "adopted", "refused"]
+    version: str
+    previous: str
+    worker: str
+    pause_s: float
+    detail: str
+    at: datetime
+
+
+SCHEMAS: dict[str, type[msgspec.Struct]] = {
+    "scored": Scored,
+    "dead-letters": DeadLetter,
+    "alerts": AlertEvent,
+    "model-events": ModelEvent,
+}
 
 
 def scored(row: Record) -> bytes:
@@ -130,7 +164,24 @@ def dead_letter(row: Record) -> bytes:
 
 def alert(transition: Mapping[str, Any]) -> bytes:
     """The ``alerts`` message of one transition (the columns of the table ``alerts``)."""
-    return _ENCODER.encode(Alert(**{name: transition[name] for name in Alert.__struct_fields__}))
+    data = Alert(**{name: transition[name] for name in Alert.__struct_fields__})
+    return _ENCODER.encode(
+        AlertEvent(
+            specversion="1.0",
+            id=f"{data.id}:{data.state}",
+            source="/finsent/alerts",
+            type=f"finsent.alert.{data.state}",  # type: ignore[arg-type]
+            subject=data.entity,
+            time=data.recorded_at,
+            datacontenttype="application/json",
+            data=data,
+        )
+    )
+
+
+def model_event(event: ModelEvent) -> bytes:
+    """The ``model-events`` message of one event."""
+    return _ENCODER.encode(event)
 
 
 def _position(row: Record) -> Position:

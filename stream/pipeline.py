@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model import Scorer
+from model import Scorer, detect, normalise
 from storage import LABELS, Record
 from stream.entities import Linker
 from stream.messages import BadRecord, Comment, News, decode
-from stream.normalise import language, normalise, story_key
+from stream.normalise import story_key
 from stream.privacy import Pseudonymiser, redact
 
+UNSUPPORTED_LANGUAGE = "unsupported_language"
 KINDS = {"news": "news", "comments": "comment"}
 
 
@@ -79,7 +80,7 @@ class Pipeline:
         row.title, row.text = redact(title), redact(text)
         row.document_id, row.source = message.id, message.source
         row.published_at = message.published_at.astimezone(UTC)
-        row.lang = language(whole, message.lang)
+        row.lang = detect(whole, message.lang)
         row.story_id = story_key(whole)
 
     def score(self, rows: Sequence[Record]) -> None:
@@ -93,6 +94,7 @@ class Pipeline:
             return
         texts: list[str] = []
         entities: list[str | None] = []
+        languages: list[str] = []
         firsts = []
         for row in good:
             whole = f"{row.title}\n{row.text}" if row.title and row.text else row.title or row.text
@@ -103,19 +105,28 @@ class Pipeline:
             for surface in row.mention_surface:
                 texts.append(whole)
                 entities.append(surface)
-        scores = self.scorer.score(texts, entities)
+            languages.extend([row.lang] * (len(texts) - len(languages)))
+        scorer = self.scorer  # the champion may be exchanged between two calls, not within one
+        scores = scorer.score(texts, entities, languages)
         scored_at = datetime.now(UTC)
-        labels = [LABELS[i] for i in scores.probabilities.argmax(axis=1)]
+        labels = [LABELS[i] for i in np.nan_to_num(scores.probabilities).argmax(axis=1)]
         probabilities = scores.probabilities.tolist()
         vectors = np.rint(scores.embeddings * 127).astype(np.int8)
         for row, first in zip(good, firsts, strict=True):
+            row.model_version = scorer.version
+            row.scored_at = scored_at
+            if not scores.supported[first]:
+                row.unscored = UNSUPPORTED_LANGUAGE
+                nothing = [0.0] * len(row.mention_entity)
+                row.mention_label = ["unscored"] * len(nothing)
+                row.mention_p_negative, row.mention_p_neutral, row.mention_p_positive = nothing, nothing, nothing
+                row.mention_sentiment = nothing
+                continue
             row.p_negative, row.p_neutral, row.p_positive = probabilities[first]
             row.sentiment = row.p_positive - row.p_negative
             row.label = labels[first]
             row.tokens = int(scores.tokens[first])
             row.embedding = vectors[first].tobytes()
-            row.model_version = self.scorer.version
-            row.scored_at = scored_at
             mention = first + (len(row.mention_entity) != 1)
             for negative, neutral, positive in probabilities[mention : mention + len(row.mention_entity)]:
                 row.mention_p_negative.append(negative)

@@ -1,43 +1,97 @@
-"""Has the sentiment about a company shifted? A test of its recent documents against its own past.
+"""Has the sentiment about a company shifted? A sequential test of its recent documents against its own past.
 
-Pure functions over numpy arrays; knows neither Kafka nor ClickHouse. The statistic is a two-sample z between
-the recent mean and the baseline mean, both shrunk: a company's own past is combined with a prior of
-``PRIOR_DOCUMENTS`` documents at the mean and variance of all companies together (empirical Bayes, Efron and
-Morris 1975), so that companies with few documents neither fire on noise nor stay silent for ever.
+Pure functions over numpy arrays; knows neither Kafka nor ClickHouse. The test is a window-limited generalised
+likelihood ratio (Lai 1995): whenever a document comes, the mean of several recent spans is compared with the mean of
+the time before. Three things make one threshold serve 0.2 as well as 10,000 documents a day:
+
+- A company's own past is combined with a prior of ``PRIOR_DOCUMENTS`` documents at the mean and variance of all
+  companies together (empirical Bayes, Efron and Morris 1975), so that a thin series neither fires on noise nor stays
+  silent for ever.
+- The true tone drifts from day to day without a shift; ``Rule.drift`` is that movement's standard deviation (a
+  variance component, DerSimonian and Laird 1986), which no number of documents averages away.
+- Documents of one burst speak of one thing; ``Rule.likeness`` is their correlation within a span (design effect,
+  Kish 1965), so that thirty reports of one event are not thirty witnesses.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from storage import Windows
 
 PRIOR_DOCUMENTS = 20.0
-WINDOW_S = 900
-SEVERITIES = ((0.9, "critical"), (0.6, "warning"), (0.0, "notice"))
+WINDOW_S = 60
+MARKET = "*"
+"""The entity that stands for all companies together."""
+
+NAMES_TOPIC = "\x1f"
+"""Between the entity and the topic in the name of a series."""
+
+NO_COMPANY = "no company"
+"""The market's second series: news that names no company, such as of interest rates or of a pandemic."""
+
+NEWS_OF_NO_COMPANY = f"{MARKET}{NAMES_TOPIC}{NO_COMPANY}"
+
+MARKET_DOCUMENTS = 3
+"""Of each company, so many documents a day count for the market: one company's crisis is not the market's."""
+
+CLEAR = ((0.8, 1.5, "critical"), (0.5, 1.15, "warning"), (0.0, 0.0, "notice"))
+"""Severities: the least effect, and the least evidence as a multiple of the threshold."""
+
+_ENTITY = 2**34  # greater than any time in seconds: one number holds an entity and a time
 
 
 @dataclass(frozen=True)
 class Rule:
     """What counts as a shift. Spans in seconds of event time."""
 
-    recent_s: tuple[int, ...] = (3600, 3 * 3600, 12 * 3600, 48 * 3600)
-    baseline_s: int = 7 * 86400
-    minimum_documents: int = 8
-    minimum_effect: float = 0.35
-    threshold: float = 4.0
-    """In standard errors. Four spans are tested every tick, so this is far above a single test's 1.96."""
+    recent_s: tuple[int, ...] = (3600, 3 * 3600, 12 * 3600, 48 * 3600, 7 * 86400)
+    baseline_s: int = 30 * 86400
+    minimum_documents: int = 6
+    minimum_effect: float = 0.3
+    threshold: float = 3.5
+    """In standard errors; ``finsent alerts calibrate`` finds the one for a wanted false-alarm rate."""
+    drift: float = 0.08
+    likeness: float = 0.03
+    market_drift: float = 0.03
+    market_effect: float = 0.1
+    market_documents: int = 40
+    market_companies: int = 20
+    """A market-wide shift is seen at so many companies at least, and at this share of them:"""
+    market_breadth: float = 0.6
+    no_company_weight: float = 1.3
+    """News of no company is one series and not hundreds, so its standard errors count so many times."""
+    no_company_span_s: int = 86400
     resolved_below: float = 0.5
-    """Resolved when the recent mean is back within this share of the effect that fired."""
-    resolved_span_s: int = 12 * 3600
-    cooldown_s: int = 12 * 3600
+    """Resolved when the recent mean is back within this share of the effect that fired,"""
+    resolved_span_s: int = 24 * 3600
+    silent_s: int = 3 * 86400
+    """or when nothing has come for so long."""
+    cooldown_s: int = 24 * 3600
+    for_s: int = 0
+    """How long a shift must last before it fires (``for`` in Alertmanager)."""
+    buzz_ratio: float = 4.0
+    buzz_threshold: float = 5.0
+    buzz_documents: int = 10
+    buzz_span_s: int = 86400
+    negative_in_buzz: float = 3.5
+    """Where the volume itself is far beyond its own past, the tone's standard errors count so many times: a surge
+    and a worse tone together are a crisis, and hardly ever chance."""
+    positive_in_buzz: float = 1.75
+    buzz_effect: float = 0.1
 
 
 @dataclass(frozen=True)
 class Shift:
-    """One entity's mean sentiment moved, as seen at the event time ``at`` (Unix seconds)."""
+    """One entity's mean moved, as seen at the event time ``at`` (Unix seconds).
+
+    ``before_error`` and ``after_error`` are standard errors of the means. For a buzz notice the means are documents
+    a day.
+    """
 
     entity: str
     at: int
@@ -50,112 +104,436 @@ class Shift:
     after_documents: int
     recent_s: int
     began_at: int
+    before_error: float = 0.0
+    after_error: float = 0.0
+    since_documents: int = 0
+    """Documents from ``began_at`` to ``at``: the price of waiting."""
+    kind: str = "sentiment_shift"
+    topic: str = ""
+
+
+class Sums(NamedTuple):
+    """Float arrays [pairs]: how many documents, the sums of their sentiment and of its square, and of their
+    probability of being negative and its square."""
+
+    documents: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+    negative: np.ndarray
+    negative_squares: np.ndarray
 
 
 class Series:
-    """Windows of many entities as cumulative sums, so that any span of any entity costs two look-ups.
+    """Windows of many entities as cumulative sums: any span of any entity costs two binary searches, and neither
+    empty windows nor older history cost anything.
 
-    ``documents, total, squares`` are [entities, windows + 1]; column i holds the sums before window i.
+    ``entities`` [n] str: ``MARKET``, then the others sorted, among them ``NEWS_OF_NO_COMPANY`` (entity '' of the
+    windows). The market is what names no company and the first documents of each company. A window ``start`` holds the
+    documents with ``start < published_at <= start + WINDOW_S``, so that at a moment everything published until then is
+    known.
     """
 
-    def __init__(self, windows: Windows, since: int, until: int) -> None:
-        self.since = since - since % WINDOW_S
-        self.entities, rows = np.unique(windows.entity.astype(str), return_inverse=True)
-        self.windows = -(-(until - self.since) // WINDOW_S)
-        columns = (windows.start - self.since) // WINDOW_S
-        shape = (len(self.entities), self.windows + 1)
-        inside = (columns >= 0) & (columns < self.windows)
-        sums = []
-        for values in (windows.documents, windows.total, windows.squares):
-            table = np.zeros(shape)
-            np.add.at(table, (rows[inside], columns[inside] + 1), values[inside])
-            sums.append(table.cumsum(axis=1))
-        self.documents, self.total, self.squares = sums
+    def __init__(self, windows: Windows) -> None:
+        entities = np.where(windows.entity == "", NEWS_OF_NO_COMPANY, windows.entity).astype(str)
+        names, rows = np.unique(entities, return_inverse=True)
+        ends = windows.start + WINDOW_S
+        values = np.stack(windows[2:], axis=1).astype(float)
+        order = np.lexsort((ends, rows))
+        rows, ends, values = rows[order], ends[order], values[order]
+        share = _first_of_day(rows, ends, values[:, 0])
+        share[names[rows] == NEWS_OF_NO_COMPANY] = 1
+        market = values * share[:, None]
+        counted = np.flatnonzero(market[:, 0] > 0)
+        counted = counted[np.argsort(ends[counted], kind="stable")]
+        self.entities = np.array([MARKET, *names])
+        self.row = np.concatenate([np.zeros(len(counted), np.int64), rows + 1])
+        self.end = np.concatenate([ends[counted], ends]).astype(np.int64)
+        self._key = self.row * _ENTITY + self.end
+        self._sums = np.concatenate([np.zeros((1, 5)), np.concatenate([market[counted], values]).cumsum(axis=0)])
+        self._no_company = -1 if (i := self.index(NEWS_OF_NO_COMPANY)) is None else i
+        self.begin = int(ends.min()) if len(ends) else 0
 
-    def column(self, at: int) -> int:
-        """The number of windows that end at or before ``at``."""
-        return int(np.clip((at - self.since) // WINDOW_S, 0, self.windows))
+    def __len__(self) -> int:
+        return len(self.entities)
 
-    def between(self, table: np.ndarray, first: int, last: int) -> np.ndarray:
-        """Sums [entities] over ``first <= time < last`` (Unix seconds)."""
-        return table[:, self.column(last)] - table[:, self.column(first)]
+    def is_market(self, i: np.ndarray | int) -> np.ndarray:
+        """Whether each of the entities ``i`` is no company but the market, or the news of no company."""
+        return (np.asarray(i) == 0) | (np.asarray(i) == self._no_company)
+
+    def index(self, entity: str) -> int | None:
+        """Where ``entity`` stands in ``entities``."""
+        if entity == MARKET:
+            return 0
+        i = int(np.searchsorted(self.entities[1:], entity)) + 1
+        return i if i < len(self.entities) and self.entities[i] == entity else None
+
+    def place(self, i: np.ndarray | int, at: np.ndarray | int) -> np.ndarray:
+        """The number of windows, of all entities before ``i`` and of ``i``, that end at or before ``at``."""
+        return np.searchsorted(self._key, np.asarray(i) * _ENTITY + np.maximum(at, 0), side="right")
+
+    def between(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
+        """Sums over ``first < time <= last`` (Unix seconds) of the entities ``i``; all three broadcast."""
+        found = self._sums[self.place(i, last)] - self._sums[self.place(i, first)]
+        return Sums(*(found[..., column] for column in range(5)))
+
+    def moments(self, after: int, until: int, tick_s: int) -> tuple[np.ndarray, np.ndarray]:
+        """(entity, tick) int64 arrays: the ticks in ``(after, until]`` at which an entity has something new."""
+        here = (self.end > after - tick_s) & (self.end <= until)
+        pairs = np.unique(self.row[here] * _ENTITY + -(-self.end[here] // tick_s) * tick_s)
+        entity, at = pairs // _ENTITY, pairs % _ENTITY
+        kept = (at > after) & (at <= until)
+        return entity[kept], at[kept]
+
+
+def _first_of_day(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """The share of each window (sorted by row and time) that is among the first ``MARKET_DOCUMENTS`` of its entity
+    that day."""
+    if not len(rows):
+        return np.zeros(0)
+    group = rows * _ENTITY + ends // 86400
+    firsts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    before = documents.cumsum() - documents
+    earlier = before - np.repeat(before[firsts], np.diff(np.r_[firsts, len(rows)]))
+    return np.clip(MARKET_DOCUMENTS - earlier, 0, documents) / np.maximum(documents, 1)
+
+
+class Tests(NamedTuple):
+    """What the test says of each (entity, moment), as parallel arrays [pairs]: that of the clearest span.
+
+    ``statistic`` is 0 where no span has enough documents and effect.
+    """
+
+    entity: np.ndarray
+    at: np.ndarray
+    statistic: np.ndarray
+    effect: np.ndarray
+    recent_s: np.ndarray
+    before: np.ndarray
+    before_documents: np.ndarray
+    before_error: np.ndarray
+    after_documents: np.ndarray
+    after_error: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> Tests:
+        """The chosen pairs."""
+        return Tests(*(column[chosen] for column in self))
+
+
+def test(
+    series: Series,
+    entity: np.ndarray,
+    at: np.ndarray,
+    rule: Rule,
+    minimum_documents: np.ndarray | int | None = None,
+    minimum_effect: np.ndarray | float | None = None,
+) -> Tests:
+    """The test of each pair (``entity`` index, ``at`` Unix seconds). The two minima may differ between pairs."""
+    market = series.is_market(entity)
+    least = np.where(
+        market, rule.market_documents, rule.minimum_documents if minimum_documents is None else minimum_documents
+    )
+    effect_least = np.where(
+        market, rule.market_effect, rule.minimum_effect if minimum_effect is None else minimum_effect
+    )
+    best = [np.zeros(len(at)) for _ in range(8)]
+
+    def keep(busy: np.ndarray, span: int, found: _Means, statistic: np.ndarray, effect_least: np.ndarray) -> None:
+        statistic = np.where(np.abs(found.effect) < effect_least, 0, statistic)
+        clearer = np.abs(statistic) > np.abs(best[0][busy])
+        columns = (
+            statistic, found.effect, np.full(len(busy), span), found.before, found.past, found.before_error,
+            found.documents, found.after_error,
+        )  # fmt: skip
+        for kept, column in zip(best, columns, strict=True):
+            kept[busy[clearer]] = column[clearer]
+
+    no_company = market & (entity != 0)
+    for span in rule.recent_s:
+        busy = np.flatnonzero((series.between(entity, at - span, at).documents >= least) & ~no_company)
+        if len(busy):
+            found = _compare(series, entity[busy], at[busy], span, rule, rule.likeness)
+            keep(busy, span, found, found.effect / np.hypot(found.before_error, found.after_error), effect_least[busy])
+    span = rule.no_company_span_s
+    busy = np.flatnonzero((series.between(entity, at - span, at).documents >= least) & no_company)
+    if len(busy):
+        found = _compare(series, entity[busy], at[busy], span, rule, 0.0)
+        tone = found.effect / np.hypot(found.before_error, found.after_error)
+        # Worse news and more of it than usual are two witnesses (Stouffer 1949).
+        more = _more_than_usual(series, entity[busy], at[busy], span, rule)
+        both = np.where((tone < -1.5) & (more > 0), (tone - more) / 2**0.5, tone)
+        keep(busy, span, found, np.where(both < tone, both, tone) * rule.no_company_weight, effect_least[busy])
+    busy = np.flatnonzero(buzz(series, entity, at, rule).statistic >= rule.buzz_threshold)
+    if len(busy):
+        # The surge has been tested, so chance and not drift is what the tone must be distinguished from. It must hold
+        # in the surge's later half as well: what was said before it is not what it is about.
+        found, later = (
+            _compare(series, entity[busy], at[busy], span, rule, 0.0, drift=False)
+            for span in (rule.buzz_span_s, rule.buzz_span_s // 2)
+        )
+        down, up = (
+            np.minimum.reduce(
+                [
+                    np.where(sign * (means.before + means.effect) > 0, sign * means.tone(sign), 0)
+                    for means in (found, later)
+                ]
+            )
+            for sign in (-1, 1)
+        )
+        evidence = np.maximum(up, 0) * rule.positive_in_buzz - np.maximum(down, 0) * rule.negative_in_buzz
+        keep(busy, rule.buzz_span_s, found, evidence, np.full(len(busy), rule.buzz_effect))
+    return Tests(entity, at, *best)
+
+
+class _Means(NamedTuple):
+    """Recent against past documents of each pair; ``negative_statistic`` falls as negative documents rise."""
+
+    effect: np.ndarray
+    before: np.ndarray
+    past: np.ndarray
+    before_error: np.ndarray
+    documents: np.ndarray
+    after_error: np.ndarray
+    negative_statistic: np.ndarray
+
+    def tone(self, sign: int) -> np.ndarray:
+        """Standard errors that the tone moved; downwards the share of negative documents speaks as well."""
+        statistic = self.effect / np.hypot(self.before_error, self.after_error)
+        return (statistic + self.negative_statistic) / 2 if sign < 0 else statistic
+
+
+def _compare(
+    series: Series, entity: np.ndarray, at: np.ndarray, span: int, rule: Rule, likeness: float, drift: bool = True
+) -> _Means:
+    start = at - span
+    market = series.is_market(entity)
+    recent = series.between(entity, start, at)
+    past = series.between(entity, start - rule.baseline_s, start)
+    pooled = series.between(0, start - rule.baseline_s, start)
+    prior = np.where(market, 0.0, PRIOR_DOCUMENTS)
+    weight = np.maximum(past.documents + prior, 1e-9)
+    design = 1 + np.where(market, 0, likeness) * (recent.documents - 1)
+    moves: np.ndarray | float = 0.0
+    if drift:
+        moves = np.full(len(at), rule.drift)
+        usual, moves[market] = _usual(series, entity[market], at[market], span, rule)
+    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance
+
+    def means(total: str, squares: str, guess: tuple[float, float]) -> tuple[np.ndarray, ...]:
+        all_ = getattr(pooled, total) / np.maximum(pooled.documents, 1)
+        variance = np.maximum(getattr(pooled, squares) / np.maximum(pooled.documents, 1) - all_**2, 0.02)
+        all_, variance = np.where(few, guess[0], all_), np.where(few, guess[1], variance)
+        before = (getattr(past, total) + prior * all_) / weight
+        spread = (getattr(past, squares) + prior * (variance + all_**2)) / weight - before**2
+        # Documents of an excited day are alike; never assume less spread than half of the usual.
+        spread = np.maximum(spread, variance / 2)
+        n = np.maximum(recent.documents, 1)
+        after = getattr(recent, total) / n
+        return after - before, before, np.sqrt(spread / weight), np.sqrt(spread / n * design + moves**2)
+
+    effect, before, before_error, after_error = means("total", "squares", (0.0, 0.35))
+    more, _, *errors = means("negative", "negative_squares", (0.25, 0.1))
+    if drift and market.any():
+        # The market has a time of day: it is compared with the same hours of the days before.
+        effect[market] += before[market] - np.where(np.isnan(usual), before[market], usual)
+        before[market] = np.where(np.isnan(usual), before[market], usual)
+    effect = np.where(market & (past.documents < 50), 0, effect)
+    return _Means(
+        effect, before, past.documents, before_error, recent.documents, after_error, -more / np.hypot(*errors)
+    )
+
+
+def _same_hours(series: Series, entity: np.ndarray, at: np.ndarray, span: int, rule: Rule) -> Sums:
+    """Sums [pairs, days] over the same hours of the days before."""
+    step = -(-span // 86400) * 86400
+    back = np.arange(1, max(rule.baseline_s // step, 4) + 1) * step
+    return series.between(entity[:, None], at[:, None] - back - span, at[:, None] - back)
+
+
+def _more_than_usual(series: Series, entity: np.ndarray, at: np.ndarray, span: int, rule: Rule) -> np.ndarray:
+    """Volume against that of the same hours of the days before that were not still, in their standard deviations."""
+    days = np.sqrt(_same_hours(series, entity, at, span, rule).documents)  # the root makes counts alike in spread
+    busy = days >= 10**0.5
+    n = np.maximum(busy.sum(axis=1), 1)
+    mean = np.where(busy, days, 0).sum(axis=1) / n
+    spread = np.sqrt(np.where(busy, (days - mean[:, None]) ** 2, 0).sum(axis=1) / n)
+    now = np.sqrt(series.between(entity, at - span, at).documents)
+    return np.where(n >= 4, (now - mean) / np.maximum(spread, 0.5), 0)
+
+
+def _usual(series: Series, entity: np.ndarray, at: np.ndarray, span: int, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over the same hours of each of the days before (nan where there are too few), and how far those days'
+    means lie apart beyond chance (standard deviation, at least ``rule.market_drift``)."""
+    days = _same_hours(series, entity, at, span, rule)
+    n = np.where(days.documents >= 10, days.documents, 0)
+    enough = (n > 0).sum(axis=1) >= 4
+    total = np.maximum(n.sum(axis=1), 1)
+    mean = np.where(n > 0, days.total, 0).sum(axis=1) / total
+    each = days.total / np.maximum(days.documents, 1)
+    sampling = (days.squares / np.maximum(days.documents, 1) - each**2) / np.maximum(n, 1)
+    count = np.maximum((n > 0).sum(axis=1), 2)
+    apart = np.where(n > 0, (each - mean[:, None]) ** 2 - sampling, 0).sum(axis=1) / (count - 1)
+    drift = np.sqrt(np.maximum(apart, rule.market_drift**2))
+    return np.where(enough, mean, np.nan), np.where(enough, drift, rule.market_drift)
+
+
+test.__test__ = False  # type: ignore[attr-defined]
 
 
 def detect(series: Series, at: int, rule: Rule) -> list[Shift]:
     """The entities whose sentiment has shifted at ``at``, the clearest span each."""
-    found: dict[str, Shift] = {}
-    for recent in rule.recent_s:
-        start = at - recent
-        n_after = series.between(series.documents, start, at)
-        busy = np.flatnonzero(n_after >= rule.minimum_documents)
-        if not len(busy):
-            continue
-        base = start - rule.baseline_s
-        n, total, squares = (
-            series.between(table, base, start) for table in (series.documents, series.total, series.squares)
-        )
-        mean, variance = _pooled(n, total, squares)
-        weight = n + PRIOR_DOCUMENTS
-        before = (total + PRIOR_DOCUMENTS * mean) / weight
-        spread = (squares + PRIOR_DOCUMENTS * (variance + mean**2)) / weight - before**2
-        # Recent documents of an excited day are alike; never assume less spread than half of the usual.
-        spread = np.maximum(spread, variance / 2)
-        after = series.between(series.total, start, at) / np.maximum(n_after, 1)
-        effect = after - before
-        statistic = effect / np.sqrt(spread * (1 / np.maximum(n_after, 1) + 1 / weight))
-        for i in map(int, busy):
-            if abs(statistic[i]) < rule.threshold or abs(effect[i]) < rule.minimum_effect:
-                continue
-            entity = str(series.entities[i])
-            if entity in found and abs(found[entity].statistic) >= abs(statistic[i]):
-                continue
-            found[entity] = Shift(
-                entity=entity,
-                at=at,
-                direction="negative" if effect[i] < 0 else "positive",
-                severity=next(name for least, name in SEVERITIES if abs(effect[i]) >= least),
-                statistic=float(statistic[i]),
-                before_mean=float(before[i]),
-                after_mean=float(after[i]),
-                before_documents=int(n[i]),
-                after_documents=int(n_after[i]),
-                recent_s=recent,
-                began_at=_began(series, i, start - recent, at, before[i], after[i]),
-            )
-    return list(found.values())
+    found = test(series, np.arange(len(series)), np.full(len(series), at), rule)
+    return [describe(series, found, int(k), rule) for k in np.flatnonzero(np.abs(found.statistic) >= rule.threshold)]
+
+
+def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
+    """The ``k``-th of the tests in words: its direction, severity, and when the shift began."""
+    i, at, recent_s = int(found.entity[k]), int(found.at[k]), int(found.recent_s[k])
+    effect, before = float(found.effect[k]), float(found.before[k])
+    evidence = abs(float(found.statistic[k])) / rule.threshold
+    scale = rule.market_effect / rule.minimum_effect if series.is_market(i) else 1.0
+    began = began_at(series, i, at - max(recent_s, rule.buzz_span_s), at, before, before + effect)
+    return Shift(
+        entity=str(series.entities[i]),
+        at=at,
+        direction="negative" if effect < 0 else "positive",
+        severity=next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear),
+        statistic=float(found.statistic[k]),
+        before_mean=before,
+        after_mean=before + effect,
+        before_documents=round(float(found.before_documents[k])),
+        after_documents=round(float(found.after_documents[k])),
+        recent_s=recent_s,
+        began_at=began,
+        before_error=float(found.before_error[k]),
+        after_error=float(found.after_error[k]),
+        since_documents=round(float(series.between(i, began - WINDOW_S, at).documents)),
+    )
+
+
+def buzz(series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule) -> Tests:
+    """Volume against the entity's own: the documents of the last ``buzz_span_s`` against its daily rate before.
+
+    Counts are overdispersed (negative binomial, variance ``m + m**2``): news comes in clusters. ``effect`` is the
+    ratio.
+    """
+    start = at - rule.buzz_span_s
+    n = series.between(entity, start, at).documents
+    past = series.between(entity, start - rule.baseline_s, start).documents
+    seen = np.minimum(start - series.begin, rule.baseline_s) / rule.buzz_span_s
+    expected = (past + 1) / np.maximum(seen, 1)
+    statistic = (n - expected) / np.sqrt(expected + expected**2)
+    ratio = n / expected
+    quiet = (n < rule.buzz_documents) | (ratio < rule.buzz_ratio) | (seen < 3) | series.is_market(entity)
+    statistic = np.where(quiet, 0, statistic)
+    error = np.sqrt(expected / np.maximum(seen, 1))
+    spans = np.full(len(at), rule.buzz_span_s)
+    return Tests(entity, at, statistic, ratio, spans, expected, past, error, n, np.sqrt(n))
+
+
+def describe_buzz(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
+    """The ``k``-th buzz in words; the means are documents a day."""
+    i, at, n = int(found.entity[k]), int(found.at[k]), float(found.after_documents[k])
+    first, last = series.place(i, at - rule.buzz_span_s), series.place(i, at)
+    ends = series.end[first:last]
+    # Where the excess over the usual rate begins: the largest sum of (documents - expected) that ends now.
+    usual = float(found.before[k]) * 2 / rule.buzz_span_s
+    counts = series._sums[first + 1 : last + 1, 0] - series._sums[first, 0]
+    excess = n - np.r_[0, counts[:-1]] - usual * (at - ends)
+    began = int(ends[int(np.argmax(excess))])
+    return Shift(
+        entity=str(series.entities[i]),
+        at=at,
+        direction="up",
+        severity="notice",
+        statistic=float(found.statistic[k]),
+        before_mean=float(found.before[k]),
+        after_mean=n * 86400 / rule.buzz_span_s,
+        before_documents=int(found.before_documents[k]),
+        after_documents=int(n),
+        recent_s=rule.buzz_span_s,
+        began_at=began,
+        before_error=float(found.before_error[k]),
+        after_error=float(found.after_error[k]),
+        since_documents=round(float(series.between(i, began - WINDOW_S, at).documents)),
+        kind="buzz",
+    )
+
+
+def is_quiet(series: Series, entity: str, at: np.ndarray, before_mean: float, rule: Rule) -> np.ndarray:
+    """Whether a buzz has ended at each of ``at``: the last span's documents are below half of what makes one."""
+    i = series.index(entity)
+    if i is None:
+        return np.ones(at.shape, bool)
+    n = series.between(i, at - rule.buzz_span_s, at).documents
+    return n < np.maximum(before_mean * rule.buzz_ratio, rule.buzz_documents) / 2
 
 
 def is_over(
-    series: Series, entity: str, at: int, began_at: int, before_mean: float, after_mean: float, rule: Rule
-) -> bool:
-    """Whether a shift has gone back: by its documents of the last span, or because there are none any more."""
-    i = np.searchsorted(series.entities, entity)
-    if i == len(series.entities) or series.entities[i] != entity:
-        return True
-    start = max(at - rule.resolved_span_s, began_at)
-    n = series.between(series.documents, start, at)[i]
-    if n == 0:
-        return True
-    effect = series.between(series.total, start, at)[i] / n - before_mean
+    series: Series,
+    entity: str,
+    at: np.ndarray | int,
+    began_at: int,
+    before_mean: float,
+    after_mean: float,
+    rule: Rule,
+) -> np.ndarray:
+    """Whether a shift has gone back at each of ``at``: by its documents of the last span, or because there have been
+    none for ``silent_s``."""
+    at = np.asarray(at)
+    i = series.index(entity)
+    if i is None:
+        return np.ones(at.shape, bool)
+    recent = series.between(i, np.maximum(at - rule.resolved_span_s, began_at - WINDOW_S), at)
+    effect = recent.total / np.maximum(recent.documents, 1) - before_mean
     fired = after_mean - before_mean
-    return bool(effect * np.sign(fired) < rule.resolved_below * abs(fired))
+    back = effect * np.sign(fired) < rule.resolved_below * abs(fired)
+    silent = series.between(i, at - rule.silent_s, at).documents == 0
+    return np.where(recent.documents == 0, silent, back)
 
 
-def _pooled(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> tuple[float, float]:
-    """Mean and variance over all documents of all entities; a plain guess where there are hardly any."""
-    documents = n.sum()
-    if documents < 50:
-        return 0.0, 0.35
-    mean = total.sum() / documents
-    return float(mean), float(max(squares.sum() / documents - mean**2, 0.05))
+def breadth(series: Series, at: int, span: int, sign: int, rule: Rule) -> tuple[int, float]:
+    """How many companies had documents in the ``span`` before ``at``, and the share of them whose tone moved in the
+    direction ``sign`` from their own past."""
+    entity = np.arange(1, len(series))
+    entity = entity[~series.is_market(entity)]
+    entity = entity[series.between(entity, at - span, at).documents > 0]
+    if not len(entity):
+        return 0, 0.0
+    found = _compare(series, entity, np.full(len(entity), at), span, rule, rule.likeness)
+    return len(entity), float((found.effect * sign > 0).mean())
 
 
-def _began(series: Series, i: int, first: int, last: int, before: float, after: float) -> int:
+def began_at(series: Series, i: int, first: int, last: int, before: float, after: float) -> int:
     """The change point: where the sum of what follows, counted from midway between the two means, is the largest
-    (CUSUM with a reference value; Page 1954)."""
-    columns = slice(series.column(first), series.column(last) + 1)
-    total = series.total[i, columns] - (before + after) / 2 * series.documents[i, columns]
-    remaining = (total[-1] - total) * np.sign(after - before)
-    # The last of equal windows: those without documents before the change do not belong to it.
+    (CUSUM with a reference value; Page 1954). The end of the first window that belongs to the change, Unix seconds."""
+    here = slice(int(series.place(i, first)), int(series.place(i, last)))
+    if here.start == here.stop:
+        return last
+    sums = series._sums[here.start : here.stop + 1]
+    remaining = (sums[-1, 1] - sums[:-1, 1]) - (before + after) / 2 * (sums[-1, 0] - sums[:-1, 0])
+    remaining = remaining * np.sign(after - before)
+    # The last of equal places: what is without effect before the change does not belong to it.
     place = len(remaining) - 1 - int(np.argmax(remaining[::-1]))
-    return int(first - first % WINDOW_S + place * WINDOW_S)
+    return int(series.end[here][place])
+
+
+def exposure_years(series: Series, since: int, until: int, without: Sequence[tuple[str, int, int]] = ()) -> float:
+    """Entity-years under watch: the time within 30 days after a document of an entity, less the spans ``without``
+    (entity, first, last)."""
+    span = 30 * 86400
+    total = 0.0
+    excluded: dict[str, list[tuple[int, int]]] = {}
+    for entity, first, last in without:
+        excluded.setdefault(entity, []).append((first, last))
+    for i in range(1, len(series)):
+        if series.is_market(i):
+            continue
+        ends = series.end[series.place(i, since) : series.place(i, until)]
+        if not len(ends):
+            continue
+        lengths = np.minimum(np.diff(np.r_[ends, until]), span)
+        gone = np.zeros(len(ends))
+        for first, last in excluded.get(str(series.entities[i]), ()):
+            gone += np.maximum(np.minimum(ends + lengths, last) - np.maximum(ends, first), 0)
+        total += float(np.maximum(lengths - gone, 0).sum())
+    return total / (365.25 * 86400)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from clickhouse_driver import Client
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from storage import Record, StorageUnavailable, positions, write
+from storage import Record, StorageUnavailable, positions, recent_documents, write
 from stream.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Store:
         self._patience_s = patience_s
         self._metrics = metrics
         self._client: Client | None = None
+        self._gave_up = False
         self.waiting = False
         self.stopping = threading.Event()
 
@@ -51,12 +52,26 @@ class Store:
         last = self._until_it_works(lambda client: positions(client, topic_ids))
         return {partition: offset + 1 for partition, offset in last.items()}
 
+    def recent(self, after: Mapping[tuple[str, str, int], int], limit: int) -> list[Record]:
+        """See ``storage.recent_documents``; raises ``GaveUp``."""
+        return self._until_it_works(lambda client: recent_documents(client, after, limit))
+
     def write(self, rows: Sequence[Record], topic_ids: Mapping[str, str]) -> None:
         """Return when every row is stored.
 
         Raises ``TopicReplaced`` if a topic is no longer the one that ``topic_ids`` names (asked after the
-        records were fetched, so an unchanged id proves that they are of this topic), and ``GaveUp``.
+        records were fetched, so an unchanged id proves that they are of this topic), and ``GaveUp``, from then on
+        always: what came after a batch that is not stored would hide it, for the ledger is a maximum.
         """
+        if self._gave_up:
+            raise GaveUp("a batch before this one is not stored")
+        try:
+            self._write(rows, topic_ids)
+        except GaveUp:
+            self._gave_up = True
+            raise
+
+    def _write(self, rows: Sequence[Record], topic_ids: Mapping[str, str]) -> None:
         current = self._until_it_works(lambda client: self._topic_ids())
         if current != topic_ids:
             raise TopicReplaced(f"topics were made anew: {dict(topic_ids)} became {dict(current)}")

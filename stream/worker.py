@@ -16,8 +16,10 @@ from stream.entities import Linker, load_watchlist
 from stream.metrics import Metrics
 from stream.pipeline import Pipeline
 from stream.privacy import Pseudonymiser
+from stream.receivers import Notifier
 from stream.settings import KafkaSettings, PrivacySettings, StreamSettings
 from stream.store import Store
+from stream.swap import Swapper
 from stream.topics import ensure_topics
 
 
@@ -50,15 +52,33 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
     replace_entities(client, watchlist.companies)
     client.disconnect()
     ensure_topics(kafka.bootstrap_servers, kafka.partitions)
-    registry = model.ModelSettings().registry
+    settings_of_model = model.ModelSettings()
+    registry = settings_of_model.registry
     model.ensure_default(registry)
-    scorer = model.load(model.champion(registry), threads=model.ModelSettings().threads)
+
+    def load(version: str) -> model.Scorer:
+        return model.load(model.folder(registry, version), settings_of_model)
+
+    scorer = load(model.champion_name(registry))
     pipeline = Pipeline(scorer, Linker(watchlist), Pseudonymiser(privacy.pseudonym_key.get_secret_value()))
     metrics = Metrics()
     identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
     store = Store(lambda: connect(clickhouse), identity, settings.store_patience_s, metrics)
-    evaluator = Evaluator(lambda: connect(clickhouse), AlertSettings(), explain=scorer.explain)
-    worker = Worker(kafka, settings, pipeline, store, identity, evaluator, metrics)
+    evaluator = Evaluator(
+        lambda: connect(clickhouse),
+        AlertSettings(),
+        explain=lambda *text: pipeline.scorer.explain(*text),
+        desks={company.ticker: company.desk for company in watchlist.companies},
+        notify=Notifier(lambda: connect(clickhouse)),
+    )
+    swapper = Swapper(
+        lambda: model.champion_name(registry),
+        load,
+        pipeline,
+        lambda: connect(clickhouse),
+        metrics,
+    )
+    worker = Worker(kafka, settings, pipeline, store, identity, evaluator, metrics, swapper)
     evaluator.publish = worker.publish_alerts
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
+
+from model.weights import default_folders
 
 T = TypeVar("T")
 
@@ -17,3 +22,12 @@ def eventually(condition: Callable[[], T], timeout: float, message: str) -> T:
             raise AssertionError(f"not within {timeout:g} s: {message}; last answer: {found!r}")
         time.sleep(0.05)
     return found
+
+
+def cooled(folder: Path, temperature: float) -> Path:
+    """A copy of the shipped English adapter in ``folder`` that is another version: of other temperatures."""
+    shutil.copytree(default_folders()[0], folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["calibration"] = {kind: {"temperature": temperature} for kind in ("alone", "pair")}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder

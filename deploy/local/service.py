@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -30,14 +31,20 @@ class NotRunning(RuntimeError):
 class Service:
     """A context manager: everything is ready when it is entered, and gone when it is left.
 
-    ``extra`` are settings for the workers alone. Raises ``AlreadyRunning`` and ``ChildFailed`` on entering.
+    ``extra`` are settings for what runs beside the stack: the workers and, with ``scheduler``, the process that
+    retrains (left out where PyTorch is not installed). Raises ``AlreadyRunning`` and ``ChildFailed`` on entering.
     """
 
-    def __init__(self, data: Path, workers: int = 1, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, workers: int = 1, extra: Mapping[str, str] | None = None, scheduler: bool = False
+    ) -> None:
         self.stack = Stack(data)
         self.web_ports: list[int] = []
         self._workers = workers
+        self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
         self._extra = dict(extra or {})
+        if workers > 1 and "MODEL_THREADS" not in os.environ:  # each finds by itself what is best for one
+            self._extra.setdefault("MODEL_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
     def __enter__(self) -> Service:
         self.stack.__enter__()
@@ -45,6 +52,8 @@ class Service:
             # The first one migrates the schema, makes the topics and builds the model; the others find them.
             for number in range(self._workers):
                 self.start_worker(number)
+            if self._scheduler:
+                self._start_scheduler()
             self.stack.ready = True
             self.stack.write_state()
         except BaseException:
@@ -71,6 +80,13 @@ class Service:
         )
         self.stack.add(worker)
         worker.wait_ready(WORKER_START_S)
+
+    def _start_scheduler(self) -> None:
+        argv = [sys.executable, "-m", "finsent", "scheduler"]
+        env = {**os.environ, **self.stack.environment(), **self._extra}
+        log = self.stack.logs / "scheduler.log"
+        # Ready as soon as it runs: nobody waits for it.
+        self.stack.add(Child("scheduler", argv, env, lambda: True, log, changed=self.stack.write_state))
 
     def kill_worker(self, number: int) -> None:
         """SIGKILL a worker, as a fault would; it is started again."""
@@ -104,7 +120,7 @@ def run(data: Path, workers: int = 1) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with Service(data, workers) as service:
+    with Service(data, workers, scheduler=True) as service:
         print(usage(service.stack.environment(), data), flush=True)
         while not stopping.wait(0.2):
             if service.stack.failure:
@@ -121,6 +137,7 @@ def usage(environment: Mapping[str, str], data: Path) -> str:
   produce:             finsent produce FILE --topic news
   query:               finsent sql "SELECT count() FROM documents"
   alerts:              finsent alerts
+  retrain:             finsent label queue, finsent label import FILE; finsent retrain --next
   stop:                Ctrl-C here, or finsent down --data {data}"""
 
 

@@ -27,7 +27,14 @@ OUTLETS = ("newswire-a", "newswire-b", "city-desk", "market-post", "the-ledger",
 BOARDS = ("forum", "microblog", "broker-chat")
 TONES = ("positive", "negative", "neutral")
 QUIET_NEWS, QUIET_COMMENTS = 7, 21
+SLANG = 12
+"""Comments a quiet company in the forum's own words: irony, and slang that sounds like its opposite."""
+
 SYNDICATED, SENT_TWICE = 45, 45
+LABELLED, LABELLED_AGAIN, SLIPS = 360, 0.25, 0.04
+"""Documents with a label, the share of them that a second person labels too, and the share of hers that differ."""
+
+LABELLED_UNTIL = MONDAY + timedelta(days=2)
 
 
 @dataclass
@@ -36,11 +43,13 @@ class Week:
 
     news: Path
     comments: Path
+    labels: Path
     produced: int = 0
     malformed: Counter[str] = field(default_factory=Counter)
     syndicated_copies: int = 0
     sent_twice: int = 0
     companies: int = 0
+    labelled: int = 0
     shifts: frozenset[tuple[str, str]] = frozenset({("WDI.DE", "negative"), ("LLY", "positive")})
     """(entity, direction) of what an alert must be raised about, and nothing else."""
 
@@ -51,8 +60,9 @@ class Week:
 
 
 def write(directory: Path) -> Week:
-    """Write ``news.jsonl`` and ``comments.jsonl`` into ``directory``: one Kafka record value a line, in the order of
-    publication, malformed ones among them."""
+    """Write ``news.jsonl``, ``comments.jsonl`` and ``labels.jsonl`` into ``directory``: one Kafka record value a line,
+    in the order of publication, malformed ones among the first two. Two people label documents of the first days, those
+    in the forum's own words first."""
     return _Composer().write(directory)
 
 
@@ -71,6 +81,8 @@ class _Composer:
         self._comments: list[dict[str, Any]] = []
         self._numbers = itertools.count(1)
         self._told: set[str] = set()
+        self._tones: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._texts, self._talk = _load("news"), _load("comments")
         authors = self._talk["authors"]
         self._authors = [f"{a}_{b}" for a in authors["first"].split() for b in authors["second"].split()]
@@ -86,7 +98,10 @@ class _Composer:
         for pair in _lines(self._talk["pairs"]) * 2:
             good, bad = self._random.sample(self._names, 2)
             self._comment(pair.format(c=good, d=bad), self._moment(MONDAY, MONDAY + timedelta(days=7)))
-        week = Week(directory / "news.jsonl", directory / "comments.jsonl", companies=len(quiet) + 3)
+        self._slang(quiet)
+        news, comments, labels = (directory / f"{name}.jsonl" for name in ("news", "comments", "labels"))
+        week = Week(news, comments, labels, companies=len(quiet) + 3)
+        self._label(week)
         self._syndicate(week)
         self._disguise()
         for path, records in ((week.news, self._news), (week.comments, self._comments)):
@@ -116,7 +131,7 @@ class _Composer:
         self._told.add(text.lower())
         return text
 
-    def _story(self, title: str, body: str, at: datetime, tickers: list[str] | None = None) -> None:
+    def _story(self, title: str, body: str, at: datetime, tickers: list[str] | None = None, tone: str = "") -> None:
         number = next(self._numbers)
         record: dict[str, Any] = {
             "id": f"n{number:05}",
@@ -128,9 +143,11 @@ class _Composer:
         }
         if tickers:
             record["tickers"] = tickers
+        if tone:
+            self._tones[record["id"]] = tone
         self._news.append(record)
 
-    def _comment(self, text: str, at: datetime, lang: str | None = None) -> None:
+    def _comment(self, text: str, at: datetime, lang: str | None = None, tone: str = "") -> None:
         record: dict[str, Any] = {
             "id": f"c{next(self._numbers):05}",
             "source": self._random.choice(BOARDS),
@@ -140,6 +157,8 @@ class _Composer:
         }
         if lang:
             record["lang"] = lang
+        if tone:
+            self._tones[record["id"]] = tone
         if self._comments and self._random.random() < 0.15:
             record["in_reply_to"] = self._random.choice(self._comments)["id"]
         self._comments.append(record)
@@ -170,13 +189,14 @@ class _Composer:
             title = self._once(lambda parts=parts: filled(parts["headlines"]))
             body = " ".join([filled(parts["leads"]), filled(parts["details"]), filled(texts["closers"])])
             tickers = [company["ticker"]] if self._random.random() < 0.1 else None
-            self._story(title, body, at, tickers)
+            self._story(title, body, at, tickers, tone)
         for tone, at in self._balanced(round(QUIET_COMMENTS * share), first, last):
             if self._random.random() < 0.06:
                 lang = pick(sorted(talk["foreign"]))
                 self._comment(self._once(lambda lang=lang, tone=tone: filled(talk["foreign"][lang][tone])), at, lang)
                 continue
-            self._comment(self._once(lambda tone=tone: self._said(filled(talk[tone]["cores"]), talk[tone], talk)), at)
+            text = self._once(lambda tone=tone: self._said(filled(talk[tone]["cores"]), talk[tone], talk))
+            self._comment(text, at, tone=tone)
         for line in _lines(company.get("facts")):
             when, title, body = (part.strip() for part in line.split("|", 2))
             day, clock = when.split()
@@ -188,6 +208,24 @@ class _Composer:
             day, _, text = line.split(maxsplit=2)
             start = MONDAY + timedelta(days=int(day) - 15, hours=13)
             self._comment(text, self._moment(start, start + timedelta(hours=10)))
+
+    def _slang(self, companies: list[dict[str, Any]]) -> None:
+        """Like ``_quiet``, in other words; these are what the annotators are asked about first."""
+        texts = _load("slang")
+        usual, self._random = self._random, random.Random(SEED + 2)  # of its own: the rest of the week is as without it
+        for company in companies:
+            topics = [topic.strip() for topic in company["topics"].split("|")]
+            early = self._balanced(SLANG // 2, MONDAY, LABELLED_UNTIL)
+            later = self._balanced(SLANG - SLANG // 2, LABELLED_UNTIL, MONDAY + timedelta(days=7))
+            for tone, at in itertools.chain(early, later):
+
+                def composed(tone: str = tone, company: dict[str, Any] = company, topics: list[str] = topics) -> str:
+                    core = self._random.choice(_lines(texts[tone]))
+                    return core.format(c=self._called(company), t=self._random.choice(topics))
+
+                self._comment(self._once(composed), at, tone=tone)
+                self._asked.add(self._comments[-1]["id"])
+        self._random = usual
 
     def _said(self, core: str, tone: dict[str, Any], common: dict[str, Any]) -> str:
         pick = self._random.choice
@@ -238,6 +276,30 @@ class _Composer:
                 copy |= {"body": story["body"] + ending, "published_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
                 self._news.append(copy)
                 week.syndicated_copies += 1
+
+    def _label(self, week: Week) -> None:
+        """What the risk team's annotators say of comments and stories, each an hour or more after it was published."""
+        chance = random.Random(SEED + 1)  # of its own, so that the week does not change with it
+        early = [
+            record
+            for record in sorted([*self._news, *self._comments], key=_published)
+            if record["id"] in self._tones and record["published_at"] < f"{LABELLED_UNTIL:%Y-%m-%d}"
+        ]
+        chance.shuffle(early)
+        early.sort(key=lambda record: record["id"] not in self._asked)
+        rows = []
+        for record in early[:LABELLED]:
+            tone = self._tones[record["id"]]
+            at = datetime.fromisoformat(record["published_at"]) + timedelta(minutes=chance.randint(60, 300))
+            judgements = [("anna", tone)]
+            if chance.random() < LABELLED_AGAIN:
+                judgements.append(("ben", chance.choice(TONES) if chance.random() < SLIPS else tone))
+            for annotator, label in judgements:
+                rows.append({"document_id": record["id"], "label": label, "annotator": annotator,
+                             "labelled_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"})  # fmt: skip
+        rows.sort(key=lambda row: row["labelled_at"])
+        week.labels.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        week.labelled = len(rows)
 
     def _disguise(self) -> None:
         """What texts from the web bring along: markup, invisible characters, look-alike letters, personal data."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from deploy.recorded_week import Week, write
+from model import normalise
 from stream import BadRecord, decode
 from stream.entities import Linker, load_watchlist
-from stream.normalise import normalise
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 import model
-from model import Scorer
+from deploy import recorded_week
+from model import Running, Scorer, session, tuning
+from model.packing import pack
+from model.registry import _graph
+from model.tuning import exact_multiple
+from model.weights import base_of, merged
 
 TEXTS = [
     "Profit jumps 40 percent and the board raises its dividend",
@@ -20,7 +25,7 @@ TEXTS = [
     "Ok",
     "Shares were little changed " * 80,
     "$ABC to the moon 🚀🚀",
-    "Umsatz bleibt unverändert",
+    "Sales remain unchanged, née Renée",
 ]
 
 
@@ -34,11 +39,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def scorer(registry: Path) -> Scorer:
     return model.load(model.champion(registry))
-
-
-@pytest.fixture
-def copy(registry: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(model.champion(registry), tmp_path / "copy"))
 
 
 def test_what_anyone_would_say_of_plain_sentences(scorer: Scorer):
@@ -86,7 +86,7 @@ def test_the_embedding_hardly_depends_on_the_entity_and_tells_topics_apart(score
     like, unlike = scorer.score(
         ["Competition authorities investigate the company's search engine", "Crude oil inventories rose last week"]
     ).embeddings
-    assert alone @ about > 0.85
+    assert alone @ about > 0.8
     assert alone @ like > alone @ unlike + 0.2
 
 
@@ -100,38 +100,114 @@ def test_the_words_that_decide_are_found(scorer: Scorer):
     assert min(words, key=lambda word: word[1])[0] == "collapsed"
 
 
-def test_a_changed_file_is_refused(copy: Path):
-    data = bytearray((copy / "model.onnx").read_bytes())
-    data[len(data) // 2] ^= 1
-    (copy / "model.onnx").write_bytes(data)
-    with pytest.raises(model.BadVersion, match="sha256"):
-        model.load(copy)
+def test_a_language_that_the_model_does_not_read_has_no_score(scorer: Scorer):
+    scores = scorer.score(["Profit jumps 40 percent", "Der Gewinn steigt um 40 Prozent auf ein Rekordhoch"])
+    assert scores.supported.tolist() == [True, False]
+    assert np.isfinite(scores.probabilities[0]).all() and np.isnan(scores.probabilities[1]).all()
+    assert not scores.embeddings[1].any() and scores.tokens[1] == 0
+    told = scorer.score(["Profit jumps 40 percent"], languages=["xx"])
+    assert not told.supported.any()
 
 
-def test_a_path_out_of_the_version_is_refused(copy: Path):
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["files"]["../other"] = "0"
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(model.BadVersion, match="not a file in it"):
-        model.load(copy)
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Some thousand different headlines and comments of the recorded week."""
+    week = recorded_week.write(tmp_path_factory.mktemp("week"))
+    found: list[str] = []
+    for path in (week.news, week.comments):
+        for line in path.read_bytes().splitlines():
+            with suppress(ValueError, AttributeError):
+                record = json.loads(line)
+                found.append(" ".join(str(record[name]) for name in ("title", "text", "body") if record.get(name)))
+    return [text for text in dict.fromkeys(found) if text.strip()]
 
 
-def test_outputs_that_are_not_the_published_ones_are_refused(copy: Path):
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["golden"][0]["probabilities"] = [1.0, 0.0, 0.0]
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(model.BadVersion, match="golden"):
-        model.load(copy)
+def test_thousands_of_texts_score_the_same_bits_in_any_order_and_batch(scorer: Scorer, texts: list[str]):
+    assert len(texts) > 2000
+    order = np.random.default_rng(5).permutation(len(texts))
+    first = scorer.score(texts)
+    shuffled = scorer.score([texts[i] for i in order])
+    assert np.array_equal(first.logits[order], shuffled.logits, equal_nan=True)
+    assert np.array_equal(first.embeddings[order], shuffled.embeddings)
+    for start in range(0, 600, 3):
+        few = scorer.score(texts[start : start + 3])
+        assert np.array_equal(few.logits, first.logits[start : start + 3], equal_nan=True)
 
 
-def test_building_at_once_in_two_processes_gives_one_version(tmp_path: Path):
-    with ProcessPoolExecutor(2) as pool:
-        names = list(pool.map(model.ensure_default, [tmp_path, tmp_path]))
-    assert names[0] == names[1] and model.versions(tmp_path) == [names[0]]
+def test_the_built_graph_says_what_the_float_network_says(registry: Path, texts: list[str], tmp_path: Path):
+    folder = model.champion(registry)
+    adapters = {path.name: path for path in model.adapters(folder, tmp_path)}
+    parts = model.describe(registry, folder.name).parts
+    built = Scorer(folder, "int8", parts).score(texts[:1500])
+    for precision in ("fp32", "fp16"):
+        graphs = {
+            name: _graph(merged(adapters[name])[0], base_of(adapters[name]), precision).SerializeToString()
+            for name in adapters
+        }
+        exact = Scorer(folder, precision, parts, graphs=graphs).score(texts[:1500])
+        known = exact.supported
+        same = built.logits[known].argmax(1) == exact.logits[known].argmax(1)
+        assert same.mean() >= 0.98, f"{precision}: {same.mean():.4f} of the labels agree"
+        assert (built.embeddings * exact.embeddings).sum(1)[known].min() >= 0.95
 
 
-def test_promoting_what_does_not_exist_changes_nothing(registry: Path):
-    before = model.champion(registry)
-    with pytest.raises(FileNotFoundError, match="no version"):
-        model.promote(registry, "unknown")
-    assert model.champion(registry) == before
+def test_a_repeat_is_scored_once(scorer: Scorer, registry: Path):
+    folder = model.champion(registry)
+    keeping = model.load(folder, Running(repeats=3))
+    encoded: list[int] = []
+    for encoder in set(keeping._encoders.values()):
+        real = encoder.encode
+        encoder.encode = lambda texts, entities, real=real: (encoded.append(len(texts)), real(texts, entities))[1]
+    asked = ["Profit rose", "Profit fell", "Profit rose"], [None, "Acme", None]
+    encoded.clear()
+    scores = keeping.score(*asked)
+    again = keeping.score(*asked)
+    assert encoded == [2]
+    plain = scorer.score(*asked)
+    for found in (scores, again):
+        assert np.array_equal(found.logits, plain.logits) and np.array_equal(found.embeddings, plain.embeddings)
+        assert found.tokens.tolist() == plain.tokens.tolist() and found.supported.all()
+    keeping.score(["Profit rose", "Profit rose"], ["Acme", None])  # about another entity is another score
+    assert encoded == [2, 1]
+    keeping.score(["a loss", "a gain", "a plan"])
+    keeping.score(["Profit rose"])
+    assert encoded == [2, 1, 3, 1] and len(keeping._repeats or ()) == 3
+
+
+def test_cuda_is_taken_only_where_it_can_be_used(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = model.champion(registry)
+    if not session.cuda_problem():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(model.NoDevice, match=r"MODEL_DEVICE=cuda, but .*use MODEL_DEVICE=auto or cpu"):
+        model.running(folder, model.ModelSettings(device="cuda", cache=tmp_path / "models"))
+    fixed = model.ModelSettings(device="auto", threads=1, batch_tokens=256, repeats=7, cache=tmp_path / "models")
+    assert model.running(folder, fixed) == Running("cpu", 1, 256, 7)
+    assert not (tmp_path / "tuning").exists()  # nothing was left to find
+
+
+def test_what_is_best_here_is_measured_once(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder, settings = model.champion(registry), model.ModelSettings(device="cpu", cache=tmp_path / "models")
+    found = model.running(folder, settings)
+    assert found.threads in (1, 2, 4, 8, 16, 32) and found.batch_tokens in tuning.BATCHES
+    monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("it was measured again"))
+    assert model.running(folder, settings) == found
+    (tmp_path / "tuning").joinpath(next((tmp_path / "tuning").glob("*.json")).name).write_text("{")
+    with pytest.raises(pytest.fail.Exception, match="measured again"):
+        model.running(folder, settings)
+
+
+def test_bound_and_bucketed_inputs_change_nothing(registry: Path, texts: list[str]):
+    """What a GPU runs: fewer shapes, filled with what is nobody's, and bound memory; here with the CPU's."""
+    folder = model.champion(registry)
+    tokenizer = Tokenizer.from_file(str(folder / "en.json"))
+    tokenizer.no_padding()
+    encodings = tokenizer.encode_batch(texts[:37])
+    run = session.Session(folder / "en.onnx")
+    plain, bound = run.run(pack(encodings, exact_multiple())), run.run_bound(pack(encodings, bucketed=True), "cpu")
+    for a, b in zip(plain, bound, strict=True):
+        assert np.allclose(a, b[:37], atol=2e-2)
+    shapes = {
+        tuple(value.shape for value in pack(tokenizer.encode_batch(texts[:n]), bucketed=True).values())
+        for n in range(1, 200)
+    }
+    assert len(shapes) < 60

@@ -45,7 +45,7 @@ def one(client: Client, sql: str) -> object:
 def test_the_declaration_names_every_column_in_the_tables_order(client: Client):
     columns = client.execute(
         "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'record_log' "
-        "AND default_kind = '' ORDER BY position"
+        "AND default_kind != 'MATERIALIZED' ORDER BY position"
     )
     assert tuple(name for (name,) in columns) == COLUMNS
 

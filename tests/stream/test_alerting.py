@@ -99,3 +99,35 @@ def test_repeats_of_one_bad_story_do_not_fire(client: Client, clickhouse_url: st
         records.append(copy)
     write(client, records)
     assert evaluator(clickhouse_url).advance() == []
+
+
+def test_a_silent_feed_is_an_alarm_until_it_speaks(client: Client, clickhouse_url: str):
+    now = datetime.now(UTC)
+    old = document(0, "AAA", now - timedelta(hours=9), 0.0)
+    write(client, [old])
+    wall = AlertSettings(clock="wall")
+    quick = Evaluator(lambda: connect(ClickHouseSettings(url=clickhouse_url)), wall)
+    quick.rules.stale_after_s = 0
+    until = int(now.timestamp()) // 900 * 900
+    (alarm,) = quick.evaluate(until - 900, until)
+    assert (alarm["kind"], alarm["entity"], alarm["state"]) == ("feed_stale", "feed:news", "firing")
+    assert [row["state"] for row in quick.evaluate(until - 900, until)] == []
+    quick.rules.stale_after_s = 3600
+    assert [(row["id"], row["state"]) for row in quick.evaluate(until - 900, until)] == [(alarm["id"], "resolved")]
+
+
+def test_a_shift_of_the_whole_market_is_one_alert(client: Client, clickhouse_url: str):
+    rng, records = np.random.default_rng(4), []
+    for hour in range(12 * 24):
+        for company in range(30):
+            if rng.random() < 0.12:
+                bad = hour >= 10 * 24
+                at = MONDAY + timedelta(hours=hour, minutes=int(rng.integers(60)))
+                tone = float(rng.choice([-0.7, -0.7, -0.3, 0.0] if bad else [-0.7, 0.0, 0.3, 0.7]))
+                records.append(document(len(records), f"C{company:02d}", at, tone))
+    records.sort(key=lambda record: record.published_at)
+    for offset, record in enumerate(records):
+        record.offset = offset
+    write(client, records)
+    made = [row for row in evaluator(clickhouse_url).advance() if row["state"] == "firing"]
+    assert [(row["entity"], row["direction"]) for row in made] == [("*", "negative")]

@@ -106,7 +106,7 @@ def test_documents_are_normalised_linked_redacted_scored_and_sent_on(service: Se
     assert "Jane" not in row["author"] and len(row["author"]) == 32
     assert row["mentions.entity"] == ["AAPL", "WDI.DE"] and row["mentions.via"] == ["cashtag", "name"]
     assert row["label"] == "negative" and row["sentiment"] < 0 and row["lang"] == "en"
-    assert row["published_at"].hour == 9 and row["model_version"].startswith("minilm-")
+    assert row["published_at"].hour == 9 and row["model_version"].startswith("finsent-")
     consumer = KafkaConsumer(bootstrap_servers=service.stack.kafka_bootstrap, auto_offset_reset="earliest")
     consumer.assign([TopicPartition("scored", number) for number in range(4)])
     consumer.seek_to_beginning()
@@ -182,7 +182,7 @@ def test_two_workers_share_the_partitions(service: Service, client: Asking, tmp_
     def shares() -> list[int]:
         return [len(json.loads(get(port, "ready"))["partitions"]) for port in service.web_ports]
 
-    eventually(lambda: sorted(shares()) == [4, 4], 60, "each has half of the partitions")
+    eventually(lambda: sorted(shares()) == [6, 6], 60, "each has half of the partitions")
     send(service, tmp_path, lines("shared", 400))
     eventually(lambda: stored(client, "shared") == 400, 60, "both work")
     assert contiguous(client, service)

@@ -1,0 +1,152 @@
+"""Throws generated records at the decoder and the pipeline: ``python -m benchmarks.fuzz --records 1000000``.
+
+Half are bytes mutated from good records, half are JSON whose fields hold anything. Each must end on one side, as a
+document that can be stored and sent on or as a dead letter that keeps its bytes. Exit code 1 and the record at the
+first one that does not, that raises, or that takes longer than ``--limit`` seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model import Scorer
+from storage import Record
+from stream.entities import Linker, load_watchlist
+from stream.outgoing import dead_letter, scored
+from stream.pipeline import Pipeline, Received
+from stream.privacy import Pseudonymiser
+
+TOPICS = ("news", "comments")
+IDS = {topic: f"id-of-{topic}" for topic in TOPICS}
+KINDS = {"too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date"}
+GOOD = (
+    {"title": "Siemens &amp; SAP rise 3% after <b>strong</b> quarter", "body": "Call +49 89 1234567 or a@b.example"},
+    {"title": "A\u200bp\u200bple fa\u0301lls", "url": "https://example.com/?a=1", "lang": "en", "tickers": ["AAPL"]},
+    {"text": "$TSLA to the moon \U0001f680\U0001f680 @bob #yolo http://x.example/y", "author": "Jane", "tickers": []},
+    {"text": "\u80a1\u4ef7\u5927\u8dcc", "lang": "zh", "in_reply_to": "c1"},
+)
+SCALARS: tuple[Any, ...] = (
+    None, True, False, 0, -1, 2**63, 10**400, 1e308, -0.0, "", " ", "\x00", "\ud800", "\uffff", "a" * 5000,
+    "<" * 3000, "&" * 3000, "<a>" * 1500, "@" * 3000, "1" * 3000, "a@" * 1500, "\u0301" * 3000, "\u202e" * 100,
+    "\ufdfa" * 500, "$A" * 1500, "https://" * 300, "\n" * 2000, "+49 " * 500, "\U000e0041" * 500, "en", "xx-YY",
+    "2024-01-05T10:00:00Z", "2024-01-05T10:00:00+14:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00",
+    "2024-02-30T10:00:00Z", "2024-01-05T24:00:00Z", "2024-01-05T10:00:60Z", "1990-01-01T00:00:00+23:59",
+)  # fmt: skip
+
+
+def generate(rng: random.Random) -> tuple[str, bytes | None]:
+    """(topic, value) of one record."""
+    template = rng.choice(GOOD)
+    topic = "news" if "title" in template else "comments"
+    message: dict[str, Any] = {"id": "1", "source": "s", "published_at": "2024-01-05T10:00:00Z", **template}
+    if rng.random() < 0.5:
+        for _ in range(rng.randint(1, 3)):
+            message[rng.choice([*message, "body", "lang", "tickers", "author", "unknown"])] = _anything(rng, 3)
+        try:
+            return topic, json.dumps(message, ensure_ascii=rng.random() < 0.5).encode()
+        except UnicodeEncodeError:
+            return topic, json.dumps(message).encode()
+    raw = bytearray(json.dumps(message, ensure_ascii=rng.random() < 0.5).encode())
+    for _ in range(rng.randint(0, 4)):
+        at, end = sorted((rng.randrange(len(raw) + 1), rng.randrange(len(raw) + 1)))
+        action = rng.randrange(6)
+        if action == 0:
+            raw[at:at] = rng.randbytes(rng.randint(1, 8))
+        elif action == 1:
+            del raw[at:end]
+        elif action == 2:
+            raw[at:at] = raw[at:end] * rng.randint(1, 3)
+        elif action == 3 and at < len(raw):
+            raw[at] ^= 1 << rng.randrange(8)
+        elif action == 4:
+            raw[at:at] = rng.choice([b'"', b"\\", b"{", b"}", b"[", b",", b"null", b"\\ud800", b"\xef\xbb\xbf", b"NaN"])
+        else:
+            raw = raw[:at]
+    return topic, None if rng.random() < 0.001 else bytes(raw)
+
+
+def _anything(rng: random.Random, depth: int) -> Any:
+    kind = rng.random()
+    if depth and kind < 0.1:
+        return [_anything(rng, depth - 1) for _ in range(rng.randint(0, 4))]
+    if depth and kind < 0.2:
+        return {str(_anything(rng, 0))[:20]: _anything(rng, depth - 1) for _ in range(rng.randint(0, 3))}
+    if kind < 0.5:
+        return "".join(chr(rng.choice((rng.randrange(128), rng.randrange(0xD800)))) for _ in range(rng.randrange(60)))
+    return rng.choice(SCALARS)
+
+
+def pipeline() -> Pipeline:
+    """The worker's own, but for the model, which reading does not ask."""
+    no_model: Scorer = None  # type: ignore[assignment]
+    return Pipeline(no_model, Linker(load_watchlist(None)), Pseudonymiser("k" * 32))
+
+
+def check(read: Callable[..., list[Record]], topic: str, value: bytes | None) -> Record:
+    """Read one record; raises ``AssertionError`` where it does not end on exactly one side, whole."""
+    (row,) = read([Received(topic, 3, 17, value)], IDS)
+    assert (row.topic, row.topic_id, row.partition, row.offset) == (topic, IDS[topic], 3, 17)
+    if row.error_kind:
+        assert row.error_kind in KINDS and row.error and row.raw == (value or b"")
+        assert not row.text and not row.title and not row.mention_entity
+        dead_letter(row)
+    else:
+        assert row.document_id and row.source and (row.title or row.text)
+        assert datetime(1990, 1, 1, tzinfo=UTC) <= row.published_at and 0 <= row.story_id < 2**64
+        assert len(row.mention_entity) == len(row.mention_surface) == len(row.mention_via)
+        for text in (row.title, row.text, row.url, row.author, row.in_reply_to, row.lang, *row.mention_surface):
+            text.encode()  # a lone surrogate could not be stored
+        row.label, row.scored_at = "neutral", row.published_at
+        count = len(row.mention_entity)
+        row.mention_label = ["neutral"] * count
+        row.mention_sentiment = row.mention_p_negative = row.mention_p_neutral = row.mention_p_positive = [0.0] * count
+        scored(row)
+    return row
+
+
+def main() -> None:
+    """Generate, check, count."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit", type=float, default=30, help="seconds that one record may take")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rng, read = random.Random(arguments.seed), pipeline().read
+    counts: Counter[str] = Counter()
+    slowest, started = 0.0, time.monotonic()
+    for number in range(arguments.records):
+        topic, value = generate(rng)
+        if number % 1000 == 0:
+            faulthandler.dump_traceback_later(1000 * arguments.limit, exit=True)
+        before = time.thread_time()
+        try:
+            row = check(read, topic, value)
+        except BaseException:
+            print(f"record {number} of seed {arguments.seed}: {topic} {value!r}", file=sys.stderr)
+            raise
+        taken = time.thread_time() - before
+        slowest = max(slowest, taken)
+        if taken > arguments.limit:
+            sys.exit(f"record {number} of seed {arguments.seed} took {taken:.1f} s: {topic} {value!r}")
+        counts[row.error_kind or "good"] += 1
+    result = {"records": arguments.records, "seed": arguments.seed, **dict(sorted(counts.items())),
+              "slowest_ms": round(slowest * 1000, 1), "seconds": round(time.monotonic() - started)}  # fmt: skip
+    print(json.dumps(result))
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()

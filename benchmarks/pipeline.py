@@ -1,0 +1,415 @@
+"""The service from a full topic into ClickHouse: ``python -m benchmarks.pipeline --json OUT [--records N]``.
+
+Records a second, and the ratio to three things measured in the same run on the same records: the bare scorer (the same
+passes over the same texts, batches of the same size, one thread), the loop that people write (kafka-python, a Hugging
+Face pipeline over a network of the same shape, an insert a row), and the service with a scorer that costs nothing
+(``benchmarks.constant_worker``). Then the time from ``send`` to a ledger that shows the record, at half of the rate
+reached; and the worker's memory over many records, with the scorer that costs nothing.
+
+``--charts DIR`` also draws the cost against history, number of companies and number of workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import itertools
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from clickhouse_driver import Client
+from kafka import KafkaConsumer, KafkaProducer
+
+import model
+from deploy.demo import Arrivals
+from deploy.local import Service
+from deploy.local.supervisor import Child, free_port
+from deploy.recorded_week import write as write_week
+from storage import ClickHouseSettings, accounts, connect
+from stream import ensure_topics, topic_ids
+from stream.entities import Company, Linker, Watchlist, load_watchlist
+from stream.pipeline import Pipeline, Received
+from stream.privacy import Pseudonymiser
+
+TOPICS = ("news", "comments")
+BATCH = 512
+
+Value = tuple[str, bytes]
+Batch = tuple[list[str], list[str | None], list[str]]
+
+
+def values(folder: Path | None, count: int) -> list[Value]:
+    """(topic, record value) of ``count`` records, news and comments by turns: from the CSV files in ``folder``, or the
+    recorded week with new ids again and again."""
+    if folder is None or not folder.is_dir():
+        return list(itertools.islice(_week(), count))
+    files = {"news": "news_reuters_guardian_cnbc_2017_2020", "comments": "tweets_stocknet_2014_2016"}
+    streams = [_rows(folder / f"{name}.csv.gz", topic) for topic, name in files.items()]
+    found = [value for pair in itertools.zip_longest(*streams) for value in pair if value]
+    return list(itertools.islice((value for n in itertools.count() for value in _again(found, n)), count))
+
+
+def _rows(path: Path, topic: str) -> Iterator[Value]:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            date = row["published_at"]
+            yield (
+                topic,
+                json.dumps(
+                    {
+                        "id": row["id"],
+                        "source": row["source"] or "unknown",
+                        "title" if topic == "news" else "text": row["text"],
+                        "published_at": date if "T" in date else f"{date[:10]}T{date[11:19] or '00:00:00'}Z",
+                    }
+                ).encode(),
+            )
+
+
+def _again(found: Sequence[Value], turn: int) -> Iterator[Value]:
+    for topic, value in found:
+        yield (topic, value.replace(b'{"id": "', f'{{"id": "{turn}-'.encode(), 1)) if turn else (topic, value)
+
+
+def _week() -> Iterator[Value]:
+    with tempfile.TemporaryDirectory() as folder:
+        week = write_week(Path(folder))
+        found = [
+            (topic, line)
+            for topic, path in (("news", week.news), ("comments", week.comments))
+            for line in path.read_bytes().splitlines()
+        ]
+    for turn in itertools.count():
+        yield from _again(found, turn)
+
+
+def fill(bootstrap: str, records: Sequence[Value]) -> None:
+    """Produce ``records`` and wait for the acknowledgements."""
+    ensure_topics(bootstrap)
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=50, batch_size=262_144)
+    futures = [producer.send(topic, value, partition=n // 2 % 4) for n, (topic, value) in enumerate(records)]
+    for future in futures:
+        future.get(120)
+    producer.close()
+
+
+@contextmanager
+def worker(
+    service: Service, name: str, module: str = "finsent", extra: Mapping[str, str] | None = None
+) -> Iterator[Child]:
+    """A worker process that ends with the block. It has not been waited for."""
+    port = free_port()
+    env = {**os.environ, **service.stack.environment(), **(extra or {}), "STREAM_WEB_PORT": str(port)}
+    argv = [sys.executable, "-m", module, *(["worker"] if module == "finsent" else [])]
+    child = Child(name, argv, env, lambda: True, service.stack.logs / f"{name}.log")
+    service.stack.add(child)
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+def stored(client: Client, bootstrap: str) -> int:
+    """Records in the table, of the topics as they are now."""
+    return sum(account.rows for account in accounts(client, topic_ids(bootstrap, TOPICS)))
+
+
+def wait_for(client: Client, bootstrap: str, count: int, watch: Any = None, timeout: float = 1800) -> None:
+    """Until ``count`` records are stored. Raises ``TimeoutError``."""
+    deadline = time.monotonic() + timeout
+    while (now := stored(client, bootstrap)) < count:
+        if watch:
+            watch(now)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{now} of {count} records stored in {timeout:g} s")
+        time.sleep(0.5)
+
+
+def rate(client: Client, since: float) -> float:
+    """Records a second that were stored after ``since`` (Unix): from the end of the first batch to that of the last."""
+    times = client.execute(
+        "SELECT toFloat64(ingested_at) AS at, count() FROM record_log WHERE ingested_at > toDateTime64(%(since)s, 3) "
+        "GROUP BY at ORDER BY at",
+        {"since": since},
+    )
+    return sum(count for _, count in times[1:]) / (times[-1][0] - times[0][0])
+
+
+def linker(companies: int = 0) -> Linker:
+    """Over the shipped watch list, lengthened by made-up companies to ``companies`` in all if that is more."""
+    listed = load_watchlist().companies
+    more = (Company(f"X{n:06}", f"Xylo{n:06} Holding", "none", "none") for n in range(companies - len(listed)))
+    return Linker(Watchlist([*listed, *more]))
+
+
+def passes(pipeline: Pipeline, records: Sequence[Value]) -> list[Batch]:
+    """What ``pipeline`` would score of ``records``, as batches of (texts, entities, languages)."""
+    found: list[Batch] = []
+    scorer, original = pipeline.scorer, pipeline.scorer.score
+
+    def note(*batch: Any) -> Any:
+        found.append(batch)
+        raise StopIteration
+
+    scorer.score = note  # type: ignore[method-assign, assignment]
+    try:
+        for topic in TOPICS:
+            mine = [value for name, value in records if name == topic]
+            for start in range(0, len(mine), BATCH):
+                received = [Received(topic, 0, start + n, value) for n, value in enumerate(mine[start : start + BATCH])]
+                with suppress(StopIteration):
+                    pipeline.score(pipeline.read(received, dict.fromkeys(TOPICS, "")))
+    finally:
+        scorer.score = original  # type: ignore[method-assign]
+    return found
+
+
+def bare(scorer: model.Scorer, batches: Sequence[Batch], records: int) -> float:
+    """Records a second of the scorer alone."""
+    started = time.perf_counter()
+    for batch in batches:
+        scorer.score(*batch)
+    return records / (time.perf_counter() - started)
+
+
+def naive(bootstrap: str, url: str, records: int) -> float:
+    """Records a second of the loop that people write, with the libraries' own settings for threads."""
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, pipeline
+
+    from model.weights import base_folder
+
+    network = BertForSequenceClassification(BertConfig.from_pretrained(base_folder(), num_labels=3))
+    classify = pipeline("text-classification", model=network, tokenizer=AutoTokenizer.from_pretrained(base_folder()))
+    client = Client.from_url(url)
+    client.execute(
+        "CREATE TABLE naive (id String, text String, label String, score Float64) ENGINE MergeTree ORDER BY id"
+    )
+    consumer = KafkaConsumer(*TOPICS, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id="naive")
+    started = 0.0
+    for done, message in enumerate(consumer):
+        if not done:
+            started = time.perf_counter()
+        document = json.loads(message.value)
+        text = document.get("title") or document["text"]
+        found = classify(text, truncation=True)[0]
+        client.execute("INSERT INTO naive VALUES", [(document["id"], text, found["label"], found["score"])])
+        if done == records:
+            break
+    seconds = time.perf_counter() - started
+    consumer.close()
+    client.disconnect()
+    return records / seconds
+
+
+def latencies(service: Service, records: Sequence[Value], per_second: float) -> np.ndarray:
+    """Seconds from ``send`` to a ledger that shows the record, at a steady ``per_second``."""
+    bootstrap = service.stack.kafka_bootstrap
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
+    client = connect(ClickHouseSettings(url=service.stack.clickhouse_url))
+    before = stored(client, bootstrap)
+    arrivals = Arrivals(connect(ClickHouseSettings(url=service.stack.clickhouse_url)), topic_ids(bootstrap, TOPICS))
+    with arrivals.measuring():
+        started = time.monotonic()
+        for n, (topic, value) in enumerate(records):
+            if (ahead := started + n / per_second - time.monotonic()) > 0:
+                time.sleep(ahead)
+            sent = partial(_sent, arrivals, time.time())
+            producer.send(topic, value, partition=n // 2 % 4).add_callback(sent)
+        producer.flush()
+        wait_for(client, bootstrap, before + len(records), timeout=300)
+        time.sleep(0.2)
+    producer.close()
+    client.disconnect()
+    return arrivals.seconds()
+
+
+def _sent(arrivals: Arrivals, at: float, told: Any) -> None:
+    arrivals.acknowledged(told.topic, told.partition, told.offset, at)
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/stream"), help="folder of CSV files of texts")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--charts", type=Path)
+    parser.add_argument("--records", type=int, default=6000, help="records that are scored")
+    parser.add_argument("--rounds", type=int, default=3, help="of scorer and end to end by turns; the median counts")
+    parser.add_argument("--naive-records", type=int, default=300)
+    parser.add_argument(
+        "--constant-records", type=int, default=200_000, help="records with a scorer that costs nothing"
+    )
+    parser.add_argument("--latency-seconds", type=float, default=60)
+    arguments = parser.parse_args()
+    result = measure(arguments)
+    text = json.dumps(result, indent=1)
+    print(text)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(text + "\n")
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything, as the JSON report."""
+    records = values(arguments.data, arguments.records)
+    result: dict[str, Any] = {"records": len(records), "cores": os.cpu_count()}
+    with tempfile.TemporaryDirectory(prefix="finsent-bench-") as folder:
+        registry = Path(folder) / "models"
+        os.environ["MODEL_REGISTRY"] = str(registry)
+        model.ensure_default(registry)
+        scorer = model.load(model.champion(registry), threads=model.ModelSettings().threads)
+        batches = passes(Pipeline(scorer, linker(), Pseudonymiser("0" * 32)), records)
+        scorer.score(*batches[0])
+        told: list[tuple[float, float]] = []
+        waits = np.array([])
+        for number in range(arguments.rounds):
+            with Service(Path(folder) / f"round-{number}", workers=0) as service:
+                bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
+                fill(bootstrap, records)
+                first = bare(scorer, batches, len(records))
+                with worker(service, "worker-0"):
+                    client = _client(url)
+                    wait_for(client, bootstrap, len(records))
+                    end_to_end = rate(client, 0)
+                    told.append((end_to_end, first))
+                    log(f"round {number + 1}: end to end {end_to_end:.0f}/s, bare scorer {first:.0f}/s")
+                    if number == arguments.rounds - 1:
+                        half = statistics.median(e for e, _ in told) / 2
+                        more = values(arguments.data, int(half * arguments.latency_seconds))
+                        waits = latencies(service, more, half)
+                        log(f"latency at {half:.0f}/s: {np.percentile(waits, [50, 90, 99, 100]).round(3)}")
+                if number == arguments.rounds - 1:
+                    usual = naive(bootstrap, url, arguments.naive_records)
+                    log(f"the usual loop: {usual:.1f}/s")
+        with Service(Path(folder) / "constant", workers=0) as service:
+            ceiling, growth, history = constant(service, values(arguments.data, arguments.constant_records))
+    end_to_end, first = (statistics.median(column) for column in zip(*told, strict=True))
+    result |= {
+        "records_per_second": {
+            "end_to_end": round(end_to_end, 1),
+            "scorer": round(first, 1),
+            "no_scoring": round(ceiling, 1),
+            "naive": round(usual, 1),
+        },
+        "ratio": {
+            "end_to_end_to_scorer": round(statistics.median(e / f for e, f in told), 3),
+            "end_to_end_to_naive": round(end_to_end / usual, 2),
+        },
+        "latency_p50_s": round(float(np.percentile(waits, 50)), 3),
+        "latency_p99_s": round(float(np.percentile(waits, 99)), 3),
+        "latency_records_per_second": round(end_to_end / 2, 1),
+        "rss_growth_mb_per_million": round(growth, 1),
+        "rss_records": arguments.constant_records,
+        "rss_scoring": False,
+        "rounds": [{"end_to_end": round(e, 1), "scorer": round(f, 1)} for e, f in told],
+    }
+    if arguments.charts:
+        result["charts"] = charts(arguments, history)
+    return result
+
+
+def constant(service: Service, records: Sequence[Value]) -> tuple[float, float, list[tuple[int, float]]]:
+    """With the scorer that costs nothing: records a second, growth of the worker's resident memory in MB over a
+    million records (least squares over the last two thirds), and (records stored, records a second) along the way."""
+    bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
+    fill(bootstrap, records)
+    memory: list[tuple[int, float]] = []
+    with worker(service, "constant", "benchmarks.constant_worker") as child:
+        client = _client(url)
+
+        def watch(count: int) -> None:
+            if count and child.pid:
+                memory.append((count, psutil.Process(child.pid).memory_info().rss / 1e6))
+
+        wait_for(client, bootstrap, len(records), watch)
+        ceiling = rate(client, 0)
+        times = client.execute("SELECT toFloat64(ingested_at) AS at, count() FROM record_log GROUP BY at ORDER BY at")
+    at = np.array([t for t, _ in times])
+    done = np.cumsum([count for _, count in times])
+    marks = np.linspace(done[0], done[-1], 21)
+    moments = np.interp(marks, done, at)
+    history = [(int(m), float(r)) for m, r in zip(marks[1:], np.diff(marks) / np.diff(moments), strict=True)]
+    settled = np.array([point for point in memory if point[0] > len(records) / 3])
+    growth = float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0]) * 1e6
+    log(
+        f"no scoring: {ceiling:.0f}/s, resident memory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MB, "
+        f"{growth:+.1f} MB a million"
+    )
+    return ceiling, growth, history
+
+
+def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]]) -> dict[str, Any]:
+    """Cost against history, companies and workers, as PNGs in ``arguments.charts``."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    records = values(arguments.data, 2000)
+    pseudonymiser = Pseudonymiser("0" * 32)
+    companies = {}
+    for count in (300, 1000, 10_000, 100_000):
+        # The scorer is not asked: what grows with the list could only be the linking.
+        pipeline = Pipeline(None, linker(count), pseudonymiser)  # type: ignore[arg-type]
+        received = [Received(topic, 0, n, value) for n, (topic, value) in enumerate(records)]
+        started = time.perf_counter()
+        pipeline.read(received, dict.fromkeys(TOPICS, ""))
+        companies[count] = len(records) / (time.perf_counter() - started)
+    workers = {}
+    some = records[: arguments.records]
+    for count in (1, 2, 3):
+        with tempfile.TemporaryDirectory() as folder, Service(Path(folder), workers=count) as service:
+            client = _client(service.stack.clickhouse_url)
+            started = time.time()
+            fill(service.stack.kafka_bootstrap, some)
+            wait_for(client, service.stack.kafka_bootstrap, len(some))
+            workers[count] = rate(client, started)
+    drawn = (
+        ("history", "records stored before", [m for m, _ in history], [r for _, r in history], "no scoring"),
+        ("entities", "companies on the watch list", list(companies), list(companies.values()), "reading and linking"),
+        ("workers", f"workers ({os.cpu_count()} cores)", list(workers), list(workers.values()), "end to end"),
+    )
+    arguments.charts.mkdir(parents=True, exist_ok=True)
+    for name, label, x, y, what in drawn:
+        figure, axis = pyplot.subplots(figsize=(5, 3), layout="constrained")
+        axis.plot(x, y, marker="o")
+        axis.set(xlabel=label, ylabel="records a second", title=what, ylim=(0, max(y) * 1.15))
+        if name == "entities":
+            axis.set_xscale("log")
+        if name == "workers":
+            axis.set_xticks(x)
+        figure.savefig(arguments.charts / f"{name}.png", dpi=90)
+        pyplot.close(figure)
+    return {name: [[a, round(b, 1)] for a, b in zip(x, y, strict=True)] for name, _, x, y, _ in drawn}
+
+
+def _client(url: str) -> Client:
+    """A client, once the first worker has made the tables."""
+    client = connect(ClickHouseSettings(url=url))
+    deadline = time.monotonic() + 240
+    while not client.execute("SELECT count() FROM system.tables WHERE name = 'counted_mentions'")[0][0]:
+        if time.monotonic() > deadline:
+            raise TimeoutError("no worker has made the tables in 240 s")
+        time.sleep(0.2)
+    return client
+
+
+def log(line: str) -> None:
+    """Tell a person how far it is."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

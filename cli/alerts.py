@@ -1,0 +1,283 @@
+"""The group ``finsent alerts``: what shifted, the rules, and what they would have told in the past."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.common import Failure, Format, cell, fail, parse_time, print_rows
+
+if TYPE_CHECKING:
+    from stream.rules import Rules
+
+app = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+    help="""What shifted, since when and why; the rules; and the same over history.
+
+`finsent alerts --entity WDI.DE --json` lists, newest first.
+
+`finsent alerts check rules.yaml` tells what is wrong with a file of rules.
+
+`finsent alerts backtest --events events.json --json out.json` measures the rules on known events.
+""",
+)
+
+
+@app.callback()
+def alerts(
+    ctx: typer.Context,
+    entity: Annotated[
+        str, typer.Option(help="Only this company's (its ticker in the watch list; '*' the market).")
+    ] = "",
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Fired since then, e.g. 2020-06-18.")] = None,
+    kind: Annotated[str, typer.Option(help="sentiment_shift, topic_shift, buzz or feed_stale.")] = "",
+    json_out: Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence.")] = False,
+) -> None:
+    """List the alerts, newest first: what shifted, since when, and the documents that moved it most."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from storage import alerts as stored
+    from storage import connect
+
+    rows = stored(connect(), entity, parse_time(since) if since else None, kind=kind)
+    if json_out:
+        typer.echo(json.dumps(rows, indent=1, default=cell))
+        return
+    columns = [
+        "fired_at", "kind", "entity", "direction", "severity", "state", "before", "after", "began_at", "because of",
+        "id",
+    ]  # fmt: skip
+    print_rows(
+        columns,
+        [
+            [
+                row["fired_at"],
+                row["kind"],
+                row["entity"],
+                f"{row['topic']} {row['direction']}".strip(),
+                row["severity"],
+                f"{row['state']}, acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else row["state"],
+                f"{row['before_mean']:+.2f} ({row['before_documents']})",
+                f"{row['after_mean']:+.2f} ({row['after_documents']})",
+                row["began_at"],
+                "\n".join((d["title"] or d["text"])[:80] for d in row["evidence"]["documents"][:3]),
+                row["id"],
+            ]
+            for row in rows
+        ],
+        Format.table,
+    )
+
+
+def _rules(path: Path | None, threshold: float | None = None) -> Rules:
+    from stream import rules
+    from stream.alerting import AlertSettings
+    from stream.entities import load_watchlist
+    from stream.shifts import Rule
+
+    base = AlertSettings().rule() if threshold is None else Rule(threshold=threshold)
+    desks = {company.ticker: company.desk for company in load_watchlist().companies}
+    path = path or AlertSettings().rules
+    return rules.load(path, base, desks) if path else rules.Rules(base=base, desks=desks)
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True, dir_okay=False)]) -> None:
+    """Check a file of rules against its schema and the watch list; exit code 1 and line and rule where one is wrong.
+
+    `finsent alerts check rules.yaml`
+    """
+    found = _rules(file)
+    for rule in found.file.rules:
+        scope = ", ".join([*rule.desks, *rule.entities]) or "everyone"
+        told = ", ".join(rule.receivers or found.file.defaults.receivers or ()) or "the topic alerts only"
+        typer.echo(f"{rule.name}: {scope}; to {told}")
+    typer.echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
+
+
+Events = Annotated[
+    Path | None, typer.Option(metavar="EVENTS.json", help="Known events: {name, ticker, date, kind}, a list.")
+]
+RulesFile = Annotated[Path | None, typer.Option("--rules", metavar="RULES.yaml", help="Default: ALERT_RULES.")]
+
+
+@app.command()
+def backtest(
+    events: Events = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Default: the first document.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Default: the last.")] = None,
+    entity: Annotated[str, typer.Option(help="Only what is said of this company.")] = "",
+    rules: RulesFile = None,
+    json_path: Annotated[str | None, typer.Option("--json", metavar="FILE", help="'-' is standard output.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="A chart of --entity (or of the market).")
+    ] = None,
+    plot_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="A chart of each event.")] = None,
+) -> None:
+    """Run the live rules over stored history with simulated time: what would have been told, how late, how often
+    wrongly. Nothing is stored or sent.
+
+    `finsent alerts backtest --from 2018-03-20 --to 2020-07-18 --entity BA --plot boeing.png`
+
+    `finsent alerts backtest --events events.json --json out.json --plot-dir charts`
+    """
+    from storage import connect
+    from stream import backtest as tests
+    from stream.entities import Linker, load_watchlist
+
+    linker = Linker(load_watchlist())
+    known = [_known_as(event, linker) for event in tests.load_events(events)] if events else []
+    chosen = entity and linker.ticker(entity)
+    client = connect()
+    history = tests.read(client, _time(since), _time(until))
+    if not len(history.windows.start):
+        fail("nothing is stored in that time; 'finsent produce' sends documents")
+    transitions, watched = tests.run(history, _rules(rules))
+    found = tests.judge(transitions, watched, history, [event for event, _ in known])
+    for told, (_, ticker) in zip(found["events"], known, strict=True):
+        told["ticker"] = ticker
+    if chosen:
+        found["alerts"] = [row for row in found["alerts"] if row["entity"] == chosen]
+        by_id = {row["id"]: row for row in transitions if row["state"] == "firing"}
+        for row in found["alerts"]:
+            row["documents"] = tests.evidence(client, by_id[row["id"]])
+    if plot:
+        first, last = (datetime.fromtimestamp(moment, UTC) for moment in (history.since, history.until))
+        tests.plot(watched, transitions, chosen or "*", first, last, plot, entity or "All companies")
+    for event, ticker in known:
+        if plot_dir:
+            title = f"{event.name} ({ticker}, {event.kind.replace('_', ' ')})"
+            first, last = event.at - tests.BEFORE, event.at + tests.AFTER
+            tests.plot(watched, transitions, event.ticker, first, last, plot_dir / f"{event.name}.png", title, event.at)
+    text = json.dumps(found, indent=1, default=cell)
+    if json_path == "-":
+        typer.echo(text)
+        return
+    if json_path:
+        Path(json_path).parent.mkdir(parents=True, exist_ok=True)
+        Path(json_path).write_text(text + "\n", encoding="utf-8")
+    if known:
+        names = ["name", "event_kind", "fired", "kind", "direction", "fired_at", "delay_hours", "change_point"]
+        print_rows(names, [[told[name] for name in names] for told in found["events"]], Format.table)
+    else:
+        names = [
+            "fired_at",
+            "kind",
+            "entity",
+            "topic",
+            "direction",
+            "severity",
+            "before_mean",
+            "after_mean",
+            "began_at",
+        ]
+        print_rows(names, [[row[name] for name in names] for row in found["alerts"]], Format.table)
+    rate, interval = found["false_alarms_per_entity_year"], found["false_alarms_per_entity_year_interval"]
+    if rate is not None:
+        typer.echo(
+            f"{found['false_alarms']} sentiment alerts outside the events in {found['entity_years']:,.0f} entity-years:"
+            f" {rate:.3f} a year (95 %: {interval[0]:.3f} to {interval[1]:.3f}); {found['buzz_notices']} buzz notices, "
+            f"{found['topic_shifts']} topic shifts, {len(found['market_alerts'])} market-wide"
+        )
+
+
+def _time(text: str | None) -> datetime | None:
+    return parse_time(text) if text else None
+
+
+def _known_as(event: Any, linker: Any) -> tuple[Any, str]:
+    """The event with its ticker as the watch list has it, and the ticker as it was given."""
+    import msgspec
+
+    return msgspec.structs.replace(event, ticker=linker.ticker(event.ticker)), event.ticker
+
+
+@app.command()
+def calibrate(
+    rate: Annotated[float, typer.Option(min=0.001, help="Sentiment alerts per entity-year that are wanted at most.")],
+    events: Events = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME")] = None,
+    rules: RulesFile = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print the whole curve as JSON.")] = False,
+) -> None:
+    """Find the threshold for a wanted false-alarm rate on stored history; real shifts in it count as false, so give
+    the known ones with --events.
+
+    `finsent alerts calibrate --rate 0.05 --events events.json`
+    """
+    from storage import connect
+    from stream import backtest as tests
+    from stream.entities import Linker, load_watchlist
+
+    linker = Linker(load_watchlist())
+    known = [_known_as(event, linker)[0] for event in tests.load_events(events)] if events else []
+    history = tests.read(connect(), _time(since), _time(until))
+    if not len(history.windows.start):
+        fail("nothing is stored in that time; 'finsent produce' sends documents")
+    threshold, curve = tests.calibrate(history, _rules(rules), rate, known)
+    if json_out:
+        typer.echo(json.dumps({"rate": rate, "threshold": threshold, "curve": curve}, indent=1))
+        return
+    names = ["threshold", "false_alarms", "entity_years", "false_alarms_per_entity_year"]
+    print_rows(names, [[point[name] for name in names] for point in curve], Format.table)
+    typer.echo(f"threshold {threshold:.2f} (in the rules' file, or ALERT_THRESHOLD={threshold:.2f})")
+
+
+@app.command()
+def ack(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    by: Annotated[str, typer.Option(help="Who has seen it.")] = "",
+    note: Annotated[str, typer.Option(help="What was found.")] = "",
+    undo: Annotated[bool, typer.Option(help="Nobody has, after all.")] = False,
+) -> None:
+    """Note that somebody looks after alerts; receivers are told no more of them but their end.
+
+    `finsent alerts ack 3f2a9c11d0e4b567 --by ana --note "earnings, hedged"`
+    """
+    from storage import acknowledge, connect
+    from storage import alerts as stored
+
+    client = connect()
+    if unknown := set(ids) - {row["id"] for row in stored(client, limit=1_000_000)}:
+        fail(f"no alert has the id {sorted(unknown)[0]}; see 'finsent alerts'")
+    acknowledge(client, ids, by or _user(), note, undo)
+    typer.echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
+
+
+@app.command()
+def silence(
+    lasting: Annotated[str, typer.Option("--for", metavar="DURATION", help="90s, 30m, 12h or 7d.")],
+    entity: Annotated[str, typer.Option(help="Only about this company; '*' is the market.")] = "",
+    kind: Annotated[str, typer.Option(help="Only sentiment_shift, topic_shift, buzz or feed_stale.")] = "",
+    by: Annotated[str, typer.Option(help="Who asked for it.")] = "",
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Send nothing to receivers for some time; alerts are still evaluated and stored.
+
+    `finsent alerts silence --entity BA --for 2h --note "known, on the desk"`
+    """
+    import re
+
+    from storage import add_silence, connect
+    from stream.rules import seconds
+
+    if not re.fullmatch(r"\d+[smhd]", lasting):
+        raise typer.BadParameter(f"{lasting!r} is no duration; one is '2h'")
+    now = datetime.now(UTC)
+    identity = add_silence(connect(), entity, kind, now, now + timedelta(seconds=seconds(lasting)), by or _user(), note)
+    typer.echo(f"silence {identity} until {cell(now + timedelta(seconds=seconds(lasting)))}")
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise Failure("--by NAME says who it is; this account has no name") from error

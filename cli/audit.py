@@ -1,0 +1,182 @@
+"""``finsent audit``: every Kafka record is stored once, or which are not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from cli.common import Failure, Format, kafka_answering, parse_time, print_rows
+
+if TYPE_CHECKING:
+    from storage.audit import Audited
+
+TOPICS = ("news", "comments", "labels")
+MOST_REREAD = 100_000
+"""Offsets of one gap that are asked of the broker; a larger gap counts as missing without being asked about."""
+
+
+class Partition(NamedTuple):
+    """What a broker has of one partition."""
+
+    topic_id: str
+    low: int
+    high: int
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(audit)
+
+
+def audit(
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only of what was stored since then.")] = None,
+    json_out: Annotated[
+        str | None, typer.Option("--json", metavar="OUT", help="Write the account to a file as JSON; - is stdout.")
+    ] = None,
+    explain: Annotated[bool, typer.Option(help="Print how ClickHouse answers the question, and end.")] = False,
+) -> None:
+    """Show that every record that Kafka held is stored once: in documents, or with its error in dead_letters.
+
+    For each partition of each identity of a topic: the first and last offset stored, the broker's watermarks, what is
+    stored, dead-lettered, missing (in no view) and doubled (in the views more than once); repeats are further rows
+    of a position that the views leave out. A gap counts only if the broker does not tell that there is no record
+    (transaction markers, compaction). Lag is no fault. Exit code 1, with the exact offsets, if anything is missing
+    or doubled, or stored beyond the broker's end.
+
+    `finsent audit`
+
+    `finsent audit --since 2026-01-31 --json audit.json`
+    """
+    from storage import connect
+    from storage.audit import audit_plan
+
+    client = connect()
+    if explain:
+        typer.echo(audit_plan(client))
+        return
+    report = examine(client, parse_time(since) if since else None)
+    text = json.dumps(report, indent=1)
+    if json_out == "-":
+        typer.echo(text)
+    elif json_out:
+        Path(json_out).parent.mkdir(parents=True, exist_ok=True)
+        Path(json_out).write_text(text + "\n", encoding="utf-8")
+    if json_out != "-":
+        columns = ["topic", "topic_id", "partition", "first", "last", "low", "high", "stored", "dead_lettered",
+                   "missing", "doubled", "repeats", "lag"]  # fmt: skip
+        print_rows(columns, [[row[name] for name in columns] for row in report["partitions"]], Format.table)
+    if report["kafka"] is None:
+        typer.echo(f"finsent: the table alone was audited: {report['kafka_error']}", err=True)
+    for row in report["partitions"]:
+        for what in ("missing", "doubled"):
+            if row[f"{what}_ranges"]:
+                told = ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in row[f"{what}_ranges"])
+                typer.echo(f"finsent: {what}: {row['topic']}/{row['partition']} ({row['topic_id']}): {told}", err=True)
+        if row["beyond"]:
+            typer.echo(
+                f"finsent: {row['topic']}/{row['partition']} ({row['topic_id']}): the last {row['beyond']} offsets "
+                "stored are beyond the broker's end: it lost records, and will give their offsets to others",
+                err=True,
+            )
+    if not report["clean"]:
+        raise typer.Exit(1)
+
+
+def examine(client: Any, since: datetime | None = None) -> dict[str, Any]:
+    """The account as ``finsent audit --json`` writes it. Raises what ClickHouse's driver raises."""
+    from kafka.errors import KafkaError
+
+    from storage.audit import audited
+
+    at = datetime.now(UTC)
+    held = audited(client, since)  # before the broker is asked: what comes in between is lag
+    bootstrap, why, marks = None, "", {}
+    try:
+        bootstrap = kafka_answering()
+        marks = _partitions(bootstrap, sorted({account.topic for account in held} | {*TOPICS}))
+    except (Failure, KafkaError) as error:
+        bootstrap, why = None, str(error)
+    rows = []
+    for account in held:
+        part = marks.get((account.topic, account.partition))
+        rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, bootstrap))
+    seen = {(account.topic, account.topic_id, account.partition) for account in held}
+    rows += [_empty(*key, part) for key, part in marks.items() if (key[0], part.topic_id, key[1]) not in seen]
+    counts = ("stored", "dead_lettered", "missing", "doubled", "repeats", "beyond")
+    totals = {name: sum(row[name] for row in rows) for name in counts}
+    return {
+        "clean": not (totals["missing"] or totals["doubled"] or totals["beyond"]),
+        "at": at.isoformat(),
+        "since": since.isoformat() if since else None,
+        "kafka": bootstrap,
+        **({"kafka_error": why} if why else {}),
+        **totals,
+        "lag": sum(row["lag"] or 0 for row in rows) if bootstrap else None,
+        "partitions": rows,
+    }
+
+
+def _partitions(bootstrap: str, topics: Iterable[str]) -> dict[tuple[str, int], Partition]:
+    from contextlib import suppress
+
+    from kafka.errors import UnknownTopicOrPartitionError
+
+    from stream import topic_ids, watermarks
+
+    ids: dict[str, str] = {}
+    for topic in topics:
+        with suppress(UnknownTopicOrPartitionError):
+            ids |= topic_ids(bootstrap, [topic])
+    marks: Mapping[tuple[str, int], tuple[int, int]] = watermarks(bootstrap, ids) if ids else {}
+    return {(topic, number): Partition(ids[topic], *ends) for (topic, number), ends in sorted(marks.items())}
+
+
+def _row(account: Audited, part: Partition | None, bootstrap: str | None) -> dict[str, Any]:
+    missing = list(account.missing)
+    if part and account.begins and account.first > part.low:
+        missing.insert(0, (part.low, account.first - 1))
+    if part and bootstrap:
+        missing = [real for gap in missing for real in _held(bootstrap, account, gap, part)]
+    return {
+        "topic": account.topic,
+        "topic_id": account.topic_id,
+        "partition": account.partition,
+        "current": part is not None,
+        "first": account.first,
+        "last": account.last,
+        "low": part and part.low,
+        "high": part and part.high,
+        "stored": account.stored,
+        "dead_lettered": account.dead_lettered,
+        "missing": sum(b - a + 1 for a, b in missing),
+        "missing_ranges": missing,
+        "doubled": sum(b - a + 1 for a, b in account.doubled),
+        "doubled_ranges": account.doubled,
+        "repeats": account.repeats,
+        "beyond": max(0, account.last + 1 - part.high) if part else 0,
+        "lag": max(0, part.high - account.last - 1) if part else None,
+    }
+
+
+def _held(bootstrap: str, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
+    """What of ``gap`` is missing: all that the broker holds, or has forgotten."""
+    from storage.audit import ranges
+    from stream.broker import reread
+
+    first, end = max(gap[0], part.low), min(gap[1] + 1, part.high)
+    if first >= end or end - first > MOST_REREAD:
+        return [gap]
+    real = {record.offset for record in reread(bootstrap, account.topic, account.partition, first, end)}
+    return ranges([*range(gap[0], first), *real, *range(end, gap[1] + 1)])
+
+
+def _empty(topic: str, number: int, part: Partition) -> dict[str, Any]:
+    counts = dict.fromkeys(("stored", "dead_lettered", "missing", "doubled", "repeats", "beyond"), 0)
+    where = {"topic": topic, "topic_id": part.topic_id, "partition": number, "current": True}
+    ends = {"first": None, "last": None, "low": part.low, "high": part.high, "lag": part.high - part.low}
+    return {**where, **ends, **counts, "missing_ranges": [], "doubled_ranges": []}

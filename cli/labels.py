@@ -1,0 +1,148 @@
+"""``finsent label``: people's judgements in, and the documents worth a judgement out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.common import Format, fail, kafka_answering, print_rows
+
+app = typer.Typer(no_args_is_help=True, help="Labels: import them, see how far annotators agree, and what to label.")
+FIELDS = ("document_id", "text", "label", "entity", "annotator", "labelled_at")
+SHOWN = 5
+
+
+@app.command("import")
+def import_labels(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
+    annotator: Annotated[str, typer.Option(help="Who judged, for rows that do not say.")] = "",
+    json_out: Annotated[bool, typer.Option("--json", help="Print the counts as one JSON object.")] = False,
+) -> None:
+    """Send labels from a CSV or JSON-lines FILE to the topic labels; a worker stores them.
+
+    Columns or keys: document_id or text, label (negative, neutral, positive), and where known entity, annotator and
+    labelled_at (else: now). Rows without a label are skipped, so a list from 'finsent label queue' can be filled in
+    and sent as it is. If any row is faulty, nothing is sent.
+
+    `finsent label queue --limit 50 --format csv > todo.csv`
+
+    `finsent label import todo.csv --annotator anna`
+    """
+    from stream import BadRecord, decode, ensure_topics, produce
+
+    now = datetime.now(UTC)
+    messages, faults, skipped = [], [], 0
+    for number, row in _rows(file):
+        given = {name: row[name] for name in FIELDS if row.get(name)}
+        if "label" not in given:
+            skipped += 1
+            continue
+        if "document_id" in given:
+            given.pop("text", None)
+        given.setdefault("labelled_at", now.isoformat())
+        if annotator:
+            given.setdefault("annotator", annotator)
+        message = json.dumps(given, ensure_ascii=False).encode()
+        try:
+            decode("labels", message)
+        except BadRecord as error:
+            faults.append(f"row {number}: {error}")
+        messages.append(message)
+    if faults:
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        fail(f"{file}: nothing was sent: {'; '.join(faults[:SHOWN])}{more}")
+    sent = 0
+    if messages:
+        bootstrap = kafka_answering()
+        ensure_topics(bootstrap)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "labels.jsonl"
+            path.write_bytes(b"\n".join(messages) + b"\n")
+            produced = produce(path, "labels", bootstrap)
+        sent = produced.acknowledged
+        if produced.failed or produced.stopped:
+            fail(f"{sent} of {len(messages)} labels were sent: {produced.stopped or dict(produced.failures)}")
+    if json_out:
+        typer.echo(json.dumps({"sent": sent, "skipped": skipped}))
+    else:
+        typer.echo(f"{sent} labels sent, {skipped} rows without a label skipped")
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(number, row) of a CSV or JSON-lines file; the number counts from 1, without the header."""
+    text = file.read_text(encoding="utf-8-sig")
+    if text.lstrip().startswith("{"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    fail(f"{file}, line {number} is no JSON: {error}")
+                yield number, row if isinstance(row, dict) else {"label": row}
+        return
+    reader = csv.DictReader(io.StringIO(text))
+    if "label" not in (reader.fieldnames or ()):
+        fail(f"{file} is neither JSON lines nor a CSV with a column 'label'")
+    yield from enumerate(reader, 1)
+
+
+@app.command("queue")
+def label_queue(
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+    random_share: Annotated[float, typer.Option(min=0, max=1, help="Share drawn at random.")] = 0.2,
+    form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
+) -> None:
+    """List the documents worth labelling next: uncertain ones, on watched companies, unlike each other.
+
+    A share is drawn at random, so that those labels also tell how good the model is.
+
+    `finsent label queue --limit 50 --format csv > todo.csv`
+    """
+    from retrain.labels import queue
+    from storage import connect, unlabelled
+
+    rows = queue(unlabelled(connect()), limit, random_share)
+    columns = ["document_id", "label", "annotator", "reason", "predicted", "sentiment", "entities", "title", "text"]
+    print_rows(
+        columns,
+        [
+            [
+                *(row["document_id"], "", "", row["reason"], row["label"], round(row["sentiment"], 2)),
+                *(" ".join(row["entities"]), row["title"], row["text"]),
+            ]
+            for row in rows
+        ],
+        form,
+    )
+
+
+@app.command("agreement")
+def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Tell how many labels there are, how far annotators agree, and which items have no majority.
+
+    `finsent label agreement`
+    """
+    from retrain.labels import resolve
+    from storage import connect, labels
+
+    found = resolve(labels(connect()))
+    told = {
+        "items": len(found.items),
+        "annotators": found.annotators,
+        "items_with_several_annotators": found.doubly,
+        "krippendorff_alpha": found.alpha,
+        "ties": found.ties,
+        "unknown_documents": found.unknown,
+    }
+    if json_out:
+        typer.echo(json.dumps(told, indent=1))
+    else:
+        print_rows(["what", "value"], [[name, value] for name, value in told.items()], Format.table)

@@ -1,0 +1,59 @@
+"""``finsent rescore``: history scored again by another version of the model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.common import parse_time, progress_bar
+
+BATCH = 1000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(rescore)
+
+
+def rescore(
+    since: Annotated[str, typer.Option(metavar="TIME", help="Documents published from then on.")],
+    model_version: Annotated[str, typer.Option("--model", metavar="VERSION", help="See 'finsent model list'.")],
+    until: Annotated[str, typer.Option(metavar="TIME", help="And before then.")] = "now",
+) -> None:
+    """Score stored documents with another version, beside the scores they have; nothing stored is changed.
+
+    The new scores are in the view documents_by_model at once. `documents_as_of(moment = '2026-01-31 12:00:00')`
+    tells what was known at a time: later scores are not in it. Broken off and started again it goes on where it
+    was; run twice it does nothing.
+
+    `finsent rescore --since 2026-01-01 --until 2026-02-01 --model minilm-0123456789`
+    """
+    import secrets
+
+    import model
+    from storage import connect, migrate
+    from storage.rescored import Rescoring, write_rescored
+    from stream.entities import Linker, load_watchlist
+    from stream.pipeline import Pipeline
+    from stream.privacy import Pseudonymiser
+
+    settings = model.ModelSettings()
+    scorer = model.load(model.folder(settings.registry, model_version), settings)
+    # The documents are linked and their authors pseudonymised already; of the pipeline only the scoring is used.
+    pipeline = Pipeline(scorer, Linker(load_watchlist(None)), Pseudonymiser(secrets.token_hex(32)))
+    client = connect()
+    migrate(client)
+    work = Rescoring(client, scorer.version, parse_time(since), parse_time(until))
+    done = 0
+    try:
+        with progress_bar(f"with {scorer.version}") as show:
+            for batch in work.batches(BATCH):
+                pipeline.score(batch)
+                write_rescored(client, batch)
+                done += len(batch)
+                show(done, done / work.left)
+    except KeyboardInterrupt:
+        typer.echo(f"finsent: stopped after {done:,} of {work.left:,}; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"{done:,} documents scored with {scorer.version}")

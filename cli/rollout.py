@@ -1,0 +1,53 @@
+"""What commands that move the champion tell the workers, and how they wait for them."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+
+import typer
+
+from cli.common import fail
+
+PATIENCE_S = 90.0
+
+
+def announce(event: str, version: str, previous: str, detail: str = "") -> None:
+    """Tell the workers over Kafka, so that they look at once; without a broker their poll finds out by itself."""
+    from kafka.errors import KafkaError
+
+    from stream import swap
+    from stream.outgoing import ModelEvent
+    from stream.settings import KafkaSettings
+
+    told = ModelEvent(event, version, previous, "", 0.0, detail, datetime.now(UTC))  # type: ignore[arg-type]
+    try:
+        swap.announce(KafkaSettings().bootstrap_servers, told)
+    except KafkaError as error:
+        typer.echo(f"finsent: the workers were not told and will find out by themselves: {error}", err=True)
+
+
+def moved(event: str, version: str, previous: str, detail: str = "") -> None:
+    """Note that the champion moved, tell the workers, and return when every live one scores with ``version``.
+
+    Fails with the names of those that do not within ``PATIENCE_S``. Where no ClickHouse is configured there is no
+    service to ask.
+    """
+    from storage import connect, live_workers, write_model_event
+
+    if "CLICKHOUSE_URL" not in os.environ:
+        typer.echo("finsent: no service is configured (CLICKHOUSE_URL), so no worker was asked", err=True)
+        return
+    since = datetime.now(UTC).replace(microsecond=0)
+    client = connect()
+    write_model_event(client, event, version, previous, detail=detail)
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        announce(event, version, previous, detail)
+    deadline = time.monotonic() + PATIENCE_S
+    while behind := {w: v for w, v in live_workers(client, since).items() if v != version}:
+        if time.monotonic() > deadline:
+            told = ", ".join(f"{worker} ({found or 'silent'})" for worker, found in behind.items())
+            fail(f"{version} is the champion, but after {PATIENCE_S:.0f} s not of {told}; see their logs")
+        time.sleep(0.2)
+    typer.echo(f"{len(live_workers(client))} live workers score with {version}", err=True)

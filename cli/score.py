@@ -1,0 +1,184 @@
+"""``finsent score``: texts and files scored by the champion or another version."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.common import Format, fail, print_rows, progress_bar
+
+if TYPE_CHECKING:
+    from model import Scorer
+
+BATCH = 1024
+LABELS = ("negative", "neutral", "positive")
+
+Chosen = Annotated[
+    str | None,
+    typer.Option("--model", metavar="VERSION|DIR", help="A version's name, or its beginning, or its folder."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(score)
+
+
+def chosen_scorer(wanted: str | None) -> Scorer:
+    """The version in the folder ``wanted``, or with that name; the champion for None."""
+    import model
+    from cli.model import resolve
+
+    settings = model.ModelSettings()
+    if wanted and (Path(wanted) / "manifest.json").exists():
+        return model.load(Path(wanted), settings)
+    if wanted is None:
+        model.ensure_default(settings.registry)
+    version = resolve(settings.registry, wanted)
+    return model.load(model.folder(settings.registry, version), settings)
+
+
+def score(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...|FILE")] = None,
+    file: Annotated[
+        typer.FileText | None, typer.Option(help="One text a line; '-' is standard input.", encoding="utf-8")
+    ] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Score what the texts say about this company, as written in them.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="OUT.jsonl", help="Score the rows of FILE into this file.")
+    ] = None,
+    chosen: Chosen = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Score texts, or the rows of a file, without Kafka or ClickHouse.
+
+    `finsent score "Profit fell by a third, and the dividend is gone"`
+
+    `finsent score "Acme sues Globex over patents" --entity Globex`
+
+    `finsent score --file headlines.txt --json`
+
+    `finsent score news.csv.gz --out scored.jsonl`: FILE is CSV or JSON lines with `text` (or `title`, `body`), and
+    `id`, `entity`, `lang` if there, or text with one document a line; plain or `.gz`. One JSON object a row, in the
+    order of the rows.
+    """
+    if out:
+        if file or not texts or len(texts) != 1 or json_out:
+            raise typer.BadParameter("--out goes with one FILE")
+        _score_file(Path(texts[0]), out, entity, chosen)
+        return
+    lines = [*(texts or []), *(line.strip() for line in file or () if line.strip())]
+    if not lines:
+        raise typer.BadParameter("give at least one TEXT, or --file")
+    columns = ["text", "label", "sentiment", *(f"p_{label}" for label in LABELS), "model_version"]
+    found = _scored(chosen_scorer(chosen), ({"text": line, "entity": entity} for line in lines))
+    rows = [
+        [
+            row["text"],
+            row.get("label", "unsupported_language"),
+            row.get("sentiment"),
+            *row.get("probabilities", dict.fromkeys(LABELS)).values(),
+            row["model_version"],
+        ]
+        for row in found
+    ]
+    print_rows(columns, rows, Format.jsonl if json_out else Format.table)
+
+
+def _score_file(path: Path, out: Path, entity: str | None, chosen: str | None) -> None:
+    if not path.is_file():
+        fail(f"there is no file {path}")
+    scorer = chosen_scorer(chosen)
+    total, counts = path.stat().st_size, {"scored": 0, "unsupported": 0}
+    part = out.with_name(out.name + ".part")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("rb") as raw, part.open("w", encoding="utf-8") as target, progress_bar(path.name) as show:
+            rows: Iterable[dict[str, Any]] = _rows(path, raw)
+            if entity:
+                rows = (row | {"entity": entity} for row in rows)
+            for row in _scored(scorer, rows):
+                counts["scored" if "label" in row else "unsupported"] += 1
+                target.write(json.dumps(row, ensure_ascii=False) + "\n")
+                if (done := sum(counts.values())) % BATCH == 0:
+                    show(done, raw.tell() / total)
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, csv.Error) as error:
+        part.unlink(missing_ok=True)
+        fail(f"{path} cannot be read: {error}")
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if not any(counts.values()):
+        part.unlink()
+        fail(f"{path} has no rows with a text")
+    part.replace(out)
+    typer.echo(
+        f"{counts['scored']:,} rows scored with {scorer.version} into {out}"
+        + (f"; {counts['unsupported']:,} in a language that it does not read" if counts["unsupported"] else "")
+    )
+
+
+def _rows(path: Path, raw: Any) -> Iterator[dict[str, Any]]:
+    """``id`` (if there), ``text``, ``entity`` and ``lang`` of each row with a text."""
+    name = path.name.removesuffix(".gz")
+    unpacked = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+    stream = io.TextIOWrapper(unpacked, encoding="utf-8-sig", newline="")
+    if name.endswith(".csv"):
+        csv.field_size_limit(10**8)
+        reader = csv.DictReader(stream)
+        if not {"text", "title"} & set(reader.fieldnames or ()):
+            fail(f"{path} needs a column text (or title); it has {', '.join(reader.fieldnames or ()) or 'none'}")
+        found: Iterable[Any] = reader
+    elif name.endswith((".jsonl", ".ndjson", ".json")):
+        found = (_decoded(line, path, number) for number, line in enumerate(stream, start=1) if line.strip())
+    else:
+        found = ({"text": line} for line in stream)
+    for number, row in enumerate(found, start=1):
+        for name in ("title", "body", "text", "entity", "lang"):
+            if not isinstance(row.get(name) or "", str):
+                fail(f"{path}, row {number}: {name} is no text")
+        whole = "\n".join(filter(None, ((row.get(name) or "").strip() for name in ("title", "body", "text"))))
+        if whole:
+            kept = {name: row[name] for name in ("id", "entity", "lang") if row.get(name)}
+            yield kept | {"text": whole}
+
+
+def _decoded(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        fail(f"{path}, line {number}: no JSON: {error}")
+    return row if isinstance(row, dict) else fail(f"{path}, line {number}: no JSON object")
+
+
+def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows with their scores, or ``unsupported_language``; texts are normalised as the worker does it."""
+    from model import detect, normalise
+
+    rows = iter(rows)
+    while batch := list(islice(rows, BATCH)):
+        texts = [normalise(row["text"]) for row in batch]
+        entities = [normalise(row.get("entity") or "") or None for row in batch]
+        languages = [detect(text, row.get("lang")) for text, row in zip(texts, batch, strict=True)]
+        scores = scorer.score(texts, entities, languages)
+        for row, p, supported, language in zip(
+            batch, scores.probabilities.tolist(), scores.supported.tolist(), languages, strict=True
+        ):
+            told = {name: row[name] for name in ("id", "text", "entity") if row.get(name)}
+            if supported:
+                told["label"] = LABELS[p.index(max(p))]
+                told["sentiment"] = round(p[2] - p[0], 4)
+                told["probabilities"] = {label: round(x, 4) for label, x in zip(LABELS, p, strict=True)}
+            else:
+                told["unsupported_language"] = language
+            yield told | {"model_version": scorer.version}

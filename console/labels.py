@@ -1,0 +1,44 @@
+"""Labels given in the page go the way of all labels: through the topic ``labels``."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from datetime import UTC, datetime
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+TIMEOUT_S = 10.0
+
+
+class LabelNotSent(ConnectionError):
+    """Kafka did not take the label; the sentence says why."""
+
+
+class LabelSender:
+    """One producer for the process, made at the first label."""
+
+    def __init__(self) -> None:
+        self._producer: KafkaProducer | None = None
+        self._lock = threading.Lock()
+
+    def send(self, document_id: str, label: str, annotator: str) -> None:
+        """Send one label and wait until the broker has it. Raises ``LabelNotSent``."""
+        message = {"document_id": document_id, "label": label, "annotator": annotator,
+                   "labelled_at": datetime.now(UTC).isoformat()}  # fmt: skip
+        try:
+            with self._lock:
+                if self._producer is None:
+                    # Not idempotent: the embedded broker has no producer ids, and a label sent twice is one judgement.
+                    self._producer = KafkaProducer(
+                        bootstrap_servers=os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(","),
+                        acks="all",
+                        enable_idempotence=False,
+                        max_block_ms=int(TIMEOUT_S * 1000),
+                    )
+            value = json.dumps(message, ensure_ascii=False).encode()
+            self._producer.send("labels", value, key=document_id.encode()).get(timeout=TIMEOUT_S)
+        except KafkaError as error:
+            raise LabelNotSent(f"Kafka did not take the label: {error}") from error

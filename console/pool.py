@@ -1,0 +1,83 @@
+"""A few connections to ClickHouse, shared by the requests."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
+
+from storage import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
+
+T = TypeVar("T")
+WAIT_S = 20.0
+READ_ONLY = {"readonly": 1, "max_execution_time": 30, "max_result_rows": 100_000}
+
+
+class Pool:
+    """Up to ``size`` connections. All methods raise ``StorageUnavailable`` if ClickHouse does not answer."""
+
+    def __init__(self, settings: ClickHouseSettings | None = None, size: int = 4) -> None:
+        self._settings = settings
+        self._free: queue.LifoQueue[Client] = queue.LifoQueue()
+        self._slots = threading.BoundedSemaphore(size)
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """A connection that nobody else uses meanwhile."""
+        if not self._slots.acquire(timeout=WAIT_S):
+            raise StorageUnavailable(f"all connections were busy for {WAIT_S:g} s")
+        try:
+            try:
+                client = self._free.get_nowait()
+            except queue.Empty:
+                client = connect(self._settings)
+            try:
+                yield client
+            except ServerException:
+                self._free.put(client)
+                raise
+            except BaseException:
+                with suppress(*UNAVAILABLE):
+                    client.disconnect()
+                raise
+            self._free.put(client)
+        finally:
+            self._slots.release()
+
+    def read(self, query: Callable[[Client], T]) -> T:
+        """``query``'s answer; asked once more on a fresh connection if the server had restarted meanwhile."""
+        for attempt in (1, 2):
+            try:
+                with self.client() as client:
+                    return query(client)
+            except ServerException:
+                raise
+            except UNAVAILABLE as error:
+                if attempt == 2:
+                    raise StorageUnavailable(f"ClickHouse does not answer: {error}") from error
+        raise AssertionError
+
+    def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """(columns, rows) of one SELECT, under the limits of ``READ_ONLY``."""
+
+        def ask(client: Client) -> tuple[list[str], list[tuple[Any, ...]]]:
+            found, columns = client.execute(sql, parameters or {}, with_column_types=True, settings=READ_ONLY)
+            return [name for name, _ in columns], found
+
+        return self.read(ask)
+
+    def spelled_out(self, sql: str, parameters: dict[str, Any]) -> str:
+        """``sql`` with its parameters in it, as a person can run it."""
+        with self.client() as client:
+            return str(client.substitute_params(sql, parameters, client.connection.context)).strip()
+
+    def close(self) -> None:
+        """Close the connections that are free."""
+        with suppress(queue.Empty):
+            while True:
+                self._free.get_nowait().disconnect()

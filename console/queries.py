@@ -1,0 +1,94 @@
+"""The SELECTs behind the pages, each a chart with a name; ``%(moment)s`` is the moment shown."""
+
+from __future__ import annotations
+
+MARKET = """
+SELECT e.ticker AS entity, e.name AS name, e.desk AS desk, s.sentiment AS sentiment, s.dispersion AS dispersion,
+       s.documents_1d AS documents, s.buzz AS buzz, s.latest_at AS latest_at
+FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
+INNER JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
+WHERE s.scope = 'entity' AND s.kind = 'all'
+ORDER BY desk, entity
+"""
+
+MOVERS = """
+SELECT m.name AS entity, e.name AS name, before, after, change, documents, z
+FROM movers_as_of(moment = %(moment)s, known = now64(3)) AS m
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON m.name = e.ticker
+WHERE m.scope = 'entity' AND m.kind = 'all'
+ORDER BY abs(z) DESC
+LIMIT 10
+"""
+
+SENTIMENT = """
+SELECT start, sentiment, sentiment - 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS low,
+       sentiment + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
+FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
+    until = %(moment)s, known = now64(3))
+WHERE scope = 'entity' AND name = %(entity)s AND kind = 'all'
+ORDER BY start
+"""
+
+TOPICS = """
+SELECT toStartOfDay(published_at) AS day, topic_name AS topic, count() AS documents
+FROM counted_mentions ARRAY JOIN `topics.name` AS topic_name
+WHERE entity = %(entity)s AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY
+    AND published_at <= %(moment)s
+GROUP BY day, topic ORDER BY day, documents DESC
+"""
+
+MODELS = """
+SELECT model_version, min(published_at) AS first_at, count() AS documents
+FROM mentions
+WHERE entity = %(entity)s AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY
+GROUP BY model_version ORDER BY first_at
+"""
+
+DOCUMENTS = """
+SELECT published_at, kind, source, document_id, surface, label, sentiment, title, text, model_version
+FROM mentions
+WHERE entity = %(entity)s AND published_at <= %(moment)s
+ORDER BY published_at DESC, document_id
+LIMIT 1 BY source, document_id
+LIMIT %(limit)s OFFSET %(offset)s
+"""
+
+SEARCH = """
+SELECT published_at, kind, source, document_id, mentions.entity AS entities, label, sentiment, title, text
+FROM documents
+WHERE arrayAll(word -> positionCaseInsensitiveUTF8(concat(title, ' ', text), word) > 0, %(words)s)
+ORDER BY published_at DESC, document_id
+LIMIT 1 BY source, document_id
+LIMIT %(limit)s OFFSET %(offset)s
+"""
+
+SIMILAR = """
+WITH (SELECT reinterpret(any(embedding), 'Array(Int8)') FROM documents
+      WHERE document_id = %(document)s AND length(embedding) = 384) AS wanted
+SELECT published_at, kind, source, document_id, mentions.entity AS entities, label, sentiment, title, text,
+       1 - cosineDistance(reinterpret(embedding, 'Array(Int8)'), wanted) AS likeness
+FROM
+(
+    SELECT * FROM documents
+    WHERE length(embedding) = 384 AND document_id != %(document)s AND notEmpty(wanted)
+    ORDER BY ingested_at DESC LIMIT 50000
+)
+ORDER BY likeness DESC
+LIMIT %(limit)s
+"""
+
+FEEDS = """
+SELECT topic, count() AS records, countIf(error_kind != '') AS dead_letters, max(ingested_at) AS stored_at,
+       maxIf(r.published_at, r.error_kind = '') AS published_at,
+       countIf(ingested_at > now64(3) - INTERVAL 1 HOUR) AS last_hour,
+       quantileIf(0.5)(dateDiff('millisecond', r.published_at, ingested_at) / 1000,
+           error_kind = '' AND ingested_at > now64(3) - INTERVAL 1 HOUR) AS delay_p50_s
+FROM record_log AS r GROUP BY topic ORDER BY topic
+"""
+
+STATE = """
+SELECT maxIf(published_at, error_kind = '' AND published_at < now64(3) + INTERVAL 1 DAY), max(ingested_at), count(),
+       (SELECT count() FROM alerts), (SELECT count() FROM alert_actions), (SELECT count() FROM label_log),
+       now64(3, 'UTC')
+FROM record_log
+"""

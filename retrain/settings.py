@@ -1,0 +1,54 @@
+"""How models are retrained: environment variables with the prefix ``RETRAIN_``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RetrainSettings(BaseSettings):
+    """When a run starts, what it learns from, how it is trained, and what a challenger must show."""
+
+    model_config = SettingsConfigDict(env_prefix="RETRAIN_")
+
+    cron: str = Field(default="0 3 * * *", description="when a run is due if there are new labels; UTC")
+    new_labels: int = Field(default=200, ge=1, description="so many new labels start a run at once")
+    check_s: float = Field(default=60, gt=0, description="how often the new labels are counted")
+    fewest_labels: int = Field(default=60, ge=10, description="no run with fewer labels in all")
+
+    folder: Path | None = Field(default=None, description="logs and curves of runs; default FINSENT_DATA/retrain")
+    data: Path | None = Field(default=None, description="folder of the labelled sets, for replay and the fixed test")
+    replay: float = Field(default=2.0, ge=0, description="old rows replayed for each new one")
+    fewest_replayed: int = Field(default=200, ge=0)
+    confident: float = Field(default=0.95, gt=0.5, lt=1, description="stored documents surer than this may be replayed")
+
+    method: str = Field(default="lora", pattern="^(lora|full)$")
+    rank: int = Field(default=16, ge=1)
+    layers: int = Field(default=6, ge=0, description="so many last layers are trained; 0: all")
+    epochs: int = Field(default=6, ge=1)
+    patience: int = Field(default=4, ge=1, description="epochs without a better validation macro-F1 before the end")
+    learning_rate: float = Field(default=1.5e-3, gt=0, description="of LoRA; full fine-tuning takes a tenth")
+    tokens: int = Field(default=1024, ge=64, description="tokens a batch")
+    smoothing: float = Field(default=0.05, ge=0, lt=1)
+    balance: float = Field(default=0.5, ge=0, le=1, description="0: rows count alike; 1: labels count alike")
+    distill: float = Field(default=0.1, ge=0, description="weight of keeping the champion's embedding")
+    weight_decay: float = Field(default=0.01, ge=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    keep_rank: int = Field(default=64, ge=1, description="rank in which a layer's change is published")
+    seed: int = 17
+    threads: int = Field(default=1, ge=1)
+    nice: int = Field(default=10, ge=0, le=19)
+    memory_mb: int = Field(default=6000, ge=100, description="data segment of the training process")
+
+    promote: bool = Field(default=True, description="promote a challenger that passes the gate")
+    margin: float = Field(default=0.01, ge=0, description="loss of macro-F1 that counts as none")
+    alpha: float = Field(default=0.05, gt=0, lt=1, description="level of McNemar's test on the new labels")
+    slower: float = Field(default=1.3, gt=1, description="time over the champion's that is too much")
+
+    def place(self) -> Path:
+        """Where runs keep their files."""
+        home = Path(os.environ.get("FINSENT_DATA") or Path.home() / ".local" / "share" / "finsent")
+        return self.folder or home / "retrain"

@@ -1,0 +1,72 @@
+"""Stored documents given to another version of the model, and the scores it gave: the table ``rescored_log``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from clickhouse_driver import Client
+
+from storage.record import Record
+from storage.writer import INSERT_SETTINGS
+
+KEPT = ("topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at",
+        "ingested_at", "story_id")  # fmt: skip
+READ = {**{name: name for name in (*KEPT, "title", "text")},
+        **{f"mention_{name}": f"mentions.{name}" for name in ("entity", "surface", "via")}}  # fmt: skip
+SCORED = {**{name: name for name in ("scored_at", "model_version", "label", "p_negative", "p_neutral", "p_positive",
+                                     "sentiment", "tokens")},
+          **{f"mention_{name}": f"mentions.{name}" for name in ("entity", "surface", "via", "label", "p_negative",
+                                                                "p_neutral", "p_positive", "sentiment")}}  # fmt: skip
+WRITTEN = {**{name: name for name in KEPT}, **SCORED}
+
+# The documents of the time that were scored, by another version, and not by this one since.
+LEFT = """
+FROM documents
+WHERE published_at >= %(since)s AND published_at < %(until)s AND unscored = '' AND model_version != %(version)s
+    AND topic = %(topic)s AND topic_id = %(topic_id)s AND partition = %(partition)s AND offset > %(after)s
+    AND offset NOT IN
+    (
+        SELECT offset FROM rescored_log
+        WHERE model_version = %(version)s AND topic = %(topic)s AND topic_id = %(topic_id)s
+            AND partition = %(partition)s AND offset > %(after)s
+    )
+"""
+
+
+class Rescoring:
+    """What ``version`` has not scored yet of ``since <= published_at < until``, also after it was broken off."""
+
+    def __init__(self, client: Client, version: str, since: datetime, until: datetime) -> None:
+        self._client = client
+        partitions = client.execute("SELECT topic, topic_id, partition FROM record_log GROUP BY ALL ORDER BY ALL")
+        self._partitions = [
+            {"version": version, "since": since, "until": until, "topic": topic, "topic_id": topic_id,
+             "partition": partition, "after": -1}
+            for topic, topic_id, partition in partitions
+        ]  # fmt: skip
+        counts = (client.execute(f"SELECT count() {LEFT}", where)[0][0] for where in self._partitions)
+        self.left: int = sum(counts)
+        """How many documents."""
+
+    def batches(self, size: int) -> Iterator[list[Record]]:
+        """The documents in batches of at most ``size``, of one partition each, without their scores."""
+        columns = ", ".join(f"`{column}`" for column in READ.values())
+        for where in self._partitions:
+            query = f"SELECT {columns} {LEFT} ORDER BY offset LIMIT %(size)s"
+            while rows := self._client.execute(query, {**where, "size": size}):
+                yield [Record(**dict(zip(READ, row, strict=True))) for row in rows]
+                where["after"] = rows[-1][list(READ).index("offset")]
+
+
+def write_rescored(client: Client, records: Sequence[Record]) -> None:
+    """Store the scores of ``records`` beside those they had. Written twice, the first ones are read."""
+    now = datetime.now(UTC)
+    columns = [[getattr(record, name) for record in records] for name in WRITTEN]
+    names = ", ".join(f"`{column}`" for column in (*WRITTEN.values(), "rescored_at"))
+    client.execute(
+        f"INSERT INTO rescored_log ({names}) VALUES",
+        [*columns, [now] * len(records)],
+        columnar=True,
+        settings=INSERT_SETTINGS,
+    )

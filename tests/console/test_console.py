@@ -1,0 +1,291 @@
+"""The console as its users meet it: the real process over a real ClickHouse, and a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from clickhouse_driver import Client
+
+from storage import (
+    ClickHouseSettings,
+    Record,
+    alerts,
+    connect,
+    migrate,
+    replace_entities,
+    silences,
+    write,
+    write_alerts,
+)
+from stream.topics import ensure_topics, watermarks
+from tests.support import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+HOSTILE = "<img src=x onerror=document.title='taken'> </script><script>document.title='taken'</script>"
+FORMULA = '=HYPERLINK("http://example.com")'
+CHROMIUM = shutil.which("chromium")
+
+
+def document(number: int, at: datetime, sentiment: float, title: str) -> Record:
+    record = Record("news", "id", 0, number, kind="news", document_id=f"d/{number}", story_id=number, source="wire")
+    record.published_at, record.title, record.model_version = at, title, "m1"
+    record.label = "negative" if sentiment < 0 else "positive"
+    record.sentiment = sentiment
+    record.p_negative, record.p_neutral, record.p_positive = max(0, -sentiment), 1 - abs(sentiment), max(0, sentiment)
+    record.mention_entity, record.mention_surface, record.mention_via = ["ACME"], ["Acme"], ["name"]
+    record.mention_label, record.mention_sentiment = [record.label], [sentiment]
+    record.mention_p_negative, record.mention_p_neutral = [record.p_negative], [record.p_neutral]
+    record.mention_p_positive = [record.p_positive]
+    record.topic_name, record.topic_score = ["debt"], [0.9]
+    record.embedding = bytes([number % 100 + 1, 7, 9]) * 128
+    return record
+
+
+def fill(client: Client) -> None:
+    """Four good days of Acme, a bad one, and the alert about it."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    records = [document(n, now - timedelta(hours=120 - 4 * n), 0.6, f"Acme wins order {n}") for n in range(24)]
+    records += [document(n, now - timedelta(hours=14 - n % 12), -0.8, f"Acme debt {n}") for n in range(24, 34)]
+    records.append(document(34, now - timedelta(minutes=3), -0.7, HOSTILE))
+    records.append(document(35, now - timedelta(minutes=2), -0.7, FORMULA))
+    write(client, records)
+    replace_entities(client, [SimpleNamespace(ticker="ACME", name="Acme & Sons", desk="Industry", sector="Tools")])
+    evidence = {"documents": [{"title": HOSTILE, "source": "wire", "sentiment": -0.8, "words": ["debt"]}]}
+    at = now - timedelta(hours=10)
+    write_alerts(client, [{
+        "id": "a1", "kind": "sentiment_shift", "entity": "ACME", "direction": "negative", "severity": "warning",
+        "state": "firing", "fired_at": at, "at": at, "recorded_at": at, "before_mean": 0.6, "after_mean": -0.8,
+        "before_documents": 24, "after_documents": 9, "began_at": at, "model_version": "m1", "evidence": evidence,
+    }])  # fmt: skip
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    body: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Console:
+    url: str
+    client: Client
+    kafka: str
+
+    def ask(self, path: str, body: Any = None, **headers: str) -> Answer:
+        """GET, or POST of ``body``; in the names of headers an underscore stands for a hyphen."""
+        data = None if body is None else json.dumps(body).encode()
+        names = {"Content-Type": "application/json"} | {name.replace("_", "-"): v for name, v in headers.items()}
+        try:
+            with urlopen(Request(self.url + path, data, names), timeout=60) as answer:
+                return Answer(answer.status, answer.headers, answer.read().decode())
+        except HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read().decode())
+
+    def post(self, path: str, body: Any) -> Answer:
+        token = self.ask("").body.partition('name="csrf-token" content="')[2].partition('"')[0]
+        return self.ask(path, body, X_CSRF_Token=token)
+
+
+@contextmanager
+def served(clickhouse: str, kafka: str) -> Iterator[str]:
+    """The address of a `finsent console` over the two services."""
+    environment = os.environ | {"CLICKHOUSE_URL": clickhouse, "KAFKA_BOOTSTRAP_SERVERS": kafka}
+    command = [sys.executable, "-m", "finsent", "console", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().partition("console: ")[2].strip()
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+
+
+@pytest.fixture
+def console(clickhouse_url: str, kafka_bootstrap: str) -> Iterator[Console]:
+    client = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(client)
+    fill(client)
+    with served(clickhouse_url, kafka_bootstrap) as url:
+        yield Console(url, client, kafka_bootstrap)
+    client.disconnect()
+
+
+def test_the_api_answers_from_clickhouse(console: Console) -> None:
+    assert console.ask("healthz").json == {"ok": True}
+    state = console.ask("api/state").json
+    assert state["live"] and (state["records"], state["alerts"]) == (36, 1)
+    (company,) = console.ask("api/market").json["rows"]
+    assert (company["entity"], company["name"], company["desk"]) == ("ACME", "Acme & Sons", "Industry")
+    assert company["sentiment"] < 0
+    (mover,) = console.ask("api/movers").json["rows"]
+    assert mover["before"] > 0.5 > 0 > mover["after"]
+    base = "api/entities/ACME/"
+    tones = console.ask(base + "sentiment").json
+    assert sum(row["documents"] for row in tones["rows"]) == 36
+    assert console.client.execute(tones["sql"].replace("%", "%%"))
+    assert {row["topic"] for row in console.ask(base + "topics").json["rows"]} == {"debt"}
+    assert [row["model_version"] for row in console.ask(base + "models").json["rows"]] == ["m1"]
+    pages = [console.ask(f"{base}documents?page={page}").json["rows"] for page in range(3)]
+    assert [len(page) for page in pages] == [20, 16, 0] and pages[0][0]["document_id"] == "d/35"
+    assert len(console.ask("api/search?q=acme%20ORDER").json["rows"]) == 20
+    assert console.ask("api/search?q=100%25").json["rows"] == []
+    assert "d/3" not in {row["document_id"] for row in console.ask("api/similar?document=d/3").json["rows"]}
+    (alert,) = console.ask("api/alerts").json["rows"]
+    assert (alert["id"], alert["name"], alert["acknowledged_by"]) == ("a1", "Acme & Sons", "")
+    assert console.ask("api/health").json["feeds"][0]["records"] == 36
+    assert len(console.ask("api/queue?limit=5").json["rows"]) == 5
+    assert console.ask("api/entities/ACME/secrets").status == 422
+    assert console.ask("api/explain?document=nope").status == 404
+    assert console.ask("nope").status == 404
+    assert "/api/market" in console.ask("api").body
+
+
+def test_what_comes_from_the_feed_stays_text(console: Console) -> None:
+    rows = list(csv.DictReader(io.StringIO(console.ask("api/entities/ACME/documents?format=csv").body)))
+    assert [row["title"] for row in rows[:2]] == ["'" + FORMULA, HOSTILE]
+    for path in (
+        "market?",
+        "movers?",
+        "health?",
+        "search?q=acme&",
+        "similar?document=d/3&",
+        "entities/ACME/sentiment?",
+    ):
+        found = console.ask(f"api/{path}format=csv")
+        assert found.status == 200 and len(list(csv.reader(io.StringIO(found.body)))) > 1, path
+    answer = console.ask("api/entities/ACME/documents")
+    assert (
+        answer.headers["Content-Type"] == "application/json" and answer.headers["X-Content-Type-Options"] == "nosniff"
+    )
+    assert "<script>alert" not in console.ask("entity/%3Cscript%3Ealert(1)%3C%2Fscript%3E").body
+    assert console.ask("api/entities/x'%20OR%20'1'='1/documents").json["rows"] == []
+
+
+def test_every_answer_has_a_strict_policy_and_only_loopback_is_served(console: Console) -> None:
+    for path in ("", "api/state", "static/app.js", "nope"):
+        headers = console.ask(path).headers
+        assert "default-src 'none'; script-src 'self'; style-src 'self';" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "<script>" not in console.ask("").body
+    # A name that was made to point here (DNS rebinding).
+    assert console.ask("api/state", Host="evil.example").status == 400
+
+
+def test_a_post_without_the_page_s_token_is_refused(console: Console) -> None:
+    for headers in ({}, {"X_CSRF_Token": "guessed"}, {"X_CSRF_Token": "\xe9"}):
+        assert console.ask("api/alerts/a1/acknowledge", {}, **headers).status == 403
+    assert alerts(console.client)[0]["acknowledged_by"] == ""
+    assert console.post("api/alerts/a1/acknowledge", {"note": "hedged"}).status == 200
+    assert alerts(console.client)[0]["acknowledged_by"]
+    assert console.post("api/alerts/a1/acknowledge", {"undo": True}).json == {"by": ""}
+    assert alerts(console.client)[0]["acknowledged_by"] == ""
+    assert console.post("api/alerts/nope/acknowledge", {}).status == 404
+    assert console.post("api/silences", {"entity": "ACME", "minutes": 5}).status == 200
+    assert [row["entity"] for row in silences(console.client, datetime.now(UTC))] == ["ACME"]
+
+
+def test_without_its_services_it_says_so(console: Console, clickhouse_url: str) -> None:
+    with served("clickhouse://127.0.0.1:1/default", "127.0.0.1:1") as url:
+        away = Console(url, console.client, "").ask("api/market")
+        assert away.status == 503 and "127.0.0.1" in away.json["detail"]
+    console.client.execute("DROP TABLE alerts SYNC")
+    refused = console.ask("api/alerts")
+    assert refused.status == 502 and "alerts" in refused.json["detail"]
+
+
+def test_a_label_reaches_the_topic(console: Console) -> None:
+    ensure_topics(console.kafka, topics=["labels"])
+
+    def sent() -> int:
+        return sum(high for _, high in watermarks(console.kafka, ["labels"]).values())
+
+    before = sent()
+    assert console.post("api/labels", {"document_id": "nope", "label": "neutral"}).status == 404
+    assert console.post("api/labels", {"document_id": "d/3", "label": "great"}).status == 422
+    answer = console.post("api/labels", {"document_id": "d/3", "label": "neutral"})
+    assert answer.status == 200, answer.body
+    assert sent() == before + 1
+
+
+def test_the_words_behind_a_score_are_told(console: Console) -> None:
+    answer = console.ask("api/explain?document=d/25&entity=ACME")
+    assert answer.status == 200, answer.body
+    assert [word["text"] for word in answer.json["words"]] == ["Acme", "debt", "25"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_pages_in_a_browser(console: Console) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect, sync_playwright
+
+    complaints: list[str] = []
+    ensure_topics(console.kafka, topics=["labels"])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB")
+        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def visit(path: str) -> None:
+            page.goto(console.url + path)
+            page.wait_for_selector("#page[data-ready]")
+            expect(page.locator("#live")).not_to_have_text(re.compile("^connecting"))
+            for theme in ("light", "dark"):
+                page.evaluate("name => { document.documentElement.dataset.theme = name }", theme)
+                found = Axe().run(page)
+                assert found.violations_count == 0, (path, theme, found.generate_report())
+            assert page.locator("#page img, #page script").count() == 0 and page.title().endswith("- finsent")
+
+        visit("")
+        assert page.get_by_role("article", name="Alert about Acme & Sons").count() == 1
+        page.locator(".heat a", has_text="ACME").click()
+        page.wait_for_url("**/entity/ACME")
+        visit("entity/ACME")
+        assert page.locator("figure canvas").count() == 1
+        assert page.get_by_text(HOSTILE).count() >= 2
+        page.get_by_role("button", name="Acknowledge").click()
+        page.get_by_role("button", name="Reopen").wait_for()
+        eventually(lambda: alerts(console.client)[0]["acknowledged_by"], 10, "the acknowledgement")
+        page.get_by_role("link", name="Older").click()
+        page.get_by_text("Acme wins order 3", exact=False).first.wait_for()
+        page.get_by_role("button", name="Why: Acme wins order 3", exact=True).click()
+        page.get_by_text("Green speaks for positive").wait_for(timeout=60_000)
+        assert page.locator("mark").count() > 0
+        for path in ("alerts", "label", "search", "search?q=acme", "search?similar=d/3", "health"):
+            visit(path)
+        visit("alerts")
+        page.get_by_role("button", name="Silence 2 hours").click()
+        page.get_by_role("cell", name="ACME").wait_for()
+        visit("label")
+        with page.expect_response("**/api/labels") as labelled:
+            page.keyboard.press("1")
+        assert labelled.value.ok and json.loads(labelled.value.request.post_data or "")["label"] == "negative"
+        page.goto(console.url + "api")
+        assert page.get_by_text("/api/market").count() == 1 and Axe().run(page).violations_count == 0
+        browser.close()
+    assert complaints == []

@@ -1,0 +1,57 @@
+"""Which language a text is in."""
+
+from __future__ import annotations
+
+import pytest
+
+from model import detect
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The company raised its forecast for the full year", "en"),
+        ("Der Konzern hat seine Prognose für das Gesamtjahr angehoben", "de"),
+        ("El grupo eleva sus previsiones para todo el año", "es"),
+        ("Le groupe relève ses prévisions pour l'ensemble de l'année", "fr"),
+        ("公司上调全年业绩预期", "zh"),
+        ("会社は通期の予想を引き上げました", "ja"),
+        ("회사는 연간 전망을 상향했다", "ko"),
+        ("$TSLA 🚀", "en"),
+        ("123 456", "und"),
+    ],
+)
+def test_languages(text: str, expected: str):
+    assert detect(text) == expected
+
+
+def test_a_given_tag_counts_first_and_a_senseless_one_not():
+    assert detect("Shares rose", "DE-at") == "de"
+    assert detect("The company raised its forecast", "klingon!") == "en"
+
+
+def test_the_script_has_the_last_word():
+    assert detect("公司上调全年业绩预期", "en") == "zh"
+    assert detect("The company raised its forecast", "zh") == "en"
+    assert detect("会社は通期の予想を引き上げました", "ja") == "ja"
+    assert detect("業績予想", "ja") == "ja"
+    assert detect("Прибыль выросла на треть", "en") == "ru"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Infosys Q3 net up 12%",
+        "$AAPL to the moon",
+        "Tencent 腾讯 beats forecasts as games revenue climbs",
+        "TCS, Wipro, HDFC Bank in focus",
+        "Nestlé raises full-year outlook",
+    ],
+)
+def test_short_headlines_full_of_names_are_english(text: str):
+    assert detect(text) == "en"
+
+
+@pytest.mark.parametrize("text", ["腾讯Q3净利同比增长16%", "BABA阿里巴巴 大涨", "中国平安H股回购"])
+def test_chinese_with_latin_names_is_chinese(text: str):
+    assert detect(text) == "zh"

@@ -1,0 +1,48 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model import normalise
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("<p>Shares of A&amp;B rose</p><p>They fell later</p>", "Shares of A&B rose They fell later"),
+        ("<b>Wire\u200bcard</b> news", "Wirecard news"),
+        ("buy <script>alert('x')</script>now", "buy now"),
+        ("one\x00two\x1b[31m three", "one two [31m three"),
+        ("\u202eevil\u202c text", "evil text"),
+        ("Аррle and Аррӏе are one company in this text", "Apple and Apple are one company in this text"),
+        ("Газпром растет", "Газпром растет"),
+        ("  a \t\n b  ", "a b"),
+        ("ﬁnance Ｎｅｗｓ", "finance News"),
+        ("5 < 6 and 7 > 3", "5 < 6 and 7 > 3"),
+        ("€1.9bn 🚀", "€1.9bn 🚀"),
+        ("&lt;b&gt;", "<b>"),
+        ("<p></p>\u200b", ""),
+    ],
+)
+def test_what_is_undone(raw: str, clean: str):
+    assert normalise(raw) == clean
+
+
+@given(st.text())
+def test_any_text_is_taken_and_comes_out_on_one_line(text: str):
+    clean = normalise(text)
+    assert clean == clean.strip() and all(c.isprintable() for c in clean) and "  " not in clean
+
+
+@pytest.mark.parametrize("piece", ["<a", "&#", "<", "<script", "<!--", "<p ", "<style>", "&lt;", "\u200b", "а"])
+def test_a_hostile_text_costs_linear_time(piece: str):
+    text = piece * (200_000 // len(piece))
+    started = time.perf_counter()
+    normalise(text)
+    assert time.perf_counter() - started < 2
+
+
+def test_names_with_accents_are_mended_and_other_languages_left():
+    assert normalise("Nеstlé rɑises its ѕɑles ցoal") == "Nestlé raises its sales goal"
+    assert normalise("Yapı Kredi kârını artırdı") == "Yapı Kredi kârını artırdı"

@@ -1,0 +1,89 @@
+"""The gate's verdicts, what makes a run due, and the lock that keeps runs apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from retrain import gate
+from retrain.datasets import Example
+from retrain.run import Busy, exclusive, last_run
+from retrain.schedule import upcoming
+from retrain.settings import RetrainSettings
+from storage import ClickHouseSettings, connect, migrate, write_run
+
+FIXED = [Example("written", f"fixed {n}", n % 3) for n in range(150)]
+NEW = [Example("labels", f"new {n}", n % 3) for n in range(60)]
+
+
+class Answers:
+    """Scores a text right (0.9) unless its number is among ``wrong`` of its set."""
+
+    def __init__(self, wrong: dict[str, set[int]]) -> None:
+        self._wrong = wrong
+
+    def score(self, texts: Sequence[str], entities: Sequence[str | None], languages: Sequence[str | None]) -> object:
+        p = np.full((len(texts), 3), 0.05, np.float32)
+        for row, text in enumerate(texts):
+            number = int("".join(c for c in text if c.isdigit()) or 0)
+            name = "new" if "n" in text.lower()[:2] else "fixed"
+            p[row, (number + (number in self._wrong.get(name, set()))) % 3] = 0.9
+        return SimpleNamespace(probabilities=p)
+
+
+def judged(champion: Answers, challenger: Answers) -> gate.Verdict:
+    return gate.judge(champion, challenger, FIXED, NEW, "en", RetrainSettings(slower=50))
+
+
+def test_better_on_new_labels_and_no_worse_elsewhere_passes():
+    verdict = judged(Answers({"new": set(range(30))}), Answers({"new": set(range(5))}))
+    rules = {rule.rule: rule for rule in verdict.rules}
+    assert rules["new labels"].passed and rules["fixed test"].passed and rules["keeps written"].passed
+    better = rules["new labels"]
+    assert better.p_value is not None and better.p_value < 1e-6 and 0 < better.low < better.difference < better.high
+
+
+def test_what_forgets_or_is_not_surely_better_is_refused_with_the_reason():
+    forgets = judged(Answers({"new": set(range(30))}), Answers({"fixed": set(range(60))}))
+    assert not forgets.passed and "fixed test" in forgets.reason and "keeps written" in forgets.reason
+    by_chance = judged(Answers({"new": {1, 2}}), Answers({}))
+    assert not by_chance.passed and "p = 0.250" in by_chance.reason
+
+
+def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(clickhouse_url: str):
+    client = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(client)
+    settings = RetrainSettings(cron="0 3 * * *")
+    now = datetime.now(UTC)
+    assert upcoming(client, settings).at > now and last_run(client) is None
+    run = {"id": "a", "started_at": now - timedelta(days=3), "cause": "cron", "state": "passed", "champion": "x"}
+    run |= {"challenger": "y", "labels": 1, "labels_until": now - timedelta(days=3), "detail": ""}
+    write_run(client, run)
+    write_run(client, run | {"id": "b", "started_at": now, "state": "started"})  # killed: it never told its end
+    assert upcoming(client, settings).at < now and (last_run(client) or {})["id"] == "a"
+
+
+def test_one_run_at_a_time_and_the_lock_goes_with_its_process(tmp_path: Path):
+    code = (
+        "import sys; from pathlib import Path; from retrain.run import exclusive\n"
+        "with exclusive(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with pytest.raises(Busy, match=str(other.pid)), exclusive(tmp_path):
+            pass
+    finally:
+        other.kill()
+        other.communicate()
+    with exclusive(tmp_path):
+        pass

@@ -1,0 +1,124 @@
+"""The index views over a real ClickHouse: half-lives, copies, volume, scopes, and any past moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from clickhouse_driver import Client
+
+from storage import ClickHouseSettings, Record, connect, migrate, replace_entities, select, tone_windows, write
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+VIEWS = ("sentiment_now", "sentiment_1m", "sentiment_1h", "sentiment_1d", "movers")
+
+
+@pytest.fixture
+def client(clickhouse_url: str) -> Iterator[Client]:
+    made = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(made)
+    banks = [SimpleNamespace(ticker=t, name=t, desk="financials", sector="Banks") for t in ("AAA", "BBB")]
+    replace_entities(made, banks)
+    yield made
+    made.disconnect()
+
+
+def document(number: int, at: datetime, sentiment: float, entity: str = "AAA", kind: str = "news") -> Record:
+    record = Record("news", "id", 0, number, kind=kind, document_id=f"d{number}", story_id=number, source="s")
+    record.published_at, record.label, record.sentiment = at, "neutral", sentiment
+    record.p_negative, record.p_neutral, record.p_positive = max(-sentiment, 0.0), 1 - abs(sentiment), max(sentiment, 0)
+    record.mention_entity, record.mention_surface, record.mention_via = [entity], [entity], ["name"]
+    record.mention_label, record.mention_sentiment = ["neutral"], [sentiment]
+    for name in ("p_negative", "p_neutral", "p_positive"):
+        setattr(record, f"mention_{name}", [getattr(record, name)])
+    return record
+
+
+def index(client: Client, at: datetime, scope: str = "entity", name: str = "AAA", kind: str = "all") -> dict:
+    rows = select(
+        client,
+        f"SELECT * FROM sentiment_as_of(moment = '{at:%Y-%m-%d %H:%M:%S}', known = now64(3)) "
+        "WHERE scope = %(scope)s AND name = %(name)s AND kind = %(kind)s",
+        {"scope": scope, "name": name, "kind": kind},
+    )
+    return rows[0] if rows else {}
+
+
+def test_old_news_counts_half_after_eight_hours_and_a_comment_after_thirty_minutes(client: Client):
+    hour = timedelta(hours=1)
+    write(
+        client,
+        [
+            document(0, NOON - 8 * hour, -1.0),
+            document(1, NOON, 1.0),
+            document(2, NOON - 0.5 * hour, -1.0, "BBB", "comment"),
+            document(3, NOON, 1.0, "BBB", "comment"),
+        ],
+    )
+    for name, kind in (("AAA", "news"), ("BBB", "comment"), ("BBB", "all")):
+        found = index(client, NOON, name=name, kind=kind)
+        assert found["sentiment"] == pytest.approx(1 / 3, abs=1e-4) and found["weight"] == pytest.approx(1.5, abs=1e-4)
+        assert found["documents_1d"] == 2 and found["latest_at"] == NOON
+    assert index(client, NOON, name="AAA", kind="comment") == {}
+    assert index(client, NOON, "desk", "financials")["documents_1d"] == 4
+    assert index(client, NOON, "sector", "Banks", "news")["documents_1d"] == 2
+    assert index(client, NOON, "market", "*")["documents_1d"] == 4
+    # Eight hours earlier only the first had been published.
+    assert index(client, NOON - 8 * hour)["sentiment"] == pytest.approx(-1)
+    assert index(client, NOON, name="AAA")["dispersion"] == pytest.approx((8 / 9) ** 0.5, abs=1e-3)
+
+
+def test_copies_count_once_a_day_however_much_is_read(client: Client):
+    rows = []
+    for number, hours in enumerate((0, 10, 20, 80)):
+        copy = document(number, NOON + timedelta(hours=hours), -1.0)
+        copy.story_id, copy.source = 7, f"source {number}"
+        rows.append(copy)
+    write(client, rows)
+    assert client.execute("SELECT published_at FROM counted_mentions ORDER BY published_at") == [
+        (NOON,), (NOON + timedelta(hours=80),)
+    ]  # fmt: skip
+    late = NOON + timedelta(hours=15)
+    assert len(tone_windows(client, late, NOON + timedelta(days=9)).start) == 1
+    assert len(tone_windows(client, NOON - timedelta(days=9), NOON + timedelta(days=9)).start) == 2
+    days = "SELECT sum(documents) FROM sentiment_1d WHERE scope = 'market' AND kind = 'all'"
+    assert client.execute(days) == [(2,)]
+
+
+def test_volume_is_compared_with_the_same_weekday(client: Client):
+    rows = []
+    for day in range(29):
+        # Twice as many on the weekday of the moment.
+        for number in range(4 if day % 7 == 0 else 2):
+            rows.append(document(len(rows), NOON - timedelta(days=day, hours=1 + number), 0.1))
+    write(client, rows)
+    found = index(client, NOON)
+    assert (found["documents_1d"], found["usual_1d"], found["buzz"]) == (4, 4, 1)
+    # With a week's history there is nothing to compare with.
+    assert index(client, NOON - timedelta(days=22))["buzz"] == 1
+
+
+def test_every_view_answers_and_movers_come_clearest_first(client: Client):
+    hour, rows = timedelta(hours=1), []
+    for entity, late in (("AAA", -0.9), ("BBB", 0.1)):
+        for back in (30, 40, 50, 60, 70):
+            rows.append(document(len(rows), NOON - back * hour, 0.1, entity))
+        for back in (1, 2, 3, 4):
+            rows.append(document(len(rows), NOON - back * hour, late, entity))
+    write(client, rows)
+    found = select(client, f"SELECT * FROM movers_as_of(moment = '{NOON:%Y-%m-%d %H:%M:%S}', known = now64(3))")
+    first = next(row for row in found if row["scope"] == "entity")
+    assert (first["name"], first["documents"], first["documents_before"]) == ("AAA", 4, 5)
+    assert first["change"] == pytest.approx(-1.0, abs=1e-5) and first["z"] < -10
+    for view in VIEWS:
+        client.execute(f"SELECT * FROM {view} WHERE scope = 'entity' AND name = 'AAA'")
+    hours = select(
+        client, "SELECT start, documents FROM sentiment_1h WHERE scope='desk' AND kind='news' ORDER BY start"
+    )
+    assert hours[-1] == {"start": NOON - hour, "documents": 2}
+    # What was stored later was not known then.
+    assert client.execute("SELECT count() FROM sentiment_as_of(moment = now(), known = '2020-01-01 00:00:00')") == [
+        (0,)
+    ]

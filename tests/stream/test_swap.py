@@ -1,0 +1,181 @@
+"""A worker takes new champions under load, and refuses bad ones, on the real broker and ClickHouse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clickhouse_driver import Client
+from safetensors.numpy import load_file, save_file
+
+import model
+from deploy.local import Service
+from model.weights import default_folders
+from storage import ClickHouseSettings, accounts, connect, live_workers, select
+from stream import produce, topic_ids
+from stream.outgoing import ModelEvent
+from stream.swap import announce
+from tests.support import cooled, eventually
+
+SWAPS = 50
+TOPICS = ("news", "comments")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    # Small batches: a swap waits for the one that is being scored.
+    with Service(tmp_path_factory.mktemp("service"), 1, {"STREAM_BATCH_RECORDS": "32"}) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Client:
+    return connect(ClickHouseSettings(url=service.stack.clickhouse_url))
+
+
+@pytest.fixture(scope="module")
+def registry(service: Service) -> Path:
+    return Path(service.stack.environment()["MODEL_REGISTRY"])
+
+
+@pytest.fixture(scope="module")
+def variants(registry: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Versions that differ in their temperature alone, so that a row's probabilities tell who scored it."""
+    folder = tmp_path_factory.mktemp("adapters")
+    return [model.publish(registry, cooled(folder / str(number), 2.0 + number)) for number in range(4)]
+
+
+def adapter(folder: Path, change: Callable[[dict], None], swap_head: bool = False) -> Path:
+    """A copy of the default adapter with its config changed."""
+    shutil.copytree(default_folders()[0], folder)
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+    if swap_head:
+        weights = load_file(folder / "adapter.safetensors")
+        for name in weights:
+            if name.startswith("head."):
+                weights[name] = np.ascontiguousarray(weights[name][[2, 1, 0]])
+        save_file(weights, folder / "adapter.safetensors")
+    return folder
+
+
+def promote(service: Service, registry: Path, version: str) -> None:
+    model.promote(registry, version)
+    event = ModelEvent("promoted", version, "", "", 0.0, "", datetime.now(UTC))
+    announce(service.stack.kafka_bootstrap, event)
+
+
+def page(service: Service, name: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.web_ports[0]}/{name}", timeout=10) as response:
+        return response.read().decode()
+
+
+def scoring(service: Service) -> str:
+    return str(json.loads(page(service, "ready"))["model"])
+
+
+def metric(service: Service, name: str) -> float:
+    lines = page(service, "metrics").splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(name)), 0.0)
+
+
+def send(service: Service, path: Path, prefix: str, count: int) -> None:
+    lines = [
+        {"id": f"{prefix}-{n}", "source": "desk", "title": f"The order {n} of {prefix} was won, profit will rise"}
+        | {"published_at": "2026-01-05T10:00:00Z"}
+        for n in range(count)
+    ]
+    path.write_text("\n".join(json.dumps(line) for line in lines) + "\n")
+    assert produce(path, "news", service.stack.kafka_bootstrap).acknowledged == count
+
+
+def test_many_swaps_under_load_lose_and_repeat_nothing(
+    service: Service, client: Client, registry: Path, variants: list[str], tmp_path: Path
+):
+    done = threading.Event()
+    sent = 0
+
+    def load() -> None:
+        nonlocal sent
+        while not done.is_set():
+            send(service, tmp_path / "load.jsonl", f"load{sent}", 20)
+            sent += 20
+            done.wait(0.4)
+
+    producing = threading.Thread(target=load)
+    producing.start()
+    try:
+        pauses = []
+        for number in range(SWAPS):
+            version = variants[number % len(variants)]
+            promote(service, registry, version)
+            eventually(lambda v=version: scoring(service) == v, 20, f"swap {number} to {version}")
+            pauses.append(metric(service, "finsent_model_swap_pause_seconds"))
+    finally:
+        done.set()
+        producing.join()
+    count = "SELECT count() FROM documents WHERE document_id LIKE 'load%'"
+    eventually(lambda: client.execute(count)[0][0] == sent, 60, "all of the load is stored")
+
+    held = accounts(client, topic_ids(service.stack.kafka_bootstrap, TOPICS))
+    assert all(account.distinct == account.rows == account.last - account.first + 1 for account in held)
+    assert client.execute("SELECT count() - uniqExact(topic, partition, offset) FROM record_log") == [(0,)]
+    # scored_at is set once a batch: no batch was scored by two versions.
+    mixed = "SELECT max(n) FROM (SELECT uniqExact(model_version) AS n FROM documents GROUP BY scored_at)"
+    assert client.execute(mixed) == [(1,)]
+    assert metric(service, "finsent_model_swaps_total") >= SWAPS and max(pauses) < 0.05
+    assert client.execute("SELECT countIf(event = 'adopted') >= %(n)s FROM model_events", {"n": SWAPS}) == [(1,)]
+    rows = select(client, "SELECT title, model_version, p_negative, p_neutral, p_positive FROM documents "
+                          "ORDER BY cityHash64(document_id) "
+                          "LIMIT 3 BY model_version")  # fmt: skip
+    assert len({row["model_version"] for row in rows}) >= 4
+    for row in rows:
+        again = model.load(registry / row["model_version"]).score([row["title"]]).probabilities[0]
+        assert np.allclose(again, [row["p_negative"], row["p_neutral"], row["p_positive"]], atol=1e-4)
+
+
+@pytest.mark.parametrize("fault", ["corrupted", "truncated", "no manifest", "labels mixed up", "another's name"])
+def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
+    service: Service, client: Client, registry: Path, variants: list[str], tmp_path: Path, fault: str
+):
+    before = variants[0]
+    promote(service, registry, before)
+    eventually(lambda: scoring(service) == before, 20, "a good champion")
+    number = sum(map(ord, fault)) / 100
+    scales = {kind: {"temperature": number} for kind in ("alone", "pair")}
+    folder = adapter(tmp_path / "bad", lambda config: config.update(calibration=scales), fault == "labels mixed up")
+    bad = model.publish(registry, folder)
+    graph, manifest = registry / bad / "en.onnx", registry / bad / "manifest.json"
+    for path in (graph, manifest):
+        path.chmod(0o644)
+    match fault:
+        case "corrupted":
+            content = bytearray(graph.read_bytes())
+            content[len(content) // 2] ^= 0x40
+            graph.write_bytes(content)
+        case "truncated":
+            graph.write_bytes(graph.read_bytes()[:-1000])
+        case "another's name":
+            manifest.write_text(manifest.read_text().replace(bad, variants[1]))
+        case "no manifest":
+            manifest.write_text("{")
+    (registry / "champion").write_text(bad)  # model.promote refuses what is damaged already
+    announce(service.stack.kafka_bootstrap, ModelEvent("promoted", bad, before, "", 0.0, "", datetime.now(UTC)))
+    refused = f'finsent_model_refused_total{{version="{bad}"}}'
+    eventually(lambda: metric(service, refused) > 0, 20, "it is refused")
+    send(service, tmp_path / "after.jsonl", f"after-{number}", 20)
+    versions = "SELECT groupArray(DISTINCT model_version), count() FROM documents WHERE document_id LIKE %(p)s"
+    found = {"p": f"after-{number}-%"}
+    eventually(lambda: client.execute(versions, found)[0][1] == 20, 20, "records are stored all the same")
+    assert client.execute(versions, found)[0][0] == [before]
+    event = select(client, "SELECT * FROM model_events WHERE event = 'refused' AND version = %(v)s", {"v": bad})
+    assert event and event[0]["detail"]
+    assert list(live_workers(client).values()) == [before]

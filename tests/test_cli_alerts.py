@@ -1,0 +1,55 @@
+"""finsent alerts ack, silence and check, as people call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from clickhouse_driver import Client
+from typer.testing import CliRunner
+
+from finsent import app
+from storage import ClickHouseSettings, alerts, connect, migrate, silences, write_alerts
+from tests.stream.test_receivers import transition
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def client(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
+    made = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(made)
+    yield made
+    made.disconnect()
+
+
+def test_an_alert_is_acknowledged_and_reopened(client: Client):
+    write_alerts(client, [transition(1)])
+    done = RUN.invoke(app, ["alerts", "ack", "a1", "--by", "ana", "--note", "hedged"])
+    assert done.exit_code == 0, done.output
+    assert alerts(client)[0]["acknowledged_by"] == "ana"
+    assert "acknowledged by" in " ".join(RUN.invoke(app, ["alerts"], env={"COLUMNS": "400"}).output.split())
+    RUN.invoke(app, ["alerts", "ack", "a1", "--by", "ana", "--undo"])
+    assert alerts(client)[0]["acknowledged_by"] == ""
+    assert RUN.invoke(app, ["alerts", "ack", "nope", "--by", "ana"]).exit_code != 0
+
+
+def test_a_company_is_silenced_for_a_time(client: Client):
+    done = RUN.invoke(app, ["alerts", "silence", "--entity", "BA", "--for", "2h", "--by", "ana"])
+    assert done.exit_code == 0, done.output
+    (silence,) = silences(client, datetime.now(UTC))
+    assert (silence["entity"], silence["by"]) == ("BA", "ana")
+    assert 7100 < (silence["ends_at"] - datetime.now(UTC)).total_seconds() <= 7200
+    assert RUN.invoke(app, ["alerts", "silence", "--for", "soon"]).exit_code != 0
+
+
+def test_rules_are_checked(tmp_path: Path):
+    path = tmp_path / "rules.yaml"
+    path.write_text("rules: [{name: all}]")
+    assert "1 rules, 0 receivers: good" in RUN.invoke(app, ["alerts", "check", str(path)]).output
+    path.write_text("rules:\n  - {name: all, threshold: -1}\n")
+    done = RUN.invoke(app, ["alerts", "check", str(path)])
+    assert done.exit_code != 0
