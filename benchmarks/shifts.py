@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from storage import Windows
-from stream.shifts import WINDOW_S, Rule, Series, test
+from stream.series import WINDOW_S, Series
+from stream.shifts import Rule, test
 
 DAY = 86400
 TICK_S = 900
@@ -85,7 +86,7 @@ def ours(crowd: list[Company]) -> list[Alarms]:
     for company in crowd:
         i = series.index(company.name)
         assert i is not None
-        at = np.unique(-(-series.end[series.row == i] // TICK_S) * TICK_S)
+        at = np.unique(-(-series.within(i, 0, DAYS * DAY + WINDOW_S)[0] // TICK_S) * TICK_S)
         told = test(series, np.full(len(at), i), at, Rule())
         found.append(np.stack([at, np.abs(told.statistic)], axis=1))
     return found
