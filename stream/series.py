@@ -103,7 +103,7 @@ class Series:
             np.concatenate([values[counted] * share[counted, None], values]),
         )
         self.entities = np.array(list(names))
-        self._parts = (*(earlier._parts if earlier else ()), part)
+        self._parts: tuple[_Part, ...] = (*(earlier._parts if earlier else ()), part)
         begins = [int(part.end.min()) for part in self._parts if len(part.end)]
         self.begin = min(begins) if begins else 0
 
@@ -120,8 +120,8 @@ class Series:
 
     def indices(self, entities: Iterable[str]) -> list[int]:
         """The places of all that a document about ``entities`` ('' where it names none) changes."""
-        own = {self._index.get(name or NEWS_OF_NO_COMPANY) for name in entities}
-        return sorted({0, *(own - {None})}) if own else []  # type: ignore[type-var]
+        own = [i for name in entities if (i := self._index.get(name or NEWS_OF_NO_COMPANY)) is not None]
+        return sorted({0, *own}) if own else []
 
     def between(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
         """Sums over ``first < time <= last`` (Unix seconds) of the entities ``i``; all three broadcast."""
@@ -173,7 +173,7 @@ class Topics(Series):
         )
         fresh = list(names)[len(earlier.entities) if earlier else 0 :]
         owners = [name.partition(NAMES_TOPIC) for name in fresh]
-        self._of = dict(earlier._of) if earlier else {}
+        self._of: dict[str, int] = dict(earlier._of) if earlier else {}
         every = [self._of.setdefault(t, len(self._of)) for _, _, t in owners]
         self._owner = np.array([tone.index(e) or 0 for e, _, _ in owners], np.int64)
         self._topic = np.array(every, np.int64)
@@ -184,12 +184,12 @@ class Topics(Series):
         self.entities = np.array(list(names), dtype=str)
         self._parts = (*(earlier._parts if earlier else ()), _Part(rows, ends, values))
         # By topic over all companies, and the documents of all companies.
-        self._all = (*(earlier._all if earlier else ()), _Part(self._topic[rows], ends, values))
+        self._all: tuple[_Part, ...] = (*(earlier._all if earlier else ()), _Part(self._topic[rows], ends, values))
         last = tone._parts[-1]
         named = ~tone.is_market(last.row)
         everyone = np.zeros(int(named.sum()), np.int64)
         documents = _Part(everyone, last.end[named], last.values()[named, :1])
-        self._documents = (*(earlier._documents if earlier else ()), documents)
+        self._documents: tuple[_Part, ...] = (*(earlier._documents if earlier else ()), documents)
         self.begin = tone.begin
 
     def is_market(self, i: np.ndarray | int) -> np.ndarray:
