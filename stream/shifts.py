@@ -50,7 +50,7 @@ class Rule:
     market_companies: int = 20
     """A market-wide shift is seen at so many companies at least, and at this share of them:"""
     market_breadth: float = 0.6
-    no_company_weight: float = 1.3
+    no_company_weight: float = 1.45
     """News of no company is one series and not hundreds, so its standard errors count so many times."""
     no_company_span_s: int = 86400
     resolved_below: float = 0.5
@@ -166,7 +166,8 @@ def test(
         keep(busy, span, found, np.where(both < tone, both, tone) * rule.no_company_weight, effect_least[busy])
     busy = np.zeros(0, int)
     if math.isfinite(rule.buzz_threshold):
-        busy = np.flatnonzero(buzz(series, entity, at, rule).statistic >= rule.buzz_threshold)
+        surge = buzz(series, entity, at, rule, least)
+        busy = np.flatnonzero(surge.statistic >= rule.buzz_threshold)
     if len(busy):
         # The surge has been tested, so chance and not drift is what the tone must be distinguished from. It must hold
         # in the surge's later half as well: what was said before it is not what it is about.
@@ -314,9 +315,13 @@ def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     )
 
 
-def buzz(series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule) -> Tests:
+def buzz(
+    series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule, least: np.ndarray | int | None = None
+) -> Tests:
     """Volume against the entity's own: the documents of the last ``buzz_span_s`` against its daily rate before, as the
     whole market's differs by the day of the week.
+
+    ``least`` is how many documents are enough (default: ``rule.buzz_documents``).
 
     Counts are overdispersed (negative binomial, variance ``m + m**2``): news comes in clusters. ``effect`` is the
     ratio.
@@ -328,7 +333,7 @@ def buzz(series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule) -> Test
     expected = (past + 1) / np.maximum(seen, 1) * _season(series, at, rule)
     statistic = (n - expected) / np.sqrt(expected + expected**2)
     ratio = n / expected
-    quiet = (n < rule.buzz_documents) | (ratio < rule.buzz_ratio) | (seen < 3) | series.is_market(entity)
+    quiet = (n < (rule.buzz_documents if least is None else least)) | (ratio < rule.buzz_ratio) | (seen < 3) | series.is_market(entity)
     statistic = np.where(quiet, 0, statistic)
     error = np.sqrt(expected / np.maximum(seen, 1))
     spans = np.full(len(at), rule.buzz_span_s)
