@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.series import WINDOW_S, Series, Sums
+from stream.series import WINDOW_S, Series, Sums, Topics
 
 PRIOR_DOCUMENTS = 20.0
 LEAST_SEASON = 50.0
@@ -71,11 +71,13 @@ class Rule:
     """Standard errors by which the tone alone must be worse before the volume counts as a second witness,"""
     volume_most: float = 2.5
     """which then counts for so much at most."""
-    negative_in_buzz: float = 3.5
+    negative_in_buzz: float = 2.4
     """Where the volume itself is far beyond its own past, the tone's standard errors count so many times: a surge
     and a worse tone together are a crisis, and hardly ever chance."""
     positive_in_buzz: float = 1.6
-    buzz_effect: float = 0.1
+    looks: float = 0.2
+    """By how much of themselves these weaken with the logarithm of the number of looks at the surge so far."""
+    buzz_effect: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,9 @@ def test(
             for sign in (-1, 1)
         )
         evidence = np.maximum(up, 0) * rule.positive_in_buzz - np.maximum(down, 0) * rule.negative_in_buzz
+        # Documents one by one are many looks at one surge, and each look is a chance to err.
+        looks = series.windows(entity[busy], at[busy] - rule.buzz_span_s, at[busy])
+        evidence = evidence / (1 + rule.looks * np.log(np.maximum(looks, 1)))
         keep(busy, rule.buzz_span_s, found, evidence, np.full(len(busy), rule.buzz_effect))
     return Tests(entity, at, *best)
 
@@ -244,7 +249,7 @@ def _compare(
     if drift:
         moves = np.full(len(at), rule.drift)
         usual, moves[market] = _usual(series, entity[market], at[market], span, rule)
-    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance
+    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance of the tone
 
     def means(total: str, squares: str, guess: tuple[float, float]) -> tuple[np.ndarray, ...]:
         all_ = getattr(pooled, total) / np.maximum(pooled.documents, 1)
@@ -264,7 +269,8 @@ def _compare(
         # The market has a time of day: it is compared with the same hours of the days before.
         effect[market] += before[market] - np.where(np.isnan(usual), before[market], usual)
         before[market] = np.where(np.isnan(usual), before[market], usual)
-    effect = np.where(market & (past.documents < 50), 0, effect)
+    # Nothing stands in for a market's or a topic's own past.
+    effect = np.where((market & (past.documents < 50)) | (few & isinstance(series, Topics)), 0, effect)
     return _Means(
         effect, before, past.documents, before_error, recent.documents, after_error, -more / np.hypot(*errors)
     )
@@ -319,12 +325,15 @@ def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     effect, before = float(found.effect[k]), float(found.before[k])
     evidence = abs(float(found.statistic[k])) / rule.threshold
     scale = rule.market_effect / rule.minimum_effect if series.is_market(i) else 1.0
+    severity = next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear)
+    if severity == "notice" and series.is_market(i):
+        severity = "warning"  # it stands for all companies
     began = began_at(series, i, at - max(recent_s, rule.buzz_span_s), at, before, before + effect)
     return Shift(
         entity=str(series.entities[i]),
         at=at,
         direction="negative" if effect < 0 else "positive",
-        severity=next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear),
+        severity=severity,
         statistic=float(found.statistic[k]),
         before_mean=before,
         after_mean=before + effect,
