@@ -36,6 +36,7 @@ KNOWN = {
     "stream.BadRules",
     "stream.BadWatchlist",
     "storage.MigrationChanged",
+    "console.BadUsers",
     "model.BadVersion",
     "model.CannotImport",
     "model.NoDevice",
