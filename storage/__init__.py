@@ -1,5 +1,6 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
+from storage.actions import actions, note_action
 from storage.indices import tone_windows, topic_windows
 from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
@@ -47,6 +48,7 @@ __all__ = [
     "Windows",
     "accounts",
     "acknowledge",
+    "actions",
     "add_silence",
     "alerts",
     "claim",
@@ -64,6 +66,7 @@ __all__ = [
     "migrate",
     "movers",
     "moving_documents",
+    "note_action",
     "positions",
     "recent_documents",
     "record_dead_letter_actions",
