@@ -22,6 +22,7 @@ from storage.queries import (
     moving_documents,
     record_dead_letter_actions,
     renew_claim,
+    rising_topics,
     select,
     silences,
     watermark,
@@ -29,7 +30,7 @@ from storage.queries import (
     write_alerts,
     write_deliveries,
 )
-from storage.recent import recent_documents
+from storage.recent import entities_stored, latest_offsets, recent_documents
 from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
 from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
 from storage.writer import replace_entities, write
@@ -59,9 +60,11 @@ __all__ = [
     "dead_letters",
     "deliveries",
     "due_alerts",
+    "entities_stored",
     "feeds",
     "labels",
     "latest_documents",
+    "latest_offsets",
     "live_workers",
     "migrate",
     "movers",
@@ -72,6 +75,7 @@ __all__ = [
     "record_dead_letter_actions",
     "renew_claim",
     "replace_entities",
+    "rising_topics",
     "runs",
     "select",
     "silences",
