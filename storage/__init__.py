@@ -5,7 +5,7 @@ from storage.indices import tone_windows, topic_windows
 from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
-from storage.models import HEARTBEAT_S, live_workers, runs, tell_version, write_model, write_model_event, write_run
+from storage.models import HEARTBEAT_S, RUN, live_workers, runs, tell_version, write_model, write_model_event, write_run
 from storage.queries import (
     Windows,
     acknowledge,
@@ -40,6 +40,7 @@ __all__ = [
     "EMBEDDING_BYTES",
     "HEARTBEAT_S",
     "LABELS",
+    "RUN",
     "UNAVAILABLE",
     "Account",
     "ClickHouseSettings",
