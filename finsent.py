@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -245,6 +246,8 @@ def worker(
 
     `KAFKA_BOOTSTRAP_SERVERS=kafka:9092 CLICKHOUSE_URL=clickhouse://user:secret@db:9000/default finsent worker`
     """
+    # Its matrix products are small: on a busy machine a second thread of them waits more than it works.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from stream.worker import run
 
     kafka_answering()

@@ -25,12 +25,14 @@ from model.registry import (
 from model.scorer import Scorer, Scores
 from model.session import NoDevice, Running
 from model.settings import ModelSettings
+from model.taxonomy import Classifier, Topics, load_taxonomy
 from model.text import normalise
 
 __all__ = [
     "BadVersion",
     "CannotImport",
     "Change",
+    "Classifier",
     "File",
     "Golden",
     "Manifest",
@@ -42,6 +44,7 @@ __all__ = [
     "Scale",
     "Scorer",
     "Scores",
+    "Topics",
     "adapters",
     "champion",
     "champion_name",
@@ -52,6 +55,7 @@ __all__ = [
     "history",
     "import_directory",
     "load",
+    "load_taxonomy",
     "normalise",
     "promote",
     "publish",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -15,6 +16,8 @@ from model.language import detect
 from model.manifest import Part, Scale
 from model.packing import batches, pack
 from model.session import Running, Session
+from model.settings import ModelSettings
+from model.taxonomy import Classifier
 from model.tuning import exact_multiple
 
 MAX_TOKENS = 256
@@ -107,6 +110,7 @@ class Scorer:
         ]
         self._encoders = {code: e for e, part in zip(encoders, parts, strict=True) for code in part.languages}
         self.languages = frozenset(self._encoders)
+        self.parts = [frozenset(part.languages) for part in parts]
         self.providers = encoders[0].session.providers
         self._width = encoders[0].session.width
         if any(encoder.session.width != self._width for encoder in encoders):
@@ -167,6 +171,11 @@ class Scorer:
             with self._lock:
                 # Copies: a row of a batch's array would keep all of the array.
                 self._repeats.update({key: tuple(np.copy(value) for value in row) for key, row in new.items()})
+
+    @cached_property
+    def topics(self) -> Classifier:
+        """Gives topics to what this version has embedded; fitted when it is first asked for."""
+        return Classifier.of(self, ModelSettings().cache.parent / "topics")
 
     def explain(self, text: str, entity: str | None = None) -> list[tuple[str, float]]:
         """(word, weight) of each word of ``text``, in order; see ``model.explain``. Empty where the text's language is
