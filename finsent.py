@@ -19,6 +19,7 @@ from cli import alerts, audit, console, evaluate, explain, rescore, score
 from cli import labels as people
 from cli import model as models
 from cli import retrain as retraining
+from cli import storage as store
 from cli.common import (
     Commands,
     Data,
@@ -444,6 +445,7 @@ app.add_typer(console.app, name="console")
 app.add_typer(models.app, name="model")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(people.app, name="label")
+app.add_typer(store.app, name="storage")
 
 
 @app.command()
