@@ -333,7 +333,12 @@ def buzz(
     expected = (past + 1) / np.maximum(seen, 1) * _season(series, at, rule)
     statistic = (n - expected) / np.sqrt(expected + expected**2)
     ratio = n / expected
-    quiet = (n < (rule.buzz_documents if least is None else least)) | (ratio < rule.buzz_ratio) | (seen < 3) | series.is_market(entity)
+    quiet = (
+        (n < (rule.buzz_documents if least is None else least))
+        | (ratio < rule.buzz_ratio)
+        | (seen < 3)
+        | series.is_market(entity)
+    )
     statistic = np.where(quiet, 0, statistic)
     error = np.sqrt(expected / np.maximum(seen, 1))
     spans = np.full(len(at), rule.buzz_span_s)
