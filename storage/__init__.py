@@ -1,10 +1,11 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
+from storage.actions import actions, note_action
 from storage.indices import tone_and_topics, tone_windows
 from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
-from storage.models import HEARTBEAT_S, live_workers, runs, tell_version, write_model, write_model_event, write_run
+from storage.models import HEARTBEAT_S, RUN, live_workers, runs, tell_version, write_model, write_model_event, write_run
 from storage.queries import (
     Windows,
     acknowledge,
@@ -39,6 +40,7 @@ __all__ = [
     "EMBEDDING_BYTES",
     "HEARTBEAT_S",
     "LABELS",
+    "RUN",
     "UNAVAILABLE",
     "Account",
     "ClickHouseSettings",
@@ -48,6 +50,7 @@ __all__ = [
     "Windows",
     "accounts",
     "acknowledge",
+    "actions",
     "add_silence",
     "alerts",
     "claim",
@@ -67,6 +70,7 @@ __all__ = [
     "migrate",
     "movers",
     "moving_documents",
+    "note_action",
     "positions",
     "recent_documents",
     "record_dead_letter_actions",
