@@ -1,7 +1,7 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
 from storage.actions import actions, note_action
-from storage.indices import tone_windows, topic_windows
+from storage.indices import tone_and_topics, tone_windows
 from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
@@ -81,8 +81,8 @@ __all__ = [
     "select",
     "silences",
     "tell_version",
+    "tone_and_topics",
     "tone_windows",
-    "topic_windows",
     "unlabelled",
     "watermark",
     "windows",
