@@ -7,6 +7,9 @@ Face pipeline over a network of the same shape, an insert a row), and the servic
 reached; and the worker's memory over many records, with the scorer that costs nothing. As it comes, on two cores of
 their own, it takes some 10 minutes; ``--constant-records 1000000`` takes 8 more and 2 GB of memory.
 
+With ``--outage-seconds`` ClickHouse, and then the broker, stands still for so long while records come in: the worker's
+memory before and at its largest, the lag at its largest, and how long it then took to catch up.
+
 ``--charts DIR`` also draws the cost against history, number of companies and number of workers.
 """
 
@@ -265,6 +268,7 @@ def main() -> None:
         "--constant-records", type=int, default=200_000, help="records with a scorer that costs nothing"
     )
     parser.add_argument("--latency-seconds", type=float, default=60)
+    parser.add_argument("--outage-seconds", type=float, default=60, help="of ClickHouse, then of the broker; 0: none")
     arguments = parser.parse_args()
     result = measure(arguments)
     text = json.dumps(result, indent=1)
@@ -309,6 +313,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                     log(f"the usual loop: {usual:.1f}/s")
         with Service(Path(folder) / "constant", workers=0) as service:
             ceiling, growth, history = constant(service, arguments.data, arguments.constant_records)
+        outages = {}
+        if arguments.outage_seconds:
+            with Service(Path(folder) / "outage", workers=0) as service:
+                outages = {
+                    name: outage(service, name, arguments.data, arguments.outage_seconds)
+                    for name in ("clickhouse", "broker")
+                }
     end_to_end, first = (statistics.median(column) for column in zip(*told, strict=True))
     result |= {
         "records_per_second": {
@@ -327,6 +338,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "rss_growth_mb_per_million": round(growth, 1),
         "rss_records": arguments.constant_records,
         "rss_scoring": False,
+        "outages": outages,
         "rounds": [{"end_to_end": round(e, 1), "scorer": round(f, 1)} for e, f in told],
     }
     if arguments.charts:
@@ -362,6 +374,60 @@ def constant(service: Service, data: Path, records: int) -> tuple[float, float, 
         f"{growth:+.1f} MB a million"
     )
     return ceiling, growth, history
+
+
+def outage(service: Service, name: str, data: Path, seconds: float) -> dict[str, float]:
+    """``name`` stands still for ``seconds`` under load: what becomes of the worker (whose scorer costs nothing)."""
+    bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
+    records = stream_of(data, 10**9)
+    ensure_topics(bootstrap)
+    with worker(service, f"outage-{name}", "benchmarks.constant_worker") as child:
+        client = _client(url)
+        sent = stored(client, bootstrap)
+
+        def send(count: int) -> None:
+            nonlocal sent
+            fill(bootstrap, itertools.islice(records, count))
+            sent += count
+
+        send(25_000)  # the window of stories fills for 20,000
+        wait_for(client, bootstrap, sent)
+        first_pid = child.pid
+        before = largest = _rss(child)
+        still = psutil.Process(service.stack.children[name].pid)
+        if name == "broker":
+            send(5000)  # what it holds when it comes back
+        still.suspend()
+        try:
+            started = time.monotonic()
+            while time.monotonic() - started < seconds:
+                if name == "clickhouse":
+                    send(500)
+                time.sleep(0.5)
+                largest = max(largest, _rss(child))
+        finally:
+            still.resume()
+        lag = sent - stored(client, bootstrap)
+        started = time.monotonic()
+        wait_for(client, bootstrap, sent, timeout=600)
+        told = {
+            "seconds": seconds,
+            "rss_before_mb": round(before, 1),
+            "rss_largest_mb": round(max(largest, _rss(child)), 1),
+            "lag": lag,
+            "caught_up_s": round(time.monotonic() - started, 1),
+            "restarts": int(child.pid != first_pid),
+        }
+        log(f"{name} stood still: {told}")
+        return told
+
+
+def _rss(child: Child) -> float:
+    """Megabytes; 0 between two processes."""
+    try:
+        return float(psutil.Process(child.pid).memory_info().rss) / 1e6 if child.pid else 0.0
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]]) -> dict[str, Any]:

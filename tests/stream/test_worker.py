@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
-from clickhouse_driver import Client
-from clickhouse_driver.errors import Error as ClickHouseError
 from kafka import KafkaConsumer, TopicPartition
 
 from deploy.local import Service
-from storage import ClickHouseSettings, accounts, connect, dead_letters
+from storage import accounts, dead_letters
 from stream import produce, topic_ids
-from tests.support import eventually
+from tests.support import Asking, eventually
 
 TOPICS = ("news", "comments")
-T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("service")) as started:
         yield started
-
-
-class Asking:
-    """Queries that outlive a restart of the embedded ClickHouse, which ends when a client is killed in the middle
-    of a conversation (it is started again, with its data)."""
-
-    def __init__(self, url: str) -> None:
-        self._settings = ClickHouseSettings(url=url)
-
-    def __call__(self, action: Callable[[Client], T]) -> T:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                client = connect(self._settings)
-                try:
-                    return action(client)
-                finally:
-                    client.disconnect()
-            except (ClickHouseError, ConnectionError, EOFError):
-                assert time.monotonic() < deadline, "ClickHouse did not come back in 30 s"
-                time.sleep(0.1)
-
-    def execute(self, sql: str, parameters: dict | None = None, **options: bool) -> Any:
-        return self(lambda client: client.execute(sql, parameters or {}, **options))
 
 
 @pytest.fixture(scope="module")
