@@ -58,4 +58,4 @@ class Asking:
                 time.sleep(0.1)
 
     def execute(self, sql: str, parameters: dict | None = None, **options: bool) -> Any:
-        return self(lambda client: client.execute(sql, parameters or {}, **options))
+        return self(lambda client: client.execute(sql, parameters, **options))

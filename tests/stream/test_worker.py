@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -125,13 +127,18 @@ def test_a_bad_record_costs_only_itself(service: Service, client: Asking, tmp_pa
     assert contiguous(client, service)
 
 
-def test_a_killed_worker_loses_nothing_and_repeats_nothing(service: Service, client: Asking, tmp_path: Path):
-    for round_number in range(3):
-        send(service, tmp_path, lines(f"kill{round_number}", 700))
-        eventually(lambda n=round_number: stored(client, f"kill{n}") > 0, 60, "some of the round is stored")
-        service.kill_worker(0)
-    for round_number in range(3):
-        eventually(lambda n=round_number: stored(client, f"kill{n}") == 700, 60, f"round {round_number} is stored")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=lambda how: how.name)
+def test_a_worker_that_ends_under_load_loses_nothing_and_repeats_nothing(
+    service: Service, client: Asking, tmp_path: Path, how: signal.Signals
+):
+    for number in range(3):
+        send(service, tmp_path, lines(f"{how.name}{number}", 700))
+        eventually(lambda n=number: stored(client, f"{how.name}{n}") > 0, 60, "some of the round is stored")
+        first = service.stack.children["worker-0"].pid
+        os.kill(first, how)
+        eventually(lambda p=first: service.stack.children["worker-0"].pid not in (None, p), 30, "another takes over")
+    for number in range(3):
+        eventually(lambda n=number: stored(client, f"{how.name}{n}") == 700, 60, f"round {number} is stored")
     assert contiguous(client, service)
     rows, positions = client.execute("SELECT count(), uniqExact(topic, partition, offset) FROM record_log")[0]
     assert rows == positions
