@@ -2,10 +2,11 @@
 
 ``python -m benchmarks.scorer --texts FILE --json OUT [--count N] [--threads 1] [--device cuda]``
 
-Contenders: finsent as its workers call it, and with ONNX Runtime in the place of its own engine; a Hugging Face pipeline on the very same weights (batch 1 and 32) and one on
-a BERT-base of FinBERT's shape (its weights are random: the time does not depend on them); ONNX Runtime used plainly
-(the same weights exported as they are, float32, padded, batches of 32 in the order of arrival); and the machine's int8
-limit, which is the time of the network's matrix products alone, on as many tokens.
+Contenders: finsent as its workers call it, and with ONNX Runtime in the place of its own engine; a Hugging Face
+pipeline on the very same weights (batch 1 and 32) and one on a BERT-base of FinBERT's shape (its weights are random:
+the time does not depend on them); ONNX Runtime used plainly (the same weights exported as they are, float32, padded,
+batches of 32 in the order of arrival); and the machine's int8 limit, which is the time of the network's matrix products
+alone, on as many tokens, by ONNX Runtime.
 
 Slow contenders score a sample with the same lengths. Rounds are interleaved, so that a busy machine is busy for all;
 figures are medians over the rounds.
