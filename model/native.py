@@ -23,6 +23,7 @@ from tokenizers import Encoding
 
 from model.graph import CENTER
 from model.packing import own_tokens
+from model.session import NoDevice
 
 COLUMNS, SIZES, MOST_TOKENS = 32, (32, 64), 512
 """What the kernel was written for: widths in steps of ``COLUMNS``, attention heads of ``SIZES``, texts that long."""
@@ -55,7 +56,7 @@ class _Network(ctypes.Structure):
     )
 
 
-class NoKernel(RuntimeError):
+class NoKernel(NoDevice):
     """The engine cannot be used; the sentence says why."""
 
 
@@ -81,7 +82,7 @@ def kernel_digest() -> str:
     return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest() if spec and spec.origin else ""
 
 
-def problem() -> str:
+def kernel_problem() -> str:
     """Why the engine cannot be used on this machine, empty where it can."""
     try:
         _library()
