@@ -11,8 +11,9 @@ import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from model import calibration
 from model.language import detect
-from model.manifest import Part, Scale
+from model.manifest import Part
 from model.packing import batches, pack
 from model.session import Running, Session
 from model.tuning import exact_multiple
@@ -44,7 +45,7 @@ class _Encoder:
 
     def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
         self._running, self._pairs = running, part.pairs
-        self._scales = np.array([_row(part.alone), _row(part.pair)], np.float32)
+        self._scales = calibration.rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
         # An entity is shorter than its text, so of a pair the text is cut.
@@ -74,11 +75,7 @@ class _Encoder:
             logits[chosen], embeddings[chosen] = (output[: len(chosen)] for output in outputs)
         tokens = np.array([len(encoding) for encoding in encodings], np.int32)
         scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
-        return _softmax(logits / scales[:, :1] + scales[:, 1:]), embeddings, tokens, logits
-
-
-def _row(scale: Scale) -> list[float]:
-    return [scale.temperature, *scale.bias]
+        return calibration.probabilities(logits, scales), embeddings, tokens, logits
 
 
 class Scorer:
@@ -177,8 +174,3 @@ class Scorer:
             return [(word.text, word.weight) for word in explain(self, text, entity, "occlusion").words]
         except UnsupportedLanguage:
             return []
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
