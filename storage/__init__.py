@@ -1,10 +1,11 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
+from storage.actions import actions, note_action
 from storage.indices import tone_windows, topic_windows
 from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
-from storage.models import HEARTBEAT_S, live_workers, runs, tell_version, write_model, write_model_event, write_run
+from storage.models import HEARTBEAT_S, RUN, live_workers, runs, tell_version, write_model, write_model_event, write_run
 from storage.queries import (
     Windows,
     acknowledge,
@@ -21,6 +22,7 @@ from storage.queries import (
     moving_documents,
     record_dead_letter_actions,
     renew_claim,
+    rising_topics,
     select,
     silences,
     watermark,
@@ -28,7 +30,7 @@ from storage.queries import (
     write_alerts,
     write_deliveries,
 )
-from storage.recent import recent_documents
+from storage.recent import entities_stored, latest_offsets, recent_documents
 from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
 from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
 from storage.writer import replace_entities, write
@@ -38,6 +40,7 @@ __all__ = [
     "EMBEDDING_BYTES",
     "HEARTBEAT_S",
     "LABELS",
+    "RUN",
     "UNAVAILABLE",
     "Account",
     "ClickHouseSettings",
@@ -47,6 +50,7 @@ __all__ = [
     "Windows",
     "accounts",
     "acknowledge",
+    "actions",
     "add_silence",
     "alerts",
     "claim",
@@ -57,18 +61,22 @@ __all__ = [
     "dead_letters",
     "deliveries",
     "due_alerts",
+    "entities_stored",
     "feeds",
     "labels",
     "latest_documents",
+    "latest_offsets",
     "live_workers",
     "migrate",
     "movers",
     "moving_documents",
+    "note_action",
     "positions",
     "recent_documents",
     "record_dead_letter_actions",
     "renew_claim",
     "replace_entities",
+    "rising_topics",
     "runs",
     "select",
     "silences",
