@@ -49,8 +49,9 @@ def retrain(
     if not now:
         if upcoming:
             found = waiting(client, settings)
-            told = {"at": found.at.isoformat(), "new_labels": found.new, "or_at_new_labels": found.wanted}
-            rows = [told | {"last_run": found.last.isoformat() if found.last else None}]
+            told = {"at": found.at.isoformat(), "new_labels": found.left, "or_at_new_labels": found.wanted}
+            told |= {"last_run": found.last.isoformat() if found.last else None, "drift_alarms": found.alarms}
+            rows = [told]
         else:
             names = ("id", "cause", "state", "champion", "challenger", "labels", "detail")
             rows = [{name: row[name] for name in names} for row in runs(client)]

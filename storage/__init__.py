@@ -1,7 +1,8 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
+from storage.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
 from storage.indices import tone_windows, topic_windows
-from storage.labels import confident, count_labels, labels, unlabelled
+from storage.labels import confident, count_labels, first_label, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
 from storage.models import HEARTBEAT_S, live_workers, runs, tell_version, write_model, write_model_event, write_run
@@ -31,6 +32,7 @@ from storage.queries import (
 from storage.recent import recent_documents
 from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
 from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
+from storage.shadow import Beside, Shadowed, latest_texts, shadow_documents, shadowed, write_shadowed
 from storage.writer import replace_entities, write
 
 __all__ = [
@@ -40,26 +42,35 @@ __all__ = [
     "LABELS",
     "UNAVAILABLE",
     "Account",
+    "Arrived",
+    "Beside",
     "ClickHouseSettings",
+    "Drifted",
     "MigrationChanged",
     "Record",
+    "Shadowed",
     "StorageUnavailable",
     "Windows",
     "accounts",
     "acknowledge",
     "add_silence",
     "alerts",
+    "arrived",
     "claim",
     "confident",
     "connect",
     "count_labels",
+    "counts_by_source",
     "dead_letter",
     "dead_letters",
     "deliveries",
+    "drift_now",
     "due_alerts",
     "feeds",
+    "first_label",
     "labels",
     "latest_documents",
+    "latest_texts",
     "live_workers",
     "migrate",
     "movers",
@@ -70,7 +81,10 @@ __all__ = [
     "renew_claim",
     "replace_entities",
     "runs",
+    "scoring_version",
     "select",
+    "shadow_documents",
+    "shadowed",
     "silences",
     "tell_version",
     "tone_windows",
@@ -81,7 +95,9 @@ __all__ = [
     "write",
     "write_alerts",
     "write_deliveries",
+    "write_drift",
     "write_model",
     "write_model_event",
     "write_run",
+    "write_shadowed",
 ]

@@ -232,6 +232,7 @@ class Worker:
             for event in events:
                 await stream.ack(event)
             self._count(name, rows)
+            self._swapper.stored(rows)
         except GaveUp as error:
             if not self._store.stopping.is_set():
                 self._end(EXIT_TRY_AGAIN, str(error))
