@@ -3,6 +3,7 @@
 from model.importing import CannotImport
 from model.language import detect
 from model.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
+from model.native import NoKernel
 from model.registry import (
     Change,
     Shadow,
@@ -29,24 +30,28 @@ from model.registry import (
 from model.scorer import Scorer, Scores
 from model.session import NoDevice, Running
 from model.settings import ModelSettings
+from model.taxonomy import Classifier, Topics, load_taxonomy
 from model.text import normalise
 
 __all__ = [
     "BadVersion",
     "CannotImport",
     "Change",
+    "Classifier",
     "File",
     "Golden",
     "Manifest",
     "Metric",
     "ModelSettings",
     "NoDevice",
+    "NoKernel",
     "Part",
     "Running",
     "Scale",
     "Scorer",
     "Scores",
     "Shadow",
+    "Topics",
     "adapters",
     "champion",
     "champion_name",
@@ -58,6 +63,7 @@ __all__ = [
     "history",
     "import_directory",
     "load",
+    "load_taxonomy",
     "normalise",
     "promote",
     "publish",

@@ -136,7 +136,7 @@ class Scheduler:
         return found.new >= found.wanted
 
     def _run(self, client: Client, cause: str) -> None:
-        log.info("run starts", extra={"cause": cause})
+        log.info("a run is due", extra={"cause": cause})
         try:
             outcome = retrain(
                 client,

@@ -109,7 +109,7 @@ def arrived(
     )
     rows.reverse()
     at, sources, texts, negative, neutral, positive, vectors = zip(*rows, strict=True) if rows else ((),) * 7
-    blob = b"".join(bytes.fromhex(vector).ljust(384, b"\0") for vector in vectors)
+    blob = b"".join(bytes.fromhex(vector)[:384].ljust(384, b"\0") for vector in vectors)
     ints = np.frombuffer(blob, np.int8).reshape(-1, 384).astype(np.float32)
     return Arrived(
         np.array(at, "datetime64[ms]"),

@@ -61,6 +61,7 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
         return model.load(model.folder(registry, version), settings)
 
     scorer = load(model.champion_name(registry))
+    _ = scorer.topics  # fitted now, and not when the first batch waits for it
     pipeline = Pipeline(scorer, Linker(watchlist), Pseudonymiser(privacy.pseudonym_key.get_secret_value()))
     metrics = Metrics()
     identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
