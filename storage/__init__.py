@@ -1,5 +1,6 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
+from storage.emerging import Told, emerging_documents, emerging_topics, sample_documents, topic_counts, write_emerging
 from storage.indices import tone_windows, topic_windows
 from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
@@ -44,6 +45,7 @@ __all__ = [
     "MigrationChanged",
     "Record",
     "StorageUnavailable",
+    "Told",
     "Windows",
     "accounts",
     "acknowledge",
@@ -57,6 +59,8 @@ __all__ = [
     "dead_letters",
     "deliveries",
     "due_alerts",
+    "emerging_documents",
+    "emerging_topics",
     "feeds",
     "labels",
     "latest_documents",
@@ -70,10 +74,12 @@ __all__ = [
     "renew_claim",
     "replace_entities",
     "runs",
+    "sample_documents",
     "select",
     "silences",
     "tell_version",
     "tone_windows",
+    "topic_counts",
     "topic_windows",
     "unlabelled",
     "watermark",
@@ -81,6 +87,7 @@ __all__ = [
     "write",
     "write_alerts",
     "write_deliveries",
+    "write_emerging",
     "write_model",
     "write_model_event",
     "write_run",
