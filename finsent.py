@@ -19,6 +19,7 @@ from cli import alerts, audit, console, evaluate, explain, rescore, score, topic
 from cli import labels as people
 from cli import model as models
 from cli import retrain as retraining
+from cli import storage as store
 from cli.common import (
     Commands,
     Data,
@@ -311,15 +312,22 @@ def demo(
     speed: Annotated[
         str, typer.Option(metavar="FACTOR", help="How much faster than time: '8000x', or 'max'.")
     ] = "8000x",
+    keep: Annotated[
+        bool | None,
+        typer.Option(
+            help="Keep the console open until Ctrl-C; by default where there is a screen.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Replay a recorded week from end to end and check the accounts; ends by itself and leaves nothing running.
 
-    Exit code 0 only if every record is stored once and the week's shifts, and no others, raised alerts.
+    Without a screen the console's pages are saved as pictures beside the summary. Exit code 0 only if every record is
+    stored once and the week's shifts, and no others, raised alerts.
     """
     from deploy.demo import run
 
     own_environment()
-    raise typer.Exit(run(json_path, workers, _speed(speed)))
+    raise typer.Exit(run(json_path, workers, _speed(speed), keep))
 
 
 letters = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
@@ -433,11 +441,12 @@ explain.register(app)
 audit.register(app)
 rescore.register(app)
 retraining.register(app)
-console.register(app)
 topics.register(app)
+app.add_typer(console.app, name="console")
 app.add_typer(models.app, name="model")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(people.app, name="label")
+app.add_typer(store.app, name="storage")
 
 
 @app.command()

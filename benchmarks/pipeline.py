@@ -1,10 +1,11 @@
 """The service from a full topic into ClickHouse: ``python -m benchmarks.pipeline --json OUT [--records N]``.
 
 Records a second, and the ratio to three things measured in the same run on the same records: the bare scorer (the same
-passes over the same texts, batches of the same size, one thread), the loop that people write (kafka-python, a Hugging
+passes over the same texts, 512 records at once, as many threads), the loop that people write (kafka-python, a Hugging
 Face pipeline over a network of the same shape, an insert a row), and the service with a scorer that costs nothing
 (``benchmarks.constant_worker``). Then the time from ``send`` to a ledger that shows the record, at half of the rate
-reached; and the worker's memory over many records, with the scorer that costs nothing.
+reached; and the worker's memory over many records, with the scorer that costs nothing. As it comes, on two cores of
+their own, it takes some 10 minutes; ``--constant-records 1000000`` takes 8 more and 2 GB of memory.
 
 ``--charts DIR`` also draws the cost against history, number of companies and number of workers.
 """
@@ -21,7 +22,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -37,7 +39,7 @@ from deploy.demo import Arrivals
 from deploy.local import Service
 from deploy.local.supervisor import Child, free_port
 from deploy.recorded_week import write as write_week
-from storage import ClickHouseSettings, accounts, connect
+from storage import ClickHouseSettings, connect, positions
 from stream import ensure_topics, topic_ids
 from stream.entities import Company, Linker, Watchlist, load_watchlist
 from stream.pipeline import Pipeline, Received
@@ -51,14 +53,19 @@ Batch = tuple[list[str], list[str | None], list[str]]
 
 
 def values(folder: Path | None, count: int) -> list[Value]:
+    """(topic, record value) of ``count`` records; see ``stream_of``."""
+    return list(stream_of(folder, count))
+
+
+def stream_of(folder: Path | None, count: int) -> Iterator[Value]:
     """(topic, record value) of ``count`` records, news and comments by turns: from the CSV files in ``folder``, or the
-    recorded week with new ids again and again."""
+    recorded week; with new ids again and again."""
     if folder is None or not folder.is_dir():
-        return list(itertools.islice(_week(), count))
+        return itertools.islice(_week(), count)
     files = {"news": "news_reuters_guardian_cnbc_2017_2020", "comments": "tweets_stocknet_2014_2016"}
     streams = [_rows(folder / f"{name}.csv.gz", topic) for topic, name in files.items()]
     found = [value for pair in itertools.zip_longest(*streams) for value in pair if value]
-    return list(itertools.islice((value for n in itertools.count() for value in _again(found, n)), count))
+    return itertools.islice((value for n in itertools.count() for value in _again(found, n)), count)
 
 
 def _rows(path: Path, topic: str) -> Iterator[Value]:
@@ -95,12 +102,16 @@ def _week() -> Iterator[Value]:
         yield from _again(found, turn)
 
 
-def fill(bootstrap: str, records: Sequence[Value]) -> None:
+def fill(bootstrap: str, records: Iterable[Value]) -> None:
     """Produce ``records`` and wait for the acknowledgements."""
     ensure_topics(bootstrap)
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=50, batch_size=262_144)
-    futures = [producer.send(topic, value, partition=n // 2 % 4) for n, (topic, value) in enumerate(records)]
-    for future in futures:
+    sent: deque[Any] = deque()
+    for n, (topic, value) in enumerate(records):
+        sent.append(producer.send(topic, value, partition=n // 2 % 4))
+        if len(sent) > 20_000:
+            sent.popleft().get(120)
+    for future in sent:
         future.get(120)
     producer.close()
 
@@ -122,8 +133,8 @@ def worker(
 
 
 def stored(client: Client, bootstrap: str) -> int:
-    """Records in the table, of the topics as they are now."""
-    return sum(account.rows for account in accounts(client, topic_ids(bootstrap, TOPICS)))
+    """Records in the table, of the topics as they are now: each partition of theirs begins at 0 and has no gaps."""
+    return sum(last + 1 for last in positions(client, topic_ids(bootstrap, TOPICS)).values())
 
 
 def wait_for(client: Client, bootstrap: str, count: int, watch: Any = None, timeout: float = 1800) -> None:
@@ -176,8 +187,10 @@ def passes(pipeline: Pipeline, records: Sequence[Value]) -> list[Batch]:
     return found
 
 
-def bare(scorer: model.Scorer, batches: Sequence[Batch], records: int) -> float:
-    """Records a second of the scorer alone."""
+def bare(folder: Path, batches: Sequence[Batch], records: int) -> float:
+    """Records a second of the scorer alone: a fresh one, that has seen none of the texts."""
+    scorer = model.load(folder, model.ModelSettings())
+    scorer.score([f"The profit of company {n} rose by {n} percent in the quarter" for n in range(BATCH)])
     started = time.perf_counter()
     for batch in batches:
         scorer.score(*batch)
@@ -269,16 +282,17 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         registry = Path(folder) / "models"
         os.environ["MODEL_REGISTRY"] = str(registry)
         model.ensure_default(registry)
-        scorer = model.load(model.champion(registry), threads=model.ModelSettings().threads)
+        champion = model.champion(registry)
+        scorer = model.load(champion, model.ModelSettings())  # tunes threads and batches, for the workers too
+        result |= {"threads": scorer.running.threads, "batch_tokens": scorer.running.batch_tokens}
         batches = passes(Pipeline(scorer, linker(), Pseudonymiser("0" * 32)), records)
-        scorer.score(*batches[0])
         told: list[tuple[float, float]] = []
         waits = np.array([])
         for number in range(arguments.rounds):
             with Service(Path(folder) / f"round-{number}", workers=0) as service:
                 bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
                 fill(bootstrap, records)
-                first = bare(scorer, batches, len(records))
+                first = bare(champion, batches, len(records))
                 with worker(service, "worker-0"):
                     client = _client(url)
                     wait_for(client, bootstrap, len(records))
@@ -294,7 +308,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                     usual = naive(bootstrap, url, arguments.naive_records)
                     log(f"the usual loop: {usual:.1f}/s")
         with Service(Path(folder) / "constant", workers=0) as service:
-            ceiling, growth, history = constant(service, values(arguments.data, arguments.constant_records))
+            ceiling, growth, history = constant(service, arguments.data, arguments.constant_records)
     end_to_end, first = (statistics.median(column) for column in zip(*told, strict=True))
     result |= {
         "records_per_second": {
@@ -320,11 +334,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def constant(service: Service, records: Sequence[Value]) -> tuple[float, float, list[tuple[int, float]]]:
+def constant(service: Service, data: Path, records: int) -> tuple[float, float, list[tuple[int, float]]]:
     """With the scorer that costs nothing: records a second, growth of the worker's resident memory in MB over a
     million records (least squares over the last two thirds), and (records stored, records a second) along the way."""
     bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
-    fill(bootstrap, records)
+    fill(bootstrap, stream_of(data, records))
     memory: list[tuple[int, float]] = []
     with worker(service, "constant", "benchmarks.constant_worker") as child:
         client = _client(url)
@@ -333,7 +347,7 @@ def constant(service: Service, records: Sequence[Value]) -> tuple[float, float, 
             if count and child.pid:
                 memory.append((count, psutil.Process(child.pid).memory_info().rss / 1e6))
 
-        wait_for(client, bootstrap, len(records), watch)
+        wait_for(client, bootstrap, records, watch)
         ceiling = rate(client, 0)
         times = client.execute("SELECT toFloat64(ingested_at) AS at, count() FROM record_log GROUP BY at ORDER BY at")
     at = np.array([t for t, _ in times])
@@ -341,7 +355,7 @@ def constant(service: Service, records: Sequence[Value]) -> tuple[float, float, 
     marks = np.linspace(done[0], done[-1], 21)
     moments = np.interp(marks, done, at)
     history = [(int(m), float(r)) for m, r in zip(marks[1:], np.diff(marks) / np.diff(moments), strict=True)]
-    settled = np.array([point for point in memory if point[0] > len(records) / 3])
+    settled = np.array([point for point in memory if point[0] > records / 3])
     growth = float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0]) * 1e6
     log(
         f"no scoring: {ceiling:.0f}/s, resident memory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MB, "

@@ -263,7 +263,7 @@ def padding_shares(lengths: Sequence[int]) -> dict[str, float]:
     """Share of the places in attention that no token stands in (linear layers compute none), and what padding batches
     of 32 in the order of arrival wastes, in every layer."""
     from model.packing import padding_share
-    from model.tuning import exact_multiple
+    from model.session import exact_multiple
 
     held = sum(lengths)
     worker = [lengths[start : start + RECORDS] for start in range(0, len(lengths), RECORDS)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import Failure, Format, cell, fail, parse_time, print_rows
+from cli.common import Format, cell, fail, parse_time, print_rows, user_name
 
 if TYPE_CHECKING:
     from stream.rules import Rules
@@ -240,13 +240,16 @@ def ack(
 
     `finsent alerts ack 3f2a9c11d0e4b567 --by ana --note "earnings, hedged"`
     """
-    from storage import acknowledge, connect
+    from storage import acknowledge, connect, note_action
     from storage import alerts as stored
 
     client = connect()
     if unknown := set(ids) - {row["id"] for row in stored(client, limit=1_000_000)}:
         fail(f"no alert has the id {sorted(unknown)[0]}; see 'finsent alerts'")
-    acknowledge(client, ids, by or _user(), note, undo)
+    who = by or user_name()
+    acknowledge(client, ids, who, note, undo)
+    for identity in ids:
+        note_action(client, who, "reopened" if undo else "acknowledged", identity, note, "command line")
     typer.echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
 
 
@@ -264,20 +267,14 @@ def silence(
     """
     import re
 
-    from storage import add_silence, connect
+    from storage import add_silence, connect, note_action
     from stream.rules import seconds
 
     if not re.fullmatch(r"\d+[smhd]", lasting):
         raise typer.BadParameter(f"{lasting!r} is no duration; one is '2h'")
     now = datetime.now(UTC)
-    identity = add_silence(connect(), entity, kind, now, now + timedelta(seconds=seconds(lasting)), by or _user(), note)
+    client, who = connect(), by or user_name()
+    identity = add_silence(client, entity, kind, now, now + timedelta(seconds=seconds(lasting)), who, note)
+    about = " ".join(f"{entity or 'all'} {kind} for {lasting} {note}".split())
+    note_action(client, who, "silenced", identity, about, "command line")
     typer.echo(f"silence {identity} until {cell(now + timedelta(seconds=seconds(lasting)))}")
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError) as error:
-        raise Failure("--by NAME says who it is; this account has no name") from error

@@ -3,6 +3,7 @@
 from model.importing import CannotImport
 from model.language import detect
 from model.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
+from model.native import NoKernel
 from model.registry import (
     Change,
     adapters,
@@ -39,6 +40,7 @@ __all__ = [
     "Metric",
     "ModelSettings",
     "NoDevice",
+    "NoKernel",
     "Part",
     "Running",
     "Scale",

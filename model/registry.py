@@ -47,8 +47,10 @@ from model.manifest import (
     fingerprint,
     sealed,
 )
+from model.native import NoKernel, unfit
+from model.native import problem as kernel_problem
 from model.scorer import MAX_TOKENS, Scorer
-from model.session import NoDevice, Running, choose
+from model.session import EngineName, NoDevice, Running, choose
 from model.settings import ModelSettings
 from model.stores import Store, store
 from model.tuning import sample, tuned
@@ -143,8 +145,8 @@ def verify(registry: Location, version: str) -> Manifest:
 def load(folder: Path, how: Running | ModelSettings | None = None) -> Scorer:
     """The version in ``folder``, its files checked against the manifest and its golden outputs reproduced.
 
-    ``how`` it runs: as ``running`` finds for settings; one thread of the CPU without it. Raises ``BadVersion`` and
-    ``NoDevice``.
+    ``how`` it runs: as ``running`` finds for settings; ONNX Runtime on one thread of the CPU without it. Raises
+    ``BadVersion``, ``NoDevice`` and ``NoKernel``.
     """
     manifest = check(folder)
     running = _running(folder, manifest, how) if isinstance(how, ModelSettings) else how or Running()
@@ -155,7 +157,7 @@ def load(folder: Path, how: Running | ModelSettings | None = None) -> Scorer:
         got = scorer.score(
             [c.text for c in cases], [c.entity for c in cases], [c.language for c in cases]
         ).probabilities
-    except NoDevice:
+    except (NoDevice, NoKernel):
         raise
     except Exception as error:  # onnxruntime's and tokenizers' errors share no base
         raise BadVersion(f"{folder} cannot be run: {error}") from error
@@ -169,7 +171,7 @@ def running(folder: Path, settings: ModelSettings | None = None) -> Running:
     """How the version in ``folder`` is best run on this machine: as ``settings`` (default: the environment) say, and
     what they leave open as a short run has shown, once for a machine and a shape of network.
 
-    Raises ``NoDevice`` if CUDA is asked for and cannot be used, and ``BadVersion``.
+    Raises ``NoDevice`` if CUDA is asked for and cannot be used, ``NoKernel`` likewise, and ``BadVersion``.
     """
     return _running(folder, check(folder), settings or ModelSettings())
 
@@ -177,15 +179,37 @@ def running(folder: Path, settings: ModelSettings | None = None) -> Running:
 def _running(folder: Path, manifest: Manifest, settings: ModelSettings) -> Running:
     device, why = choose(settings.device)
     threads, batch_tokens = settings.threads, settings.batch_tokens
+    engine: EngineName = "onnxruntime"
     if device == "cuda":
         threads, batch_tokens = threads or 1, batch_tokens or GPU_BATCH_TOKENS
-    elif threads is None or batch_tokens is None:
-        part = manifest.parts[0]
-        encodings = Tokenizer.from_file(str(folder / f"{part.name}.json")).encode_batch(sample())
-        found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning")
-        threads, batch_tokens = threads or found.threads, batch_tokens or found.batch_tokens
-    log.info("Scoring on %s (%s), threads %d, tokens a batch %d", device, why, threads, batch_tokens)
-    return Running(device, threads, batch_tokens, settings.repeats)
+    else:
+        engines = _engines(folder, manifest, settings)
+        engine = engines[0]
+        if threads is None or batch_tokens is None or len(engines) > 1:
+            part = manifest.parts[0]
+            encodings = Tokenizer.from_file(str(folder / f"{part.name}.json")).encode_batch(sample())
+            found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning", engines)
+            engine, threads, batch_tokens = (
+                found.engine,
+                threads or found.threads,
+                batch_tokens or found.batch_tokens,
+            )
+    log.info("Scoring on %s (%s), %s, threads %d, tokens a batch %d", device, why, engine, threads, batch_tokens)
+    return Running(device, threads, batch_tokens, settings.repeats, engine)
+
+
+def _engines(folder: Path, manifest: Manifest, settings: ModelSettings) -> list[EngineName]:
+    """Those that ``settings`` allow and that can run all parts of the version. Raises ``NoKernel``."""
+    if settings.engine == "onnxruntime":
+        return ["onnxruntime"]
+    problems = [kernel_problem(), *(unfit(folder / f"{part.name}.onnx") for part in manifest.parts)]
+    if not any(problems):
+        return ["native"] if settings.engine == "native" else ["onnxruntime", "native"]
+    reason = next(filter(None, problems))
+    if settings.engine == "native":
+        raise NoKernel(f"MODEL_ENGINE=native, but {reason}; or use MODEL_ENGINE=auto or onnxruntime")
+    log.info("The native engine is not used: %s", reason)
+    return ["onnxruntime"]
 
 
 def _half_precision(folder: Path, manifest: Manifest) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Text to sentiment: tokenise, pack into batches by length, run ONNX Runtime."""
+"""Text to sentiment: tokenise, run the network, and what makes probabilities of its logits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from model.engine import Engine
 from model.language import detect
 from model.manifest import Part, Scale
-from model.packing import batches, pack
-from model.session import Running, Session
+from model.session import Running
 from model.settings import ModelSettings
 from model.taxonomy import Classifier
-from model.tuning import exact_multiple
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
@@ -52,8 +51,7 @@ class _Encoder:
         self._tokenizer.no_padding()
         # An entity is shorter than its text, so of a pair the text is cut.
         self._tokenizer.enable_truncation(min(MAX_TOKENS, part.most_tokens), strategy="longest_first")
-        self.session = Session(graph, running.device, running.threads)
-        self._multiple = exact_multiple() if running.device == "cpu" else 1
+        self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
         return self._tokenizer.encode_batch_fast(
@@ -66,15 +64,7 @@ class _Encoder:
     def run(self, texts: Sequence[str], entities: Sequence[str | None]) -> tuple[np.ndarray, ...]:
         """(probabilities, embeddings, tokens, logits) in the order of the texts."""
         encodings = self.encode(texts, entities)
-        logits = np.empty((len(texts), 3), np.float32)
-        embeddings = np.empty((len(texts), self.session.width), np.float32)
-        for chosen in batches([len(encoding) for encoding in encodings], self._running.batch_tokens):
-            batch = [encodings[i] for i in chosen]
-            if self._running.device == "cpu":
-                outputs = self.session.run(pack(batch, self._multiple))
-            else:
-                outputs = self.session.run_bound(pack(batch, bucketed=True), self._running.device)
-            logits[chosen], embeddings[chosen] = (output[: len(chosen)] for output in outputs)
+        logits, embeddings = self.engine.score(encodings, self._running.batch_tokens)
         tokens = np.array([len(encoding) for encoding in encodings], np.int32)
         scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
         return _softmax(logits / scales[:, :1] + scales[:, 1:]), embeddings, tokens, logits
@@ -101,7 +91,7 @@ class Scorer:
     ) -> None:
         """``graphs`` stand by the names of the parts in the place of the graphs in ``folder``, which are for CPUs.
 
-        Raises ``NoDevice`` if the device of ``running`` cannot be used.
+        Raises ``NoDevice`` or ``NoKernel`` if the device or the engine of ``running`` cannot be used.
         """
         self.version, self.running = version, running
         encoders = [
@@ -111,9 +101,9 @@ class Scorer:
         self._encoders = {code: e for e, part in zip(encoders, parts, strict=True) for code in part.languages}
         self.languages = frozenset(self._encoders)
         self.parts = [frozenset(part.languages) for part in parts]
-        self.providers = encoders[0].session.providers
-        self._width = encoders[0].session.width
-        if any(encoder.session.width != self._width for encoder in encoders):
+        self.providers = encoders[0].engine.providers
+        self._width = encoders[0].engine.width
+        if any(encoder.engine.width != self._width for encoder in encoders):
             raise ValueError(f"the parts of {version} have embeddings of different widths")
         self._repeats: LRUCache[_Key, _Row] | None = LRUCache(running.repeats) if running.repeats else None
         self._lock = Lock()

@@ -80,13 +80,18 @@ class SentimentEncoder(nn.Module):
         features = torch.cat([hidden[:, 0], mean], dim=1)
         return self.head(self.dropout(features)).float(), mean.float()
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.head.weight.device
+
     def weights(self) -> Weights:
         """All weights by name, those of LoRA merged in."""
         encoder = self.encoder
         if hasattr(encoder, "merge_adapter"):
             encoder.merge_adapter()
         named = {
-            name.removeprefix("base_model.model.").replace(".base_layer", ""): value.detach().numpy().copy()
+            name.removeprefix("base_model.model.").replace(".base_layer", ""): value.detach().cpu().numpy().copy()
             for name, value in encoder.state_dict().items()
             if ".lora_" not in name
         }
@@ -95,7 +100,7 @@ class SentimentEncoder(nn.Module):
         return (
             named
             | self._center
-            | {f"head.{name}": value.detach().numpy().copy() for name, value in self.head.state_dict().items()}
+            | {f"head.{name}": value.detach().cpu().numpy().copy() for name, value in self.head.state_dict().items()}
         )
 
 

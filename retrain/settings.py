@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
-from pydantic import Field
+import yaml
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,10 +23,14 @@ class RetrainSettings(BaseSettings):
 
     folder: Path | None = Field(default=None, description="logs and curves of runs; default FINSENT_DATA/retrain")
     data: Path | None = Field(default=None, description="folder of the labelled sets, for replay and the fixed test")
+    sets: str = Field(default="", description="sets of RETRAIN_DATA, by commas; default: those of the shipped model")
     replay: float = Field(default=2.0, ge=0, description="old rows replayed for each new one")
     fewest_replayed: int = Field(default=200, ge=0)
-    confident: float = Field(default=0.95, gt=0.5, lt=1, description="stored documents surer than this may be replayed")
+    confident: float = Field(default=0.95, gt=0.5, lt=1, description="stored documents surer than this may be learned")
 
+    start: Path | None = Field(
+        default=None, description="adapter of 'python -m retrain.pretrain' to start from in the champion's place"
+    )
     method: str = Field(default="lora", pattern="^(lora|full)$")
     rank: int = Field(default=16, ge=1)
     layers: int = Field(default=6, ge=0, description="so many last layers are trained; 0: all")
@@ -37,8 +43,16 @@ class RetrainSettings(BaseSettings):
     distill: float = Field(default=0.1, ge=0, description="weight of keeping the champion's embedding")
     weight_decay: float = Field(default=0.01, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    adversarial: float = Field(
+        default=0, ge=0, lt=1, description="length of the adversarial step over the embedded text's (0.02, say); 0: off"
+    )
+    self_training: float = Field(
+        default=0, ge=0, le=10, description="confident unlabelled documents to learn from for each label; 0: off"
+    )
+    search: int = Field(default=0, ge=0, description="trials of a search for better settings before the training")
     keep_rank: int = Field(default=64, ge=1, description="rank in which a layer's change is published")
     seed: int = 17
+    processes: int = Field(default=0, ge=0, description="training processes; 0: one a GPU, or one without any")
     threads: int = Field(default=1, ge=1)
     nice: int = Field(default=10, ge=0, le=19)
     memory_mb: int = Field(default=6000, ge=100, description="data segment of the training process")
@@ -52,3 +66,33 @@ class RetrainSettings(BaseSettings):
         """Where runs keep their files."""
         home = Path(os.environ.get("FINSENT_DATA") or Path.home() / ".local" / "share" / "finsent")
         return self.folder or home / "retrain"
+
+
+def settings_from(path: Path) -> RetrainSettings:
+    """The settings that the YAML file ``path`` names, over those of the environment.
+
+    Raises ``ValueError`` that says which entry of the file is wrong, and how.
+    """
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"{path} must hold lines such as 'epochs: 6'; what it holds is a {type(given).__name__}")
+    wrong = []
+    for name in given:
+        if name not in RetrainSettings.model_fields:
+            near = difflib.get_close_matches(str(name), RetrainSettings.model_fields, 1)
+            wrong.append(f"{name}: no such setting{f'; is {near[0]} meant?' if near else ''}")
+    try:
+        settings = RetrainSettings(**{str(k): v for k, v in given.items() if k in RetrainSettings.model_fields})
+    except ValidationError as error:
+        for problem in error.errors():
+            name = str(problem["loc"][0]) if problem["loc"] else "?"
+            source = name if name in given else f"RETRAIN_{name.upper()} (from the environment)"
+            wrong.append(f"{source}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}")
+    if wrong:
+        raise ValueError(f"{path}: " + "; ".join(wrong))
+    return settings

@@ -7,6 +7,7 @@ encoder in safetensors with a config; ``model`` merges and builds it without PyT
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import Progress
+from safetensors.numpy import load_file
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn import functional
@@ -71,8 +73,9 @@ def predict(network: SentimentEncoder, encodings: Sequence[Encoding]) -> np.ndar
     network.eval()
     logits = np.zeros((len(encodings), 3), np.float32)
     for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with torch.autocast("cpu", torch.bfloat16):
-            logits[chosen] = network(*collate([encodings[i] for i in chosen]))[0].numpy()
+        with torch.autocast(network.device.type, torch.bfloat16):
+            inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
+            logits[chosen] = network(*inputs)[0].cpu().numpy()
     network.train()
     return logits
 
@@ -83,8 +86,9 @@ def embeddings(network: SentimentEncoder, encodings: Sequence[Encoding]) -> Tens
     made = torch.zeros(len(encodings), network.head.in_features // 2)
     network.eval()
     for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with torch.autocast("cpu", torch.bfloat16):
-            made[chosen] = network(*collate([encodings[i] for i in chosen]))[1]
+        with torch.autocast(network.device.type, torch.bfloat16):
+            inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
+            made[chosen] = network(*inputs)[1].cpu()
     return made
 
 
@@ -157,14 +161,18 @@ def train(arguments: argparse.Namespace) -> None:
                 for e in [*examples, *(read(unlabelled, False) if language == "zh" and unlabelled.exists() else [])]
             ]
         )
+    start = None
+    if arguments.start:  # with the vocabulary that it was made for
+        start, wanted = merged(arguments.start)[0], json.loads((arguments.start / "config.json").read_text())["base"]
+        ids = load_file(arguments.start / "adapter.safetensors").get("vocabulary")
+        kept = None if ids is None else ids.tolist()
     encoder = base(wanted, kept)
     made = tokenizer(encoder, arguments.max_tokens)
     plain = encode(made, [Example(e.dataset, e.text, e.label) for e in training])
     teacher = embeddings(SentimentEncoder(encoder), plain)
-    start = merged(arguments.start)[0] if arguments.start else None
     network = SentimentEncoder(encoder, start, arguments.rank or None)
     trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    head = 3 if arguments.start else 10  # a head from nothing learns faster than what is under it
+    head = 3 if start and "head.weight" in start else 10  # a head from nothing learns faster than what is under it
     optimizer = torch.optim.AdamW(
         [
             {"params": [p for name, p in trained.items() if "head" not in name], "lr": arguments.lr},

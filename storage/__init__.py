@@ -1,11 +1,12 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
+from storage.actions import actions, note_action
 from storage.emerging import Told, emerging_documents, emerging_topics, sample_documents, topic_counts, write_emerging
 from storage.indices import tone_windows, topic_windows
 from storage.labels import confident, count_labels, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
-from storage.models import HEARTBEAT_S, live_workers, runs, tell_version, write_model, write_model_event, write_run
+from storage.models import HEARTBEAT_S, RUN, live_workers, runs, tell_version, write_model, write_model_event, write_run
 from storage.queries import (
     Windows,
     acknowledge,
@@ -22,6 +23,7 @@ from storage.queries import (
     moving_documents,
     record_dead_letter_actions,
     renew_claim,
+    rising_topics,
     select,
     silences,
     watermark,
@@ -29,7 +31,7 @@ from storage.queries import (
     write_alerts,
     write_deliveries,
 )
-from storage.recent import recent_documents
+from storage.recent import entities_stored, latest_offsets, recent_documents
 from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
 from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
 from storage.writer import replace_entities, write
@@ -39,6 +41,7 @@ __all__ = [
     "EMBEDDING_BYTES",
     "HEARTBEAT_S",
     "LABELS",
+    "RUN",
     "UNAVAILABLE",
     "Account",
     "ClickHouseSettings",
@@ -49,6 +52,7 @@ __all__ = [
     "Windows",
     "accounts",
     "acknowledge",
+    "actions",
     "add_silence",
     "alerts",
     "claim",
@@ -61,18 +65,22 @@ __all__ = [
     "due_alerts",
     "emerging_documents",
     "emerging_topics",
+    "entities_stored",
     "feeds",
     "labels",
     "latest_documents",
+    "latest_offsets",
     "live_workers",
     "migrate",
     "movers",
     "moving_documents",
+    "note_action",
     "positions",
     "recent_documents",
     "record_dead_letter_actions",
     "renew_claim",
     "replace_entities",
+    "rising_topics",
     "runs",
     "sample_documents",
     "select",

@@ -20,7 +20,8 @@ from clickhouse_driver import Client
 from storage import Windows, moving_documents, tone_windows, topic_windows
 from stream.alerting import Lifecycle, Source, Transition, about, sources
 from stream.rules import Rules
-from stream.shifts import MARKET, WINDOW_S, Rule, exposure_years
+from stream.series import MARKET, WINDOW_S
+from stream.shifts import Rule, exposure_years
 
 BEFORE, AFTER = timedelta(days=45), timedelta(days=30)
 """Around an event, alerts about its company are neither found nor false."""

@@ -22,7 +22,7 @@ from clickhouse_driver import Client
 from storage import UNAVAILABLE, StorageUnavailable, claim, due_alerts, renew_claim, silences, write_deliveries
 from stream.receivers_send import Failed, Refused, send
 from stream.rules import RANK, Receiver, Rules, seconds
-from stream.shifts import MARKET
+from stream.series import MARKET
 
 log = logging.getLogger(__name__)
 

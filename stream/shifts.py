@@ -15,34 +15,21 @@ the time before. Three things make one threshold serve 0.2 as well as 10,000 doc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from storage import Windows
+from stream.series import WINDOW_S, Series, Sums
 
 PRIOR_DOCUMENTS = 20.0
-WINDOW_S = 60
-MARKET = "*"
-"""The entity that stands for all companies together."""
-
-NAMES_TOPIC = "\x1f"
-"""Between the entity and the topic in the name of a series."""
-
-NO_COMPANY = "no company"
-"""The market's second series: news that names no company, such as of interest rates or of a pandemic."""
-
-NEWS_OF_NO_COMPANY = f"{MARKET}{NAMES_TOPIC}{NO_COMPANY}"
-
-MARKET_DOCUMENTS = 3
-"""Of each company, so many documents a day count for the market: one company's crisis is not the market's."""
+LEAST_SEASON = 50.0
+"""Documents of the whole market that say nothing yet of the days of the week."""
 
 CLEAR = ((0.8, 1.5, "critical"), (0.5, 1.15, "warning"), (0.0, 0.0, "notice"))
 """Severities: the least effect, and the least evidence as a multiple of the threshold."""
-
-_ENTITY = 2**34  # greater than any time in seconds: one number holds an entity and a time
 
 
 @dataclass(frozen=True)
@@ -63,7 +50,7 @@ class Rule:
     market_companies: int = 20
     """A market-wide shift is seen at so many companies at least, and at this share of them:"""
     market_breadth: float = 0.6
-    no_company_weight: float = 1.3
+    no_company_weight: float = 1.45
     """News of no company is one series and not hundreds, so its standard errors count so many times."""
     no_company_span_s: int = 86400
     resolved_below: float = 0.5
@@ -110,91 +97,6 @@ class Shift:
     """Documents from ``began_at`` to ``at``: the price of waiting."""
     kind: str = "sentiment_shift"
     topic: str = ""
-
-
-class Sums(NamedTuple):
-    """Float arrays [pairs]: how many documents, the sums of their sentiment and of its square, and of their
-    probability of being negative and its square."""
-
-    documents: np.ndarray
-    total: np.ndarray
-    squares: np.ndarray
-    negative: np.ndarray
-    negative_squares: np.ndarray
-
-
-class Series:
-    """Windows of many entities as cumulative sums: any span of any entity costs two binary searches, and neither
-    empty windows nor older history cost anything.
-
-    ``entities`` [n] str: ``MARKET``, then the others sorted, among them ``NEWS_OF_NO_COMPANY`` (entity '' of the
-    windows). The market is what names no company and the first documents of each company. A window ``start`` holds the
-    documents with ``start < published_at <= start + WINDOW_S``, so that at a moment everything published until then is
-    known.
-    """
-
-    def __init__(self, windows: Windows) -> None:
-        entities = np.where(windows.entity == "", NEWS_OF_NO_COMPANY, windows.entity).astype(str)
-        names, rows = np.unique(entities, return_inverse=True)
-        ends = windows.start + WINDOW_S
-        values = np.stack(windows[2:], axis=1).astype(float)
-        order = np.lexsort((ends, rows))
-        rows, ends, values = rows[order], ends[order], values[order]
-        share = _first_of_day(rows, ends, values[:, 0])
-        share[names[rows] == NEWS_OF_NO_COMPANY] = 1
-        market = values * share[:, None]
-        counted = np.flatnonzero(market[:, 0] > 0)
-        counted = counted[np.argsort(ends[counted], kind="stable")]
-        self.entities = np.array([MARKET, *names])
-        self.row = np.concatenate([np.zeros(len(counted), np.int64), rows + 1])
-        self.end = np.concatenate([ends[counted], ends]).astype(np.int64)
-        self._key = self.row * _ENTITY + self.end
-        self._sums = np.concatenate([np.zeros((1, 5)), np.concatenate([market[counted], values]).cumsum(axis=0)])
-        self._no_company = -1 if (i := self.index(NEWS_OF_NO_COMPANY)) is None else i
-        self.begin = int(ends.min()) if len(ends) else 0
-
-    def __len__(self) -> int:
-        return len(self.entities)
-
-    def is_market(self, i: np.ndarray | int) -> np.ndarray:
-        """Whether each of the entities ``i`` is no company but the market, or the news of no company."""
-        return (np.asarray(i) == 0) | (np.asarray(i) == self._no_company)
-
-    def index(self, entity: str) -> int | None:
-        """Where ``entity`` stands in ``entities``."""
-        if entity == MARKET:
-            return 0
-        i = int(np.searchsorted(self.entities[1:], entity)) + 1
-        return i if i < len(self.entities) and self.entities[i] == entity else None
-
-    def place(self, i: np.ndarray | int, at: np.ndarray | int) -> np.ndarray:
-        """The number of windows, of all entities before ``i`` and of ``i``, that end at or before ``at``."""
-        return np.searchsorted(self._key, np.asarray(i) * _ENTITY + np.maximum(at, 0), side="right")
-
-    def between(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
-        """Sums over ``first < time <= last`` (Unix seconds) of the entities ``i``; all three broadcast."""
-        found = self._sums[self.place(i, last)] - self._sums[self.place(i, first)]
-        return Sums(*(found[..., column] for column in range(5)))
-
-    def moments(self, after: int, until: int, tick_s: int) -> tuple[np.ndarray, np.ndarray]:
-        """(entity, tick) int64 arrays: the ticks in ``(after, until]`` at which an entity has something new."""
-        here = (self.end > after - tick_s) & (self.end <= until)
-        pairs = np.unique(self.row[here] * _ENTITY + -(-self.end[here] // tick_s) * tick_s)
-        entity, at = pairs // _ENTITY, pairs % _ENTITY
-        kept = (at > after) & (at <= until)
-        return entity[kept], at[kept]
-
-
-def _first_of_day(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np.ndarray:
-    """The share of each window (sorted by row and time) that is among the first ``MARKET_DOCUMENTS`` of its entity
-    that day."""
-    if not len(rows):
-        return np.zeros(0)
-    group = rows * _ENTITY + ends // 86400
-    firsts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
-    before = documents.cumsum() - documents
-    earlier = before - np.repeat(before[firsts], np.diff(np.r_[firsts, len(rows)]))
-    return np.clip(MARKET_DOCUMENTS - earlier, 0, documents) / np.maximum(documents, 1)
 
 
 class Tests(NamedTuple):
@@ -262,7 +164,10 @@ def test(
         more = _more_than_usual(series, entity[busy], at[busy], span, rule)
         both = np.where((tone < -1.5) & (more > 0), (tone - more) / 2**0.5, tone)
         keep(busy, span, found, np.where(both < tone, both, tone) * rule.no_company_weight, effect_least[busy])
-    busy = np.flatnonzero(buzz(series, entity, at, rule).statistic >= rule.buzz_threshold)
+    busy = np.zeros(0, int)
+    if math.isfinite(rule.buzz_threshold):
+        surge = buzz(series, entity, at, rule, least)
+        busy = np.flatnonzero(surge.statistic >= rule.buzz_threshold)
     if len(busy):
         # The surge has been tested, so chance and not drift is what the tone must be distinguished from. It must hold
         # in the surge's later half as well: what was said before it is not what it is about.
@@ -308,7 +213,7 @@ def _compare(
     market = series.is_market(entity)
     recent = series.between(entity, start, at)
     past = series.between(entity, start - rule.baseline_s, start)
-    pooled = series.between(0, start - rule.baseline_s, start)
+    pooled = series.pooled(entity, start - rule.baseline_s, start)
     prior = np.where(market, 0.0, PRIOR_DOCUMENTS)
     weight = np.maximum(past.documents + prior, 1e-9)
     design = 1 + np.where(market, 0, likeness) * (recent.documents - 1)
@@ -410,8 +315,13 @@ def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     )
 
 
-def buzz(series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule) -> Tests:
-    """Volume against the entity's own: the documents of the last ``buzz_span_s`` against its daily rate before.
+def buzz(
+    series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule, least: np.ndarray | int | None = None
+) -> Tests:
+    """Volume against the entity's own: the documents of the last ``buzz_span_s`` against its daily rate before, as the
+    whole market's differs by the day of the week.
+
+    ``least`` is how many documents are enough (default: ``rule.buzz_documents``).
 
     Counts are overdispersed (negative binomial, variance ``m + m**2``): news comes in clusters. ``effect`` is the
     ratio.
@@ -420,25 +330,40 @@ def buzz(series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule) -> Test
     n = series.between(entity, start, at).documents
     past = series.between(entity, start - rule.baseline_s, start).documents
     seen = np.minimum(start - series.begin, rule.baseline_s) / rule.buzz_span_s
-    expected = (past + 1) / np.maximum(seen, 1)
+    expected = (past + 1) / np.maximum(seen, 1) * _season(series, at, rule)
     statistic = (n - expected) / np.sqrt(expected + expected**2)
     ratio = n / expected
-    quiet = (n < rule.buzz_documents) | (ratio < rule.buzz_ratio) | (seen < 3) | series.is_market(entity)
+    quiet = (
+        (n < (rule.buzz_documents if least is None else least))
+        | (ratio < rule.buzz_ratio)
+        | (seen < 3)
+        | series.is_market(entity)
+    )
     statistic = np.where(quiet, 0, statistic)
     error = np.sqrt(expected / np.maximum(seen, 1))
     spans = np.full(len(at), rule.buzz_span_s)
     return Tests(entity, at, statistic, ratio, spans, expected, past, error, n, np.sqrt(n))
 
 
+def _season(series: Series, at: np.ndarray, rule: Rule) -> np.ndarray:
+    """The whole market's volume of the same hours of the four weeks before, over what those weeks had on average; near
+    1 where there is little to tell it from."""
+    moments, place = np.unique(at, return_inverse=True)
+    weeks = moments[:, None] - np.arange(1, 5) * 7 * 86400
+    here = (weeks - rule.buzz_span_s >= series.begin) & (weeks - 7 * 86400 >= series.begin)
+    same = np.where(here, series.between(0, weeks - rule.buzz_span_s, weeks).documents, 0).sum(axis=1)
+    whole = np.where(here, series.between(0, weeks - 7 * 86400, weeks).documents, 0).sum(axis=1)
+    usual = whole * rule.buzz_span_s / (7 * 86400)
+    return ((same + LEAST_SEASON) / (usual + LEAST_SEASON))[place]
+
+
 def describe_buzz(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     """The ``k``-th buzz in words; the means are documents a day."""
     i, at, n = int(found.entity[k]), int(found.at[k]), float(found.after_documents[k])
-    first, last = series.place(i, at - rule.buzz_span_s), series.place(i, at)
-    ends = series.end[first:last]
+    ends, values = series.within(i, at - rule.buzz_span_s, at)
     # Where the excess over the usual rate begins: the largest sum of (documents - expected) that ends now.
     usual = float(found.before[k]) * 2 / rule.buzz_span_s
-    counts = series._sums[first + 1 : last + 1, 0] - series._sums[first, 0]
-    excess = n - np.r_[0, counts[:-1]] - usual * (at - ends)
+    excess = n - np.r_[0, values[:-1, 0].cumsum()] - usual * (at - ends)
     began = int(ends[int(np.argmax(excess))])
     return Shift(
         entity=str(series.entities[i]),
@@ -506,15 +431,14 @@ def breadth(series: Series, at: int, span: int, sign: int, rule: Rule) -> tuple[
 def began_at(series: Series, i: int, first: int, last: int, before: float, after: float) -> int:
     """The change point: where the sum of what follows, counted from midway between the two means, is the largest
     (CUSUM with a reference value; Page 1954). The end of the first window that belongs to the change, Unix seconds."""
-    here = slice(int(series.place(i, first)), int(series.place(i, last)))
-    if here.start == here.stop:
+    ends, values = series.within(i, first, last)
+    if not len(ends):
         return last
-    sums = series._sums[here.start : here.stop + 1]
-    remaining = (sums[-1, 1] - sums[:-1, 1]) - (before + after) / 2 * (sums[-1, 0] - sums[:-1, 0])
-    remaining = remaining * np.sign(after - before)
+    above = (values[:, 1] - (before + after) / 2 * values[:, 0]) * np.sign(after - before)
+    remaining = above[::-1].cumsum()[::-1]
     # The last of equal places: what is without effect before the change does not belong to it.
     place = len(remaining) - 1 - int(np.argmax(remaining[::-1]))
-    return int(series.end[here][place])
+    return int(ends[place])
 
 
 def exposure_years(series: Series, since: int, until: int, without: Sequence[tuple[str, int, int]] = ()) -> float:
@@ -528,7 +452,7 @@ def exposure_years(series: Series, since: int, until: int, without: Sequence[tup
     for i in range(1, len(series)):
         if series.is_market(i):
             continue
-        ends = series.end[series.place(i, since) : series.place(i, until)]
+        ends, _ = series.within(i, since, until)
         if not len(ends):
             continue
         lengths = np.minimum(np.diff(np.r_[ends, until]), span)

@@ -11,7 +11,7 @@ from clickhouse_driver import Client
 from typer.testing import CliRunner
 
 from finsent import app
-from storage import ClickHouseSettings, alerts, connect, migrate, silences, write_alerts
+from storage import ClickHouseSettings, actions, alerts, connect, migrate, silences, write_alerts
 from tests.stream.test_receivers import transition
 
 RUN = CliRunner()
@@ -35,6 +35,8 @@ def test_an_alert_is_acknowledged_and_reopened(client: Client):
     RUN.invoke(app, ["alerts", "ack", "a1", "--by", "ana", "--undo"])
     assert alerts(client)[0]["acknowledged_by"] == ""
     assert RUN.invoke(app, ["alerts", "ack", "nope", "--by", "ana"]).exit_code != 0
+    noted = [(row["user"], row["action"], row["subject"], row["detail"]) for row in reversed(actions(client))]
+    assert noted == [("ana", "acknowledged", "a1", "hedged"), ("ana", "reopened", "a1", "")]
 
 
 def test_a_company_is_silenced_for_a_time(client: Client):

@@ -24,6 +24,10 @@ CREATE TABLE emerging_topics
 ENGINE = ReplacingMergeTree(at)
 ORDER BY id;
 
+CREATE VIEW emerging AS
+SELECT id AS emerging_id, name, terms, lang, first_at, last_at, documents, recent, usual, burst, entities, at
+FROM emerging_topics FINAL;
+
 -- The documents of each emerging topic; `place` 1 is the most typical.
 CREATE VIEW emerging_documents AS
 SELECT

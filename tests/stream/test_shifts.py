@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from storage import Windows
-from stream.shifts import WINDOW_S, Rule, Series, Shift, detect, is_over
+from stream.series import WINDOW_S, Series
+from stream.shifts import Rule, Shift, describe, detect, is_over
+from stream.shifts import test as check
 
 DAY = 86400
 LEVELS = np.array([-0.8, -0.3, 0.0, 0.3, 0.8])
@@ -39,7 +41,9 @@ def crowd(rng: np.random.Generator, days: float, count: int = 30) -> dict[str, n
 
 def watch(companies: dict[str, np.ndarray], days: float, rule: Rule = RULE, start: float = 1) -> list[Shift]:
     series = Series(windows(companies))
-    return [shift for at in range(int(start * DAY), int(days * DAY) + 1, TICK_S) for shift in detect(series, at, rule)]
+    found = check(series, *series.moments(int(start * DAY), int(days * DAY), TICK_S), rule)
+    fired = np.flatnonzero(np.abs(found.statistic) >= rule.threshold)
+    return [describe(series, found, int(k), rule) for k in fired[np.argsort(found.at[fired], kind="stable")]]
 
 
 def with_event(tone: np.ndarray, a_day: float, surge: float, seed: int = 1) -> dict[str, np.ndarray]:
