@@ -115,14 +115,15 @@ def sources(
 
 
 def topic_rule(rule: Rule) -> Rule:
-    """The rule for a topic's share: of 0 to 1, so a smaller effect counts, on spans that hold enough documents."""
+    """The rule for a topic's share: of 0 to 1, so a smaller effect counts, on spans that hold enough documents. Its
+    ``drift`` is in standard deviations of one document."""
     return Rule(
         recent_s=(86400, 7 * 86400),
         baseline_s=rule.baseline_s,
         minimum_documents=max(rule.minimum_documents, 10),
         minimum_effect=0.25,
         threshold=max(rule.threshold, 4.5),
-        drift=0.05,
+        drift=0.15,
         likeness=0.05,
         buzz_threshold=math.inf,
         market_documents=10**9,
