@@ -227,6 +227,7 @@ class Worker:
         for stream, event in taken:
             await stream.ack(event)
         self._count(rows)
+        self._swapper.stored(rows)
 
     def _count(self, rows: Sequence[Record]) -> None:
         metrics = self._metrics
