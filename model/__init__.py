@@ -6,9 +6,11 @@ from model.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Sca
 from model.native import NoKernel, kernel_problem
 from model.registry import (
     Change,
+    Shadow,
     adapters,
     champion,
     champion_name,
+    clear_shadow,
     describe,
     ensure_default,
     folder,
@@ -18,20 +20,24 @@ from model.registry import (
     promote,
     publish,
     published,
+    put_in_shadow,
     rollback,
     running,
+    shadow,
     verify,
     versions,
 )
 from model.scorer import Scorer, Scores
 from model.session import NoDevice, Running
 from model.settings import ModelSettings
+from model.taxonomy import Classifier, Topics, load_taxonomy
 from model.text import normalise
 
 __all__ = [
     "BadVersion",
     "CannotImport",
     "Change",
+    "Classifier",
     "File",
     "Golden",
     "Manifest",
@@ -44,9 +50,12 @@ __all__ = [
     "Scale",
     "Scorer",
     "Scores",
+    "Shadow",
+    "Topics",
     "adapters",
     "champion",
     "champion_name",
+    "clear_shadow",
     "describe",
     "detect",
     "ensure_default",
@@ -55,12 +64,15 @@ __all__ = [
     "import_directory",
     "kernel_problem",
     "load",
+    "load_taxonomy",
     "normalise",
     "promote",
     "publish",
     "published",
+    "put_in_shadow",
     "rollback",
     "running",
+    "shadow",
     "verify",
     "versions",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -11,10 +12,13 @@ import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from model import calibration
 from model.engine import Engine
 from model.language import detect
-from model.manifest import Part, Scale
+from model.manifest import Part
 from model.session import Running
+from model.settings import ModelSettings
+from model.taxonomy import Classifier
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
@@ -43,7 +47,7 @@ class _Encoder:
 
     def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
         self._running, self._pairs = running, part.pairs
-        self._scales = np.array([_row(part.alone), _row(part.pair)], np.float32)
+        self._scales = calibration.rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
         # An entity is shorter than its text, so of a pair the text is cut.
@@ -64,11 +68,7 @@ class _Encoder:
         logits, embeddings = self.engine.score(encodings, self._running.batch_tokens)
         tokens = np.array([len(encoding) for encoding in encodings], np.int32)
         scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
-        return _softmax(logits / scales[:, :1] + scales[:, 1:]), embeddings, tokens, logits
-
-
-def _row(scale: Scale) -> list[float]:
-    return [scale.temperature, *scale.bias]
+        return calibration.probabilities(logits, scales), embeddings, tokens, logits
 
 
 class Scorer:
@@ -97,6 +97,7 @@ class Scorer:
         ]
         self._encoders = {code: e for e, part in zip(encoders, parts, strict=True) for code in part.languages}
         self.languages = frozenset(self._encoders)
+        self.parts = [frozenset(part.languages) for part in parts]
         self.providers = encoders[0].engine.providers
         self._width = encoders[0].engine.width
         if any(encoder.engine.width != self._width for encoder in encoders):
@@ -158,6 +159,11 @@ class Scorer:
                 # Copies: a row of a batch's array would keep all of the array.
                 self._repeats.update({key: tuple(np.copy(value) for value in row) for key, row in new.items()})
 
+    @cached_property
+    def topics(self) -> Classifier:
+        """Gives topics to what this version has embedded; fitted when it is first asked for."""
+        return Classifier.of(self, ModelSettings().cache.parent / "topics")
+
     def explain(self, text: str, entity: str | None = None) -> list[tuple[str, float]]:
         """(word, weight) of each word of ``text``, in order; see ``model.explain``. Empty where the text's language is
         not read."""
@@ -167,8 +173,3 @@ class Scorer:
             return [(word.text, word.weight) for word in explain(self, text, entity, "occlusion").words]
         except UnsupportedLanguage:
             return []
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -56,6 +56,19 @@ def test_what_anyone_would_say_of_plain_sentences(scorer: Scorer):
     assert labels.tolist() == [2, 0, 1]
 
 
+def test_a_web_address_says_nothing(scorer: Scorer):
+    plain, *others = scorer.score(
+        [
+            "Profit jumps as orders double",
+            "Profit jumps as orders double https://example.com/loss-warning",
+            "www.example.com/crash Profit jumps as  orders double",
+        ]
+    ).logits
+    assert all(np.array_equal(plain, other) for other in others)
+    plain, other = scorer.score(["订单翻倍 利润大增", "订单翻倍 HTTP://EXAMPLE.COM/crash利润大增"]).logits
+    assert np.array_equal(plain, other)
+
+
 def test_a_text_scores_the_same_in_any_batch(scorer: Scorer):
     together = scorer.score(TEXTS * 20)
     for i, text in enumerate(TEXTS):
