@@ -36,7 +36,7 @@ from retrain.phrases import phrases
 MAX_TOKENS = 128
 BASES = {"en": "minilm", "zh": "e5"}
 REPEATED = ("semeval", "fiqa", "finentity")
-"""Small sets, shown twice an epoch; so are headlines whose companies have different labels."""
+"""Small sets, shown twice an epoch unless others are named; so are headlines whose companies have different labels."""
 
 AVERAGED_OVER = 0.998
 """Decay of the average of the weights that is kept (Polyak and Juditsky 1992): it does better than the last ones."""
@@ -135,14 +135,16 @@ def train(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     rng = random.Random(arguments.seed)
     language = arguments.language
-    sets = arguments.sets.split(",") if arguments.sets else TRAINED_ON[language]
-    examples = load(arguments.data, sets)
-    training, validation, test = split(examples)
+    sets = arguments.sets.split(",") if arguments.sets else list(TRAINED_ON[language])
+    # Split with all sets, so that a row stands on the same side whichever of them are chosen.
+    examples = load(arguments.data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
+    training, validation, test = ([e for e in rows if e.dataset in sets] for rows in split(examples))
     # A tweet's label is of the whole tweet, so it is judged without the cashtag that training shows at times.
     validation, test = (
         [replace(e, entity=None) if e.dataset == "tfns" else e for e in rows] for rows in (validation, test)
     )
-    extra = [e for e in training if e.dataset in REPEATED or (e.dataset == "sentfin" and e.mixed)]
+    repeated = arguments.repeat.split(",")
+    extra = [e for e in training if e.dataset in repeated or (e.dataset == "sentfin" and e.mixed)]
     # Texts of some hundred tokens, several rows a text: half of the rows teach as much and cost half.
     training = [e for i, e in enumerate(training) if e.dataset != "zh_finnsp" or i % 2]
     if language == "en":
@@ -259,6 +261,7 @@ def main() -> None:
     parser.add_argument("--language", choices=sorted(BASES), default="en")
     parser.add_argument("--base", choices=sorted(set(BASES.values())), help="another encoder than the language's own")
     parser.add_argument("--sets", help="other labelled sets than the shipped model's, e.g. fpb for a comparison")
+    parser.add_argument("--repeat", default=",".join(REPEATED), metavar="SETS", help="sets shown twice an epoch")
     parser.add_argument("--start", type=Path, help="adapter to start from, instead of the base encoder")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rank", type=int, default=0, help="train LoRA of this rank; 0: all weights")

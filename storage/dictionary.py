@@ -1,0 +1,140 @@
+"""The data dictionary: what the schema says of each public view, with what ``dictionary.yaml`` says it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+import yaml
+from clickhouse_driver import Client
+
+EXAMPLES = {"UInt32": "3600", "DateTime64(3, 'UTC')": "'2020-06-18 12:00:00'"}
+
+
+class Column(NamedTuple):
+    """A column of a view; ``unit`` and ``means`` are '' where the dictionary does not tell."""
+
+    name: str
+    type: str
+    unit: str
+    means: str
+
+
+class View(NamedTuple):
+    """A public view; ``parameters`` as columns, in the order of its call."""
+
+    name: str
+    means: str
+    parameters: tuple[Column, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def call(self) -> str:
+        """The view as FROM names it, with example values for its parameters."""
+        values = ", ".join(f"{one.name} = {EXAMPLES.get(one.type, '1')}" for one in self.parameters)
+        return f"{self.name}({values})" if values else self.name
+
+
+@cache
+def _told() -> dict[str, Any]:
+    text = (resources.files(__package__) / "dictionary.yaml").read_text(encoding="utf-8")
+    told: dict[str, Any] = yaml.safe_load(text)
+    return told
+
+
+def views(client: Client) -> list[View]:
+    """The public views of the database: every view is one."""
+    found = client.execute(
+        """
+        SELECT name, parameterized_view_parameters FROM system.tables
+        WHERE database = currentDatabase() AND engine = 'View' ORDER BY name
+        """
+    )
+    columns: dict[str, list[tuple[str, str]]] = {}
+    for name, column, kind in client.execute(
+        "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
+    ):
+        columns.setdefault(name, []).append((column, kind))
+    return [_view(client, name, parameters, columns.get(name, ())) for name, parameters in found]
+
+
+def _view(client: Client, name: str, parameters: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]) -> View:
+    told = _told()
+    about = told["views"].get(name, {})
+    own = about.get("columns", {})
+    given = tuple(_column(one, kind, told["parameters"].get(one, "")) for one, kind in parameters)
+    view = View(name, about.get("means", ""), given, ())
+    if given:  # such a view has columns only when it is called
+        columns = [(row[0], row[1]) for row in client.execute(f"DESCRIBE (SELECT * FROM {view.call})")]
+    return view._replace(
+        columns=tuple(_column(one, kind, own.get(one, told["columns"].get(one, ""))) for one, kind in columns)
+    )
+
+
+def _column(name: str, kind: str, text: str) -> Column:
+    unit, _, means = text.rpartition(" | ")
+    return Column(name, kind, unit, means)
+
+
+def faults(found: Sequence[View]) -> list[str]:
+    """What has no meaning in the dictionary, and what the dictionary tells of things that are not there."""
+    told = _told()
+    missing = [f"view {view.name} has no meaning" for view in found if not view.means]
+    for view in found:
+        columns = (*view.parameters, *view.columns)
+        missing += [f"{view.name}.{column.name} has no meaning" for column in columns if not column.means]
+    names = {view.name: {column.name for column in view.columns} for view in found}
+    for name, about in told["views"].items():
+        gone = set(about.get("columns", {})) - names.get(name, set())
+        missing += [f"{name}.{column} is not in the schema" for column in sorted(gone)]
+    listed = [name for group in told["groups"].values() for name in group]
+    missing += [f"view {name} is listed, but not in the schema" for name in listed if name not in names]
+    return missing
+
+
+def render(found: Sequence[View]) -> str:
+    """The dictionary as Markdown."""
+    by_name = {view.name: view for view in found}
+    groups = {title: [by_name[name] for name in names if name in by_name] for title, names in _told()["groups"].items()}
+    listed = {view.name for views in groups.values() for view in views}
+    if others := [view for view in found if view.name not in listed]:
+        groups["Others"] = others
+    lines = [
+        "# Data dictionary",
+        "",
+        "The views that people read, made from the schema by `finsent storage dictionary`. Every view is free of the "
+        "repeats that a retry or a second worker leaves in the tables below it. Times are UTC. A view with "
+        "parameters is called with them, as its heading shows.",
+    ]
+    for title, views in groups.items():
+        lines += ["", f"## {title}"]
+        for view in views:
+            lines += ["", f"### `{view.call}`", "", view.means]
+            if view.parameters:
+                lines += [""] + [f"- `{one.name}` ({one.type}): {_text(one)}" for one in view.parameters]
+            lines += ["", "| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
+            lines += [f"| `{c.name}` | {c.type} | {c.unit} | {c.means} |" for c in view.columns]
+    return "\n".join(lines) + "\n"
+
+
+def _text(column: Column) -> str:
+    return f"{column.means}, in {column.unit}" if column.unit else column.means
+
+
+def comment(client: Client, found: Sequence[View]) -> None:
+    """Write the meanings into ClickHouse, where DESCRIBE and people's tools show them."""
+    for view in found:
+        parts = [f"MODIFY COMMENT {_quoted(view.means)}"]
+        if not view.parameters:  # the others' columns are not known to it
+            parts += [f"COMMENT COLUMN `{one.name}` {_quoted(_comment(one))}" for one in view.columns]
+        client.execute(f"ALTER TABLE {view.name} {', '.join(parts)}")
+
+
+def _comment(column: Column) -> str:
+    return f"{column.means} ({column.unit})" if column.unit else column.means
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
