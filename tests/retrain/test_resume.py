@@ -59,7 +59,7 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     killed = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE)
     try:
         eventually(
-            lambda: list(tmp_path.glob("retrain/runs/*/first.checkpoint.safetensors")), 250, "an epoch is trained"
+            lambda: list(tmp_path.glob("retrain/runs/*/first.checkpoint.safetensors")), 900, "an epoch is trained"
         )
     finally:
         os.killpg(killed.pid, signal.SIGKILL)
