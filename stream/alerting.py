@@ -124,7 +124,7 @@ def topic_rule(rule: Rule) -> Rule:
         minimum_effect=0.25,
         threshold=max(rule.threshold, 4.5),
         drift=0.15,
-        likeness=0.05,
+        likeness=0.03,
         buzz_threshold=math.inf,
         market_documents=10**9,
         cooldown_s=rule.cooldown_s,

@@ -27,6 +27,9 @@ import numpy as np
 from stream.series import WINDOW_S, Series, Sums, Topics
 
 PRIOR_DOCUMENTS = 20.0
+LEAST_SHARE_VARIANCE = 0.05
+"""Of a topic's share: a topic that hardly ever came before is no rare event when it comes a few times."""
+
 LEAST_SEASON = 50.0
 """Documents of the whole market that say nothing yet of the days of the week."""
 
@@ -259,7 +262,7 @@ def _compare(
         before = (getattr(past, total) + prior * all_) / weight
         spread = (getattr(past, squares) + prior * (variance + all_**2)) / weight - before**2
         # Documents of an excited day are alike; never assume less spread than half of the usual.
-        spread = np.maximum(spread, variance / 2)
+        spread = np.maximum(spread, LEAST_SHARE_VARIANCE if shares else variance / 2)
         n = np.maximum(recent.documents, 1)
         after = getattr(recent, total) / n
         # A rare topic's share moves less than a common one's.
