@@ -121,7 +121,7 @@ def topic_rule(rule: Rule) -> Rule:
         recent_s=(86400, 7 * 86400),
         baseline_s=rule.baseline_s,
         minimum_documents=max(rule.minimum_documents, 10),
-        minimum_effect=0.25,
+        minimum_effect=rule.minimum_effect / 2,
         threshold=max(rule.threshold, 4.5),
         drift=0.15,
         likeness=0.03,
@@ -212,8 +212,11 @@ class Lifecycle:
 
     @staticmethod
     def _least(source: Source, setting: Setting, name: str) -> float:
-        """What a rule sets; of a topic's share, not less than what tells it from chance at all."""
+        """What a rule sets; of a topic's share, not less than what tells it from chance at all. A share goes from 0
+        to 1 and a tone from -1 to 1, so half of the effect counts."""
         value = float(getattr(setting, name))
+        if source.kind == "topic_shift" and name == "minimum_effect":
+            value /= 2
         return max(value, getattr(source.rule, name)) if source.kind == "topic_shift" else value
 
     def _expect(self, events: list[Any], row: Transition, after: int, until: int, stale: bool) -> None:

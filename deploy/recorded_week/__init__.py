@@ -38,7 +38,8 @@ LABELLED, LABELLED_AGAIN, SLIPS = 360, 0.25, 0.04
 TURNED = {
     "WDI.DE": frozenset({"fraud and accounting", "debt and liquidity", "management", "litigation", "regulation"}),
     "LLY": frozenset({"product"}),
-    "TMUS": frozenset({"ownership", "share offering", "mergers and acquisitions"}),
+    # T-Mobile's owner and the company it merged with are named in the stories of the stake.
+    **dict.fromkeys(("TMUS", "DTE.DE", "S"), frozenset({"ownership", "share offering", "mergers and acquisitions"})),
 }
 
 LABELLED_UNTIL = MONDAY + timedelta(days=2)
