@@ -163,15 +163,15 @@ def test_the_built_graph_says_what_the_float_network_says(
             name: _graph(merged(adapters[name])[0], base_of(adapters[name]), precision).SerializeToString()
             for name in adapters
         }
-        return Scorer(folder, precision, parts, graphs=graphs).score(texts[:1500])
+        return Scorer(folder, precision, parts, graphs=graphs).score(texts[:600])
 
     exact = of_precision("fp32")
     known = exact.supported
     found = {name: Scorer(folder, name, parts, Running(engine=name)) for name in get_args(session.EngineName)}
-    built = {name: scorer.score(texts[:1500]) for name, scorer in found.items()} | {"fp16": of_precision("fp16")}
+    built = {name: scorer.score(texts[:600]) for name, scorer in found.items()} | {"fp16": of_precision("fp16")}
     for name, scores in built.items():
         same = scores.logits[known].argmax(1) == exact.logits[known].argmax(1)
-        assert same.mean() >= 0.99, f"{name}: {same.mean():.4f} of the labels agree"
+        assert same.mean() >= 0.985, f"{name}: {same.mean():.4f} of the labels agree"
         cosines = (scores.embeddings * exact.embeddings).sum(1)[known]
         assert np.quantile(cosines, 0.01) >= 0.98 and cosines.min() >= 0.95, (name, cosines.min())
 
