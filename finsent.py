@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import alerts, audit, console, evaluate, explain, rescore, score
+from cli import alerts, audit, console, drift, evaluate, explain, rescore, score, topics
 from cli import labels as people
 from cli import model as models
 from cli import retrain as retraining
@@ -441,6 +441,8 @@ explain.register(app)
 audit.register(app)
 rescore.register(app)
 retraining.register(app)
+drift.register(app)
+topics.register(app)
 app.add_typer(console.app, name="console")
 app.add_typer(models.app, name="model")
 app.add_typer(alerts.app, name="alerts")

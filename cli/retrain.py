@@ -69,8 +69,9 @@ def retrain(
     if not (now or resume or search is not None or config is not None):
         if upcoming:
             found = waiting(client, settings)
-            told = {"at": found.at.isoformat(), "new_labels": found.new, "or_at_new_labels": found.wanted}
-            rows = [told | {"last_run": found.last.isoformat() if found.last else None}]
+            told = {"at": found.at.isoformat(), "new_labels": found.left, "or_at_new_labels": found.wanted}
+            told |= {"last_run": found.last.isoformat() if found.last else None, "drift_alarms": found.alarms}
+            rows = [told]
         else:
             names = ("id", "cause", "state", "champion", "challenger", "labels", "detail")
             rows = [{name: row[name] for name in names} for row in runs(client)]
@@ -123,7 +124,7 @@ def scheduler(
     from stream.worker import logging_config
 
     logging.config.dictConfig(logging_config(log_level.upper()))
-    logging.getLogger("apscheduler").setLevel("WARNING")  # it tells of every look at the labels
+    logging.getLogger("apscheduler").setLevel("ERROR")  # it tells of every look, and of those that a run put off
     settings = _settings(config)
     kafka_answering()
     migrate(connect())

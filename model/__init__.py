@@ -3,12 +3,14 @@
 from model.importing import CannotImport
 from model.language import detect
 from model.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
-from model.native import NoKernel
+from model.native import NoKernel, kernel_problem
 from model.registry import (
     Change,
+    Shadow,
     adapters,
     champion,
     champion_name,
+    clear_shadow,
     describe,
     ensure_default,
     folder,
@@ -18,8 +20,10 @@ from model.registry import (
     promote,
     publish,
     published,
+    put_in_shadow,
     rollback,
     running,
+    shadow,
     verify,
     versions,
 )
@@ -46,24 +50,29 @@ __all__ = [
     "Scale",
     "Scorer",
     "Scores",
+    "Shadow",
     "Topics",
     "adapters",
     "champion",
     "champion_name",
+    "clear_shadow",
     "describe",
     "detect",
     "ensure_default",
     "folder",
     "history",
     "import_directory",
+    "kernel_problem",
     "load",
     "load_taxonomy",
     "normalise",
     "promote",
     "publish",
     "published",
+    "put_in_shadow",
     "rollback",
     "running",
+    "shadow",
     "verify",
     "versions",
 ]

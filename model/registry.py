@@ -47,8 +47,7 @@ from model.manifest import (
     fingerprint,
     sealed,
 )
-from model.native import NoKernel, unfit
-from model.native import problem as kernel_problem
+from model.native import NoKernel, kernel_problem, unfit
 from model.scorer import MAX_TOKENS, Scorer
 from model.session import EngineName, NoDevice, Running, choose
 from model.settings import ModelSettings
@@ -62,6 +61,7 @@ GPU_BATCH_TOKENS = 8192
 """Where nothing is set: enough to keep a small GPU busy, little enough for the latency."""
 
 CHAMPION = "champion"
+SHADOW = "shadow"
 HISTORY = "history"
 ADAPTER = ("adapter.safetensors", "config.json")
 
@@ -81,6 +81,21 @@ GOLDEN_TOLERANCE = 0.03
 """Largest difference of a probability: kernels of other CPUs round otherwise, a wrong file differs far more."""
 
 Location = str | Path
+
+
+class Shadow(msgspec.Struct, frozen=True):
+    """Which version scores a ``share`` of the live documents beside the champion, since ``at`` (RFC 3339).
+
+    With ``documents`` it is judged after so many of them and at least ``minutes``, and promoted if it passes; with 0 a
+    person decides.
+    """
+
+    version: str
+    share: float
+    at: str
+    documents: int = 0
+    minutes: float = 0.0
+    why: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
@@ -157,7 +172,7 @@ def load(folder: Path, how: Running | ModelSettings | None = None) -> Scorer:
         got = scorer.score(
             [c.text for c in cases], [c.entity for c in cases], [c.language for c in cases]
         ).probabilities
-    except (NoDevice, NoKernel):
+    except NoDevice:
         raise
     except Exception as error:  # onnxruntime's and tokenizers' errors share no base
         raise BadVersion(f"{folder} cannot be run: {error}") from error
@@ -188,7 +203,12 @@ def _running(folder: Path, manifest: Manifest, settings: ModelSettings) -> Runni
         if threads is None or batch_tokens is None or len(engines) > 1:
             part = manifest.parts[0]
             encodings = Tokenizer.from_file(str(folder / f"{part.name}.json")).encode_batch(sample())
-            found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning", engines)
+            try:
+                found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning", engines)
+            except NoDevice:
+                raise
+            except Exception as error:  # as in load
+                raise BadVersion(f"{folder} cannot be run: {error}") from error
             engine, threads, batch_tokens = (
                 found.engine,
                 threads or found.threads,
@@ -242,6 +262,8 @@ def promote(registry: Location, version: str, why: str = "") -> str:
         before = _current(place)
         if before != version:
             _point(place, "promote", before, version, why)
+    with suppress(BadVersion):  # a pointer that nobody can read puts nothing in the shadow
+        clear_shadow(registry, version)
     return before
 
 
@@ -269,6 +291,44 @@ def history(registry: Location) -> list[Change]:
         return [msgspec.json.decode(place.read(f"{HISTORY}/{name}"), type=Change) for name in place.names(HISTORY)]
     except msgspec.DecodeError as error:
         raise BadVersion(f"{registry}: an entry of the champion's history is damaged: {error}") from error
+
+
+def shadow(registry: Location) -> Shadow | None:
+    """The version that scores in the shadow, None for none. Raises ``BadVersion`` for a pointer that cannot be read."""
+    try:
+        data = store(registry).read(SHADOW).strip()
+        return msgspec.json.decode(data, type=Shadow) if data else None
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise BadVersion(f"{registry}: the pointer to the version in the shadow is damaged: {error}") from error
+
+
+def put_in_shadow(
+    registry: Location, version: str, share: float, documents: int = 0, minutes: float = 0.0, why: str = ""
+) -> Shadow:
+    """Let workers score a ``share`` (0 to 1) of the live documents with ``version``, too, once it is verified.
+
+    Atomic; replaces the version that was in the shadow. Raises ``FileNotFoundError`` and ``BadVersion`` as ``promote``
+    does, and ``ValueError`` for a share that is none.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"the share {share} is not above 0 and at most 1")
+    verify(registry, version)
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    made = Shadow(version, share, now, documents, minutes, why)
+    store(registry).write(SHADOW, msgspec.json.encode(made) + b"\n")
+    return made
+
+
+def clear_shadow(registry: Location, version: str | None = None) -> str:
+    """End the scoring in the shadow, only that of ``version`` if one is given; the version that was there ('' if
+    none)."""
+    found = shadow(registry)
+    if found is None or version not in (None, found.version):
+        return ""
+    store(registry).write(SHADOW, b"")
+    return found.version
 
 
 def _current(place: Store) -> str:

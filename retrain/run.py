@@ -251,6 +251,17 @@ class _Run:
         elif settings.promote:
             if model.champion_name(self._registry) != champion:
                 reason = f"passed, but {champion} is not the champion any more"
+            elif settings.shadow_documents:
+                reason = f"passed; in the shadow for {settings.shadow_documents} documents before it is promoted"
+                model.put_in_shadow(
+                    self._registry,
+                    version,
+                    settings.shadow_share,
+                    settings.shadow_documents,
+                    settings.shadow_minutes,
+                    f"run {self._run['id']}",
+                )
+                self._tell("shadowed", version, champion, reason)
             else:
                 model.promote(self._registry, version, f"run {self._run['id']}")
                 self._tell("promoted", version, champion, self._run["id"])
@@ -296,11 +307,10 @@ class _Run:
             checked = self._random.sample(checked, min(count // 2, len(checked)))
             fixed = fixed[:: -(-len(fixed) // MOST_TESTED)]
         else:
-            written = written_test()
             ours = phrases(count // 2 + count // 8, self._settings.seed)
             checked, ours = ours[: count // 8], ours[count // 8 :]
             replay = [*ours, *self._confident(count - len(ours), [*items["train"]], scorer, champion, language)]
-            fixed = [*written, *phrases(SHIPPED_PHRASES, OTHER_SEED)]
+            fixed = fixed_test()
         validation = [*(item.example for item in items["validation"]), *checked]
         return [*learned, *replay], validation, len(replay), fixed
 
@@ -424,6 +434,12 @@ def written_test() -> list[Example]:
     text = (resources.files("retrain") / "fixed_test.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
     return [Example("written", row["text"], LABELS.index(row["label"]), row.get("entity")) for row in rows]
+
+
+def fixed_test() -> list[Example]:
+    """What every challenger is tested on where no labelled sets are at hand: the written test and phrases that no
+    shipped model was trained on."""
+    return [*written_test(), *phrases(SHIPPED_PHRASES, OTHER_SEED)]
 
 
 def resolved(client: Client) -> Resolved:

@@ -62,6 +62,27 @@ class RetrainSettings(BaseSettings):
     alpha: float = Field(default=0.05, gt=0, lt=1, description="level of McNemar's test on the new labels")
     slower: float = Field(default=1.3, gt=1, description="time over the champion's that is too much")
 
+    shadow_documents: int = Field(
+        default=0, ge=0, description="a challenger that passes scores so many live documents in the shadow; 0: none"
+    )
+    shadow_minutes: float = Field(default=0, ge=0, description="and for at least so long, before it is promoted")
+    shadow_share: float = Field(default=0.1, gt=0, le=1, description="of the live documents")
+    shadow_agreement: float = Field(default=0.7, ge=0, le=1, description="least share of documents with the same label")
+    shadow_shift: float = Field(
+        default=0.25, gt=0, description="most by which mean sentiment or confidence may move, over all or in a source"
+    )
+
+    drift_s: int = Field(default=600, ge=1, description="how often the documents are looked at for drift")
+    drift_documents: int = Field(default=500, ge=100, description="documents in the current window")
+    drift_hours: float = Field(default=6, gt=0, description="which spans at least so long: of more, a sample is taken")
+    drift_days: float = Field(default=90, gt=0, description="older documents are no reference")
+    drift_groups: int = Field(default=40, ge=1, description="kinds and sources that are looked at, the largest")
+    drift_delta: float = Field(default=0.01, gt=0, lt=1, description="ADWIN's confidence")
+    drift_effect: float = Field(default=0.5, ge=0, description="standard deviations by which a mean must move")
+    on_drift: int = Field(
+        default=0, ge=0, description="so many new labels start a run while a drift alarm lasts; 0: as without one"
+    )
+
     def place(self) -> Path:
         """Where runs keep their files."""
         home = Path(os.environ.get("FINSENT_DATA") or Path.home() / ".local" / "share" / "finsent")

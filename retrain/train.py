@@ -31,7 +31,7 @@ from retrain import adapter
 from retrain.augment import perturbed
 from retrain.datasets import NOT_NEGATIVE, SIGN_ONLY, TRAINED_ON, Example, batches, load, read, split
 from retrain.metrics import calibrated, fit_calibration, macro_f1, report
-from retrain.network import SentimentEncoder
+from retrain.network import SentimentEncoder, autocast
 from retrain.phrases import phrases
 
 MAX_TOKENS = 128
@@ -75,7 +75,7 @@ def predict(network: SentimentEncoder, encodings: Sequence[Encoding]) -> np.ndar
     network.eval()
     logits = np.zeros((len(encodings), 3), np.float32)
     for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with torch.autocast(network.device.type, torch.bfloat16):
+        with autocast(network.device):
             inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
             logits[chosen] = network(*inputs)[0].cpu().numpy()
     network.train()
@@ -88,7 +88,7 @@ def embeddings(network: SentimentEncoder, encodings: Sequence[Encoding]) -> Tens
     made = torch.zeros(len(encodings), network.head.in_features // 2)
     network.eval()
     for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with torch.autocast(network.device.type, torch.bfloat16):
+        with autocast(network.device):
             inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
             made[chosen] = network(*inputs)[1].cpu()
     return made
@@ -98,8 +98,8 @@ def losses(logits: Tensor, examples: Sequence[Example], smoothing: float) -> Ten
     """One loss a row [n]: cross-entropy over three classes; for rows of sets without neutrals half of it over
     negative and positive alone, so that these sets do not teach that nothing is neutral; for rows known only not
     to be negative, minus the logarithm of what is left."""
-    labels = torch.tensor([example.label for example in examples])
-    sign_only = torch.tensor([e.dataset in SIGN_ONLY and e.label != 1 for e in examples])
+    labels = torch.tensor([example.label for example in examples], device=logits.device)
+    sign_only = torch.tensor([e.dataset in SIGN_ONLY and e.label != 1 for e in examples], device=logits.device)
     open_ended = labels == NOT_NEGATIVE
     three = functional.cross_entropy(
         logits, labels.masked_fill(open_ended, 1), reduction="none", label_smoothing=smoothing
@@ -204,7 +204,7 @@ def train(arguments: argparse.Namespace) -> None:
             encodings = encode(made, seen)
             network.train()
             for chosen in batches([len(e) for e in encodings], arguments.tokens, arguments.seed + epoch):
-                with torch.autocast("cpu", torch.bfloat16):
+                with autocast(network.device):
                     logits, embedding = network(*collate([encodings[i] for i in chosen]))
                 loss = (losses(logits, [seen[i] for i in chosen], arguments.smoothing) * weights[chosen]).mean()
                 distance = 1 - functional.cosine_similarity(embedding, teacher[chosen]).mean()

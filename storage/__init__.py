@@ -1,8 +1,10 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
 from storage.actions import actions, note_action
-from storage.indices import tone_windows, topic_windows
-from storage.labels import confident, count_labels, labels, unlabelled
+from storage.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
+from storage.emerging import Told, emerging_documents, emerging_topics, sample_documents, topic_counts, write_emerging
+from storage.indices import tone_and_topics, tone_windows
+from storage.labels import confident, count_labels, first_label, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
 from storage.models import HEARTBEAT_S, RUN, live_workers, runs, tell_version, write_model, write_model_event, write_run
@@ -33,6 +35,7 @@ from storage.queries import (
 from storage.recent import entities_stored, latest_offsets, recent_documents
 from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
 from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
+from storage.shadow import Beside, Shadowed, latest_texts, shadow_documents, shadowed, write_shadowed
 from storage.writer import replace_entities, write
 
 __all__ = [
@@ -43,29 +46,41 @@ __all__ = [
     "RUN",
     "UNAVAILABLE",
     "Account",
+    "Arrived",
+    "Beside",
     "ClickHouseSettings",
+    "Drifted",
     "MigrationChanged",
     "Record",
+    "Shadowed",
     "StorageUnavailable",
+    "Told",
     "Windows",
     "accounts",
     "acknowledge",
     "actions",
     "add_silence",
     "alerts",
+    "arrived",
     "claim",
     "confident",
     "connect",
     "count_labels",
+    "counts_by_source",
     "dead_letter",
     "dead_letters",
     "deliveries",
+    "drift_now",
     "due_alerts",
+    "emerging_documents",
+    "emerging_topics",
     "entities_stored",
     "feeds",
+    "first_label",
     "labels",
     "latest_documents",
     "latest_offsets",
+    "latest_texts",
     "live_workers",
     "migrate",
     "movers",
@@ -78,18 +93,26 @@ __all__ = [
     "replace_entities",
     "rising_topics",
     "runs",
+    "sample_documents",
+    "scoring_version",
     "select",
+    "shadow_documents",
+    "shadowed",
     "silences",
     "tell_version",
+    "tone_and_topics",
     "tone_windows",
-    "topic_windows",
+    "topic_counts",
     "unlabelled",
     "watermark",
     "windows",
     "write",
     "write_alerts",
     "write_deliveries",
+    "write_drift",
+    "write_emerging",
     "write_model",
     "write_model_event",
     "write_run",
+    "write_shadowed",
 ]
