@@ -69,6 +69,12 @@ def test_a_web_address_says_nothing(scorer: Scorer):
     assert np.array_equal(plain, other)
 
 
+def test_capitals_change_nothing(scorer: Scorer):
+    texts = ["profit of alder jumps as its orders double", "alder warns of heavy losses and cuts its dividend"]
+    plain = scorer.score(texts, ["alder"] * 2).logits
+    assert np.array_equal(plain, scorer.score([text.upper() for text in texts], ["ALDER"] * 2).logits)
+
+
 def test_a_text_scores_the_same_in_any_batch(scorer: Scorer):
     together = scorer.score(TEXTS * 20)
     for i, text in enumerate(TEXTS):
