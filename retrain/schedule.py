@@ -118,8 +118,8 @@ class Scheduler:
             return
         try:
             with exclusive(self._settings.place() / "drift"):
-                for row in drift.tell(self._connect(), self._settings, at, self._announce):
-                    log.warning("drift", extra={"alarm": row.alarm, "detail": drift.sentence(row)})
+                for sentence in drift.tell(self._connect(), self._settings, at, self._announce):
+                    log.warning("drift", extra={"detail": sentence})
             self._looked = at
         except Busy:
             return
@@ -136,6 +136,9 @@ class Scheduler:
         return found.new >= found.wanted
 
     def _run(self, client: Client, cause: str) -> None:
+        found = upcoming(client, self._settings)
+        if cause == "labels" and found.new < self._settings.new_labels:  # an alarm made fewer enough
+            cause = "drift"
         log.info("a run is due", extra={"cause": cause})
         try:
             outcome = retrain(
