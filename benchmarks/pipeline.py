@@ -4,8 +4,12 @@ Records a second, and the ratio to three things measured in the same run on the 
 passes over the same texts, 512 records at once, as many threads), the loop that people write (kafka-python, a Hugging
 Face pipeline over a network of the same shape, an insert a row), and the service with a scorer that costs nothing
 (``benchmarks.constant_worker``). Then the time from ``send`` to a ledger that shows the record, at half of the rate
-reached; and the worker's memory over many records, with the scorer that costs nothing. As it comes, on two cores of
-their own, it takes some 10 minutes; ``--constant-records 1000000`` takes 8 more and 2 GB of memory.
+reached; and the worker's memory over many records, with the scorer that costs nothing. It takes some 10 minutes, on a
+slow machine with fewer records (the report tells how many). A million records with the scorer that costs nothing:
+``--constant-records 1000000 --constant-seconds 1800``, for which the embedded broker needs 1 GB of memory.
+
+With ``--outage-seconds`` ClickHouse, and then the broker, stands still for so long while records come in: the worker's
+memory before and at its largest, the lag at its largest, and how long it then took to catch up.
 
 ``--charts DIR`` also draws the cost against history, number of companies and number of workers.
 """
@@ -197,8 +201,9 @@ def bare(folder: Path, batches: Sequence[Batch], records: int) -> float:
     return records / (time.perf_counter() - started)
 
 
-def naive(bootstrap: str, url: str, records: int) -> float:
-    """Records a second of the loop that people write, with the libraries' own settings for threads."""
+def naive(bootstrap: str, url: str, records: int, seconds: float = 60) -> float:
+    """Records a second of the loop that people write, with the libraries' own settings for threads, over ``records``
+    or ``seconds``."""
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, pipeline
 
     from model.weights import base_folder
@@ -218,12 +223,12 @@ def naive(bootstrap: str, url: str, records: int) -> float:
         text = document.get("title") or document["text"]
         found = classify(text, truncation=True)[0]
         client.execute("INSERT INTO naive VALUES", [(document["id"], text, found["label"], found["score"])])
-        if done == records:
+        taken = time.perf_counter() - started
+        if done and (done == records or taken > seconds):
             break
-    seconds = time.perf_counter() - started
     consumer.close()
     client.disconnect()
-    return records / seconds
+    return done / taken
 
 
 def latencies(service: Service, records: Sequence[Value], per_second: float) -> np.ndarray:
@@ -258,13 +263,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/stream"), help="folder of CSV files of texts")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--charts", type=Path)
-    parser.add_argument("--records", type=int, default=6000, help="records that are scored")
+    parser.add_argument("--records", type=int, default=6000, help="records that are scored, at most")
+    parser.add_argument("--round-seconds", type=float, default=40, help="of the bare scorer: a slow one gets fewer")
     parser.add_argument("--rounds", type=int, default=3, help="of scorer and end to end by turns; the median counts")
     parser.add_argument("--naive-records", type=int, default=300)
     parser.add_argument(
         "--constant-records", type=int, default=200_000, help="records with a scorer that costs nothing"
     )
+    parser.add_argument("--constant-seconds", type=float, default=180, help="and no longer than this")
     parser.add_argument("--latency-seconds", type=float, default=60)
+    parser.add_argument("--outage-seconds", type=float, default=60, help="of ClickHouse, then of the broker; 0: none")
     arguments = parser.parse_args()
     result = measure(arguments)
     text = json.dumps(result, indent=1)
@@ -277,7 +285,7 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything, as the JSON report."""
     records = values(arguments.data, arguments.records)
-    result: dict[str, Any] = {"records": len(records), "cores": os.cpu_count()}
+    result: dict[str, Any] = {"cores": os.cpu_count()}
     with tempfile.TemporaryDirectory(prefix="finsent-bench-") as folder:
         registry = Path(folder) / "models"
         os.environ["MODEL_REGISTRY"] = str(registry)
@@ -285,7 +293,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         champion = model.champion(registry)
         scorer = model.load(champion, model.ModelSettings())  # tunes threads and batches, for the workers too
         result |= {"threads": scorer.running.threads, "batch_tokens": scorer.running.batch_tokens}
-        batches = passes(Pipeline(scorer, linker(), Pseudonymiser("0" * 32)), records)
+        pipeline = Pipeline(scorer, linker(), Pseudonymiser("0" * 32))
+        some = records[-BATCH:]
+        speed = bare(champion, passes(pipeline, some), len(some))
+        records = records[: max(BATCH, int(speed * arguments.round_seconds))]
+        batches = passes(pipeline, records)
+        result["records"] = len(records)
         told: list[tuple[float, float]] = []
         waits = np.array([])
         for number in range(arguments.rounds):
@@ -308,7 +321,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                     usual = naive(bootstrap, url, arguments.naive_records)
                     log(f"the usual loop: {usual:.1f}/s")
         with Service(Path(folder) / "constant", workers=0) as service:
-            ceiling, growth, history = constant(service, arguments.data, arguments.constant_records)
+            ceiling, growth, history, held = constant(service, arguments)
+        outages = {}
+        if arguments.outage_seconds:
+            with Service(Path(folder) / "outage", workers=0) as service:
+                outages = {
+                    name: outage(service, name, arguments.data, arguments.outage_seconds)
+                    for name in ("clickhouse", "broker")
+                }
     end_to_end, first = (statistics.median(column) for column in zip(*told, strict=True))
     result |= {
         "records_per_second": {
@@ -325,20 +345,23 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "latency_p99_s": round(float(np.percentile(waits, 99)), 3),
         "latency_records_per_second": round(end_to_end / 2, 1),
         "rss_growth_mb_per_million": round(growth, 1),
-        "rss_records": arguments.constant_records,
+        "rss_records": held,
         "rss_scoring": False,
+        "outages": outages,
         "rounds": [{"end_to_end": round(e, 1), "scorer": round(f, 1)} for e, f in told],
     }
     if arguments.charts:
-        result["charts"] = charts(arguments, history)
+        result["charts"] = charts(arguments, history, int(end_to_end * 20))
     return result
 
 
-def constant(service: Service, data: Path, records: int) -> tuple[float, float, list[tuple[int, float]]]:
+def constant(service: Service, arguments: argparse.Namespace) -> tuple[float, float, list[tuple[int, float]], int]:
     """With the scorer that costs nothing: records a second, growth of the worker's resident memory in MB over a
-    million records (least squares over the last two thirds), and (records stored, records a second) along the way."""
+    million records (least squares over the last two thirds), (records stored, records a second) along the way, and how
+    many records that was."""
     bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
-    fill(bootstrap, stream_of(data, records))
+    wanted = arguments.constant_records
+    fill(bootstrap, stream_of(arguments.data, wanted))
     memory: list[tuple[int, float]] = []
     with worker(service, "constant", "benchmarks.constant_worker") as child:
         client = _client(url)
@@ -347,25 +370,80 @@ def constant(service: Service, data: Path, records: int) -> tuple[float, float, 
             if count and child.pid:
                 memory.append((count, psutil.Process(child.pid).memory_info().rss / 1e6))
 
-        wait_for(client, bootstrap, records, watch)
-        ceiling = rate(client, 0)
+        with suppress(TimeoutError):
+            wait_for(client, bootstrap, wanted, watch, arguments.constant_seconds)
+        ceiling, held = rate(client, 0), stored(client, bootstrap)
         times = client.execute("SELECT toFloat64(ingested_at) AS at, count() FROM record_log GROUP BY at ORDER BY at")
     at = np.array([t for t, _ in times])
     done = np.cumsum([count for _, count in times])
     marks = np.linspace(done[0], done[-1], 21)
     moments = np.interp(marks, done, at)
     history = [(int(m), float(r)) for m, r in zip(marks[1:], np.diff(marks) / np.diff(moments), strict=True)]
-    settled = np.array([point for point in memory if point[0] > records / 3])
+    settled = np.array([point for point in memory if point[0] > held / 3])
     growth = float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0]) * 1e6
     log(
-        f"no scoring: {ceiling:.0f}/s, resident memory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MB, "
+        f"no scoring: {ceiling:.0f}/s over {held}, resident memory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MB, "
         f"{growth:+.1f} MB a million"
     )
-    return ceiling, growth, history
+    return ceiling, growth, history, held
 
 
-def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]]) -> dict[str, Any]:
-    """Cost against history, companies and workers, as PNGs in ``arguments.charts``."""
+def outage(service: Service, name: str, data: Path, seconds: float) -> dict[str, float]:
+    """``name`` stands still for ``seconds`` under load: what becomes of the worker (whose scorer costs nothing)."""
+    bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
+    records = stream_of(data, 10**9)
+    ensure_topics(bootstrap)
+    with worker(service, f"outage-{name}", "benchmarks.constant_worker") as child:
+        client = _client(url)
+        sent = stored(client, bootstrap)
+
+        def send(count: int) -> None:
+            nonlocal sent
+            fill(bootstrap, itertools.islice(records, count))
+            sent += count
+
+        send(25_000)  # the window of stories fills for 20,000
+        wait_for(client, bootstrap, sent)
+        first_pid = child.pid
+        before = largest = _rss(child)
+        still = psutil.Process(service.stack.children[name].pid)
+        if name == "broker":
+            send(5000)  # what it holds when it comes back
+        still.suspend()
+        try:
+            started = time.monotonic()
+            while time.monotonic() - started < seconds:
+                if name == "clickhouse":
+                    send(500)
+                time.sleep(0.5)
+                largest = max(largest, _rss(child))
+        finally:
+            still.resume()
+        lag = sent - stored(client, bootstrap)
+        started = time.monotonic()
+        wait_for(client, bootstrap, sent, timeout=600)
+        told = {
+            "seconds": seconds,
+            "rss_before_mb": round(before, 1),
+            "rss_largest_mb": round(max(largest, _rss(child)), 1),
+            "lag": lag,
+            "caught_up_s": round(time.monotonic() - started, 1),
+            "restarts": int(child.pid != first_pid),
+        }
+        log(f"{name} stood still: {told}")
+        return told
+
+
+def _rss(child: Child) -> float:
+    """Megabytes; 0 between two processes."""
+    try:
+        return float(psutil.Process(child.pid).memory_info().rss) / 1e6 if child.pid else 0.0
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], count: int) -> dict[str, Any]:
+    """Cost against history, companies and workers (over ``count`` records), as PNGs in ``arguments.charts``."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -374,22 +452,22 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]]) 
     records = values(arguments.data, 2000)
     pseudonymiser = Pseudonymiser("0" * 32)
     companies = {}
-    for count in (300, 1000, 10_000, 100_000):
+    for names in (300, 1000, 10_000, 100_000):
         # The scorer is not asked: what grows with the list could only be the linking.
-        pipeline = Pipeline(None, linker(count), pseudonymiser)  # type: ignore[arg-type]
+        pipeline = Pipeline(None, linker(names), pseudonymiser)  # type: ignore[arg-type]
         received = [Received(topic, 0, n, value) for n, (topic, value) in enumerate(records)]
         started = time.perf_counter()
         pipeline.read(received, dict.fromkeys(TOPICS, ""))
-        companies[count] = len(records) / (time.perf_counter() - started)
+        companies[names] = len(records) / (time.perf_counter() - started)
     workers = {}
-    some = records[: arguments.records]
-    for count in (1, 2, 3):
-        with tempfile.TemporaryDirectory() as folder, Service(Path(folder), workers=count) as service:
+    some = values(arguments.data, max(BATCH, count))
+    for number in (1, 2, 3):
+        with tempfile.TemporaryDirectory() as folder, Service(Path(folder), workers=number) as service:
             client = _client(service.stack.clickhouse_url)
             started = time.time()
             fill(service.stack.kafka_bootstrap, some)
             wait_for(client, service.stack.kafka_bootstrap, len(some))
-            workers[count] = rate(client, started)
+            workers[number] = rate(client, started)
     drawn = (
         ("history", "records stored before", [m for m, _ in history], [r for _, r in history], "no scoring"),
         ("entities", "companies on the watch list", list(companies), list(companies.values()), "reading and linking"),

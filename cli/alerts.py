@@ -23,6 +23,8 @@ app = typer.Typer(
 
 `finsent alerts check rules.yaml` tells what is wrong with a file of rules.
 
+`finsent alerts deliveries --outcome dead` tells what no receiver could be told.
+
 `finsent alerts backtest --events events.json --json out.json` measures the rules on known events.
 """,
 )
@@ -251,6 +253,36 @@ def ack(
     for identity in ids:
         note_action(client, who, "reopened" if undo else "acknowledged", identity, note, "command line")
     typer.echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
+
+
+@app.command()
+def deliveries(
+    outcome: Annotated[str, typer.Option(help="Only sent, dead (given up), held (back) or again.")] = "",
+    since: Annotated[str, typer.Option(metavar="TIME", help="Since then.")] = "1970-01-02",
+    again: Annotated[bool, typer.Option("--again", help="Try what is dead once more.")] = False,
+    form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
+) -> None:
+    """Show what receivers were told, and what could not be told and why, newest first.
+
+    `finsent alerts deliveries --outcome dead`
+
+    `finsent alerts deliveries --again` puts what was given up on the way again (of the last two days: what is older
+    nobody is told any more).
+    """
+    from storage import connect, write_deliveries
+    from storage import deliveries as stored
+
+    client = connect()
+    if outcome not in ("", "sent", "dead", "held", "again"):
+        raise typer.BadParameter(f"{outcome!r} is no outcome; one is 'dead'")
+    if again:
+        rows = stored(client, parse_time(since), "dead", limit=1_000_000)
+        write_deliveries(client, [(row["id"], row["state"], row["receiver"], "again", 0, "") for row in rows])
+        typer.echo(f"{len(rows)} are tried again")
+        return
+    rows = stored(client, parse_time(since), outcome)
+    columns = ["at", "receiver", "outcome", "attempts", "state", "id", "error"]
+    print_rows(columns, [[row[name] for name in columns] for row in rows], form)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from model.importing import CannotImport
 from model.language import detect
 from model.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
-from model.native import NoKernel
+from model.native import NoKernel, kernel_problem
 from model.registry import (
     Change,
     Shadow,
@@ -62,6 +62,7 @@ __all__ = [
     "folder",
     "history",
     "import_directory",
+    "kernel_problem",
     "load",
     "load_taxonomy",
     "normalise",

@@ -21,8 +21,9 @@ import onnx
 from onnx import numpy_helper
 from tokenizers import Encoding
 
-from model.graph import CENTER
+from model.graph import CENTER, LEAST_OF_GELU
 from model.packing import own_tokens
+from model.session import NoDevice
 
 COLUMNS, SIZES, MOST_TOKENS = 32, (32, 64), 512
 """What the kernel was written for: widths in steps of ``COLUMNS``, attention heads of ``SIZES``, texts that long."""
@@ -55,7 +56,7 @@ class _Network(ctypes.Structure):
     )
 
 
-class NoKernel(RuntimeError):
+class NoKernel(NoDevice):
     """The engine cannot be used; the sentence says why."""
 
 
@@ -81,7 +82,7 @@ def kernel_digest() -> str:
     return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest() if spec and spec.origin else ""
 
 
-def problem() -> str:
+def kernel_problem() -> str:
     """Why the engine cannot be used on this machine, empty where it can."""
     try:
         _library()
@@ -179,12 +180,14 @@ class Native:
         def vector(name: str) -> int:
             return kept(taken(name, hidden))
 
-        def linear(name: str, k: int, n: int, bias: np.ndarray) -> _Linear:
+        def linear(name: str, k: int, n: int, bias: np.ndarray | None) -> _Linear:
             weight = taken(f"{name}.weight", k, n, kind=np.int8)
             tiled = weight.reshape(k // 4, 4, n // COLUMNS, COLUMNS).transpose(2, 0, 3, 1)
-            compensation = 128 * weight.sum(axis=0, dtype=np.int32)
-            scale = kept(taken(f"{name}.scale", n))
-            return _Linear(kept(tiled, np.int8), kept(compensation, np.int32), scale, kept(bias), k, n)
+            sums, scale = weight.sum(axis=0, dtype=np.int32), taken(f"{name}.scale", n)
+            added = 128 * sums
+            if bias is None:  # what comes out of GELU is stored otherwise
+                added, bias = 0 * sums, -LEAST_OF_GELU * sums * scale
+            return _Linear(kept(tiled, np.int8), kept(added, np.int32), kept(scale), kept(bias), k, n)
 
         layers = (_Layer * shape.layers)()
         for number, layer in enumerate(layers):
@@ -194,7 +197,7 @@ class Native:
             layer.qkv = linear(f"{at}.qkv", hidden, 3 * hidden, bias)
             layer.out = linear(f"{at}.out", hidden, hidden, taken(f"{at}.out.bias", hidden))
             layer.up = linear(f"{at}.up", hidden, inner, taken(f"{at}.up.bias", inner))
-            layer.down = linear(f"{at}.down", inner, hidden, np.zeros(hidden))
+            layer.down = linear(f"{at}.down", inner, hidden, None)
             for which in "12":
                 setattr(layer, f"norm{which}", vector(f"{at}.norm{which}.weight"))
                 setattr(layer, f"shift{which}", vector(f"{at}.norm{which}.bias"))

@@ -47,8 +47,7 @@ from model.manifest import (
     fingerprint,
     sealed,
 )
-from model.native import NoKernel, unfit
-from model.native import problem as kernel_problem
+from model.native import NoKernel, kernel_problem, unfit
 from model.scorer import MAX_TOKENS, Scorer
 from model.session import EngineName, NoDevice, Running, choose
 from model.settings import ModelSettings
@@ -173,7 +172,7 @@ def load(folder: Path, how: Running | ModelSettings | None = None) -> Scorer:
         got = scorer.score(
             [c.text for c in cases], [c.entity for c in cases], [c.language for c in cases]
         ).probabilities
-    except (NoDevice, NoKernel):
+    except NoDevice:
         raise
     except Exception as error:  # onnxruntime's and tokenizers' errors share no base
         raise BadVersion(f"{folder} cannot be run: {error}") from error

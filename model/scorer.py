@@ -12,9 +12,10 @@ import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from model import calibration
 from model.engine import Engine
 from model.language import detect
-from model.manifest import Part, Scale
+from model.manifest import Part
 from model.session import Running
 from model.settings import ModelSettings
 from model.taxonomy import Classifier
@@ -46,7 +47,7 @@ class _Encoder:
 
     def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
         self._running, self._pairs = running, part.pairs
-        self._scales = np.array([_row(part.alone), _row(part.pair)], np.float32)
+        self._scales = calibration.rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
         # An entity is shorter than its text, so of a pair the text is cut.
@@ -67,11 +68,7 @@ class _Encoder:
         logits, embeddings = self.engine.score(encodings, self._running.batch_tokens)
         tokens = np.array([len(encoding) for encoding in encodings], np.int32)
         scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
-        return _softmax(logits / scales[:, :1] + scales[:, 1:]), embeddings, tokens, logits
-
-
-def _row(scale: Scale) -> list[float]:
-    return [scale.temperature, *scale.bias]
+        return calibration.probabilities(logits, scales), embeddings, tokens, logits
 
 
 class Scorer:
@@ -176,8 +173,3 @@ class Scorer:
             return [(word.text, word.weight) for word in explain(self, text, entity, "occlusion").words]
         except UnsupportedLanguage:
             return []
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

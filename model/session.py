@@ -23,7 +23,7 @@ EngineName = Literal["onnxruntime", "native"]
 
 
 class NoDevice(RuntimeError):
-    """CUDA or an engine was asked for and cannot be used; the sentence says why."""
+    """CUDA was asked for and cannot be used; the sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)

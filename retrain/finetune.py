@@ -40,7 +40,8 @@ def accelerated() -> Accelerator:
 def prepared(job: Path, settings: dict[str, Any]) -> tuple[Base, Material, dict[str, Any]]:
     """(base encoder, what to learn, the champion's config)."""
     torch.set_num_threads(settings["threads"])
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    if torch.cuda.is_available():  # a CPU's kernels give the same each time as they are
+        torch.use_deterministic_algorithms(True, warn_only=True)
     encoder = base_of(job / "start")
     start, config = merged(job / "start")
     config = {name: value for name, value in config.items() if name not in {"rank", "alpha"}}  # of its own adapter

@@ -22,7 +22,7 @@ from retrain.adversary import Adversary
 from retrain.augment import perturbed
 from retrain.datasets import Example, batches
 from retrain.metrics import macro_f1
-from retrain.network import SentimentEncoder
+from retrain.network import SentimentEncoder, autocast
 from retrain.train import class_weights, collate, embeddings, encode, losses, predict
 
 NOISE = 0.15
@@ -150,13 +150,13 @@ def fit(
             target = material.teacher[chosen].to(accelerator.device)
             # The step that sees both gradients is the one that processes exchange theirs in.
             with accelerator.no_sync(module) if adversary else nullcontext():
-                with torch.autocast(accelerator.device.type, torch.bfloat16):
+                with autocast(accelerator.device):
                     answers, embedding = module(*inputs)
                 loss = (losses(answers, rows, settings["smoothing"]) * counted).mean()
                 distance = 1 - functional.cosine_similarity(embedding, target).mean()
                 accelerator.backward(loss + settings["distill"] * distance)
             if adversary:
-                with adversary.attacking(), torch.autocast(accelerator.device.type, torch.bfloat16):
+                with adversary.attacking(), autocast(accelerator.device):
                     answers, _ = module(*inputs)
                 accelerator.backward((losses(answers, rows, settings["smoothing"]) * counted).mean())
             norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)

@@ -28,7 +28,7 @@ from model.bases import Base, Weights, base
 from model.weights import base_of, merged
 from retrain import adapter
 from retrain.datasets import Example, batches, read
-from retrain.network import SentimentEncoder
+from retrain.network import SentimentEncoder, autocast
 from retrain.train import collate, embeddings, encode, tokenizer
 
 HIDDEN = 0.15
@@ -124,7 +124,7 @@ def pretrain(
                 if not places.any():
                     continue
                 states = _states(network, shown, types, attention)
-                with torch.autocast("cpu", torch.bfloat16):
+                with autocast(network.device):
                     guesses = guesser(states[places])
                 loss = functional.cross_entropy(guesses, ids[places])
                 mean = _mean(states, text)
@@ -148,7 +148,7 @@ def _mask(made: Tokenizer) -> int:
 
 
 def _states(network: SentimentEncoder, ids: Tensor, types: Tensor, attention: Tensor) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(network.device):
         states = network.encoder(input_ids=ids, token_type_ids=types, attention_mask=attention).last_hidden_state
     return states.float()  # type: ignore[no-any-return]
 

@@ -2,7 +2,7 @@
 
 from storage.actions import actions, note_action
 from storage.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
-from storage.indices import tone_windows, topic_windows
+from storage.indices import tone_and_topics, tone_windows
 from storage.labels import confident, count_labels, first_label, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
@@ -95,8 +95,8 @@ __all__ = [
     "shadowed",
     "silences",
     "tell_version",
+    "tone_and_topics",
     "tone_windows",
-    "topic_windows",
     "unlabelled",
     "watermark",
     "windows",

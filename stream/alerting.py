@@ -30,8 +30,7 @@ from storage import (
     latest_offsets,
     moving_documents,
     rising_topics,
-    tone_windows,
-    topic_windows,
+    tone_and_topics,
     watermark,
     write_alerts,
 )
@@ -280,6 +279,8 @@ class Lifecycle:
         direction = _direction(kind, float(found.effect[k]))
         setting = self._rules.of(entity)
         assert setting is not None
+        if kind == "topic_shift" and direction == "down":
+            return  # because others rose, or because it is over
         if self._covered(kind, entity, topic, direction, found, k, setting):
             return
         if (
@@ -570,12 +571,10 @@ class Evaluator:
             or past.since > need
             or not past.until <= after <= past.until + LONGEST_TAIL_S
         ):
-            split = max(day_begins(after - 86400), need)
-            span = _time(need), _time(split)
-            laid = sources(tone_windows(client, *span), topic_windows(client, *span), rule)
+            split = max(day_begins(after - 43200), need)
+            laid = sources(*tone_and_topics(client, _time(need), _time(split)), rule)
             past = self._past = Past(time.monotonic(), need, split, laid)
-        span = _time(past.until), _time(until)
-        return sources(tone_windows(client, *span), topic_windows(client, *span), rule, past.sources)
+        return sources(*tone_and_topics(client, _time(past.until), _time(until)), rule, past.sources)
 
     def _stale(self, client: Client, known: list[Transition]) -> list[Transition]:
         """Alarms for feeds that used to bring documents and have stopped, and their ends."""

@@ -282,15 +282,19 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._ready, self._positioning = False, True
         self._last_progress = time.monotonic()
-        # What is being scored is finished first, or its records would be read and stored a second time. No record of
-        # a partition is admitted from here on, so neither are those read that were fetched under another topic id.
-        await loop.run_in_executor(self._reading, self._intake.assign, {})
-        self._flow.forget()
-        await self._flow.settle()
+        await self._settle()
         self._topic_ids = await loop.run_in_executor(self._storing, self._read_topic_ids)
         stored = await loop.run_in_executor(self._storing, self._store.next_offsets, self._topic_ids)
         await self._learn()
         return {tp: stored[tp.topic, tp.partition] for tp in assigned if (tp.topic, tp.partition) in stored}
+
+    async def _settle(self) -> None:
+        """Admit nothing more, drop what is not being scored yet, and finish the rest: otherwise its records would be
+        read and stored a second time. First nothing is admitted, for a record after those that are dropped would hide
+        them: the ledger is a maximum."""
+        await self._in(self._reading, self._intake.assign, {})
+        self._flow.forget()
+        await self._flow.settle()
 
     async def _positioned(self, positions: Mapping[TP, int]) -> None:
         """Called when the client stands at ``positions``: from here on records are admitted."""
@@ -364,8 +368,7 @@ class Worker:
 
     async def _stop_storing(self, *_: Any, **__: Any) -> None:
         self._store.stopping.set()
-        self._flow.forget()
-        await self._flow.settle()
+        await self._settle()
         if self._flowing is not None:
             self._flowing.cancel()
         if self._producer is not None:

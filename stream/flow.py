@@ -146,7 +146,8 @@ class Flow(Generic[T]):
         self._arrived.set()
 
     def forget(self) -> None:
-        """Drop what is not being scored yet: whoever gives it again, gives it from where the table ends."""
+        """Drop what is not being scored yet. ``read`` must make no rows of what comes after it, until it is given
+        again from where the table ends."""
         self._epoch += 1
         self._taken.clear()
         self._room.set()

@@ -128,6 +128,10 @@ class Series:
         found = sum(part.between(i, first, last) for part in self._parts)
         return Sums(*(found[..., column] for column in range(5)))  # type: ignore[index]
 
+    def windows(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> np.ndarray:
+        """How many windows with documents there are in ``first < time <= last``."""
+        return np.sum([part.place(i, last) - part.place(i, first) for part in self._parts], axis=0)
+
     def pooled(self, i: np.ndarray, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
         """Sums over all companies together: what the past of each of the entities ``i`` is combined with."""
         return self.between(0, first, last)
@@ -153,7 +157,7 @@ class Topics(Series):
     """The shares of topics in the documents of each entity: a series, named ``entity NAMES_TOPIC topic``, holds the
     entity's documents, and as their sentiment 1 where a document has the topic and 0 elsewhere.
 
-    ``topics`` are (entity, topic, start, documents), as ``storage.topic_windows`` gives them, of the same time as the
+    ``topics`` are (entity, topic, start, documents), as ``storage.tone_and_topics`` gives them, of the same time as the
     last part of ``tone``; with ``earlier``, that holds what came before. What past shares are pooled with is the
     topic's share among all companies' documents.
     """
@@ -210,14 +214,14 @@ class Topics(Series):
         """Sums over all companies: of the topic of each of the series ``i``."""
         documents = sum(part.between(0, first, last) for part in self._documents)[..., 0]  # type: ignore[index]
         total = sum(part.between(self._topic[i], first, last) for part in self._all)[..., 0]  # type: ignore[index]
-        return Sums(documents, total, total, np.zeros_like(total), np.zeros_like(total))
+        return Sums(documents + np.zeros_like(total), total, total, np.zeros_like(total), np.zeros_like(total))
 
     def within(self, i: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """The ends of the windows of one series in ``first < end <= last``, and their values [windows, Sums]."""
         ends, values = self._tone.within(int(self._owner[i]), first, last)
         own, counts = Series.within(self, i, first, last)
         total = np.zeros(len(ends))
-        total[np.searchsorted(ends, own)] = counts[:, 0]
+        np.add.at(total, np.searchsorted(ends, own), counts[:, 0])
         nothing = np.zeros(len(ends))
         return ends, np.stack([values[:, 0], total, total, nothing, nothing], axis=1)
 

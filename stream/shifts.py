@@ -11,6 +11,8 @@ the time before. Three things make one threshold serve 0.2 as well as 10,000 doc
   variance component, DerSimonian and Laird 1986), which no number of documents averages away.
 - Documents of one burst speak of one thing; ``Rule.likeness`` is their correlation within a span (design effect,
   Kish 1965), so that thirty reports of one event are not thirty witnesses.
+
+Worse news and more of it than usual are two witnesses, which a thin series needs; volume alone never is one.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.series import WINDOW_S, Series, Sums
+from stream.series import WINDOW_S, Series, Sums, Topics
 
 PRIOR_DOCUMENTS = 20.0
 LEAST_SEASON = 50.0
 """Documents of the whole market that say nothing yet of the days of the week."""
 
-CLEAR = ((0.8, 1.5, "critical"), (0.5, 1.15, "warning"), (0.0, 0.0, "notice"))
+CLEAR = ((0.3, 2.0, "critical"), (0.2, 1.25, "warning"), (0.0, 0.0, "notice"))
 """Severities: the least effect, and the least evidence as a multiple of the threshold."""
 
 
@@ -38,7 +40,7 @@ class Rule:
 
     recent_s: tuple[int, ...] = (3600, 3 * 3600, 12 * 3600, 48 * 3600, 7 * 86400)
     baseline_s: int = 30 * 86400
-    minimum_documents: int = 6
+    minimum_documents: int = 5
     minimum_effect: float = 0.3
     threshold: float = 3.5
     """In standard errors; ``finsent alerts calibrate`` finds the one for a wanted false-alarm rate."""
@@ -65,11 +67,17 @@ class Rule:
     buzz_threshold: float = 5.0
     buzz_documents: int = 10
     buzz_span_s: int = 86400
-    negative_in_buzz: float = 3.5
+    tone_least: float = 1.75
+    """Standard errors by which the tone alone must be worse before the volume counts as a second witness,"""
+    volume_most: float = 2.5
+    """which then counts for so much at most."""
+    negative_in_buzz: float = 2.4
     """Where the volume itself is far beyond its own past, the tone's standard errors count so many times: a surge
     and a worse tone together are a crisis, and hardly ever chance."""
-    positive_in_buzz: float = 1.75
-    buzz_effect: float = 0.1
+    positive_in_buzz: float = 1.6
+    looks: float = 0.2
+    """By how much of themselves these weaken with the logarithm of the number of looks at the surge so far."""
+    buzz_effect: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -154,16 +162,18 @@ def test(
         busy = np.flatnonzero((series.between(entity, at - span, at).documents >= least) & ~no_company)
         if len(busy):
             found = _compare(series, entity[busy], at[busy], span, rule, rule.likeness)
-            keep(busy, span, found, found.effect / np.hypot(found.before_error, found.after_error), effect_least[busy])
+            tone = found.effect / np.hypot(found.before_error, found.after_error)
+            if span >= 86400:
+                growth = np.where(market[busy], 0, _growth(series, at[busy], span, found, rule))
+                tone = _both(tone, growth, rule.tone_least, rule.volume_most)
+            keep(busy, span, found, tone, effect_least[busy])
     span = rule.no_company_span_s
     busy = np.flatnonzero((series.between(entity, at - span, at).documents >= least) & no_company)
     if len(busy):
         found = _compare(series, entity[busy], at[busy], span, rule, 0.0)
         tone = found.effect / np.hypot(found.before_error, found.after_error)
-        # Worse news and more of it than usual are two witnesses (Stouffer 1949).
-        more = _more_than_usual(series, entity[busy], at[busy], span, rule)
-        both = np.where((tone < -1.5) & (more > 0), (tone - more) / 2**0.5, tone)
-        keep(busy, span, found, np.where(both < tone, both, tone) * rule.no_company_weight, effect_least[busy])
+        tone = _both(tone, _more_than_usual(series, entity[busy], at[busy], span, rule), 1.5, rule.volume_most)
+        keep(busy, span, found, tone * rule.no_company_weight, effect_least[busy])
     busy = np.zeros(0, int)
     if math.isfinite(rule.buzz_threshold):
         surge = buzz(series, entity, at, rule, least)
@@ -185,8 +195,26 @@ def test(
             for sign in (-1, 1)
         )
         evidence = np.maximum(up, 0) * rule.positive_in_buzz - np.maximum(down, 0) * rule.negative_in_buzz
+        # Documents one by one are many looks at one surge, and each look is a chance to err.
+        looks = series.windows(entity[busy], at[busy] - rule.buzz_span_s, at[busy])
+        evidence = evidence / (1 + rule.looks * np.log(np.maximum(looks, 1)))
         keep(busy, rule.buzz_span_s, found, evidence, np.full(len(busy), rule.buzz_effect))
     return Tests(entity, at, *best)
+
+
+def _growth(series: Series, at: np.ndarray, span: int, found: _Means, rule: Rule) -> np.ndarray:
+    """How far the volume of a span is above the entity's own, in the standard deviations of a negative binomial
+    count (variance ``m + m**2``); 0 where too little is known."""
+    seen = np.minimum(at - span - series.begin, rule.baseline_s)
+    usual = (found.past + 1) / np.maximum(seen, span) * span
+    return np.where(seen >= 7 * 86400, (found.documents - usual) / np.sqrt(usual + usual**2), 0)
+
+
+def _both(tone: np.ndarray, more: np.ndarray, least: float, most: float) -> np.ndarray:
+    """Worse news and more of it than usual are two witnesses (Stouffer 1949). Volume alone is none: the tone must be
+    worse by ``least`` standard errors, and the volume counts for ``most`` at most."""
+    joint = (tone - np.minimum(more, most)) / 2**0.5
+    return np.where((tone < -least) & (joint < tone), joint, tone)
 
 
 class _Means(NamedTuple):
@@ -221,7 +249,7 @@ def _compare(
     if drift:
         moves = np.full(len(at), rule.drift)
         usual, moves[market] = _usual(series, entity[market], at[market], span, rule)
-    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance
+    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance of the tone
 
     def means(total: str, squares: str, guess: tuple[float, float]) -> tuple[np.ndarray, ...]:
         all_ = getattr(pooled, total) / np.maximum(pooled.documents, 1)
@@ -241,7 +269,8 @@ def _compare(
         # The market has a time of day: it is compared with the same hours of the days before.
         effect[market] += before[market] - np.where(np.isnan(usual), before[market], usual)
         before[market] = np.where(np.isnan(usual), before[market], usual)
-    effect = np.where(market & (past.documents < 50), 0, effect)
+    # Nothing stands in for a market's or a topic's own past.
+    effect = np.where((market & (past.documents < 50)) | (few & isinstance(series, Topics)), 0, effect)
     return _Means(
         effect, before, past.documents, before_error, recent.documents, after_error, -more / np.hypot(*errors)
     )
@@ -296,12 +325,15 @@ def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     effect, before = float(found.effect[k]), float(found.before[k])
     evidence = abs(float(found.statistic[k])) / rule.threshold
     scale = rule.market_effect / rule.minimum_effect if series.is_market(i) else 1.0
+    severity = next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear)
+    if severity == "notice" and series.is_market(i):
+        severity = "warning"  # it stands for all companies
     began = began_at(series, i, at - max(recent_s, rule.buzz_span_s), at, before, before + effect)
     return Shift(
         entity=str(series.entities[i]),
         at=at,
         direction="negative" if effect < 0 else "positive",
-        severity=next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear),
+        severity=severity,
         statistic=float(found.statistic[k]),
         before_mean=before,
         after_mean=before + effect,

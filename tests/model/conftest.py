@@ -22,5 +22,5 @@ def kernel() -> None:
         subprocess.run(build, cwd=Path(native.__file__).parents[1], check=True, timeout=240, capture_output=True)
         importlib.invalidate_caches()
         assert find_spec("model._kernel"), "the kernel was not compiled"
-    if reason := native.problem():
+    if reason := native.kernel_problem():
         pytest.skip(reason)
