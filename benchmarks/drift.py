@@ -31,12 +31,12 @@ SHARES = (0.1, 0.2, 0.3, 0.5, 1.0)
 TRIALS = 12
 
 
-def read(path: Path, most: int, scorer: model.Scorer | None) -> Arrived:
-    """The first ``most`` documents of a stream, in the order of time."""
+def read(path: Path, skip: int, most: int, scorer: model.Scorer | None) -> Arrived:
+    """``most`` documents of a stream in the order of time, after the first ``skip``."""
     csv.field_size_limit(10**8)
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         rows = [(row["published_at"], row["source"], model.normalise(row["text"])) for row in csv.DictReader(file)]
-    rows = sorted((row for row in rows if row[2]), key=lambda row: row[0])[:most]
+    rows = sorted((row for row in rows if row[2]), key=lambda row: row[0])[skip : skip + most]
     texts = [row[2] for row in rows]
     p, vectors = np.zeros((len(rows), 3)), np.zeros((len(rows), 384), np.float32)
     if scorer is not None:
@@ -93,11 +93,12 @@ def main() -> None:
     parser.add_argument("--inject", type=Path, action="append", default=[])
     parser.add_argument("--model", action="store_true", help="score with the champion: all measures")
     parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--skip", type=int, default=0, help="so many of the stream's first documents")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     scorer = model.load(model.champion(model.ModelSettings().registry)) if args.model else None
     names = (*drift.MEASURES, *drift.OF_A_KIND) if args.model else ("vocabulary", "sources")
-    stream = read(args.stream, args.documents, scorer)
+    stream = read(args.stream, args.skip, args.documents, scorer)
     if len(stream.text) < REFERENCE + WINDOW:
         parser.error(f"{args.stream} has {len(stream.text)} documents; {REFERENCE + WINDOW} are needed")
     order = np.arange(len(stream.text))
@@ -105,7 +106,7 @@ def main() -> None:
     found["in time"] = quiet(stream, names, order)
     found["shuffled"] = quiet(stream, names, np.random.default_rng(1).permutation(order))
     for path in args.inject:
-        other = read(path, 4000, scorer)
+        other = read(path, 1000, 4000, scorer)
         found[path.name] = {str(share): injected(stream, other, names, share) for share in SHARES}
     text = json.dumps(found, indent=1)
     print(text)
