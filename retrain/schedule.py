@@ -77,7 +77,7 @@ class Scheduler:
     def serve(self, stop: threading.Event) -> None:
         """Until ``stop`` is set; a run under way is ended with the process. Raises as ``connect`` does at first."""
         first = upcoming(self._connect(), self._settings)
-        log.info("next run", extra={"at": first.at.isoformat(), "new": first.left, "or_at_new": first.wanted})
+        log.info("next run", extra={"due": first.at.isoformat(), "new": first.left, "or_at_new": first.wanted})
         cron = CronTrigger.from_crontab(self._settings.cron, timezone=UTC)
         self._scheduler.add_job(self._turn, cron, ["cron"], next_run_time=first.at)
         every = IntervalTrigger(seconds=self._settings.check_s)
