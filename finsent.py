@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import alerts, audit, console, evaluate, explain, rescore, score
+from cli import alerts, audit, console, cookbook, evaluate, explain, rescore, score
 from cli import labels as people
 from cli import model as models
 from cli import retrain as retraining
@@ -432,6 +432,7 @@ audit.register(app)
 rescore.register(app)
 retraining.register(app)
 console.register(app)
+cookbook.register(app)
 app.add_typer(models.app, name="model")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(people.app, name="label")
