@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import alerts, audit, console, cookbook, evaluate, explain, rescore, score
+from cli import alerts, audit, console, cookbook, drift, evaluate, explain, rescore, score
 from cli import labels as people
 from cli import model as models
 from cli import retrain as retraining
@@ -246,6 +247,8 @@ def worker(
 
     `KAFKA_BOOTSTRAP_SERVERS=kafka:9092 CLICKHOUSE_URL=clickhouse://user:secret@db:9000/default finsent worker`
     """
+    # Its matrix products are small: on a busy machine a second thread of them waits more than it works.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from stream.worker import run
 
     kafka_answering()
@@ -309,15 +312,22 @@ def demo(
     speed: Annotated[
         str, typer.Option(metavar="FACTOR", help="How much faster than time: '8000x', or 'max'.")
     ] = "8000x",
+    keep: Annotated[
+        bool | None,
+        typer.Option(
+            help="Keep the console open until Ctrl-C; by default where there is a screen.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Replay a recorded week from end to end and check the accounts; ends by itself and leaves nothing running.
 
-    Exit code 0 only if every record is stored once and the week's shifts, and no others, raised alerts.
+    Without a screen the console's pages are saved as pictures beside the summary. Exit code 0 only if every record is
+    stored once and the week's shifts, and no others, raised alerts.
     """
     from deploy.demo import run
 
     own_environment()
-    raise typer.Exit(run(json_path, workers, _speed(speed)))
+    raise typer.Exit(run(json_path, workers, _speed(speed), keep))
 
 
 letters = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
@@ -431,8 +441,9 @@ explain.register(app)
 audit.register(app)
 rescore.register(app)
 retraining.register(app)
-console.register(app)
 cookbook.register(app)
+drift.register(app)
+app.add_typer(console.app, name="console")
 app.add_typer(models.app, name="model")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(people.app, name="label")

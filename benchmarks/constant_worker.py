@@ -18,7 +18,7 @@ class ConstantScorer:
 
     def __init__(self, real: Scorer) -> None:
         # The champion's name, or the worker would exchange it for the champion.
-        self.version, self.explain = real.version, real.explain
+        self.version, self.explain, self.topics = real.version, real.explain, real.topics
 
     def score(
         self,

@@ -1,10 +1,15 @@
 """The service from a full topic into ClickHouse: ``python -m benchmarks.pipeline --json OUT [--records N]``.
 
 Records a second, and the ratio to three things measured in the same run on the same records: the bare scorer (the same
-passes over the same texts, batches of the same size, one thread), the loop that people write (kafka-python, a Hugging
+passes over the same texts, 512 records at once, as many threads), the loop that people write (kafka-python, a Hugging
 Face pipeline over a network of the same shape, an insert a row), and the service with a scorer that costs nothing
 (``benchmarks.constant_worker``). Then the time from ``send`` to a ledger that shows the record, at half of the rate
-reached; and the worker's memory over many records, with the scorer that costs nothing.
+reached; and the worker's memory over many records, with the scorer that costs nothing. It takes some 10 minutes, on a
+slow machine with fewer records (the report tells how many). A million records with the scorer that costs nothing:
+``--constant-records 1000000 --constant-seconds 1800``, for which the embedded broker needs 1 GB of memory.
+
+With ``--outage-seconds`` ClickHouse, and then the broker, stands still for so long while records come in: the worker's
+memory before and at its largest, the lag at its largest, and how long it then took to catch up.
 
 ``--charts DIR`` also draws the cost against history, number of companies and number of workers.
 """
@@ -21,7 +26,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -37,7 +43,7 @@ from deploy.demo import Arrivals
 from deploy.local import Service
 from deploy.local.supervisor import Child, free_port
 from deploy.recorded_week import write as write_week
-from storage import ClickHouseSettings, accounts, connect
+from storage import ClickHouseSettings, connect, positions
 from stream import ensure_topics, topic_ids
 from stream.entities import Company, Linker, Watchlist, load_watchlist
 from stream.pipeline import Pipeline, Received
@@ -51,14 +57,19 @@ Batch = tuple[list[str], list[str | None], list[str]]
 
 
 def values(folder: Path | None, count: int) -> list[Value]:
+    """(topic, record value) of ``count`` records; see ``stream_of``."""
+    return list(stream_of(folder, count))
+
+
+def stream_of(folder: Path | None, count: int) -> Iterator[Value]:
     """(topic, record value) of ``count`` records, news and comments by turns: from the CSV files in ``folder``, or the
-    recorded week with new ids again and again."""
+    recorded week; with new ids again and again."""
     if folder is None or not folder.is_dir():
-        return list(itertools.islice(_week(), count))
+        return itertools.islice(_week(), count)
     files = {"news": "news_reuters_guardian_cnbc_2017_2020", "comments": "tweets_stocknet_2014_2016"}
     streams = [_rows(folder / f"{name}.csv.gz", topic) for topic, name in files.items()]
     found = [value for pair in itertools.zip_longest(*streams) for value in pair if value]
-    return list(itertools.islice((value for n in itertools.count() for value in _again(found, n)), count))
+    return itertools.islice((value for n in itertools.count() for value in _again(found, n)), count)
 
 
 def _rows(path: Path, topic: str) -> Iterator[Value]:
@@ -95,12 +106,16 @@ def _week() -> Iterator[Value]:
         yield from _again(found, turn)
 
 
-def fill(bootstrap: str, records: Sequence[Value]) -> None:
+def fill(bootstrap: str, records: Iterable[Value]) -> None:
     """Produce ``records`` and wait for the acknowledgements."""
     ensure_topics(bootstrap)
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=50, batch_size=262_144)
-    futures = [producer.send(topic, value, partition=n // 2 % 4) for n, (topic, value) in enumerate(records)]
-    for future in futures:
+    sent: deque[Any] = deque()
+    for n, (topic, value) in enumerate(records):
+        sent.append(producer.send(topic, value, partition=n // 2 % 4))
+        if len(sent) > 20_000:
+            sent.popleft().get(120)
+    for future in sent:
         future.get(120)
     producer.close()
 
@@ -122,8 +137,8 @@ def worker(
 
 
 def stored(client: Client, bootstrap: str) -> int:
-    """Records in the table, of the topics as they are now."""
-    return sum(account.rows for account in accounts(client, topic_ids(bootstrap, TOPICS)))
+    """Records in the table, of the topics as they are now: each partition of theirs begins at 0 and has no gaps."""
+    return sum(last + 1 for last in positions(client, topic_ids(bootstrap, TOPICS)).values())
 
 
 def wait_for(client: Client, bootstrap: str, count: int, watch: Any = None, timeout: float = 1800) -> None:
@@ -176,16 +191,19 @@ def passes(pipeline: Pipeline, records: Sequence[Value]) -> list[Batch]:
     return found
 
 
-def bare(scorer: model.Scorer, batches: Sequence[Batch], records: int) -> float:
-    """Records a second of the scorer alone."""
+def bare(folder: Path, batches: Sequence[Batch], records: int) -> float:
+    """Records a second of the scorer alone: a fresh one, that has seen none of the texts."""
+    scorer = model.load(folder, model.ModelSettings())
+    scorer.score([f"The profit of company {n} rose by {n} percent in the quarter" for n in range(BATCH)])
     started = time.perf_counter()
     for batch in batches:
         scorer.score(*batch)
     return records / (time.perf_counter() - started)
 
 
-def naive(bootstrap: str, url: str, records: int) -> float:
-    """Records a second of the loop that people write, with the libraries' own settings for threads."""
+def naive(bootstrap: str, url: str, records: int, seconds: float = 60) -> float:
+    """Records a second of the loop that people write, with the libraries' own settings for threads, over ``records``
+    or ``seconds``."""
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, pipeline
 
     from model.weights import base_folder
@@ -205,12 +223,12 @@ def naive(bootstrap: str, url: str, records: int) -> float:
         text = document.get("title") or document["text"]
         found = classify(text, truncation=True)[0]
         client.execute("INSERT INTO naive VALUES", [(document["id"], text, found["label"], found["score"])])
-        if done == records:
+        taken = time.perf_counter() - started
+        if done and (done == records or taken > seconds):
             break
-    seconds = time.perf_counter() - started
     consumer.close()
     client.disconnect()
-    return records / seconds
+    return done / taken
 
 
 def latencies(service: Service, records: Sequence[Value], per_second: float) -> np.ndarray:
@@ -245,13 +263,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/stream"), help="folder of CSV files of texts")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--charts", type=Path)
-    parser.add_argument("--records", type=int, default=6000, help="records that are scored")
+    parser.add_argument("--records", type=int, default=6000, help="records that are scored, at most")
+    parser.add_argument("--round-seconds", type=float, default=40, help="of the bare scorer: a slow one gets fewer")
     parser.add_argument("--rounds", type=int, default=3, help="of scorer and end to end by turns; the median counts")
     parser.add_argument("--naive-records", type=int, default=300)
     parser.add_argument(
         "--constant-records", type=int, default=200_000, help="records with a scorer that costs nothing"
     )
+    parser.add_argument("--constant-seconds", type=float, default=180, help="and no longer than this")
     parser.add_argument("--latency-seconds", type=float, default=60)
+    parser.add_argument("--outage-seconds", type=float, default=60, help="of ClickHouse, then of the broker; 0: none")
     arguments = parser.parse_args()
     result = measure(arguments)
     text = json.dumps(result, indent=1)
@@ -264,21 +285,27 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything, as the JSON report."""
     records = values(arguments.data, arguments.records)
-    result: dict[str, Any] = {"records": len(records), "cores": os.cpu_count()}
+    result: dict[str, Any] = {"cores": os.cpu_count()}
     with tempfile.TemporaryDirectory(prefix="finsent-bench-") as folder:
         registry = Path(folder) / "models"
         os.environ["MODEL_REGISTRY"] = str(registry)
         model.ensure_default(registry)
-        scorer = model.load(model.champion(registry), threads=model.ModelSettings().threads)
-        batches = passes(Pipeline(scorer, linker(), Pseudonymiser("0" * 32)), records)
-        scorer.score(*batches[0])
+        champion = model.champion(registry)
+        scorer = model.load(champion, model.ModelSettings())  # tunes threads and batches, for the workers too
+        result |= {"threads": scorer.running.threads, "batch_tokens": scorer.running.batch_tokens}
+        pipeline = Pipeline(scorer, linker(), Pseudonymiser("0" * 32))
+        some = records[-BATCH:]
+        speed = bare(champion, passes(pipeline, some), len(some))
+        records = records[: max(BATCH, int(speed * arguments.round_seconds))]
+        batches = passes(pipeline, records)
+        result["records"] = len(records)
         told: list[tuple[float, float]] = []
         waits = np.array([])
         for number in range(arguments.rounds):
             with Service(Path(folder) / f"round-{number}", workers=0) as service:
                 bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
                 fill(bootstrap, records)
-                first = bare(scorer, batches, len(records))
+                first = bare(champion, batches, len(records))
                 with worker(service, "worker-0"):
                     client = _client(url)
                     wait_for(client, bootstrap, len(records))
@@ -294,7 +321,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                     usual = naive(bootstrap, url, arguments.naive_records)
                     log(f"the usual loop: {usual:.1f}/s")
         with Service(Path(folder) / "constant", workers=0) as service:
-            ceiling, growth, history = constant(service, values(arguments.data, arguments.constant_records))
+            ceiling, growth, history, held = constant(service, arguments)
+        outages = {}
+        if arguments.outage_seconds:
+            with Service(Path(folder) / "outage", workers=0) as service:
+                outages = {
+                    name: outage(service, name, arguments.data, arguments.outage_seconds)
+                    for name in ("clickhouse", "broker")
+                }
     end_to_end, first = (statistics.median(column) for column in zip(*told, strict=True))
     result |= {
         "records_per_second": {
@@ -311,20 +345,23 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "latency_p99_s": round(float(np.percentile(waits, 99)), 3),
         "latency_records_per_second": round(end_to_end / 2, 1),
         "rss_growth_mb_per_million": round(growth, 1),
-        "rss_records": arguments.constant_records,
+        "rss_records": held,
         "rss_scoring": False,
+        "outages": outages,
         "rounds": [{"end_to_end": round(e, 1), "scorer": round(f, 1)} for e, f in told],
     }
     if arguments.charts:
-        result["charts"] = charts(arguments, history)
+        result["charts"] = charts(arguments, history, int(end_to_end * 20))
     return result
 
 
-def constant(service: Service, records: Sequence[Value]) -> tuple[float, float, list[tuple[int, float]]]:
+def constant(service: Service, arguments: argparse.Namespace) -> tuple[float, float, list[tuple[int, float]], int]:
     """With the scorer that costs nothing: records a second, growth of the worker's resident memory in MB over a
-    million records (least squares over the last two thirds), and (records stored, records a second) along the way."""
+    million records (least squares over the last two thirds), (records stored, records a second) along the way, and how
+    many records that was."""
     bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
-    fill(bootstrap, records)
+    wanted = arguments.constant_records
+    fill(bootstrap, stream_of(arguments.data, wanted))
     memory: list[tuple[int, float]] = []
     with worker(service, "constant", "benchmarks.constant_worker") as child:
         client = _client(url)
@@ -333,25 +370,80 @@ def constant(service: Service, records: Sequence[Value]) -> tuple[float, float, 
             if count and child.pid:
                 memory.append((count, psutil.Process(child.pid).memory_info().rss / 1e6))
 
-        wait_for(client, bootstrap, len(records), watch)
-        ceiling = rate(client, 0)
+        with suppress(TimeoutError):
+            wait_for(client, bootstrap, wanted, watch, arguments.constant_seconds)
+        ceiling, held = rate(client, 0), stored(client, bootstrap)
         times = client.execute("SELECT toFloat64(ingested_at) AS at, count() FROM record_log GROUP BY at ORDER BY at")
     at = np.array([t for t, _ in times])
     done = np.cumsum([count for _, count in times])
     marks = np.linspace(done[0], done[-1], 21)
     moments = np.interp(marks, done, at)
     history = [(int(m), float(r)) for m, r in zip(marks[1:], np.diff(marks) / np.diff(moments), strict=True)]
-    settled = np.array([point for point in memory if point[0] > len(records) / 3])
+    settled = np.array([point for point in memory if point[0] > held / 3])
     growth = float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0]) * 1e6
     log(
-        f"no scoring: {ceiling:.0f}/s, resident memory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MB, "
+        f"no scoring: {ceiling:.0f}/s over {held}, resident memory {memory[0][1]:.0f} to {memory[-1][1]:.0f} MB, "
         f"{growth:+.1f} MB a million"
     )
-    return ceiling, growth, history
+    return ceiling, growth, history, held
 
 
-def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]]) -> dict[str, Any]:
-    """Cost against history, companies and workers, as PNGs in ``arguments.charts``."""
+def outage(service: Service, name: str, data: Path, seconds: float) -> dict[str, float]:
+    """``name`` stands still for ``seconds`` under load: what becomes of the worker (whose scorer costs nothing)."""
+    bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
+    records = stream_of(data, 10**9)
+    ensure_topics(bootstrap)
+    with worker(service, f"outage-{name}", "benchmarks.constant_worker") as child:
+        client = _client(url)
+        sent = stored(client, bootstrap)
+
+        def send(count: int) -> None:
+            nonlocal sent
+            fill(bootstrap, itertools.islice(records, count))
+            sent += count
+
+        send(25_000)  # the window of stories fills for 20,000
+        wait_for(client, bootstrap, sent)
+        first_pid = child.pid
+        before = largest = _rss(child)
+        still = psutil.Process(service.stack.children[name].pid)
+        if name == "broker":
+            send(5000)  # what it holds when it comes back
+        still.suspend()
+        try:
+            started = time.monotonic()
+            while time.monotonic() - started < seconds:
+                if name == "clickhouse":
+                    send(500)
+                time.sleep(0.5)
+                largest = max(largest, _rss(child))
+        finally:
+            still.resume()
+        lag = sent - stored(client, bootstrap)
+        started = time.monotonic()
+        wait_for(client, bootstrap, sent, timeout=600)
+        told = {
+            "seconds": seconds,
+            "rss_before_mb": round(before, 1),
+            "rss_largest_mb": round(max(largest, _rss(child)), 1),
+            "lag": lag,
+            "caught_up_s": round(time.monotonic() - started, 1),
+            "restarts": int(child.pid != first_pid),
+        }
+        log(f"{name} stood still: {told}")
+        return told
+
+
+def _rss(child: Child) -> float:
+    """Megabytes; 0 between two processes."""
+    try:
+        return float(psutil.Process(child.pid).memory_info().rss) / 1e6 if child.pid else 0.0
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], count: int) -> dict[str, Any]:
+    """Cost against history, companies and workers (over ``count`` records), as PNGs in ``arguments.charts``."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -360,22 +452,22 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]]) 
     records = values(arguments.data, 2000)
     pseudonymiser = Pseudonymiser("0" * 32)
     companies = {}
-    for count in (300, 1000, 10_000, 100_000):
+    for names in (300, 1000, 10_000, 100_000):
         # The scorer is not asked: what grows with the list could only be the linking.
-        pipeline = Pipeline(None, linker(count), pseudonymiser)  # type: ignore[arg-type]
+        pipeline = Pipeline(None, linker(names), pseudonymiser)  # type: ignore[arg-type]
         received = [Received(topic, 0, n, value) for n, (topic, value) in enumerate(records)]
         started = time.perf_counter()
         pipeline.read(received, dict.fromkeys(TOPICS, ""))
-        companies[count] = len(records) / (time.perf_counter() - started)
+        companies[names] = len(records) / (time.perf_counter() - started)
     workers = {}
-    some = records[: arguments.records]
-    for count in (1, 2, 3):
-        with tempfile.TemporaryDirectory() as folder, Service(Path(folder), workers=count) as service:
+    some = values(arguments.data, max(BATCH, count))
+    for number in (1, 2, 3):
+        with tempfile.TemporaryDirectory() as folder, Service(Path(folder), workers=number) as service:
             client = _client(service.stack.clickhouse_url)
             started = time.time()
             fill(service.stack.kafka_bootstrap, some)
             wait_for(client, service.stack.kafka_bootstrap, len(some))
-            workers[count] = rate(client, started)
+            workers[number] = rate(client, started)
     drawn = (
         ("history", "records stored before", [m for m, _ in history], [r for _, r in history], "no scoring"),
         ("entities", "companies on the watch list", list(companies), list(companies.values()), "reading and linking"),

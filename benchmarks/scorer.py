@@ -2,10 +2,11 @@
 
 ``python -m benchmarks.scorer --texts FILE --json OUT [--count N] [--threads 1] [--device cuda]``
 
-Contenders: finsent as its workers call it; a Hugging Face pipeline on the very same weights (batch 1 and 32) and one on
-a BERT-base of FinBERT's shape (its weights are random: the time does not depend on them); ONNX Runtime used plainly
-(the same weights exported as they are, float32, padded, batches of 32 in the order of arrival); and the machine's int8
-limit, which is the time of the network's matrix products alone, on as many tokens.
+Contenders: finsent as its workers call it, and with ONNX Runtime in the place of its own engine; a Hugging Face
+pipeline on the very same weights (batch 1 and 32) and one on a BERT-base of FinBERT's shape (its weights are random:
+the time does not depend on them); ONNX Runtime used plainly (the same weights exported as they are, float32, padded,
+batches of 32 in the order of arrival); and the machine's int8 limit, which is the time of the network's matrix products
+alone, on as many tokens, by ONNX Runtime.
 
 Slow contenders score a sample with the same lengths. Rounds are interleaved, so that a busy machine is busy for all;
 figures are medians over the rounds.
@@ -26,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ RECORDS = 512
 
 NAMES = {
     "finsent": "finsent",
+    "finsent_onnxruntime": "finsent with MODEL_ENGINE=onnxruntime",
     "hf_batch_1": "Hugging Face pipeline, same weights, batch 1",
     "hf_batch_32": "Hugging Face pipeline, same weights, batch 32",
     "bert_base_hf_batch_1": "Hugging Face pipeline, BERT-base, batch 1",
@@ -259,16 +261,15 @@ def int8_limit(shapes: Sequence[tuple[int, int]], layers: int, threads: int) -> 
     return best[1], best[2]
 
 
-def padding_shares(lengths: Sequence[int]) -> dict[str, float]:
-    """Share of the places in attention that no token stands in (linear layers compute none), and what padding batches
-    of 32 in the order of arrival wastes, in every layer."""
+def padding_shares(lengths: Sequence[int], batch_tokens: int, multiple: int) -> dict[str, float]:
+    """Share of the places in attention that no token stands in (linear layers compute none), where lengths are rounded
+    up to ``multiple``; and what padding batches of 32 in the order of arrival wastes, in every layer."""
     from model.packing import padding_share
-    from model.tuning import exact_multiple
 
     held = sum(lengths)
     worker = [lengths[start : start + RECORDS] for start in range(0, len(lengths), RECORDS)]
     # The places of a call follow from its tokens and its share of padding.
-    places = sum(sum(part) / (1 - padding_share(part, multiple=exact_multiple())) for part in worker)
+    places = sum(sum(part) / (1 - padding_share(part, batch_tokens, multiple)) for part in worker)
     arrival = [lengths[start : start + BATCH] for start in range(0, len(lengths), BATCH)]
     plain = sum(len(batch) * max(batch) for batch in arrival)
     return {"finsent": 1 - held / places, "ort_plain": 1 - held / plain}
@@ -282,6 +283,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     import transformers
 
     import model
+    from model.session import exact_multiple
     from model.weights import default_folders, merged
 
     cuda = arguments.device == "cuda"
@@ -297,10 +299,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         folder = model.folder(registry, model.publish(registry, adapter))
         settings = model.ModelSettings(device=arguments.device, threads=arguments.threads, repeats=0)
         scorer = model.load(folder, settings)
+        native = scorer.running.engine == "native"
+        other = model.load(folder, replace(scorer.running, engine="onnxruntime")) if native else None
     if cuda and "CUDAExecutionProvider" not in scorer.providers:
         raise SystemExit(f"finsent does not run on CUDA here but on {scorer.providers}; see MODEL_DEVICE")
 
-    def score(given: Sequence[str]) -> Any:
+    def score(given: Sequence[str], scorer: model.Scorer = scorer) -> Any:
         return scorer.score(given, languages=["en"] * len(given))
 
     lengths = score(texts).tokens.tolist()
@@ -318,19 +322,21 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         chosen = sample(texts, lengths, count)
         return Contender(lambda: pipe(chosen, batch_size=size, truncation=True), len(chosen))
 
-    def finsent() -> None:
+    def finsent(scorer: model.Scorer) -> None:
         for start in range(0, len(texts), RECORDS):
-            score(texts[start : start + RECORDS])
+            score(texts[start : start + RECORDS], scorer)
 
     plain = sample(texts, lengths, arguments.count // 4)
     contenders = {
-        "finsent": Contender(finsent, len(texts)),
+        "finsent": Contender(lambda: finsent(scorer), len(texts)),
         "hf_batch_1": piped(same, 1, arguments.count // 8),
         "hf_batch_32": piped(same, BATCH, arguments.count // 8),
         "bert_base_hf_batch_1": piped(base, 1, arguments.count // 64),
         "bert_base_hf_batch_32": piped(base, BATCH, arguments.count // 32),
         "ort_plain": Contender(lambda: run_plain(session, tokenizer, plain), len(plain)),
     }
+    if other:
+        contenders["finsent_onnxruntime"] = Contender(lambda: finsent(other), len(texts))
     if not cuda:
         hidden, inner = same.config.hidden_size, same.config.intermediate_size
         shapes = ((hidden, 3 * hidden), (hidden, hidden), (hidden, inner), (inner, hidden))
@@ -359,11 +365,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     rates = {name: contender.rate for name, contender in contenders.items()}
     ours_rate = rates["finsent"]
     limit = rates.get("int8_limit")
-    shares = padding_shares(lengths)
+    # The native engine pads no text to the length of another.
+    multiple = 1 if native else exact_multiple()
+    shares = padding_shares(lengths, 1 if native else scorer.running.batch_tokens, multiple)
     return {
         "texts": {"files": [path.name for path in arguments.texts], "count": len(texts), "mean_tokens": mean_tokens},
         "device": arguments.device,
         "threads": arguments.threads,
+        "engine": scorer.running.engine,
+        "batch_tokens": scorer.running.batch_tokens,
         "rounds": arguments.rounds,
         "texts_per_second": rates,
         "cpu_ms_per_text": {name: contender.cpu_ms for name, contender in contenders.items()},

@@ -5,14 +5,19 @@
 Quiet companies of 0.5 to 40 documents a day set each contender's threshold, so that all raise at most the wanted number
 of false alarms; then a crisis is put into others, and the delay until the first alarm is measured. Peers: a fixed
 threshold on the last 24 hours' mean, a z-score of hourly means, and river's ADWIN and Page-Hinkley, document by
-document. The time of one evaluation of 10,000 companies with 30 days of windows is measured as well.
+document.
+
+``python -m benchmarks.shifts --live`` measures one evaluation as the worker makes it, over the embedded ClickHouse:
+10,000 companies, 4 documents a day each; with 30 days of them, and with 60 days more before those.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from storage import Windows
-from stream.shifts import WINDOW_S, Rule, Series, test
+from stream.series import WINDOW_S, Series
+from stream.shifts import Rule, test
 
 DAY = 86400
 TICK_S = 900
@@ -85,7 +91,7 @@ def ours(crowd: list[Company]) -> list[Alarms]:
     for company in crowd:
         i = series.index(company.name)
         assert i is not None
-        at = np.unique(-(-series.end[series.row == i] // TICK_S) * TICK_S)
+        at = np.unique(-(-series.within(i, 0, DAYS * DAY + WINDOW_S)[0] // TICK_S) * TICK_S)
         told = test(series, np.full(len(at), i), at, Rule())
         found.append(np.stack([at, np.abs(told.statistic)], axis=1))
     return found
@@ -202,26 +208,99 @@ def measure(name: str, run: Callable[[list[Company]], list[Alarms]], quiet: list
     }
 
 
-def evaluation_seconds(entities: int = 10_000, days: int = 30, history_days: int = 0) -> dict[str, float]:
-    """One evaluation of all companies at the last moment, median of 5; and making the series from the windows."""
-    rng = np.random.default_rng(9)
-    n = entities * (days + history_days) * 4
-    tone = rng.choice(LEVELS, n, p=QUIET)
-    negative = np.maximum(-tone, 0.05)
-    names = np.array([f"c{i:05d}" for i in range(entities)], dtype=object)
-    start = rng.integers(0, (days + history_days) * DAY // WINDOW_S, n) * WINDOW_S
-    found = Windows(names[rng.integers(0, entities, n)], start, np.ones(n, np.int64), tone, tone**2, negative,
-                    negative**2)  # fmt: skip
-    started = time.perf_counter()
-    series = Series(found)
-    made = time.perf_counter() - started
-    at = (days + history_days) * DAY
-    taken = []
-    for _ in range(5):
-        started = time.perf_counter()
-        test(series, np.arange(len(series)), np.full(len(series), at), Rule())
-        taken.append(time.perf_counter() - started)
-    return {"windows": n, "series_seconds": made, "evaluation_seconds": statistics.median(taken)}
+FILL = """
+INSERT INTO record_log (topic, topic_id, partition, offset, ingested_at, kind, document_id, source, title,
+    published_at, scored_at, label, sentiment, p_negative, p_neutral, p_positive, model_version, story_id,
+    mentions.entity, mentions.surface, mentions.via, mentions.label, mentions.sentiment, mentions.p_negative,
+    mentions.p_neutral, mentions.p_positive, topics.name, topics.score)
+SELECT 'news', 'id', number %% 4 AS part, intDiv(number, 4) + %(offset)s, published_at + INTERVAL 2 SECOND, 'news',
+    toString(number + 4 * %(offset)s), 's', 'a story about a company', toDateTime64(%(first)s, 3, 'UTC')
+        + toIntervalMillisecond(intDiv(number * toUInt64(%(span)s) * 1000, %(count)s)) AS published_at,
+    published_at + INTERVAL 1 SECOND, 'neutral',
+    (sipHash64(number, 1) %% 5 - 2) * 0.3 AS tone, 0.3, 0.4, 0.3, 'm', sipHash64(number, %(offset)s),
+    ['c' || leftPad(toString(sipHash64(number, 2) %% %(entities)s), 5, '0')], ['c'], ['name'], ['neutral'], [tone],
+    [0.3], [0.4], [0.3], [['earnings', 'litigation', 'rating', 'product', 'macro', 'guidance'][sipHash64(number, 3) %% 6
+    + 1]], [0.8]
+FROM numbers(%(count)s)
+"""
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time that this process and ``pid`` (ClickHouse) have used: on a busy machine the clock says little."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def live_seconds(
+    url: str, clickhouse: int, entities: int = 10_000, days: int = 30, history_days: int = 0
+) -> dict[str, float]:
+    """Evaluations of an empty database filled with ``days`` and ``history_days`` before them: the first, which reads
+    all of the baseline, and the median of 5 a quarter of an hour apart, with the documents of that time in between.
+    ``clickhouse`` is the server's process id."""
+    from storage import ClickHouseSettings, connect, migrate
+    from stream.alerting import AlertSettings, Evaluator
+
+    settings = ClickHouseSettings(url=url)
+    client = connect(settings)
+    migrate(client)
+    now = int(time.time()) // DAY * DAY + DAY // 2 - 2 * DAY
+    begin, rate = now - (days + history_days) * DAY, entities * 4 / DAY
+    offset = 0
+
+    def fill(first: int, until: int) -> None:
+        nonlocal offset
+        count = int((until - first) * rate)
+        for part in range(0, count, 400_000):  # so many at once
+            n = min(400_000, count - part)
+            at = first + part / count * (until - first)
+            client.execute(FILL, {"offset": offset, "first": at, "span": int((until - first) * n / count), "count": n,
+                                  "entities": entities})  # fmt: skip
+            offset += n // 4 + 1
+
+    fill(begin, now)
+    stored = client.execute("SELECT count() FROM record_log")[0][0]
+    evaluator = Evaluator(lambda: connect(settings), AlertSettings(clock="wall", catch_up_s=0))
+    evaluator.rules.stale_after_s = 10**9
+    wall, cpu = [], []
+    for turn in range(6):
+        if turn:
+            fill(now + (turn - 1) * TICK_S, now + turn * TICK_S)
+        started, used = time.perf_counter(), _cpu_seconds(clickhouse)
+        evaluator.evaluate(now + (turn - 1) * TICK_S, now + turn * TICK_S)
+        wall.append(time.perf_counter() - started)
+        cpu.append(_cpu_seconds(clickhouse) - used)
+    client.disconnect()
+    return {
+        "documents": stored,
+        "first_seconds": wall[0],
+        "first_cpu_seconds": cpu[0],
+        "evaluation_seconds": statistics.median(wall[1:]),
+        "evaluation_cpu_seconds": statistics.median(cpu[1:]),
+    }
+
+
+def live() -> dict[str, dict[str, float]]:
+    """``live_seconds`` over an embedded stack, without and with 60 days of older history."""
+    from clickhouse_driver import Client
+
+    from deploy.local import Stack
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
+        base, _, _ = stack.clickhouse_url.rpartition("/")
+        for name, history in (("30 days", 0), ("30 days and 60 before", 60)):
+            with Client.from_url(stack.clickhouse_url) as client:
+                client.execute(f"CREATE DATABASE live_{history}")
+            pid = stack.children["clickhouse"].pid
+            assert pid
+            row = found[name] = live_seconds(f"{base}/live_{history}", pid, history_days=history)
+            print(
+                f"10,000 companies, {name}, {row['documents']:,} documents stored: an evaluation takes "
+                f"{row['evaluation_seconds']:.2f} s ({row['evaluation_cpu_seconds']:.2f} s of CPU, ClickHouse's and "
+                f"ours), the first {row['first_seconds']:.2f} s ({row['first_cpu_seconds']:.2f} s of CPU)",
+                flush=True,
+            )
+    return found
 
 
 def plot(rows: list[dict], path: Path) -> None:
@@ -252,7 +331,11 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--companies", type=int, default=80)
+    parser.add_argument("--live", action="store_true", help="measure evaluations over ClickHouse instead")
     arguments = parser.parse_args()
+    if arguments.live:
+        _write(arguments.json, live())
+        return
     rng = np.random.default_rng(arguments.seed)
     quiet = companies(rng, arguments.companies, event=False)
     loud = companies(rng, arguments.companies, event=True)
@@ -266,14 +349,15 @@ def main() -> None:
             f"{row['found_within_a_day']:.0%} | {row['found_within_a_week']:.0%} |",
             flush=True,
         )
-    speed = {"30 days": evaluation_seconds(), "30 days and 60 before": evaluation_seconds(history_days=60)}
-    for name, took in speed.items():
-        print(f"10,000 companies, {name}: {took['evaluation_seconds']:.3f} s (series: {took['series_seconds']:.2f} s)")
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps({"contenders": rows, "speed": speed}, indent=1) + "\n")
+    _write(arguments.json, {"contenders": rows})
     if arguments.plot:
         plot(rows, arguments.plot)
+
+
+def _write(path: Path | None, found: Any) -> None:
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

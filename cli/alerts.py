@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import Failure, Format, cell, fail, parse_time, print_rows
+from cli.common import Format, cell, fail, parse_time, print_rows, user_name
 
 if TYPE_CHECKING:
     from stream.rules import Rules
@@ -22,6 +22,8 @@ app = typer.Typer(
 `finsent alerts --entity WDI.DE --json` lists, newest first.
 
 `finsent alerts check rules.yaml` tells what is wrong with a file of rules.
+
+`finsent alerts deliveries --outcome dead` tells what no receiver could be told.
 
 `finsent alerts backtest --events events.json --json out.json` measures the rules on known events.
 """,
@@ -240,14 +242,47 @@ def ack(
 
     `finsent alerts ack 3f2a9c11d0e4b567 --by ana --note "earnings, hedged"`
     """
-    from storage import acknowledge, connect
+    from storage import acknowledge, connect, note_action
     from storage import alerts as stored
 
     client = connect()
     if unknown := set(ids) - {row["id"] for row in stored(client, limit=1_000_000)}:
         fail(f"no alert has the id {sorted(unknown)[0]}; see 'finsent alerts'")
-    acknowledge(client, ids, by or _user(), note, undo)
+    who = by or user_name()
+    acknowledge(client, ids, who, note, undo)
+    for identity in ids:
+        note_action(client, who, "reopened" if undo else "acknowledged", identity, note, "command line")
     typer.echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
+
+
+@app.command()
+def deliveries(
+    outcome: Annotated[str, typer.Option(help="Only sent, dead (given up), held (back) or again.")] = "",
+    since: Annotated[str, typer.Option(metavar="TIME", help="Since then.")] = "1970-01-02",
+    again: Annotated[bool, typer.Option("--again", help="Try what is dead once more.")] = False,
+    form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
+) -> None:
+    """Show what receivers were told, and what could not be told and why, newest first.
+
+    `finsent alerts deliveries --outcome dead`
+
+    `finsent alerts deliveries --again` puts what was given up on the way again (of the last two days: what is older
+    nobody is told any more).
+    """
+    from storage import connect, write_deliveries
+    from storage import deliveries as stored
+
+    client = connect()
+    if outcome not in ("", "sent", "dead", "held", "again"):
+        raise typer.BadParameter(f"{outcome!r} is no outcome; one is 'dead'")
+    if again:
+        rows = stored(client, parse_time(since), "dead", limit=1_000_000)
+        write_deliveries(client, [(row["id"], row["state"], row["receiver"], "again", 0, "") for row in rows])
+        typer.echo(f"{len(rows)} are tried again")
+        return
+    rows = stored(client, parse_time(since), outcome)
+    columns = ["at", "receiver", "outcome", "attempts", "state", "id", "error"]
+    print_rows(columns, [[row[name] for name in columns] for row in rows], form)
 
 
 @app.command()
@@ -264,20 +299,14 @@ def silence(
     """
     import re
 
-    from storage import add_silence, connect
+    from storage import add_silence, connect, note_action
     from stream.rules import seconds
 
     if not re.fullmatch(r"\d+[smhd]", lasting):
         raise typer.BadParameter(f"{lasting!r} is no duration; one is '2h'")
     now = datetime.now(UTC)
-    identity = add_silence(connect(), entity, kind, now, now + timedelta(seconds=seconds(lasting)), by or _user(), note)
+    client, who = connect(), by or user_name()
+    identity = add_silence(client, entity, kind, now, now + timedelta(seconds=seconds(lasting)), who, note)
+    about = " ".join(f"{entity or 'all'} {kind} for {lasting} {note}".split())
+    note_action(client, who, "silenced", identity, about, "command line")
     typer.echo(f"silence {identity} until {cell(now + timedelta(seconds=seconds(lasting)))}")
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError) as error:
-        raise Failure("--by NAME says who it is; this account has no name") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import socket
@@ -36,6 +37,7 @@ KNOWN = {
     "stream.BadRules",
     "stream.BadWatchlist",
     "storage.MigrationChanged",
+    "console.BadUsers",
     "model.BadVersion",
     "model.CannotImport",
     "model.NoDevice",
@@ -129,6 +131,14 @@ def use_running_service() -> None:
             _taken_over.update(found.keys() - os.environ.keys())
             for name in _taken_over:  # what the caller set stays
                 os.environ[name] = found[name]
+
+
+def user_name() -> str:
+    """The account that runs the command, for the audit log. Fails where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise Failure("this account has no name; set LOGNAME to say who it is") from error
 
 
 def parse_time(text: str) -> datetime:

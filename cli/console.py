@@ -1,26 +1,96 @@
-"""``finsent console``: the web page."""
+"""``finsent console``: the web page, and who may sign in to it."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+app = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+    help="""The web page: market, companies, alerts, labels, search, health.
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command()(console)
+`finsent console --port 8800` serves it until Ctrl-C; `finsent up` serves one by itself.
+
+`finsent console --print-url` prints the address alone, for scripts.
+
+`finsent console add-user users.yaml ana --role risk_reader` writes who may sign in.
+""",
+)
 
 
+@app.callback()
 def console(
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 is any free one.")] = None,
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default CONSOLE_HOST, or loopback.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 is any free one; default CONSOLE_PORT.")] = None,
+    print_url: Annotated[
+        bool,
+        typer.Option(
+            "--print-url", help="Print the address alone: of the console that 'finsent up' serves, else serve one."
+        ),
+    ] = False,
 ) -> None:
-    """Serve the web page on this machine until Ctrl-C: market, companies, alerts, labels, search, health.
-
-    `finsent console --port 8800`
+    """Serve the web page until Ctrl-C.
 
     It shows the service that 'finsent up' runs, or the one that CLICKHOUSE_URL and KAFKA_BOOTSTRAP_SERVERS name.
+    On loopback nobody signs in, unless CONSOLE_USERS names a file; elsewhere that file and TLS are needed.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     from console import ConsoleSettings, serve
 
-    serve(ConsoleSettings().port if port is None else port, lambda url: typer.echo(f"console: {url}"))
+    running = os.environ.get("CONSOLE_URL", "")
+    if print_url and running and port is None and host is None:
+        typer.echo(running)
+        return
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    # Settings from the environment; what the command line gives comes before them.
+    serve(ConsoleSettings(**given), backlog, lambda url: typer.echo(url if print_url else f"console: {url}"))  # type: ignore[arg-type]
+
+
+def backlog() -> Mapping[str, int]:
+    """Records of each topic that Kafka holds and ClickHouse does not have yet. Raises what the clients raise."""
+    from storage import connect, positions
+    from stream import topic_ids, watermarks
+    from stream.settings import KafkaSettings
+
+    bootstrap = KafkaSettings().bootstrap_servers
+    topics = ("news", "comments", "labels")
+    ids = topic_ids(bootstrap, topics)
+    client = connect()
+    try:
+        stored = positions(client, ids)
+    finally:
+        client.disconnect()
+    waiting = dict.fromkeys(topics, 0)
+    for (topic, partition), (low, high) in watermarks(bootstrap, topics).items():
+        waiting[topic] += high - max(low, stored.get((topic, partition), -1) + 1)
+    return waiting
+
+
+@app.command("add-user")
+def add_user(
+    file: Annotated[Path, typer.Argument(metavar="USERS.yaml", dir_okay=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Annotated[list[str], typer.Option(help="risk_reader, annotator, auditor or admin; may stand several times.")],
+    password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input, for scripts.")] = False,
+) -> None:
+    """Let somebody sign in, or give them another password or role; the file holds Argon2 hashes.
+
+    A risk_reader looks, acknowledges and silences; an annotator labels; an auditor sees who did what; an admin may
+    do all of it. A running console reads the file again by itself.
+
+    `finsent console add-user users.yaml ana --role risk_reader --role annotator`
+    """
+    import sys
+
+    from console import add
+
+    given = sys.stdin.readline().rstrip("\n") if password_stdin else ""
+    add(file, name, given or typer.prompt("Password", hide_input=True, confirmation_prompt=True), tuple(role))  # type: ignore[arg-type]
+    typer.echo(f"{name} may sign in: {', '.join(role)}; CONSOLE_USERS={file}")

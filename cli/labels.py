@@ -18,6 +18,7 @@ from cli.common import Format, fail, kafka_answering, print_rows
 app = typer.Typer(no_args_is_help=True, help="Labels: import them, see how far annotators agree, and what to label.")
 FIELDS = ("document_id", "text", "label", "entity", "annotator", "labelled_at")
 SHOWN = 5
+ASKED = 500
 
 
 @app.command("import")
@@ -98,18 +99,27 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def label_queue(
     limit: Annotated[int, typer.Option(min=1)] = 20,
     random_share: Annotated[float, typer.Option(min=0, max=1, help="Share drawn at random.")] = 0.2,
+    against: Annotated[
+        str, typer.Option(metavar="VERSION", help="Another version to disagree with; 'none' asks none.")
+    ] = "previous",
     form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
 ) -> None:
-    """List the documents worth labelling next: uncertain ones, on watched companies, unlike each other.
+    """List the documents worth labelling next: uncertain ones, those on which versions disagree, those of sources that
+    drift or on watched companies, unlike each other.
 
-    A share is drawn at random, so that those labels also tell how good the model is.
+    A share is drawn at random, so that those labels also tell how good the model is. The version to disagree with is
+    one that scored a document in the shadow or again; documents that none did are given to the champion before this
+    one (the newest 500 of them).
 
     `finsent label queue --limit 50 --format csv > todo.csv`
     """
     from retrain.labels import queue
     from storage import connect, unlabelled
 
-    rows = queue(unlabelled(connect()), limit, random_share)
+    rows = unlabelled(connect())
+    if against != "none":
+        _ask(rows, against)
+    rows = queue(rows, limit, random_share)
     columns = ["document_id", "label", "annotator", "reason", "predicted", "sentiment", "entities", "title", "text"]
     print_rows(
         columns,
@@ -122,6 +132,31 @@ def label_queue(
         ],
         form,
     )
+
+
+def _ask(rows: list[dict[str, Any]], against: str) -> None:
+    """Fill in ``other_sentiment`` where it is missing, of the first ``ASKED`` such rows."""
+    import model
+    from cli.model import resolve
+
+    registry = model.ModelSettings().registry
+    if against == "previous":
+        promoted = [change.source for change in model.history(registry) if change.source]
+        known = set(model.versions(registry))
+        scoring = rows[0]["model_version"] if rows else ""
+        version = next((name for name in reversed(promoted) if name != scoring and name in known), "")
+    else:
+        version = resolve(registry, against)
+    missing = [row for row in rows if row["other_sentiment"] is None and row["model_version"] != version][:ASKED]
+    if not version or not missing:
+        return
+    scores = model.load(model.folder(registry, version)).score(
+        ["\n".join(part for part in (row["title"], row["text"]) if part) for row in missing],
+        [row["surfaces"][0] if len(row["surfaces"]) == 1 else None for row in missing],
+        [row["lang"] or None for row in missing],
+    )
+    for row, p, supported in zip(missing, scores.probabilities.tolist(), scores.supported, strict=True):
+        row["other_sentiment"] = p[2] - p[0] if supported else None
 
 
 @app.command("agreement")

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.common import Failure, Format, fail, print_rows
+from cli.compare import compare
+from cli.shadow import shadow
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +24,9 @@ changed; its name ends in a digest of its content. A version that is damaged is 
 `finsent model list` · `finsent model promote finsent-6d4f` · `finsent model rollback`
 """,
 )
+
+app.command()(compare)
+app.command()(shadow)
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version's name, or enough of its beginning.")]
 Chosen = Annotated[

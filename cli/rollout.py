@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from cli.common import fail
+from cli.common import fail, user_name
 
 PATIENCE_S = 90.0
 
@@ -34,7 +34,7 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     Fails with the names of those that do not within ``PATIENCE_S``. Where no ClickHouse is configured there is no
     service to ask.
     """
-    from storage import connect, live_workers, write_model_event
+    from storage import connect, live_workers, note_action, write_model_event
 
     if "CLICKHOUSE_URL" not in os.environ:
         typer.echo("finsent: no service is configured (CLICKHOUSE_URL), so no worker was asked", err=True)
@@ -42,6 +42,9 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     since = datetime.now(UTC).replace(microsecond=0)
     client = connect()
     write_model_event(client, event, version, previous, detail=detail)
+    note_action(
+        client, user_name(), event.replace("_", " "), version, f"after {previous} {detail}".strip(), "command line"
+    )
     if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         announce(event, version, previous, detail)
     deadline = time.monotonic() + PATIENCE_S

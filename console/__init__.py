@@ -1,6 +1,7 @@
-"""The risk team's web page over ClickHouse: market, companies, alerts, labels, search and health."""
+"""The risk team's web page over ClickHouse: market, companies, alerts, labels, search, health and audit."""
 
 from console.app import create_app, serve
+from console.people import ROLES, BadUsers, add
 from console.settings import ConsoleSettings
 
-__all__ = ["ConsoleSettings", "create_app", "serve"]
+__all__ = ["ROLES", "BadUsers", "ConsoleSettings", "add", "create_app", "serve"]

@@ -1,37 +1,34 @@
-"""Pages and API. Without a sign-in, so on loopback alone; every answer carries a strict Content-Security-Policy."""
+"""The web server: pages, sign-in, live events, and the rules that hold for every answer."""
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import getpass
-import hmac
-import io
-import secrets
 import socket
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from clickhouse_driver.errors import ServerException
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from console import queries
-from console.labels import LabelNotSent, LabelSender
+from console.access import Access, address
+from console.data import Backlog, as_json, routes, state
+from console.labels import LabelNotSent
+from console.people import User
 from console.pool import Pool
-from storage import StorageUnavailable, acknowledge, add_silence, alerts, live_workers, runs, silences, unlabelled
+from console.settings import ConsoleSettings
+from storage import StorageUnavailable, note_action
 
 HERE = Path(__file__).parent
 HEADERS = {
@@ -41,95 +38,72 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-OLD = timedelta(days=1)
-"""If the newest document is older, the pages show the moment of that document, and say so."""
-
 POLL_S = 2.0
 PAGES = {"": "Market", "alerts": "Alerts", "label": "Label", "search": "Search", "health": "Health"}
-Page = Annotated[int, Query(ge=0, le=10_000)]
-At = Annotated[datetime | None, Query(description="The moment to show; default: now, or the newest document's")]
-Form = Annotated[Literal["json", "csv"], Query(alias="format")]
-SIZE = 20
+OPEN = ("/static/", "/sign-in", "/api/sign-in", "/healthz", "/favicon.ico")
+"""What may be asked for before signing in."""
 
 
-class Note(BaseModel):
-    """What was found, or why."""
+class Credentials(BaseModel):
+    """A name and its password."""
 
-    note: str = Field(default="", max_length=500)
-    undo: bool = False
-
-
-class Silence(BaseModel):
-    """An empty entity or kind is any."""
-
-    entity: str = Field(default="", max_length=40)
-    kind: Literal["", "sentiment_shift", "topic_shift", "buzz", "feed_stale"] = ""
-    minutes: int = Field(ge=1, le=7 * 24 * 60)
-    note: str = Field(default="", max_length=500)
+    name: str = Field(max_length=200)
+    password: str = Field(max_length=1000)
 
 
-class Judgement(BaseModel):
-    """A person's label of a stored document."""
+def create_app(
+    pool: Pool | None = None, settings: ConsoleSettings | None = None, backlog: Backlog | None = None
+) -> FastAPI:
+    """The console over the ClickHouse and Kafka that the environment names.
 
-    document_id: str = Field(min_length=1, max_length=500)
-    label: Literal["negative", "neutral", "positive"]
-
-
-def _json(value: Any) -> Response:
-    return Response(msgspec.json.encode(value, enc_hook=str), media_type="application/json")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "local"
-
-
-class Explainer:
-    """The champion, loaded at the first question, and again after another version was promoted."""
-
-    def __init__(self) -> None:
-        self._scorer: Any = None
-        self._name = ""
-        self._lock = threading.Lock()
-
-    def explain(self, text: str, entity: str | None) -> dict[str, Any]:
-        import model
-        from model.explain import explain
-
-        with self._lock:
-            registry = model.ModelSettings().registry
-            model.ensure_default(registry)
-            name = model.champion_name(registry)
-            if name != self._name:
-                folder = model.folder(registry, name)
-                self._scorer = model.load(folder, model.ModelSettings())
-                self._name = name
-            return msgspec.to_builtins(explain(self._scorer, text, entity, "occlusion"))  # type: ignore[no-any-return]
-
-
-def create_app(pool: Pool | None = None) -> FastAPI:
-    """The console over the ClickHouse and Kafka that the environment names."""
-    pool = pool or Pool()
-    token = secrets.token_urlsafe(32)
-    sender, explainer = LabelSender(), Explainer()
+    Raises ``BadUsers`` and ``OSError`` for a file of users that is none.
+    """
+    pool, settings = pool or Pool(), settings or ConsoleSettings()
+    access = Access(settings)
+    anybody, auditor = Depends(access.allow()), Depends(access.allow("auditor"))
     templates = Jinja2Templates(HERE / "templates")
     app = FastAPI(title="finsent console", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        # A page of another site can send forms here, but neither read the token nor set this header.
-        given = request.headers.get("x-csrf-token", "")
-        if request.method not in ("GET", "HEAD") and not hmac.compare_digest(given.encode(), token.encode()):
-            response: Response = JSONResponse({"detail": "reload the page: its token is not this console's"}, 403)
+        path = request.url.path
+        try:
+            if not path.startswith("/static/"):
+                access.count(request)
+        except HTTPException as error:
+            response: Response = JSONResponse({"detail": error.detail}, error.status_code, error.headers)
         else:
-            response = await call_next(request)
+            # A page of another site can send forms here, but neither read the token nor set this header.
+            if request.method not in ("GET", "HEAD") and not access.is_page(request):
+                response = JSONResponse({"detail": "reload the page: its token is not this console's"}, 403)
+            elif path.startswith(OPEN) or access.user(request):
+                response = await call_next(request)
+            elif path.startswith("/api/"):
+                response = JSONResponse({"detail": "sign in first"}, 401)
+            else:
+                response = RedirectResponse(f"/sign-in?next={quote(path)}", 303)
         response.headers.update(HEADERS)
+        if settings.secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        if not path.startswith("/static/"):
+            response.headers["Cache-Control"] = "no-store"
         return response
+
+    # The last one added is the first one asked.
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=access.secret,
+        session_cookie="finsent",
+        max_age=access.seconds,
+        same_site="strict",
+        https_only=settings.secure,
+    )
+    names = [name.strip() for name in settings.names.split(",") if name.strip()]
+    here = ["127.0.0.1", "localhost", "[::1]"] if settings.loopback else [settings.host]
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*here, *names])
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
     @app.exception_handler(StorageUnavailable)
     async def away(_: Request, error: StorageUnavailable) -> Response:
@@ -143,138 +117,29 @@ def create_app(pool: Pool | None = None) -> FastAPI:
     async def unsent(_: Request, error: LabelNotSent) -> Response:
         return JSONResponse({"detail": str(error)}, 503)
 
-    def state() -> dict[str, Any]:
-        published, stored, records, told, actions, labels, now = pool.rows(queries.STATE)[1][0]
-        live = not records or now - published < OLD
-        return {"now": now, "moment": now if live else published, "live": live, "published_at": published,
-                "stored_at": stored, "records": records, "alerts": told, "actions": actions,
-                "labels": labels}  # fmt: skip
+    app.include_router(routes(pool, access, backlog))
 
-    def chart(sql: str, at: datetime | None, form: str, name: str, **parameters: Any) -> Response:
-        moment = at.astimezone(UTC) if at else state()["moment"]
-        parameters["moment"] = moment.strftime("%Y-%m-%d %H:%M:%S")
-        columns, rows = pool.rows(sql, parameters)
-        if form == "json":
-            found = [dict(zip(columns, row, strict=True)) for row in rows]
-            return _json({"moment": moment, "rows": found, "sql": pool.spelled_out(sql, parameters)})
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        # A spreadsheet would take a text that begins so for a formula.
-        writer.writerows([["'" + v if isinstance(v, str) and v[:1] in "=+-@\t" and v else v for v in r] for r in rows])
-        disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-        return Response(text.getvalue(), media_type="text/csv", headers=disposition)
+    def note(request: Request, name: str, action: str) -> None:
+        with suppress(StorageUnavailable, ServerException):  # who signs in must also see that ClickHouse is away
+            pool.read(lambda client: note_action(client, name, action, via="console", address=address(request)))
 
-    @app.get("/api/state")
-    def get_state() -> Response:
-        """How fresh the data are, and the moment that is shown."""
-        return _json(state())
+    @app.post("/api/sign-in")
+    def sign_in(body: Credentials, request: Request) -> Response:
+        """Begin a session."""
+        if access.people is None:
+            raise HTTPException(404, "nobody signs in here")
+        user = access.sign_in(request, body.name, body.password)
+        note(request, body.name, "signed in" if user else "sign-in refused")
+        if user is None:
+            raise HTTPException(401, "the name or the password is wrong")
+        return as_json({"name": user.name, "roles": user.roles})
 
-    @app.get("/api/market")
-    def market(at: At = None, form: Form = "json") -> Response:
-        """Each company's sentiment and buzz."""
-        return chart(queries.MARKET, at, form, "market")
-
-    @app.get("/api/movers")
-    def movers(at: At = None, form: Form = "json") -> Response:
-        """Whose tone moved: the last 24 hours against the 7 days before."""
-        return chart(queries.MOVERS, at, form, "movers")
-
-    @app.get("/api/entities/{entity}/{what}")
-    def of_entity(
-        entity: str,
-        what: Literal["sentiment", "topics", "models", "documents"],
-        at: At = None,
-        form: Form = "json",
-        page: Page = 0,
-    ) -> Response:
-        """A company's week: sentiment with its band and volume, topics, the models that scored it, its documents."""
-        sql = {"sentiment": queries.SENTIMENT, "topics": queries.TOPICS, "models": queries.MODELS}
-        return chart(sql.get(what, queries.DOCUMENTS), at, form, what, entity=entity, limit=SIZE, offset=page * SIZE)
-
-    @app.get("/api/search")
-    def search(q: Annotated[str, Query(max_length=200)], form: Form = "json", page: Page = 0) -> Response:
-        """Documents with all the words."""
-        return chart(queries.SEARCH, None, form, "search", words=q.split(), limit=SIZE, offset=page * SIZE)
-
-    @app.get("/api/similar")
-    def similar(document: Annotated[str, Query(max_length=500)], form: Form = "json") -> Response:
-        """The documents most like one, of the latest 50,000, by their embeddings."""
-        return chart(queries.SIMILAR, None, form, "similar", document=document, limit=SIZE)
-
-    @app.get("/api/alerts")
-    def get_alerts(entity: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Response:
-        """Alerts with their evidence, newest first, and the silences that hold."""
-        names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
-        rows = pool.read(lambda client: alerts(client, entity, limit=limit))
-        for row in rows:
-            row["name"] = names.get(row["entity"], row["entity"])
-        return _json({"rows": rows, "silences": pool.read(lambda client: silences(client, datetime.now(UTC)))})
-
-    @app.get("/api/health")
-    def health(form: Form = "json") -> Response:
-        """Feeds with their delay and rates; workers and the version each scores with; training runs."""
-        if form == "csv":
-            return chart(queries.FEEDS, None, form, "feeds")
-        columns, rows = pool.rows(queries.FEEDS)
-        return _json({
-            "state": state(),
-            "feeds": [dict(zip(columns, row, strict=True)) for row in rows],
-            "workers": pool.read(live_workers),
-            "runs": pool.read(lambda client: runs(client, 5)),
-            "sql": queries.FEEDS.strip(),
-        })  # fmt: skip
-
-    @app.get("/api/explain")
-    def explain(document: Annotated[str, Query(max_length=500)], entity: str = "") -> Response:
-        """The words that decided a document's score, by the version that is champion now."""
-        sql = "SELECT title, text, surface FROM mentions WHERE document_id = %(id)s AND entity = %(entity)s LIMIT 1"
-        if not entity:
-            sql = "SELECT title, text, '' FROM documents WHERE document_id = %(id)s LIMIT 1"
-        rows = pool.rows(sql, {"id": document, "entity": entity})[1]
-        if not rows:
-            raise HTTPException(404, "no such document")
-        try:
-            text = "\n".join(part for part in rows[0][:2] if part)
-            return _json(explainer.explain(text, rows[0][2] or None))
-        except ValueError as error:
-            raise HTTPException(422, str(error)) from error
-        except (OSError, RuntimeError) as error:
-            raise HTTPException(503, f"the model cannot be run: {error}") from error
-
-    @app.get("/api/queue")
-    def queue(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> Response:
-        """Documents worth a label, the least certain first."""
-        rows = pool.read(lambda client: unlabelled(client, 2000))
-        rows.sort(key=lambda row: max(row["p_negative"], row["p_neutral"], row["p_positive"]))
-        shown = ("document_id", "source", "kind", "title", "text", "published_at", "entities")
-        return _json({"rows": [{name: row[name] for name in shown} for row in rows[:limit]]})
-
-    @app.post("/api/alerts/{identity}/acknowledge")
-    def post_acknowledge(identity: str, body: Note) -> Response:
-        """Note that this user looks after an alert, or no more."""
-        if not pool.rows("SELECT 1 FROM alerts WHERE id = %(id)s LIMIT 1", {"id": identity})[1]:
-            raise HTTPException(404, "no such alert")
-        pool.read(lambda client: acknowledge(client, [identity], _user(), body.note, body.undo))
-        return _json({"by": "" if body.undo else _user()})
-
-    @app.post("/api/silences")
-    def post_silence(body: Silence) -> Response:
-        """Send nothing to receivers for some time."""
-        now = datetime.now(UTC)
-        until = now + timedelta(minutes=body.minutes)
-        silence = (body.entity, body.kind, now, until, _user(), body.note)
-        identity = pool.read(lambda client: add_silence(client, *silence))
-        return _json({"silence_id": identity, "ends_at": until})
-
-    @app.post("/api/labels")
-    def post_label(body: Judgement) -> Response:
-        """Send a label to the topic labels; a worker stores it. A later label of the same user replaces it."""
-        known = pool.rows("SELECT 1 FROM documents WHERE document_id = %(id)s LIMIT 1", {"id": body.document_id})[1]
-        if not known:
-            raise HTTPException(404, "no such document")
-        sender.send(body.document_id, body.label, _user())
-        return _json({"annotator": _user()})
+    @app.post("/api/sign-out")
+    def sign_out(request: Request, user: User = anybody) -> Response:
+        """End the session."""
+        request.session.clear()
+        note(request, user.name, "signed out")
+        return as_json({})
 
     @app.get("/api/events")
     async def events(request: Request) -> EventSourceResponse:
@@ -282,9 +147,11 @@ def create_app(pool: Pool | None = None) -> FastAPI:
 
         async def told() -> AsyncIterator[dict[str, str]]:
             while not await request.is_disconnected():
+                if access.user(request) is None:
+                    return
                 try:
-                    data = msgspec.json.encode(await run_in_threadpool(state), enc_hook=str).decode()
-                    yield {"event": "state", "data": data}
+                    found = await run_in_threadpool(state, pool)
+                    yield {"event": "state", "data": msgspec.json.encode(found, enc_hook=str).decode()}
                 except Exception as error:  # the page shall say so, and the stream go on
                     yield {"event": "away", "data": type(error).__name__}
                 await asyncio.sleep(POLL_S)
@@ -295,12 +162,18 @@ def create_app(pool: Pool | None = None) -> FastAPI:
     def healthz() -> Response:
         """200 if ClickHouse answers, else 503."""
         pool.rows("SELECT 1")
-        return _json({"ok": True})
+        return as_json({"ok": True})
 
     def page(request: Request, template: str, title: str, **more: Any) -> Response:
-        return templates.TemplateResponse(
-            request, f"{template}.html", {"title": title, "pages": PAGES, "token": token, "user": _user(), **more}
-        )
+        user = access.user(request)
+        shown = PAGES | ({"audit": "Audit"} if user and user.may("auditor") else {})
+        context = {"title": title, "pages": shown if user else {}, "token": access.token(request), "user": user,
+                   "signs_in": access.people is not None, **more}  # fmt: skip
+        return templates.TemplateResponse(request, f"{template}.html", context)
+
+    @app.get("/sign-in", include_in_schema=False)
+    def show_sign_in(request: Request) -> Response:
+        return page(request, "page", "Sign in", name="signin") if access.people else RedirectResponse("/")
 
     @app.get("/", include_in_schema=False)
     def show_market(request: Request) -> Response:
@@ -310,15 +183,25 @@ def create_app(pool: Pool | None = None) -> FastAPI:
     def show_entity(request: Request, entity: str) -> Response:
         return page(request, "page", entity, name="entity", entity=entity)
 
+    @app.get("/alerts/{identity}", include_in_schema=False)
+    def show_alert(request: Request, identity: str) -> Response:
+        return page(request, "page", "Alert", name="alerts", entity=identity)
+
     @app.get("/api", include_in_schema=False)
     def show_api(request: Request) -> Response:
-        shown = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
-        routes = [(", ".join(sorted(r.methods or ())), r.path, (r.endpoint.__doc__ or "").strip()) for r in shown]
-        return page(request, "api", "API", routes=routes)
+        described = [
+            (", ".join(method.upper() for method in methods), path, next(iter(methods.values())).get("description", ""))
+            for path, methods in app.openapi()["paths"].items()
+        ]
+        return page(request, "api", "API", routes=described)
 
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
         return RedirectResponse("/static/icon.svg")
+
+    @app.get("/audit", include_in_schema=False)
+    def show_audit(request: Request, user: User = auditor) -> Response:
+        return page(request, "page", "Audit", name="audit")
 
     @app.get("/{name}", include_in_schema=False)
     def show(request: Request, name: str) -> Response:
@@ -329,15 +212,29 @@ def create_app(pool: Pool | None = None) -> FastAPI:
     return app
 
 
-def serve(port: int, ready: Callable[[str], None] = lambda url: None) -> None:
-    """Serve on 127.0.0.1 until SIGINT or SIGTERM; port 0 is any free one. ``ready`` is told the address."""
+def serve(
+    settings: ConsoleSettings, backlog: Backlog | None = None, ready: Callable[[str], None] = lambda url: None
+) -> None:
+    """Serve until SIGINT or SIGTERM; port 0 is any free one. ``ready`` is told the address."""
     import uvicorn
 
-    with socket.socket() as listening:
+    app = create_app(settings=settings, backlog=backlog)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
+        listening.bind((settings.host, settings.port))
         listening.listen()  # so that the address can be opened once it is told
-        ready(f"http://127.0.0.1:{listening.getsockname()[1]}/")
-        config = uvicorn.Config(create_app(), log_level="warning", server_header=False, timeout_graceful_shutdown=3)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        scheme = "https" if settings.tls_certificate else "http"
+        ready(f"{scheme}://{host}:{listening.getsockname()[1]}/")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            proxy_headers=settings.behind_tls,
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+        )
         with suppress(KeyboardInterrupt):  # raised again by uvicorn when it has ended
             uvicorn.Server(config).run([listening])

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 MARKET = """
-SELECT e.ticker AS entity, e.name AS name, e.desk AS desk, s.sentiment AS sentiment, s.dispersion AS dispersion,
-       s.documents_1d AS documents, s.buzz AS buzz, s.latest_at AS latest_at
+SELECT e.ticker AS entity, e.name AS name, e.desk AS desk, e.sector AS sector, s.sentiment AS sentiment,
+       s.dispersion AS dispersion, s.documents_1d AS documents, s.buzz AS buzz, s.latest_at AS latest_at
 FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
 INNER JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
 WHERE s.scope = 'entity' AND s.kind = 'all'
-ORDER BY desk, entity
+ORDER BY sector, entity
+"""
+
+SECTORS = """
+SELECT scope, name, sentiment, dispersion, documents_1d AS documents, buzz, latest_at
+FROM sentiment_as_of(moment = %(moment)s, known = now64(3))
+WHERE scope IN ('market', 'sector') AND kind = 'all'
+ORDER BY scope, name
 """
 
 MOVERS = """
@@ -20,6 +27,15 @@ ORDER BY abs(z) DESC
 LIMIT 10
 """
 
+NOW = """
+SELECT kind, e.name AS name, e.desk AS desk, e.sector AS sector, s.sentiment AS sentiment, s.dispersion AS dispersion,
+       s.documents_1d AS documents, s.usual_1d AS usual, s.buzz AS buzz, s.latest_at AS latest_at
+FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
+WHERE s.scope = 'entity' AND s.name = %(entity)s
+ORDER BY kind
+"""
+
 SENTIMENT = """
 SELECT start, sentiment, sentiment - 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS low,
        sentiment + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
@@ -27,6 +43,25 @@ FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC
     until = %(moment)s, known = now64(3))
 WHERE scope = 'entity' AND name = %(entity)s AND kind = 'all'
 ORDER BY start
+"""
+
+VOLUME = """
+SELECT slot AS start, sumIf(n, lag = 0) AS documents, round(sumIf(n, lag > 0) / greatest(any(weeks), 1), 2) AS usual
+FROM
+(
+    SELECT n, weeks, arrayJoin([0, 7, 14, 21, 28]) AS lag, begin + toIntervalDay(lag) AS slot
+    FROM
+    (
+        SELECT start AS begin, documents AS n,
+               least(4, intDiv(dateDiff('hour', min(start) OVER (), toDateTime(%(moment)s, 'UTC')), 168)) AS weeks
+        FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 35 DAY,
+            until = %(moment)s, known = now64(3))
+        WHERE scope = 'entity' AND name = %(entity)s AND kind = 'all'
+    )
+)
+WHERE slot > toDateTime(%(moment)s, 'UTC') - INTERVAL 7 DAY AND slot <= toDateTime(%(moment)s, 'UTC')
+GROUP BY slot
+ORDER BY slot
 """
 
 TOPICS = """
@@ -45,13 +80,23 @@ GROUP BY model_version ORDER BY first_at
 """
 
 DOCUMENTS = """
-SELECT published_at, kind, source, document_id, surface, label, sentiment, title, text, model_version
+SELECT published_at, kind, source, document_id, surface, label, sentiment, title, text, `topics.name` AS topics,
+       novelty, model_version
 FROM mentions
 WHERE entity = %(entity)s AND published_at <= %(moment)s
 ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
 """
+
+OF_ENTITY = {
+    "now": NOW,
+    "sentiment": SENTIMENT,
+    "volume": VOLUME,
+    "topics": TOPICS,
+    "models": MODELS,
+    "documents": DOCUMENTS,
+}
 
 SEARCH = """
 SELECT published_at, kind, source, document_id, mentions.entity AS entities, label, sentiment, title, text
@@ -84,6 +129,10 @@ SELECT topic, count() AS records, countIf(error_kind != '') AS dead_letters, max
        quantileIf(0.5)(dateDiff('millisecond', r.published_at, ingested_at) / 1000,
            error_kind = '' AND ingested_at > now64(3) - INTERVAL 1 HOUR) AS delay_p50_s
 FROM record_log AS r GROUP BY topic ORDER BY topic
+"""
+
+MODEL_EVENTS = """
+SELECT at, event, version, previous, worker, pause_s, detail FROM model_events ORDER BY at DESC LIMIT 10
 """
 
 STATE = """

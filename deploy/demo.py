@@ -10,12 +10,13 @@ from __future__ import annotations
 import bisect
 import json
 import re
+import sys
 import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deploy.local import Service
+from deploy.pictures import has_screen, take
 from deploy.recorded_week import Week, write
 from storage import ClickHouseSettings, accounts, alerts, connect, live_workers, positions, runs, select, windows
 from stream import Produced, produce_many, topic_ids
@@ -77,6 +79,7 @@ class Summary:
     model_version: str = ""
     alerts: list[dict[str, Any]] = field(default_factory=list)
     retrain: dict[str, Any] = field(default_factory=dict)
+    pictures: list[str] = field(default_factory=list)
 
 
 class Arrivals:
@@ -138,27 +141,46 @@ class Arrivals:
         return np.array(waits)
 
 
-def run(json_path: Path | None = None, workers: int = 1, speed: float | None = SPEED) -> int:
+def run(json_path: Path | None = None, workers: int = 1, speed: float | None = SPEED, keep: bool | None = None) -> int:
     """Run the demo; returns 0 only if every record is accounted for, the week's two shifts were found, and a retraining
     came to its end: a challenger that its gate refuses is told, but is no fault.
 
-    Raises what the service raises when it does not start.
+    ``keep`` the service, and the console's address, until Ctrl-C: by default where there is a screen. Elsewhere the
+    console's pages are saved as pictures beside ``json_path``. Raises what the service raises when it does not start.
     """
     console = Console(stderr=True)
+    keep = has_screen() if keep is None else keep
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with tempfile.TemporaryDirectory(prefix="finsent-demo-") as folder, Progress(*columns, console=console) as progress:
         week = write(Path(folder))
         starting = progress.add_task("starting the service", total=1)
-        with Service(Path(folder) / "data", workers, SETTINGS, scheduler=True) as service:
+        with Service(Path(folder) / "data", workers, SETTINGS, scheduler=True, console=True) as service:
             progress.advance(starting)
             summary = _replay(service, week, speed, progress, json_path and json_path.with_suffix(".png"))
-        progress.stop()
-    problems = check(summary, week)
-    _print(console, summary, problems)
-    if json_path:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(asdict(summary), indent=1, default=str) + "\n")
+            if json_path and not keep:
+                _pictures(service.stack.console_url, json_path.parent, summary)
+            progress.stop()
+            problems = check(summary, week)
+            _print(console, summary, problems)
+            if json_path:
+                json_path.parent.mkdir(parents=True, exist_ok=True)
+                json_path.write_text(json.dumps(asdict(summary), indent=1, default=str) + "\n")
+            if keep:
+                console.print(f"the week is in the console: {service.stack.console_url} (Ctrl-C ends it)")
+                with suppress(KeyboardInterrupt):
+                    threading.Event().wait()
     return 1 if problems else 0
+
+
+def _pictures(url: str, folder: Path, summary: Summary) -> None:
+    """Save what a person would open first: the market, and the company that turned."""
+    turned = next((alert["entity"] for alert in summary.alerts if alert["direction"] == "negative"), "WDI.DE")
+    pages = {"": folder / "console-market.png", f"entity/{turned}": folder / "console-company.png"}
+    try:
+        summary.pictures = [str(path) for path in take(url, pages)]
+    except RuntimeError as error:
+        summary.pictures = []
+        print(f"finsent: no pictures of the console: {error}", file=sys.stderr)
 
 
 def _replay(service: Service, week: Week, speed: float | None, progress: Progress, picture: Path | None) -> Summary:
@@ -370,7 +392,7 @@ def check(summary: Summary, week: Week) -> list[str]:
 def _print(console: Console, summary: Summary, problems: list[str]) -> None:
     table = Table(title="A recorded week, 15 to 21 June 2020", show_header=False)
     for name, value in asdict(summary).items():
-        if name not in {"alerts", "retrain"}:
+        if name not in {"alerts", "retrain", "pictures"}:
             table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int | float) else str(value))
     console.print(table)
     found = Table("fired at (UTC)", "entity", "direction", "severity", "sentiment", "why", title="Alerts")
@@ -388,6 +410,8 @@ def _print(console: Console, summary: Summary, problems: list[str]) -> None:
         _print_retraining(console, summary.retrain)
     for problem in problems:
         console.print(f"[red]not as it must be:[/red] {problem}")
+    if summary.pictures:
+        console.print(f"pictures of the console: {', '.join(summary.pictures)}")
     if not problems:
         console.print("[green]every record is accounted for[/green]")
 

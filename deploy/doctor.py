@@ -100,7 +100,8 @@ def _model() -> Finding:
         folder = model.champion(registry)
     except FileNotFoundError:
         return Finding("model", None, f"{registry}: no champion yet; the first worker builds the default")
-    return Finding("model", True, f"{model.load(folder).version}, from {registry}")
+    engine = model.kernel_problem() or "this machine can use it"
+    return Finding("model", True, f"{model.load(folder).version}, from {registry}; native engine: {engine}")
 
 
 def _watchlist() -> Finding:

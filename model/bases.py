@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from model.text import ADDRESS
+
 Weights = dict[str, np.ndarray]
 BLOCK = 32
 """Weights that share one scale in the 4-bit file."""
@@ -181,7 +183,7 @@ def _e5(kept: tuple[int, ...] | None) -> Base:
 
 def _unigram(vocabulary: Sequence[tuple[str, float]]) -> str:
     """A tokenizer.json of SentencePiece's unigram model (Kudo 2018, arXiv 1804.10959) with XLM-RoBERTa's layout:
-    ``<s> text </s>``, and for a pair ``<s> entity </s> </s> text </s>``."""
+    ``<s> text </s>``, and for a pair ``<s> entity </s> </s> text </s>``. Web addresses are left out, as in training."""
 
     def special(name: str) -> dict[str, object]:
         return {"SpecialToken": {"id": name, "type_id": 0}}
@@ -211,7 +213,9 @@ def _unigram(vocabulary: Sequence[tuple[str, float]]) -> str:
                 "type": "Sequence",
                 "normalizers": [
                     {"type": "NFKC"},
+                    {"type": "Replace", "pattern": {"Regex": ADDRESS}, "content": " "},
                     {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
+                    {"type": "Strip", "strip_left": True, "strip_right": True},
                 ],
             },
             "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},

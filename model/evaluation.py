@@ -31,8 +31,10 @@ NOT_NEGATIVE = 3
 """The label of a row of which is known only that it is neutral or positive."""
 
 RESAMPLES = 2000
-MOST_BINS, FEWEST_IN_BIN = 15, 50
-FEW_NEUTRALS = 0.05
+MOST_BINS, FEWEST_IN_BIN, FEWEST_IN_PICTURE = 10, 100, 20
+FEW_NEUTRALS = 0.1
+"""A set with a smaller share of them was labelled by the sign; what the few neutral rows are is by chance."""
+
 CHUNK = 512
 SEED = 13
 
@@ -70,9 +72,10 @@ class Predictions(NamedTuple):
 def read(path: Path, limit: int | None = None) -> list[Labelled]:
     """The rows of a CSV file, plain or gzipped (``.gz``), or ``limit`` of them drawn at random, seeded, in their order.
 
-    Columns: ``text`` and ``label`` (negative, neutral, positive, or non_negative) or ``score`` (its sign is the label);
-    if there: ``entity``, ``source``, ``kind``, ``lang`` and ``extra`` (JSON with ``mixed``, ``agreement``). A text is
-    mixed, too, if the file gives it different labels for different entities. Rows without text are left out.
+    Columns, in any case: ``text`` and ``label`` (negative, neutral, positive, or non_negative) or ``score`` (its sign
+    is the label); if there: ``entity``, ``source``, ``kind``, ``lang`` and ``extra`` (JSON with ``mixed``,
+    ``agreement``). A text is mixed, too, if the file gives it different labels for different entities. Rows without
+    text are left out.
 
     Raises ``BadData`` for a missing column, an unknown label, a file without rows or one that cannot be decoded, and
     ``OSError``.
@@ -98,9 +101,13 @@ def read(path: Path, limit: int | None = None) -> list[Labelled]:
 
 
 def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[Labelled]:
-    columns = reader.fieldnames or []
+    columns = [name.strip().lower() for name in reader.fieldnames or []]
+    reader.fieldnames = columns
     if "text" not in columns or not {"label", "score"} & set(columns):
-        raise BadData(f"{path} needs the columns text and label (or score); it has {', '.join(columns) or 'none'}")
+        raise BadData(
+            f"{path} needs the columns text and label (or score), separated by commas; it has "
+            f"{', '.join(columns) or 'none'}"
+        )
     for row in reader:
         text = normalise(row["text"] or "")
         if not text:
@@ -140,7 +147,8 @@ def _label(name: str, score: str, path: Path, line: int) -> int:
     if math.isnan(value):
         known = ", ".join((*LABELS, "non_negative"))
         raise BadData(
-            f"{path}, line {line}: unknown label {name or score!r}; known are {known}, or a number in 'score'"
+            f"{path}, line {line}: {f'unknown label {name or score!r}' if name or score else 'no label'}; known are "
+            f"{known}, or a number in 'score'"
         )
     return 1 + (value > 0) - (value < 0)
 
@@ -189,7 +197,9 @@ def evaluate(rows: Sequence[Labelled], predictions: Predictions) -> dict[str, An
                 for chosen in [np.array([other == value for other in values])]
             }
     mixed = np.array([row.mixed for row in kept])
-    report["mixed"] = measure(probabilities[mixed], labels[mixed], brief=True) if mixed.any() else {"n": 0}
+    report["mixed"] = (
+        measure(probabilities[mixed], labels[mixed], brief=True) if mixed.any() else {"n": 0, "macro_f1": None}
+    )
     return report
 
 
@@ -200,7 +210,10 @@ def _notes(labels: np.ndarray) -> list[str]:
     if neutral == 0:
         return ["no neutral rows: figures are over the two classes negative and positive"]
     if neutral < FEW_NEUTRALS:
-        return [f"only {neutral:.1%} of the rows are neutral, so macro-F1 and ECE say little; see sign"]
+        return [
+            f"only {neutral:.1%} of the rows are neutral, so accuracy and macro-F1 say little, see the sign; ECE is "
+            "over the negative and positive rows and these two classes"
+        ]
     return []
 
 
@@ -222,8 +235,9 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, brief: bool = False) 
     """The figures of ``probabilities`` float [n, 3] given the true ``labels`` int [n], n > 0.
 
     ``accuracy``, ``macro_f1`` and ``ece`` are over the ``classes`` that the labels tell apart: without neutral
-    rows over negative and positive, with non_negative ones over negative and the rest. Macro-F1 is the mean F1
-    of the classes that occur, as labels or predictions. ``sign_accuracy`` is the share of the rows labelled negative or
+    rows over negative and positive, with non_negative ones over negative and the rest; ``ece`` is over negative and
+    positive rows where next to none are neutral (``ece_classes``). Macro-F1 is the mean F1 of the classes that occur,
+    as labels or predictions. ``sign_accuracy`` is the share of the rows labelled negative or
     positive for which p(positive) - p(negative) has the right sign (None unless both occur). ``intervals`` has
     [low, high] of each. Unless ``brief``: ``per_class``, ``confusion`` (rows true, columns predicted), ``calibration``
     (see there) and ``sign``: the figures of the negative and positive rows over these two classes.
@@ -232,10 +246,17 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, brief: bool = False) 
     predicted = decided.argmax(axis=1)
     counts = _confusion(truth, predicted, len(names))
     drawn = _draws(counts.ravel()).reshape(-1, *counts.shape)
-    calibrated = calibration(decided.max(axis=1), predicted == truth)
+    signed = (labels == 0) | (labels == 2)
+    surest, sure_of = decided.max(axis=1), names
+    right = predicted == truth
+    if 0 < (labels == 1).mean() < FEW_NEUTRALS and NOT_NEGATIVE not in labels and signed.any():
+        sure_of, two, sides = _decided(probabilities[signed], labels[signed])
+        surest, right = two.max(axis=1), two.argmax(axis=1) == sides
+    calibrated = calibration(surest, right)
     report: dict[str, Any] = {
         "n": len(labels),
         "classes": list(names),
+        "ece_classes": list(sure_of),
         "accuracy": float(np.trace(counts) / len(labels)),
         "macro_f1": float(_macro_f1(counts)),
         "sign_accuracy": None,
@@ -247,7 +268,6 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, brief: bool = False) 
             "ece": calibrated["interval"],
         },
     }
-    signed = (labels == 0) | (labels == 2)
     if (labels == 0).any() and (labels == 2).any():
         right = ((probabilities[:, 2] > probabilities[:, 0]) == (labels == 2))[signed]
         report["sign_accuracy"] = float(right.mean())
@@ -284,20 +304,21 @@ def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
 
     ``ece``: the expected calibration error (Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599), the mean over
     rows of |share correct - mean confidence| of a row's bin; bins of equal mass (Nguyen and O'Connor 2015), which
-    are less biased than bins of equal width (Roelofs et al. 2022, arXiv 2012.08668): as many as there are fifties of
-    rows, 15 at most. ``interval``: the basic bootstrap interval, for resampling adds the noise that lifts an
-    ECE once more. Noise lifts it even for a perfect model: ``ece_if_calibrated`` is the mean and the 95th
-    percentile that such a model would show on these confidences, and ``ece_debiased`` is ``ece`` less its estimated
-    bias, as Kumar et al. 2019 ("Verified Uncertainty Calibration", arXiv 1909.10155) do with normally distributed
-    bin accuracies in their library for the absolute error. ``squared_debiased`` is their estimator of the
-    squared error (section 5), the mean over rows of (gap**2 - its variance); it may come out below 0.
+    are less biased than bins of equal width (Roelofs et al. 2022, arXiv 2012.08668): as many as there are hundreds of
+    rows, 10 at most (``bins``; ``curve`` has more, to look at). ``interval``: the basic bootstrap interval, for
+    resampling adds the noise that lifts an ECE once more. Noise lifts it even for a perfect model:
+    ``ece_if_calibrated`` is the mean and the 95th percentile that such a model would show on these confidences, and
+    ``ece_debiased`` is ``ece`` less its estimated bias, as Kumar et al. 2019 ("Verified Uncertainty Calibration",
+    arXiv 1909.10155) do with normally distributed bin accuracies in their library for the absolute error.
+    ``squared_debiased`` is their estimator of the squared error (section 5), the mean over rows of (gap**2 - its
+    variance); it may come out below 0.
     """
     n = len(confidence)
     number = max(1, min(MOST_BINS, n // FEWEST_IN_BIN))
     order = np.argsort(confidence, kind="stable")
+    sizes = np.array([len(part) for part in np.array_split(order, number)])
     which = np.empty(n, int)
-    which[order] = np.arange(n) * number // n
-    sizes = np.bincount(which, minlength=number)
+    which[order] = np.repeat(np.arange(number), sizes)
     gaps = correct - confidence.astype(float)
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -316,8 +337,6 @@ def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
         draws[i] = np.abs(np.bincount(which[rows], weights=gaps[rows], minlength=number)).sum() / n
     low, high = _interval(draws)
     squared = gap**2 - np.where(sizes > 1, accuracy * (1 - accuracy) / np.maximum(sizes - 1, 1), 0)
-    edges = confidence[order]
-    ends = np.cumsum(sizes)
     return {
         "ece": ece,
         "interval": [max(0.0, 2 * ece - high), max(0.0, 2 * ece - low)],
@@ -325,17 +344,23 @@ def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
         "ece_if_calibrated": {"mean": float(calibrated.mean()), "p95": float(np.quantile(calibrated, 0.95))},
         "squared_debiased": float(squared @ sizes / n),
         "mean_confidence": float(confidence.mean()),
-        "bins": [
-            {
-                "n": int(sizes[b]),
-                "from": float(edges[ends[b] - sizes[b]]),
-                "to": float(edges[ends[b] - 1]),
-                "confidence": float(accuracy[b] - gap[b]),
-                "accuracy": float(accuracy[b]),
-            }
-            for b in range(number)
-        ],
+        "bins": _bins(confidence[order], correct[order], number),
+        "curve": _bins(confidence[order], correct[order], max(1, min(MOST_BINS, n // FEWEST_IN_PICTURE))),
     }
+
+
+def _bins(confidence: np.ndarray, correct: np.ndarray, number: int) -> list[dict[str, float]]:
+    """``number`` bins of equal mass of the ascending ``confidence``."""
+    return [
+        {
+            "n": len(rows),
+            "from": float(confidence[rows[0]]),
+            "to": float(confidence[rows[-1]]),
+            "confidence": float(confidence[rows].astype(float).mean()),
+            "accuracy": float(correct[rows].mean()),
+        }
+        for rows in np.array_split(np.arange(len(confidence)), number)
+    ]
 
 
 def _folded(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:

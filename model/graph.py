@@ -53,8 +53,8 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def constant(self, value: np.ndarray | np.generic) -> str:
-        name = f"c{len(self.constants)}"
+    def constant(self, value: np.ndarray | np.generic, name: str = "") -> str:
+        name = name or f"c{len(self.constants)}"
         value = np.asarray(value, order="C")
         if value.dtype.kind == "f":
             value = value.astype(self.real)
@@ -69,10 +69,12 @@ class _Graph:
     def integers(self, *values: int) -> str:
         return self.constant(np.array(values, np.int64))
 
-    def linear(self, x: str, weight: np.ndarray, bias: np.ndarray | None = None, of_gelu: bool = False) -> str:
+    def linear(
+        self, name: str, x: str, weight: np.ndarray, bias: np.ndarray | None = None, of_gelu: bool = False
+    ) -> str:
         """``x`` [T, K] times ``weight`` [K, N] plus ``bias``; ``of_gelu``: of what is in ``x``."""
         if self.precision != "int8":
-            product = self.add("MatMul", x, self.constant(weight))
+            product = self.add("MatMul", x, self.constant(weight, f"{name}.weight"))
         else:
             scale = np.maximum(np.abs(weight).max(axis=0), 1e-8) / 127
             quantised = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
@@ -87,19 +89,18 @@ class _Graph:
             product = self.add(
                 "MatMulIntegerToFloat",
                 rows,
-                self.constant(quantised),
+                self.constant(quantised, f"{name}.weight"),
                 unit,
-                self.constant(scale.astype(np.float32)),
+                self.constant(scale.astype(np.float32), f"{name}.scale"),
                 zero,
                 domain="com.microsoft",
             )
             product = self.add("Mul", product, largest)
-        return product if bias is None else self.add("Add", product, self.constant(bias))
+        return product if bias is None else self.add("Add", product, self.constant(bias, f"{name}.bias"))
 
-    def normalise(self, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
-        return self.add(
-            "LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=self.epsilon
-        )
+    def normalise(self, name: str, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
+        parameters = self.constant(weight, f"{name}.weight"), self.constant(bias, f"{name}.bias")
+        return self.add("LayerNormalization", x, *parameters, axis=-1, epsilon=self.epsilon)
 
 
 def build(weights: Weights, shape: Architecture, precision: Precision = "int8") -> onnx.ModelProto:
@@ -110,6 +111,9 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     padded place; ``mask`` float [B, 1, 1, L], 0 for a token and a large negative number for padding; ``pooling``
     float [B, 1, L], the weight of each place in the mean over the text's own tokens; ``first`` int64 [B], each text's
     first token. Outputs: ``logits`` float [B, 3] and ``sentence_embedding`` float [B, hidden] of unit length.
+
+    The constants that ``model.native`` reads have names, and the graph's metadata the shape: that engine computes the
+    same from them.
 
     Attention works on [L, B, heads, size] as it lies in memory (FusedMatMul's transposed batches), so nothing is
     transposed, and what comes out of it is gathered head by head into [T, hidden].
@@ -126,15 +130,15 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     words = weights["embeddings.word_embeddings.weight"]
     if precision == "int8":
         scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-8) / 127
-        table = graph.constant(np.rint(words / scale).astype(np.int8))
+        table = graph.constant(np.rint(words / scale).astype(np.int8), "words.weight")
         rows = graph.add("Cast", graph.add("Gather", table, "ids"), to=TensorProto.FLOAT)
-        x = graph.add("Mul", rows, graph.add("Gather", graph.constant(scale), "ids"))
+        x = graph.add("Mul", rows, graph.add("Gather", graph.constant(scale, "words.scale"), "ids"))
     else:
         x = graph.add("Gather", graph.constant(words), "ids")
     for name, indices in (("position", "positions"), ("token_type", "types")):
-        other = graph.constant(weights[f"embeddings.{name}_embeddings.weight"])
+        other = graph.constant(weights[f"embeddings.{name}_embeddings.weight"], f"{name}.weight")
         x = graph.add("Add", x, graph.add("Gather", other, indices))
-    x = graph.normalise(x, vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias"))
+    x = graph.normalise("norm", x, vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias"))
 
     mask, pooling = ("mask", "pooling")
     if precision == "fp16":
@@ -150,7 +154,7 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     unpadded = graph.add("Add", rows, graph.add("Unsqueeze", "positions", graph.integers(1)))
 
     for layer in range(shape.layers):
-        at = f"encoder.layer.{layer}."
+        at, here = f"encoder.layer.{layer}.", f"layer.{layer}"
         attention = f"{at}attention.self."
         # The scale of the scores is folded into the queries. A bias of the keys adds the same to all scores of a row,
         # which softmax does not see; one of the values goes through attention as it is, for its shares add up to 1.
@@ -158,40 +162,43 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
         weight[:, :hidden] /= np.sqrt(size)
         out_weight = matrix(f"{at}attention.output.dense.weight")
         out_bias = vector(f"{at}attention.output.dense.bias") + vector(f"{attention}value.bias") @ out_weight
-        qkv = graph.add("Reshape", graph.linear(x, weight), joined)
+        qkv = graph.add("Reshape", graph.linear(f"{here}.qkv", x, weight), joined)
         query, key, value = (graph.add("Gather", qkv, place) for place in places)
-        query = graph.add("Add", query, graph.constant(vector(f"{attention}query.bias") / np.sqrt(size)))
+        bias = graph.constant(vector(f"{attention}query.bias") / np.sqrt(size), f"{here}.query.bias")
+        query = graph.add("Add", query, bias)
         query, key, value = (graph.add("Reshape", part, split) for part in (query, key, value))
         batched: dict[str, Any] = {"domain": "com.microsoft", "transBatchB": 1}
         scores = graph.add("FusedMatMul", query, key, transB=1, transBatchA=1, **batched)
         shares = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)
         context = graph.add("Reshape", graph.add("FusedMatMul", shares, value, **batched), graph.integers(-1, size))
         context = graph.add("Reshape", graph.add("Gather", context, unpadded), joined)
-        x = graph.add("Add", graph.linear(context, out_weight, out_bias), x)
+        x = graph.add("Add", graph.linear(f"{here}.out", context, out_weight, out_bias), x)
         # The bias that is added behind the next two layers comes along from here.
         late = vector(f"{at}output.dense.bias")
         norm = f"{at}attention.output.LayerNorm."
-        x = graph.normalise(x, vector(f"{norm}weight"), vector(f"{norm}bias") + late)
+        x = graph.normalise(f"{here}.norm1", x, vector(f"{norm}weight"), vector(f"{norm}bias") + late)
         weight = matrix(f"{at}intermediate.dense.weight")
-        inner = graph.linear(x, weight, vector(f"{at}intermediate.dense.bias") - late @ weight)
-        out = graph.linear(graph.add("Gelu", inner), matrix(f"{at}output.dense.weight"), of_gelu=True)
+        inner = graph.linear(f"{here}.up", x, weight, vector(f"{at}intermediate.dense.bias") - late @ weight)
+        weight = matrix(f"{at}output.dense.weight")
+        out = graph.linear(f"{here}.down", graph.add("Gelu", inner), weight, of_gelu=True)
         norm = f"{at}output.LayerNorm."
-        x = graph.normalise(graph.add("Add", out, x), vector(f"{norm}weight"), vector(f"{norm}bias"))
+        x = graph.add("Add", out, x)
+        x = graph.normalise(f"{here}.norm2", x, vector(f"{norm}weight"), vector(f"{norm}bias"))
 
     mean = graph.add("FusedMatMul", pooling, graph.add("Gather", x, "padded"), **batched)
     mean = graph.add("Reshape", mean, joined)
     embedding = mean
     if CENTER in weights:
-        embedding = graph.add("Sub", mean, graph.constant(weights[CENTER]))
+        embedding = graph.add("Sub", mean, graph.constant(weights[CENTER], CENTER))
     first = graph.add("Gather", x, "first")
     if shape.head == "pair":
-        logits = graph.add("MatMul", graph.add("Concat", first, mean, axis=1), graph.constant(matrix("head.weight")))
-        logits = graph.add("Add", logits, graph.constant(vector("head.bias")))
+        what, name = graph.add("Concat", first, mean, axis=1), "head"
     else:
-        dense = graph.add("MatMul", first, graph.constant(matrix("head.dense.weight")))
-        dense = graph.add("Tanh", graph.add("Add", dense, graph.constant(vector("head.dense.bias"))))
-        logits = graph.add("MatMul", dense, graph.constant(matrix("head.out.weight")))
-        logits = graph.add("Add", logits, graph.constant(vector("head.out.bias")))
+        dense = graph.constant(matrix("head.dense.weight"), "dense.weight")
+        bias = graph.constant(vector("head.dense.bias"), "dense.bias")
+        what, name = graph.add("Tanh", graph.add("Add", graph.add("MatMul", first, dense), bias)), "head.out"
+    logits = graph.add("MatMul", what, graph.constant(matrix(f"{name}.weight"), "head.weight"))
+    logits = graph.add("Add", logits, graph.constant(vector(f"{name}.bias"), "head.bias"))
     length = graph.add(
         "Max", graph.add("ReduceL2", embedding, graph.integers(-1), keepdims=1), graph.constant(np.float32(1e-6))
     )
@@ -225,4 +232,14 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
         graph.constants,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
-    return helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="finsent")
+    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="finsent")
+    facts = {
+        "precision": precision,
+        "layers": str(shape.layers),
+        "hidden": str(hidden),
+        "heads": str(shape.heads),
+        "inner": str(len(weights["encoder.layer.0.intermediate.dense.weight"])),
+        "epsilon": str(shape.epsilon),
+    }
+    helper.set_model_props(model, facts)
+    return model

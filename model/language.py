@@ -9,7 +9,10 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from model.text import ADDRESS
+
 UNKNOWN = "und"
+_ADDRESS = re.compile(ADDRESS)
 _TAG = re.compile(r"[a-z]{2,3}")
 _LATIN = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr")
 _SCRIPTS = {
@@ -45,7 +48,7 @@ def _identifier() -> LanguageIdentifier:
 def detect(text: str, declared: str | None = None) -> str:
     """The ISO 639 code of the text's language: the one ``declared`` unless the script contradicts it, else the
     script's or the most probable one; ``und`` where nothing tells."""
-    text = text[:400]
+    text = _ADDRESS.sub(" ", text[:1000])[:400]
     script = _script(text)
     tag = (declared or "").lower().replace("_", "-").split("-")[0]
     if _TAG.fullmatch(tag):

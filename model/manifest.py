@@ -64,9 +64,16 @@ class Golden(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Scale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Probabilities are ``softmax(logits / temperature + bias)``."""
+    """Probabilities are ``softmax(bias - ((best - logits) / temperature) ** power)`` with ``best`` the largest logit:
+    with power 1 that is ``softmax(logits / temperature + bias)`` (temperature scaling, Guo et al. 2017, arXiv
+    1706.04599).
+
+    Training with smoothed labels keeps the logits of plain texts no farther apart than those of doubtful ones, which
+    leaves the one too unsure while the other is too sure. No temperature mends both; a power above 1 does.
+    """
 
     temperature: Annotated[float, Meta(gt=0)] = 1.0
+    power: Annotated[float, Meta(gt=0, le=10)] = 1.0
     bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 

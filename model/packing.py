@@ -50,9 +50,7 @@ def pack(encodings: Sequence[Encoding], multiple: int = 1, bucketed: bool = Fals
         extra, longest = bucket(tokens, 64) - tokens, bucket(longest, 16)
         lengths = np.concatenate([lengths, np.zeros(bucket(len(lengths), 8) - len(lengths), lengths.dtype)])
     filling = np.zeros(extra, np.int64)
-    # The text is the last segment; not all tokenizers give it a type of its own, special tokens have no segment.
-    segments = [[-1 if segment is None else segment for segment in encoding.sequence_ids] for encoding in encodings]
-    own = np.concatenate(segments) == np.repeat([max(0, *one) for one in segments], lengths[: len(encodings)])
+    own = own_tokens(encodings, lengths[: len(encodings)])
     first = np.cumsum(lengths) - lengths
     first[len(encodings) :] = 0
     places = np.arange(longest)
@@ -73,6 +71,13 @@ def pack(encodings: Sequence[Encoding], multiple: int = 1, bucketed: bool = Fals
         "pooling": pooling[:, None, :],
         "first": first,
     }
+
+
+def own_tokens(encodings: Sequence[Encoding], lengths: np.ndarray) -> np.ndarray:
+    """Which of the tokens are the texts', bool [tokens]. The text is the last segment; not all tokenizers give it a
+    type of its own, and special tokens have no segment."""
+    segments = [[-1 if segment is None else segment for segment in encoding.sequence_ids] for encoding in encodings]
+    return np.asarray(np.concatenate(segments) == np.repeat([max(0, *one) for one in segments], lengths))
 
 
 def bucket(count: int, least: int) -> int:

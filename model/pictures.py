@@ -14,18 +14,18 @@ def reliability(report: Mapping[str, Any], path: Path) -> None:
     """Write a reliability diagram (DeGroot and Fienberg 1983; Niculescu-Mizil and Caruana 2005) as PNG: the share
     correct against the mean confidence of each bin, with 95 % Wilson intervals, over a histogram of the confidences."""
     found = report["calibration"]
-    bins = found["bins"]
+    bins = found["curve"]
     confidence, accuracy, n = (np.array([b[name] for b in bins], float) for name in ("confidence", "accuracy", "n"))
     z = 1.96
     middle = (accuracy + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(accuracy * (1 - accuracy) / n + z**2 / (4 * n**2))
     figure = Figure(figsize=(5, 5.5), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    least = 1 / len(report["classes"])
+    least = 1 / len(report["ece_classes"])
     above.plot([least, 1], [least, 1], color="grey", linestyle="--", label="calibrated")
     errors = np.maximum(np.stack([accuracy - (middle - half), middle + half - accuracy]), 0)
     above.errorbar(confidence, accuracy, yerr=errors, fmt="o-", capsize=3, label=report["model_version"])
-    above.set(ylabel="share correct", title=f"{report['file']}: ECE {found['ece']:.3f}, n = {report['n']:,}")
+    above.set(ylabel="share correct", title=f"{report['file']}: ECE {found['ece']:.3f}, n = {n.sum():,.0f}")
     above.legend(loc="upper left")
     edges = np.array([bins[0]["from"], *(b["to"] for b in bins)])
     widths = np.maximum(np.diff(edges), 1e-3)

@@ -47,8 +47,9 @@ from model.manifest import (
     fingerprint,
     sealed,
 )
+from model.native import NoKernel, kernel_problem, unfit
 from model.scorer import MAX_TOKENS, Scorer
-from model.session import NoDevice, Running, choose
+from model.session import EngineName, NoDevice, Running, choose
 from model.settings import ModelSettings
 from model.stores import Store, store
 from model.tuning import sample, tuned
@@ -60,6 +61,7 @@ GPU_BATCH_TOKENS = 8192
 """Where nothing is set: enough to keep a small GPU busy, little enough for the latency."""
 
 CHAMPION = "champion"
+SHADOW = "shadow"
 HISTORY = "history"
 ADAPTER = ("adapter.safetensors", "config.json")
 
@@ -79,6 +81,21 @@ GOLDEN_TOLERANCE = 0.03
 """Largest difference of a probability: kernels of other CPUs round otherwise, a wrong file differs far more."""
 
 Location = str | Path
+
+
+class Shadow(msgspec.Struct, frozen=True):
+    """Which version scores a ``share`` of the live documents beside the champion, since ``at`` (RFC 3339).
+
+    With ``documents`` it is judged after so many of them and at least ``minutes``, and promoted if it passes; with 0 a
+    person decides.
+    """
+
+    version: str
+    share: float
+    at: str
+    documents: int = 0
+    minutes: float = 0.0
+    why: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
@@ -143,8 +160,8 @@ def verify(registry: Location, version: str) -> Manifest:
 def load(folder: Path, how: Running | ModelSettings | None = None) -> Scorer:
     """The version in ``folder``, its files checked against the manifest and its golden outputs reproduced.
 
-    ``how`` it runs: as ``running`` finds for settings; one thread of the CPU without it. Raises ``BadVersion`` and
-    ``NoDevice``.
+    ``how`` it runs: as ``running`` finds for settings; ONNX Runtime on one thread of the CPU without it. Raises
+    ``BadVersion``, ``NoDevice`` and ``NoKernel``.
     """
     manifest = check(folder)
     running = _running(folder, manifest, how) if isinstance(how, ModelSettings) else how or Running()
@@ -169,7 +186,7 @@ def running(folder: Path, settings: ModelSettings | None = None) -> Running:
     """How the version in ``folder`` is best run on this machine: as ``settings`` (default: the environment) say, and
     what they leave open as a short run has shown, once for a machine and a shape of network.
 
-    Raises ``NoDevice`` if CUDA is asked for and cannot be used, and ``BadVersion``.
+    Raises ``NoDevice`` if CUDA is asked for and cannot be used, ``NoKernel`` likewise, and ``BadVersion``.
     """
     return _running(folder, check(folder), settings or ModelSettings())
 
@@ -177,15 +194,37 @@ def running(folder: Path, settings: ModelSettings | None = None) -> Running:
 def _running(folder: Path, manifest: Manifest, settings: ModelSettings) -> Running:
     device, why = choose(settings.device)
     threads, batch_tokens = settings.threads, settings.batch_tokens
+    engine: EngineName = "onnxruntime"
     if device == "cuda":
         threads, batch_tokens = threads or 1, batch_tokens or GPU_BATCH_TOKENS
-    elif threads is None or batch_tokens is None:
-        part = manifest.parts[0]
-        encodings = Tokenizer.from_file(str(folder / f"{part.name}.json")).encode_batch(sample())
-        found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning")
-        threads, batch_tokens = threads or found.threads, batch_tokens or found.batch_tokens
-    log.info("Scoring on %s (%s), threads %d, tokens a batch %d", device, why, threads, batch_tokens)
-    return Running(device, threads, batch_tokens, settings.repeats)
+    else:
+        engines = _engines(folder, manifest, settings)
+        engine = engines[0]
+        if threads is None or batch_tokens is None or len(engines) > 1:
+            part = manifest.parts[0]
+            encodings = Tokenizer.from_file(str(folder / f"{part.name}.json")).encode_batch(sample())
+            found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning", engines)
+            engine, threads, batch_tokens = (
+                found.engine,
+                threads or found.threads,
+                batch_tokens or found.batch_tokens,
+            )
+    log.info("Scoring on %s (%s), %s, threads %d, tokens a batch %d", device, why, engine, threads, batch_tokens)
+    return Running(device, threads, batch_tokens, settings.repeats, engine)
+
+
+def _engines(folder: Path, manifest: Manifest, settings: ModelSettings) -> list[EngineName]:
+    """Those that ``settings`` allow and that can run all parts of the version. Raises ``NoKernel``."""
+    if settings.engine == "onnxruntime":
+        return ["onnxruntime"]
+    problems = [kernel_problem(), *(unfit(folder / f"{part.name}.onnx") for part in manifest.parts)]
+    if not any(problems):
+        return ["native"] if settings.engine == "native" else ["onnxruntime", "native"]
+    reason = next(filter(None, problems))
+    if settings.engine == "native":
+        raise NoKernel(f"MODEL_ENGINE=native, but {reason}; or use MODEL_ENGINE=auto or onnxruntime")
+    log.info("The native engine is not used: %s", reason)
+    return ["onnxruntime"]
 
 
 def _half_precision(folder: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -218,6 +257,8 @@ def promote(registry: Location, version: str, why: str = "") -> str:
         before = _current(place)
         if before != version:
             _point(place, "promote", before, version, why)
+    with suppress(BadVersion):  # a pointer that nobody can read puts nothing in the shadow
+        clear_shadow(registry, version)
     return before
 
 
@@ -245,6 +286,44 @@ def history(registry: Location) -> list[Change]:
         return [msgspec.json.decode(place.read(f"{HISTORY}/{name}"), type=Change) for name in place.names(HISTORY)]
     except msgspec.DecodeError as error:
         raise BadVersion(f"{registry}: an entry of the champion's history is damaged: {error}") from error
+
+
+def shadow(registry: Location) -> Shadow | None:
+    """The version that scores in the shadow, None for none. Raises ``BadVersion`` for a pointer that cannot be read."""
+    try:
+        data = store(registry).read(SHADOW).strip()
+        return msgspec.json.decode(data, type=Shadow) if data else None
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise BadVersion(f"{registry}: the pointer to the version in the shadow is damaged: {error}") from error
+
+
+def put_in_shadow(
+    registry: Location, version: str, share: float, documents: int = 0, minutes: float = 0.0, why: str = ""
+) -> Shadow:
+    """Let workers score a ``share`` (0 to 1) of the live documents with ``version``, too, once it is verified.
+
+    Atomic; replaces the version that was in the shadow. Raises ``FileNotFoundError`` and ``BadVersion`` as ``promote``
+    does, and ``ValueError`` for a share that is none.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"the share {share} is not above 0 and at most 1")
+    verify(registry, version)
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    made = Shadow(version, share, now, documents, minutes, why)
+    store(registry).write(SHADOW, msgspec.json.encode(made) + b"\n")
+    return made
+
+
+def clear_shadow(registry: Location, version: str | None = None) -> str:
+    """End the scoring in the shadow, only that of ``version`` if one is given; the version that was there ('' if
+    none)."""
+    found = shadow(registry)
+    if found is None or version not in (None, found.version):
+        return ""
+    store(registry).write(SHADOW, b"")
+    return found.version
 
 
 def _current(place: Store) -> str:

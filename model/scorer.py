@@ -1,9 +1,10 @@
-"""Text to sentiment: tokenise, pack into batches by length, run ONNX Runtime."""
+"""Text to sentiment: tokenise, run the network, and what makes probabilities of its logits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -11,11 +12,13 @@ import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from model import calibration
+from model.engine import Engine
 from model.language import detect
-from model.manifest import Part, Scale
-from model.packing import batches, pack
-from model.session import Running, Session
-from model.tuning import exact_multiple
+from model.manifest import Part
+from model.session import Running
+from model.settings import ModelSettings
+from model.taxonomy import Classifier
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
@@ -44,13 +47,12 @@ class _Encoder:
 
     def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
         self._running, self._pairs = running, part.pairs
-        self._scales = np.array([_row(part.alone), _row(part.pair)], np.float32)
+        self._scales = calibration.rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
         # An entity is shorter than its text, so of a pair the text is cut.
         self._tokenizer.enable_truncation(min(MAX_TOKENS, part.most_tokens), strategy="longest_first")
-        self.session = Session(graph, running.device, running.threads)
-        self._multiple = exact_multiple() if running.device == "cpu" else 1
+        self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
         return self._tokenizer.encode_batch_fast(
@@ -63,22 +65,10 @@ class _Encoder:
     def run(self, texts: Sequence[str], entities: Sequence[str | None]) -> tuple[np.ndarray, ...]:
         """(probabilities, embeddings, tokens, logits) in the order of the texts."""
         encodings = self.encode(texts, entities)
-        logits = np.empty((len(texts), 3), np.float32)
-        embeddings = np.empty((len(texts), self.session.width), np.float32)
-        for chosen in batches([len(encoding) for encoding in encodings], self._running.batch_tokens):
-            batch = [encodings[i] for i in chosen]
-            if self._running.device == "cpu":
-                outputs = self.session.run(pack(batch, self._multiple))
-            else:
-                outputs = self.session.run_bound(pack(batch, bucketed=True), self._running.device)
-            logits[chosen], embeddings[chosen] = (output[: len(chosen)] for output in outputs)
+        logits, embeddings = self.engine.score(encodings, self._running.batch_tokens)
         tokens = np.array([len(encoding) for encoding in encodings], np.int32)
         scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
-        return _softmax(logits / scales[:, :1] + scales[:, 1:]), embeddings, tokens, logits
-
-
-def _row(scale: Scale) -> list[float]:
-    return [scale.temperature, *scale.bias]
+        return calibration.probabilities(logits, scales), embeddings, tokens, logits
 
 
 class Scorer:
@@ -98,7 +88,7 @@ class Scorer:
     ) -> None:
         """``graphs`` stand by the names of the parts in the place of the graphs in ``folder``, which are for CPUs.
 
-        Raises ``NoDevice`` if the device of ``running`` cannot be used.
+        Raises ``NoDevice`` or ``NoKernel`` if the device or the engine of ``running`` cannot be used.
         """
         self.version, self.running = version, running
         encoders = [
@@ -107,9 +97,10 @@ class Scorer:
         ]
         self._encoders = {code: e for e, part in zip(encoders, parts, strict=True) for code in part.languages}
         self.languages = frozenset(self._encoders)
-        self.providers = encoders[0].session.providers
-        self._width = encoders[0].session.width
-        if any(encoder.session.width != self._width for encoder in encoders):
+        self.parts = [frozenset(part.languages) for part in parts]
+        self.providers = encoders[0].engine.providers
+        self._width = encoders[0].engine.width
+        if any(encoder.engine.width != self._width for encoder in encoders):
             raise ValueError(f"the parts of {version} have embeddings of different widths")
         self._repeats: LRUCache[_Key, _Row] | None = LRUCache(running.repeats) if running.repeats else None
         self._lock = Lock()
@@ -168,6 +159,11 @@ class Scorer:
                 # Copies: a row of a batch's array would keep all of the array.
                 self._repeats.update({key: tuple(np.copy(value) for value in row) for key, row in new.items()})
 
+    @cached_property
+    def topics(self) -> Classifier:
+        """Gives topics to what this version has embedded; fitted when it is first asked for."""
+        return Classifier.of(self, ModelSettings().cache.parent / "topics")
+
     def explain(self, text: str, entity: str | None = None) -> list[tuple[str, float]]:
         """(word, weight) of each word of ``text``, in order; see ``model.explain``. Empty where the text's language is
         not read."""
@@ -177,8 +173,3 @@ class Scorer:
             return [(word.text, word.weight) for word in explain(self, text, entity, "occlusion").words]
         except UnsupportedLanguage:
             return []
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -22,6 +22,10 @@ class ModelSettings(BaseSettings):
         default=Path.home() / ".cache" / "finsent" / "models", description="where versions of a URL are fetched to"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: CUDA where it can be used")
+    engine: Literal["auto", "onnxruntime", "native"] = Field(
+        default="auto",
+        description="on a CPU; native is our own, for AVX-512 VNNI; auto: which of the two a short run finds faster",
+    )
     threads: int | None = Field(default=None, ge=1, description="intra-op threads; unset: what a short run finds best")
     batch_tokens: int | None = Field(default=None, ge=16, description="tokens a batch; unset: found likewise")
     repeats: int = Field(

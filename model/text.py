@@ -8,9 +8,14 @@ import unicodedata
 from functools import partial
 
 # Bounded, so that a hostile text costs linear time.
-_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,1000}>|<!--[^<>]{0,1000}-->")
+_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]*(?=[\s/>])[^<>]{0,1000}>|<!--[^<>]{0,1000}-->")
+"""Not a Reuters code such as <ABCD.N> or <EUR=>, which stands behind a company's name and belongs to the text."""
+
 _BREAKING = re.compile(r"</?(?:p|br|div|li|tr|td|h[1-6])\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+ADDRESS = r"(?i)(?:https?://|www\.)[!-~]+"
+"""A web address. It is stored with its text, but says nothing that the model or the language detection should read;
+Chinese is written on after it without a space."""
 _SPACE = re.compile(r"\s+")
 
 # Letters that look like basic Latin ones (from the facts of Unicode's confusables.txt) and that NFKC keeps: Cyrillic,

@@ -49,6 +49,11 @@ def clean(text: str) -> str:
     return _SPACE.sub(" ", _URL.sub(" ", text)).strip()
 
 
+def words(text: str) -> list[str]:
+    """The words of ``text`` in small letters; of Chinese, pairs of characters."""
+    return _WORD.findall(text.lower())
+
+
 def _label(name: str) -> int:
     return NOT_NEGATIVE if name == "non_negative" else LABELS.index(name)
 
@@ -90,7 +95,7 @@ def clusters(texts: Sequence[str], threshold: float = 0.8) -> list[int]:
     Candidates are found by prefix filtering (Chaudhuri et al. 2006, "A primitive operator for similarity
     joins"): two such sets must share a token among the rarest ``n - ceil(threshold * n) + 1`` of each.
     """
-    sets = [frozenset(_WORD.findall(text.lower())) for text in texts]
+    sets = [frozenset(words(text)) for text in texts]
     frequency = Counter(token for tokens in sets for token in tokens)
     parent = list(range(len(texts)))
 

@@ -1,132 +1,140 @@
 """Fine-tunes a champion on new labels and replayed old rows, in the training process.
 
-The job's folder holds ``job.json`` (the settings), ``start`` (the champion's adapter), ``train.jsonl`` and
-``validation.jsonl``. What comes out: ``out`` (the adapter), ``curves.json``, ``curves.png`` and, last, ``done.json``.
-Progress is told as JSON lines on standard output.
+The job's folder holds ``job.json`` (the settings), ``start`` (the champion's adapter), ``train.jsonl``,
+``validation.jsonl`` and perhaps ``unlabelled.jsonl`` (for self-training). What comes out: ``out`` (the adapter),
+``curves.json``, ``curves.png``, ``tensorboard`` and, last, ``done.json``; on the way ``*.checkpoint.safetensors``, from
+which a killed training goes on. Progress is told as JSON lines on standard output.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import random
+import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch.nn import functional
+from accelerate import Accelerator
+from safetensors.numpy import load_file
 
+from model.bases import Base
 from model.weights import base_of, merged
-from retrain import adapter
-from retrain.augment import perturbed
-from retrain.datasets import batches
+from retrain import adapter, selftraining
+from retrain.datasets import Example
+from retrain.fitting import Fitted, Material, Writer, fit, material, new_network
 from retrain.job import read_examples
-from retrain.metrics import FEWEST_TO_FIT, fit_calibration, macro_f1
-from retrain.network import SentimentEncoder
-from retrain.train import class_weights, collate, embeddings, encode, losses, predict, tokenizer
+from retrain.metrics import FEWEST_TO_FIT, fit_calibration
+from retrain.search import searched
+from retrain.train import tokenizer
 
-NOISE = 0.15
-HEAD = 3
-"""The head learns so much faster than the layers under it."""
+
+def accelerated() -> Accelerator:
+    """This process's place among those that train: alone on a CPU, or one of several on a GPU each."""
+    return Accelerator(cpu=not torch.cuda.is_available())
+
+
+def prepared(job: Path, settings: dict[str, Any]) -> tuple[Base, Material, dict[str, Any]]:
+    """(base encoder, what to learn, the champion's config)."""
+    torch.set_num_threads(settings["threads"])
+    if torch.cuda.is_available():  # a CPU's kernels give the same each time as they are
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    encoder = base_of(job / "start")
+    start, config = merged(job / "start")
+    config = {name: value for name, value in config.items() if name not in {"rank", "alpha"}}  # of its own adapter
+    training, validation = read_examples(job / "train.jsonl"), read_examples(job / "validation.jsonl")
+    champion = new_network(encoder, start, settings)
+    return encoder, material(encoder, tokenizer(encoder), start, training, validation, champion), config
 
 
 def finetune(job: Path) -> None:
     """Train; keep the epoch with the best validation macro-F1, the champion itself being epoch 0."""
     settings = json.loads((job / "job.json").read_text(encoding="utf-8"))["settings"]
-    torch.set_num_threads(settings["threads"])
-    torch.manual_seed(settings["seed"])
-    rng = random.Random(settings["seed"])
-    training, validation = read_examples(job / "train.jsonl"), read_examples(job / "validation.jsonl")
-    encoder = base_of(job / "start")
-    start, config = merged(job / "start")
-    config = {name: value for name, value in config.items() if name not in {"rank", "alpha"}}  # of its own adapter
-    made = tokenizer(encoder)
-    plain = encode(made, training)
-    lora = settings["method"] == "lora"
-    network = SentimentEncoder(
-        encoder, start, settings["rank"] if lora else None, settings["dropout"], settings["layers"]
+    settings |= searched(job)
+    accelerator = accelerated()
+    encoder, given, config = prepared(job, settings)
+    told = tell if accelerator.is_main_process else _silent
+    writer = _writer(job / "tensorboard") if accelerator.is_main_process else None
+    found = fit(given, settings, accelerator, told, job / "first.checkpoint.safetensors", writer)
+    if (job / "unlabelled.jsonl").exists():
+        found = _taught_by_itself(job, given, found, settings, accelerator, writer)
+    if writer:
+        writer.close()
+    if not accelerator.is_main_process:
+        return
+    if len(given.validation) >= FEWEST_TO_FIT:
+        config |= fit_calibration(found.logits, given.validation)
+    config |= {
+        "validation_macro_f1": found.score,
+        "settings": {name: str(value) for name, value in settings.items()},
+    }
+    vocabulary = load_file(job / "start" / "adapter.safetensors").get("vocabulary")
+    adapter.write(job / "out", encoder.weights, found.network.weights(), settings["keep_rank"], config, vocabulary)
+    (job / "curves.json").write_text(json.dumps(found.curves, indent=1) + "\n", encoding="utf-8")
+    plot(found.curves, job / "curves.png")
+    done = {"validation_macro_f1": found.score, "epochs": found.curves[-1]["epoch"]}
+    (job / "done.json").write_text(json.dumps(done) + "\n")
+
+
+def _taught_by_itself(
+    job: Path, given: Material, first: Fitted, settings: dict[str, Any], accelerator: Accelerator, writer: Writer | None
+) -> Fitted:
+    """``first``, or what it became by self-training where that is better on validation; says so in
+    ``self_training.json``."""
+    candidates: list[Example] = read_examples(job / "unlabelled.jsonl")
+    chosen = selftraining.choose(
+        first.network,
+        given.made,
+        candidates,
+        given.training,
+        settings["confident"],
+        settings["self_training"],
+        settings["seed"],
     )
-    # Keep the embedding what topics and novelty are told by: near the champion's.
-    teacher = embeddings(network, plain)
-    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    rate = settings["learning_rate"] * (1 if lora else 0.1)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for name, p in trained.items() if not name.startswith("head")], "lr": rate},
-            {"params": network.head.parameters(), "lr": rate * HEAD},
-        ],
-        weight_decay=settings["weight_decay"],
-        fused=True,
-    )
-    each = sum(1 for _ in batches([len(e) for e in plain], settings["tokens"], 0))
-    steps = settings["epochs"] * each
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / max(1, 0.1 * steps), max(0.02, 1 - step / steps))
-    )
-    weights = class_weights(training, settings["balance"])
-    checked = encode(made, validation)
-    names = sorted({e.entity for e in training if e.entity and len(e.entity) > 3})
-    logits = predict(network, checked)
-    curves = [{"epoch": 0, "step": 0, "loss": math.nan, "validation_macro_f1": macro_f1(logits, validation)}]
-    best, best_logits = {name: p.detach().clone() for name, p in trained.items()}, logits
-    worse, step = 0, 0
-    for epoch in range(1, settings["epochs"] + 1):
-        seen = [perturbed(e, names, NOISE, rng) for e in training]
-        encodings = encode(made, seen)
-        network.train()
-        total = 0.0
-        for chosen in batches([len(e) for e in encodings], settings["tokens"], settings["seed"] + epoch):
-            with torch.autocast("cpu", torch.bfloat16):
-                logits_, embedding = network(*collate([encodings[i] for i in chosen]))
-            loss = (losses(logits_, [seen[i] for i in chosen], settings["smoothing"]) * weights[chosen]).mean()
-            distance = 1 - functional.cosine_similarity(embedding, teacher[chosen]).mean()
-            (loss + settings["distill"] * distance).backward()
-            torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            total += float(loss)
-            step += 1
-            _tell(step=min(step, steps), steps=steps, epoch=epoch)
-        logits = predict(network, checked)
-        f1 = macro_f1(logits, validation)
-        better = f1 > max(point["validation_macro_f1"] for point in curves)
-        curves.append({"epoch": epoch, "step": step, "loss": total / each, "validation_macro_f1": f1})
-        _tell(step=step, steps=steps, epoch=epoch, validation_macro_f1=f1)
-        if better:
-            best, best_logits, worse = {name: p.detach().clone() for name, p in trained.items()}, logits, 0
-        else:
-            worse += 1
-            if worse > settings["patience"]:
-                break
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(best[name])
-    if len(validation) >= FEWEST_TO_FIT:
-        config |= fit_calibration(best_logits, validation)
-    chosen_f1 = macro_f1(best_logits, validation)
-    config |= {"validation_macro_f1": chosen_f1, "settings": {name: str(value) for name, value in settings.items()}}
-    vocabulary = _vocabulary(job / "start")
-    adapter.write(job / "out", encoder.weights, network.weights(), settings["keep_rank"], config, vocabulary)
-    (job / "curves.json").write_text(json.dumps(curves, indent=1) + "\n", encoding="utf-8")
-    plot(curves, job / "curves.png")
-    (job / "done.json").write_text(json.dumps({"validation_macro_f1": chosen_f1, "epochs": len(curves) - 1}) + "\n")
+    said: dict[str, Any] = chosen.told() | {"validation_before": first.score, "kept": False}
+    found = first
+    if chosen.rows:
+        rows = [*given.training, *chosen.rows]
+        shares = [1.0] * len(given.training) + [selftraining.SHARE] * len(chosen.rows)
+        champion = new_network(given.encoder, given.start, settings)
+        more = material(given.encoder, given.made, given.start, rows, given.validation, champion, shares)
+        more = replace(more, start=first.network.weights())
+        told = tell if accelerator.is_main_process else _silent
+        keep = job / "self.checkpoint.safetensors"
+        second = fit(more, settings, accelerator, lambda **p: told(**p, stage="self-training"), keep, None)
+        said |= {"validation_after": second.score, "kept": second.score > first.score}
+        epochs, steps = first.curves[-1]["epoch"], first.curves[-1]["step"]
+        later = [p | {"epoch": p["epoch"] + epochs, "step": p["step"] + steps} for p in second.curves[1:]]
+        if writer:
+            for point in later:
+                writer.add_scalar("validation/macro-F1", point["validation_macro_f1"], point["step"])
+        found = replace(second if said["kept"] else first, curves=[*first.curves, *later])
+    if accelerator.is_main_process:
+        (job / "self_training.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    return found
 
 
-def _vocabulary(folder: Path) -> np.ndarray | None:
-    from safetensors.numpy import load_file
+def _writer(folder: Path) -> Any:
+    """TensorBoard's, of a folder that holds this training alone: one that goes on writes its own part again."""
+    from torch.utils.tensorboard import SummaryWriter
 
-    return load_file(folder / "adapter.safetensors").get("vocabulary")
+    shutil.rmtree(folder, ignore_errors=True)
+    return SummaryWriter(str(folder))
 
 
-def _tell(**progress: Any) -> None:
+def tell(**progress: Any) -> None:
+    """Progress, for the parent process."""
     print(json.dumps({**progress, "at": time.time()}), flush=True)
 
 
-def plot(curves: Sequence[dict[str, float]], path: Path) -> None:
+def _silent(**progress: Any) -> None:
+    pass
+
+
+def plot(curves: Sequence[dict[str, Any]], path: Path) -> None:
     """Training loss and validation macro-F1 by epoch, as a PNG."""
     import matplotlib
 
@@ -138,7 +146,8 @@ def plot(curves: Sequence[dict[str, float]], path: Path) -> None:
     axis.plot(epochs, [point["validation_macro_f1"] for point in curves], "o-", label="validation macro-F1")
     axis.set(xlabel="epoch (0 is the champion)", ylabel="macro-F1", xticks=epochs)
     right = axis.twinx()
-    right.plot(epochs, [point["loss"] for point in curves], "s--", color="tab:red", label="training loss")
+    losses = [math.nan if point["loss"] is None else point["loss"] for point in curves]
+    right.plot(epochs, losses, "s--", color="tab:red", label="training loss")
     right.set_ylabel("loss")
     figure.legend(loc="outside upper center", ncols=2)
     figure.savefig(path, dpi=110)

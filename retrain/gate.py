@@ -70,8 +70,8 @@ class Verdict:
         return [asdict(rule) for rule in self.rules]
 
 
-def probabilities(scorer: Scoring, examples: Sequence[Example], language: str) -> np.ndarray:
-    """float32 [n, 3] of the examples."""
+def probabilities(scorer: Scoring, examples: Sequence[Example], language: str | None) -> np.ndarray:
+    """float32 [n, 3] of the examples; with None, each one's language is told from its text."""
     texts, entities = [e.text for e in examples], [e.entity for e in examples]
     return np.asarray(scorer.score(texts, entities, [language] * len(texts)).probabilities)
 
@@ -81,13 +81,14 @@ def judge(
     challenger: Scoring,
     fixed: Sequence[Example],
     new: Sequence[Example],
-    language: str,
+    language: str | None,
     settings: RetrainSettings,
 ) -> Verdict:
     """Compare on the ``fixed`` test set and on held-out ``new`` labels.
 
     Intervals are percentile bootstraps over rows, paired (Efron and Tibshirani 1993); the new labels also pass
-    McNemar's exact test on the rows that only one of the two gets right.
+    McNemar's exact test on the rows that only one of the two gets right. Without ``new`` there is no such rule; two
+    versions can be compared so, but a run never asks.
     """
 
     def of(scorer: Scoring, examples: Sequence[Example]) -> np.ndarray:
@@ -96,7 +97,8 @@ def judge(
     fixed_a, fixed_b = of(champion, fixed), of(challenger, fixed)
     new_a, new_b = of(champion, new), of(challenger, new)
     rules = [_not_worse("fixed test", fixed_a, fixed_b, fixed, settings.margin)]
-    rules.append(_better(new_a, new_b, new, settings.alpha))
+    if new:
+        rules.append(_better(new_a, new_b, new, settings.alpha))
     for name in sorted({e.dataset for e in fixed}):
         i = [i for i, e in enumerate(fixed) if e.dataset == name]
         kept = [fixed[n] for n in i]
@@ -208,7 +210,7 @@ def _calibrated(a: np.ndarray, b: np.ndarray, examples: Sequence[Example]) -> Ru
 
 
 def _not_slower(
-    champion: Scoring, challenger: Scoring, examples: Sequence[Example], language: str, most: float
+    champion: Scoring, challenger: Scoring, examples: Sequence[Example], language: str | None, most: float
 ) -> Rule:
     """Seconds for 200 texts, taken in turns, the quickest of five each: what else runs on the machine hits both."""
     chosen = (list(examples) * (200 // len(examples) + 1))[:200]

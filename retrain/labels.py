@@ -101,9 +101,10 @@ def queue(rows: Sequence[Mapping[str, Any]], limit: int, random_share: float = 0
     """The documents to label next, of the rows of ``storage.unlabelled``, with a ``reason`` each.
 
     A share is drawn at random, for an unbiased estimate of the quality. The others are picked one by one: the most
-    uncertain (entropy of the probabilities over its maximum) first, those that name a company of the watch list and
-    those that say the opposite of what the crowd says of the company sooner, and those that resemble one
-    already picked (cosine of the embeddings) later.
+    uncertain (entropy of the probabilities over its maximum) first; those on which another version of the model
+    (``other_sentiment``) or the crowd of the company's documents says otherwise, those of a source that drifts, and
+    those that name a company of the watch list sooner; those that resemble one already picked (cosine of the
+    embeddings) later.
     """
     rng = np.random.default_rng(seed)
     limit = min(limit, len(rows))
@@ -114,10 +115,11 @@ def queue(rows: Sequence[Mapping[str, Any]], limit: int, random_share: float = 0
     p = np.array([[row["p_negative"], row["p_neutral"], row["p_positive"]] for row in rows])
     uncertain = -(p * np.log(np.clip(p, 1e-9, 1))).sum(1) / np.log(3)
     watched = np.array([bool(row["entities"]) for row in rows])
-    crowd = _crowd(rows)
+    drifting = np.array([bool(row.get("drifting")) for row in rows])
+    crowd, version = _crowd(rows), _other_version(rows)
     vectors = np.array([np.frombuffer(bytes.fromhex(row["embedding"]).ljust(384, b"\0"), np.int8) for row in rows])
     vectors = vectors.astype(np.float32) / np.maximum(np.linalg.norm(vectors.astype(np.float32), axis=1), 1)[:, None]
-    worth = uncertain + 0.2 * watched + 0.3 * crowd
+    worth = uncertain + 0.2 * watched + 0.3 * crowd + 0.5 * version + 0.5 * drifting
     likeness = np.zeros(len(rows), np.float32)
     taken = np.zeros(len(rows), bool)
     for i in drawn:
@@ -125,12 +127,30 @@ def queue(rows: Sequence[Mapping[str, Any]], limit: int, random_share: float = 0
     while len(picked) < limit:
         i = int(np.argmax(np.where(taken, -np.inf, worth - likeness)))
         taken[i], likeness = True, np.maximum(likeness, vectors @ vectors[i])
-        reason = "against the crowd" if crowd[i] > 0.5 else "uncertain" if uncertain[i] > 0.5 else "unlike the others"
-        picked.append({**rows[i], "reason": f"{reason}, watch list" if watched[i] else reason})
+        reasons = [
+            reason
+            for reason, holds in (
+                ("against another version", version[i] > 0.25),
+                ("against the crowd", crowd[i] > 0.5),
+                ("uncertain", uncertain[i] > 0.5),
+                ("drifting source", drifting[i]),
+                ("watch list", watched[i]),
+            )
+            if holds
+        ]
+        picked.append({**rows[i], "reason": ", ".join(reasons or ["unlike the others"])})
     return picked
 
 
 Row = dict[str, Any]
+
+
+def _other_version(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """How far each document's sentiment is from what another version gave it (0 to 1; 0 where none did)."""
+    others = [row.get("other_sentiment") for row in rows]
+    return np.array(
+        [0.0 if other is None else abs(row["sentiment"] - other) / 2 for row, other in zip(rows, others, strict=True)]
+    )
 
 
 def _crowd(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:

@@ -30,16 +30,17 @@ from clickhouse_driver import Client
 import model
 from retrain import gate
 from retrain.datasets import LABELS, TRAINED_ON, Example, load, split
-from retrain.job import write_examples
+from retrain.job import read_examples, write_examples
 from retrain.labels import Judged, Resolved, parts, resolve
 from retrain.phrases import phrases
 from retrain.settings import RetrainSettings
-from storage import confident, labels, runs, write_model, write_model_event, write_run
+from storage import RUN, confident, labels, runs, unlabelled, write_model, write_model_event, write_run
 
 FEWEST_TESTED = 30
 """With fewer new labels held out, those of earlier runs are tested as well."""
 
 MOST_TESTED = 2500
+MOST_UNLABELLED = 3000
 SHIPPED_PHRASES = 200
 OTHER_SEED = 90_001
 """The phrases of the fixed test are not those that the shipped model was trained on."""
@@ -98,9 +99,27 @@ def exclusive(folder: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def last_run(client: Client) -> dict[str, Any] | None:
-    """The latest run that came to an end by itself: an interrupted one does not count."""
-    return next((run for run in runs(client) if run["state"] != "started"), None)
+def last_run(client: Client, but: str = "") -> dict[str, Any] | None:
+    """The latest run that came to an end by itself, ``but`` one: an interrupted one does not count."""
+    return next((run for run in runs(client) if run["state"] != "started" and run["id"] != but), None)
+
+
+def unfinished(
+    client: Client, settings: RetrainSettings, champion: str, forced: bool = False
+) -> tuple[dict[str, Any], RetrainSettings] | None:
+    """The latest run and its settings, if it was killed after its rows were written and ``champion`` and ``settings``
+    are still its own; ``forced``: also if it failed or had other settings."""
+    latest = next(iter(runs(client, 1)), None)
+    if latest is None or latest["champion"] != champion or latest["state"] not in ("started", "failed"):
+        return None
+    path = settings.place() / "runs" / latest["id"] / "job.json"
+    if not path.exists() or not (forced or latest["state"] == "started"):
+        return None
+    own = RetrainSettings(**json.loads(path.read_text(encoding="utf-8"))["settings"])
+    own = own.model_copy(update={"folder": settings.folder})
+    if not forced and own != settings:
+        return None
+    return {name: latest[name] for name in RUN} | {"state": "started", "detail": ""}, own
 
 
 def retrain(
@@ -111,27 +130,38 @@ def retrain(
     announce: Announce = lambda *event: None,
     progress: Progress = lambda told: None,
     due: Callable[[], bool] = lambda: True,
+    resume: bool = False,
 ) -> Outcome | None:
     """Train on the labels, judge, publish, and promote what passes; None if ``due``, asked under the lock, says no.
 
+    A run that was killed in training, and would be the same now but for newer labels, is brought to its end instead;
+    with ``resume`` also one that failed or had other settings, and nothing else.
     Raises ``Busy`` and ``CannotTrain``; a run that fails is noted in ``retrain_runs``.
     """
     with exclusive(settings.place()) as lock:
         if not due():
             return None
-        started = datetime.now(UTC)
+        champion, started = model.champion_name(registry), datetime.now(UTC)
         run = {
             "id": f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
             "started_at": started,
             "cause": cause,
             "state": "started",
-            "champion": model.champion_name(registry),
+            "champion": champion,
             "challenger": "",
             "labels": 0,
             "labels_until": started.replace(microsecond=0),  # queries compare with whole seconds
             "detail": "",
         }
-        previous = last_run(client)
+        if found := unfinished(client, settings, champion, resume):
+            run, settings = found
+            progress({"stage": f"run {run['id']} goes on"})
+        elif resume:
+            raise CannotTrain(
+                f"no run to go on with: the latest came to its end, ended before its training began, or started from "
+                f"another champion than {champion}; 'finsent retrain' lists them"
+            )
+        previous = last_run(client, str(run["id"]))
         write_run(client, run)
         try:
             outcome = _Run(client, registry, settings, announce, progress, run, lock).go(previous)
@@ -156,6 +186,7 @@ class _Run:
         self._client, self._registry, self._settings = client, registry, settings
         self._announce, self._progress, self._run, self._lock = announce, progress, run, lock
         self._job = settings.place() / "runs" / run["id"]
+        self._began = datetime.now(UTC)
         self._random = random.Random(settings.seed)
 
     def go(self, previous: dict[str, Any] | None) -> Outcome:
@@ -177,14 +208,18 @@ class _Run:
         if not tested or not split_items["validation"]:
             raise CannotTrain("too few different labels to hold some out")
 
-        self._job.mkdir(parents=True)
         scorer = model.load(model.folder(self._registry, champion))
+        shutil.rmtree(self._job / "champion", ignore_errors=True)
         adapters = model.adapters(model.folder(self._registry, champion), self._job / "champion")
         start = _reads(adapters, language)
-        train, validation, replayed, fixed = self._rows(split_items, scorer, champion, language)
-        digest = self._prepare(start, train, validation)
+        if not (self._job / "job.json").exists():
+            self._prepare(start, split_items, scorer, champion, language)
+        train, fixed = (read_examples(self._job / name) for name in ("train.jsonl", "fixed.jsonl"))
+        replayed = json.loads((self._job / "job.json").read_text(encoding="utf-8"))["replayed"]
+        digest = hashlib.sha256((self._job / "train.jsonl").read_bytes()).hexdigest()
         self._train()
 
+        shutil.rmtree(self._job / "scratch", ignore_errors=True)
         scratch = model.publish(self._job / "scratch", self._job / "out", champion)
         challenger = model.load(self._job / "scratch" / scratch)
         verdict = gate.judge(scorer, challenger, fixed, tested, language, settings)
@@ -216,6 +251,17 @@ class _Run:
         elif settings.promote:
             if model.champion_name(self._registry) != champion:
                 reason = f"passed, but {champion} is not the champion any more"
+            elif settings.shadow_documents:
+                reason = f"passed; in the shadow for {settings.shadow_documents} documents before it is promoted"
+                model.put_in_shadow(
+                    self._registry,
+                    version,
+                    settings.shadow_share,
+                    settings.shadow_documents,
+                    settings.shadow_minutes,
+                    f"run {self._run['id']}",
+                )
+                self._tell("shadowed", version, champion, reason)
             else:
                 model.promote(self._registry, version, f"run {self._run['id']}")
                 self._tell("promoted", version, champion, self._run["id"])
@@ -237,7 +283,7 @@ class _Run:
             verdict.rows(),
             verdict.passed,
             reason,
-            round((datetime.now(UTC) - self._run["started_at"]).total_seconds(), 1),
+            round((datetime.now(UTC) - self._began).total_seconds(), 1),
             str(self._job),
         )
         (self._job / "outcome.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
@@ -255,16 +301,16 @@ class _Run:
         learned = [item.example for item in items["train"]]
         count = max(settings.fewest_replayed, int(settings.replay * len(learned)))
         if settings.data is not None:
-            old, checked, fixed = split(load(settings.data, TRAINED_ON[language]))
+            names = settings.sets.split(",") if settings.sets else TRAINED_ON[language]
+            old, checked, fixed = split(load(settings.data, names))
             replay = self._random.sample(old, min(count, len(old)))
             checked = self._random.sample(checked, min(count // 2, len(checked)))
             fixed = fixed[:: -(-len(fixed) // MOST_TESTED)]
         else:
-            written = written_test()
             ours = phrases(count // 2 + count // 8, self._settings.seed)
             checked, ours = ours[: count // 8], ours[count // 8 :]
             replay = [*ours, *self._confident(count - len(ours), [*items["train"]], scorer, champion, language)]
-            fixed = [*written, *phrases(SHIPPED_PHRASES, OTHER_SEED)]
+            fixed = fixed_test()
         validation = [*(item.example for item in items["validation"]), *checked]
         return [*learned, *replay], validation, len(replay), fixed
 
@@ -293,13 +339,33 @@ class _Run:
         taught = {e.text for e in people}
         return [e for e, like in zip(examples, near, strict=True) if like < 0.6 and e.text not in taught]
 
-    def _prepare(self, start: Path, train: Sequence[Example], validation: Sequence[Example]) -> str:
-        shutil.copytree(start, self._job / "start")
+    def _unlabelled(self, held: Sequence[Example], language: str) -> list[Example]:
+        """The latest documents that nobody labelled, for self-training; not the texts that people's labels test."""
+        known = {e.text for e in held}
+        found = []
+        for row in unlabelled(self._client, MOST_UNLABELLED):
+            text = "\n".join(part for part in (row["title"], row["text"]) if part)
+            if text not in known and model.detect(text) == language:
+                found.append(Example("unlabelled", text, 1))
+        return found
+
+    def _prepare(
+        self, start: Path, items: dict[str, list[Judged]], scorer: model.Scorer, champion: str, language: str
+    ) -> None:
+        """The job's folder; ``job.json`` comes last, so a folder that has it is whole."""
+        train, validation, replayed, fixed = self._rows(items, scorer, champion, language)
+        self._job.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(self._settings.start or start, self._job / "start", dirs_exist_ok=True)
         write_examples(self._job / "train.jsonl", train)
         write_examples(self._job / "validation.jsonl", validation)
-        settings = self._settings.model_dump(mode="json")
-        (self._job / "job.json").write_text(json.dumps({"run": self._run["id"], "settings": settings}, indent=1))
-        return hashlib.sha256((self._job / "train.jsonl").read_bytes()).hexdigest()
+        write_examples(self._job / "fixed.jsonl", fixed)
+        if self._settings.self_training:
+            held = [item.example for part in items.values() for item in part]
+            write_examples(self._job / "unlabelled.jsonl", self._unlabelled(held, language))
+        told = {"run": self._run["id"], "replayed": replayed, "settings": self._settings.model_dump(mode="json")}
+        new = self._job / "job.json.new"
+        new.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        new.replace(self._job / "job.json")
 
     def _train(self) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self._settings.threads)}
@@ -368,6 +434,12 @@ def written_test() -> list[Example]:
     text = (resources.files("retrain") / "fixed_test.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
     return [Example("written", row["text"], LABELS.index(row["label"]), row.get("entity")) for row in rows]
+
+
+def fixed_test() -> list[Example]:
+    """What every challenger is tested on where no labelled sets are at hand: the written test and phrases that no
+    shipped model was trained on."""
+    return [*written_test(), *phrases(SHIPPED_PHRASES, OTHER_SEED)]
 
 
 def resolved(client: Client) -> Resolved:

@@ -7,6 +7,7 @@ encoder in safetensors with a config; ``model`` merges and builds it without PyT
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import Progress
+from safetensors.numpy import load_file
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn import functional
@@ -28,13 +30,13 @@ from retrain import adapter
 from retrain.augment import perturbed
 from retrain.datasets import NOT_NEGATIVE, SIGN_ONLY, TRAINED_ON, Example, batches, load, read, split
 from retrain.metrics import calibrated, fit_calibration, macro_f1, report
-from retrain.network import SentimentEncoder
+from retrain.network import SentimentEncoder, autocast
 from retrain.phrases import phrases
 
 MAX_TOKENS = 128
 BASES = {"en": "minilm", "zh": "e5"}
 REPEATED = ("semeval", "fiqa", "finentity")
-"""Small sets, shown twice an epoch; so are headlines whose companies have different labels."""
+"""Small sets, shown twice an epoch unless others are named; so are headlines whose companies have different labels."""
 
 AVERAGED_OVER = 0.998
 """Decay of the average of the weights that is kept (Polyak and Juditsky 1992): it does better than the last ones."""
@@ -71,8 +73,9 @@ def predict(network: SentimentEncoder, encodings: Sequence[Encoding]) -> np.ndar
     network.eval()
     logits = np.zeros((len(encodings), 3), np.float32)
     for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with torch.autocast("cpu", torch.bfloat16):
-            logits[chosen] = network(*collate([encodings[i] for i in chosen]))[0].numpy()
+        with autocast(network.device):
+            inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
+            logits[chosen] = network(*inputs)[0].cpu().numpy()
     network.train()
     return logits
 
@@ -83,8 +86,9 @@ def embeddings(network: SentimentEncoder, encodings: Sequence[Encoding]) -> Tens
     made = torch.zeros(len(encodings), network.head.in_features // 2)
     network.eval()
     for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with torch.autocast("cpu", torch.bfloat16):
-            made[chosen] = network(*collate([encodings[i] for i in chosen]))[1]
+        with autocast(network.device):
+            inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
+            made[chosen] = network(*inputs)[1].cpu()
     return made
 
 
@@ -92,8 +96,8 @@ def losses(logits: Tensor, examples: Sequence[Example], smoothing: float) -> Ten
     """One loss a row [n]: cross-entropy over three classes; for rows of sets without neutrals half of it over
     negative and positive alone, so that these sets do not teach that nothing is neutral; for rows known only not
     to be negative, minus the logarithm of what is left."""
-    labels = torch.tensor([example.label for example in examples])
-    sign_only = torch.tensor([e.dataset in SIGN_ONLY and e.label != 1 for e in examples])
+    labels = torch.tensor([example.label for example in examples], device=logits.device)
+    sign_only = torch.tensor([e.dataset in SIGN_ONLY and e.label != 1 for e in examples], device=logits.device)
     open_ended = labels == NOT_NEGATIVE
     three = functional.cross_entropy(
         logits, labels.masked_fill(open_ended, 1), reduction="none", label_smoothing=smoothing
@@ -131,14 +135,16 @@ def train(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     rng = random.Random(arguments.seed)
     language = arguments.language
-    sets = arguments.sets.split(",") if arguments.sets else TRAINED_ON[language]
-    examples = load(arguments.data, sets)
-    training, validation, test = split(examples)
+    sets = arguments.sets.split(",") if arguments.sets else list(TRAINED_ON[language])
+    # Split with all sets, so that a row stands on the same side whichever of them are chosen.
+    examples = load(arguments.data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
+    training, validation, test = ([e for e in rows if e.dataset in sets] for rows in split(examples))
     # A tweet's label is of the whole tweet, so it is judged without the cashtag that training shows at times.
     validation, test = (
         [replace(e, entity=None) if e.dataset == "tfns" else e for e in rows] for rows in (validation, test)
     )
-    extra = [e for e in training if e.dataset in REPEATED or (e.dataset == "sentfin" and e.mixed)]
+    repeated = arguments.repeat.split(",")
+    extra = [e for e in training if e.dataset in repeated or (e.dataset == "sentfin" and e.mixed)]
     # Texts of some hundred tokens, several rows a text: half of the rows teach as much and cost half.
     training = [e for i, e in enumerate(training) if e.dataset != "zh_finnsp" or i % 2]
     if language == "en":
@@ -157,14 +163,18 @@ def train(arguments: argparse.Namespace) -> None:
                 for e in [*examples, *(read(unlabelled, False) if language == "zh" and unlabelled.exists() else [])]
             ]
         )
+    start = None
+    if arguments.start:  # with the vocabulary that it was made for
+        start, wanted = merged(arguments.start)[0], json.loads((arguments.start / "config.json").read_text())["base"]
+        ids = load_file(arguments.start / "adapter.safetensors").get("vocabulary")
+        kept = None if ids is None else ids.tolist()
     encoder = base(wanted, kept)
     made = tokenizer(encoder, arguments.max_tokens)
     plain = encode(made, [Example(e.dataset, e.text, e.label) for e in training])
     teacher = embeddings(SentimentEncoder(encoder), plain)
-    start = merged(arguments.start)[0] if arguments.start else None
     network = SentimentEncoder(encoder, start, arguments.rank or None)
     trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    head = 3 if arguments.start else 10  # a head from nothing learns faster than what is under it
+    head = 3 if start and "head.weight" in start else 10  # a head from nothing learns faster than what is under it
     optimizer = torch.optim.AdamW(
         [
             {"params": [p for name, p in trained.items() if "head" not in name], "lr": arguments.lr},
@@ -192,7 +202,7 @@ def train(arguments: argparse.Namespace) -> None:
             encodings = encode(made, seen)
             network.train()
             for chosen in batches([len(e) for e in encodings], arguments.tokens, arguments.seed + epoch):
-                with torch.autocast("cpu", torch.bfloat16):
+                with autocast(network.device):
                     logits, embedding = network(*collate([encodings[i] for i in chosen]))
                 loss = (losses(logits, [seen[i] for i in chosen], arguments.smoothing) * weights[chosen]).mean()
                 distance = 1 - functional.cosine_similarity(embedding, teacher[chosen]).mean()
@@ -251,6 +261,7 @@ def main() -> None:
     parser.add_argument("--language", choices=sorted(BASES), default="en")
     parser.add_argument("--base", choices=sorted(set(BASES.values())), help="another encoder than the language's own")
     parser.add_argument("--sets", help="other labelled sets than the shipped model's, e.g. fpb for a comparison")
+    parser.add_argument("--repeat", default=",".join(REPEATED), metavar="SETS", help="sets shown twice an epoch")
     parser.add_argument("--start", type=Path, help="adapter to start from, instead of the base encoder")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rank", type=int, default=0, help="train LoRA of this rank; 0: all weights")

@@ -1,10 +1,12 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
-from storage.indices import tone_windows, topic_windows
-from storage.labels import confident, count_labels, labels, unlabelled
+from storage.actions import actions, note_action
+from storage.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
+from storage.indices import tone_and_topics, tone_windows
+from storage.labels import confident, count_labels, first_label, labels, unlabelled
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
-from storage.models import HEARTBEAT_S, live_workers, runs, tell_version, write_model, write_model_event, write_run
+from storage.models import HEARTBEAT_S, RUN, live_workers, runs, tell_version, write_model, write_model_event, write_run
 from storage.queries import (
     Windows,
     acknowledge,
@@ -21,6 +23,7 @@ from storage.queries import (
     moving_documents,
     record_dead_letter_actions,
     renew_claim,
+    rising_topics,
     select,
     silences,
     watermark,
@@ -28,9 +31,10 @@ from storage.queries import (
     write_alerts,
     write_deliveries,
 )
-from storage.recent import recent_documents
+from storage.recent import entities_stored, latest_offsets, recent_documents
 from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
 from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
+from storage.shadow import Beside, Shadowed, latest_texts, shadow_documents, shadowed, write_shadowed
 from storage.writer import replace_entities, write
 
 __all__ = [
@@ -38,50 +42,70 @@ __all__ = [
     "EMBEDDING_BYTES",
     "HEARTBEAT_S",
     "LABELS",
+    "RUN",
     "UNAVAILABLE",
     "Account",
+    "Arrived",
+    "Beside",
     "ClickHouseSettings",
+    "Drifted",
     "MigrationChanged",
     "Record",
+    "Shadowed",
     "StorageUnavailable",
     "Windows",
     "accounts",
     "acknowledge",
+    "actions",
     "add_silence",
     "alerts",
+    "arrived",
     "claim",
     "confident",
     "connect",
     "count_labels",
+    "counts_by_source",
     "dead_letter",
     "dead_letters",
     "deliveries",
+    "drift_now",
     "due_alerts",
+    "entities_stored",
     "feeds",
+    "first_label",
     "labels",
     "latest_documents",
+    "latest_offsets",
+    "latest_texts",
     "live_workers",
     "migrate",
     "movers",
     "moving_documents",
+    "note_action",
     "positions",
     "recent_documents",
     "record_dead_letter_actions",
     "renew_claim",
     "replace_entities",
+    "rising_topics",
     "runs",
+    "scoring_version",
     "select",
+    "shadow_documents",
+    "shadowed",
     "silences",
     "tell_version",
+    "tone_and_topics",
     "tone_windows",
-    "topic_windows",
     "unlabelled",
     "watermark",
     "windows",
     "write",
     "write_alerts",
     "write_deliveries",
+    "write_drift",
     "write_model",
     "write_model_event",
     "write_run",
+    "write_shadowed",
 ]

@@ -79,20 +79,59 @@ def count_labels(client: Client, since: datetime | None = None) -> int:
     )
 
 
+def first_label(client: Client) -> datetime | None:
+    """When the first label was stored."""
+    found = client.execute("SELECT count(), min(ingested_at) FROM label_log WHERE error_kind = ''")[0]
+    return found[1] if found[0] else None
+
+
 def unlabelled(client: Client, limit: int = 5000) -> list[Row]:
     """The latest scored documents that nobody has labelled, a story once: with their probabilities, their entities,
-    and the ``embedding`` (384 bytes, int8)."""
+    and the ``embedding`` (384 bytes, int8). ``other_sentiment`` is another version's, where one has scored the
+    document, too (in the shadow or again), else None; ``drifting`` whether an alarm lasts on its source or kind."""
     return select(
         client,
         """
-        SELECT document_id, source, kind, title, text, published_at, label, sentiment,
-               p_negative, p_neutral, p_positive, model_version,
-               mentions.entity AS entities, hex(embedding) AS embedding, story_id
-        FROM documents
-        WHERE unscored = '' AND document_id NOT IN (SELECT document_id FROM label_log WHERE error_kind = '')
-        ORDER BY ingested_at DESC, published_at DESC, document_id
-        LIMIT 1 BY story_id
-        LIMIT %(limit)s
+        WITH alarms AS
+        (
+            SELECT kind, source FROM (SELECT * FROM drift ORDER BY at DESC LIMIT 1 BY kind, source, measure)
+            WHERE alarm != ''
+        ),
+        latest AS
+        (
+            SELECT topic, topic_id, partition, offset,
+                   document_id, source, kind, lang, title, text, published_at, label, sentiment,
+                   p_negative, p_neutral, p_positive, model_version,
+                   mentions.entity AS entities, mentions.surface AS surfaces, hex(embedding) AS embedding, story_id,
+                   ingested_at
+            FROM documents
+            WHERE unscored = '' AND document_id NOT IN (SELECT document_id FROM label_log WHERE error_kind = '')
+            ORDER BY ingested_at DESC, published_at DESC, document_id
+            LIMIT 1 BY story_id
+            LIMIT %(limit)s
+        ),
+        others AS
+        (
+            SELECT topic, topic_id, partition, offset, argMax(sentiment, at) AS sentiment
+            FROM
+            (
+                SELECT topic, topic_id, partition, offset, challenger_p[3] - challenger_p[1] AS sentiment, at
+                FROM shadow_log FINAL
+                WHERE (topic, topic_id, partition, offset) IN (SELECT topic, topic_id, partition, offset FROM latest)
+                UNION ALL
+                SELECT topic, topic_id, partition, offset, sentiment, rescored_at AS at
+                FROM rescored_log FINAL
+                WHERE (topic, topic_id, partition, offset) IN (SELECT topic, topic_id, partition, offset FROM latest)
+            )
+            GROUP BY topic, topic_id, partition, offset
+        )
+        SELECT l.* EXCEPT (topic, topic_id, partition, offset, ingested_at),
+               if(o.topic = '', NULL, o.sentiment) AS other_sentiment,
+               (l.kind, l.source) IN (SELECT kind, source FROM alarms) OR (l.kind, '') IN
+                   (SELECT kind, source FROM alarms) AS drifting
+        FROM latest AS l
+        LEFT JOIN others AS o USING (topic, topic_id, partition, offset)
+        ORDER BY l.ingested_at DESC, l.published_at DESC, l.document_id
         """,
         {"limit": limit},
     )

@@ -52,7 +52,8 @@ def write_model_event(
     pause_s: float = 0.0,
     detail: str = "",
 ) -> None:
-    """Append to ``model_events``: ``published, rejected, promoted, rolled_back, adopted`` or ``refused``."""
+    """Append to ``model_events``: ``published, shadowed, rejected, promoted, rolled_back, adopted, refused, drift`` or
+    ``drift_ended``."""
     client.execute(
         "INSERT INTO model_events (at, event, version, previous, worker, pause_s, detail) VALUES",
         [(datetime.now(UTC), event, version, previous, worker, pause_s, detail)],

@@ -104,6 +104,17 @@ def as_windows(columns: Sequence[Sequence[Any]]) -> Windows:
     return Windows(np.array(entity, dtype=object), *whole, *(np.array(column, np.float64) for column in sums))
 
 
+def _told_of(entity: str | None) -> str:
+    """``COUNTED`` up to and with ``until``; for None, of the documents that name no company."""
+    counted = COUNTED.replace("published_at < ", "published_at <= ", 1)
+    if entity is None:
+        counted = counted.replace("FROM mentions", "FROM documents").replace("PARTITION BY entity, ", "PARTITION BY ")
+        counted = counted.replace(
+            "AND (%(entity)s = '' OR entity = %(entity)s)", "AND empty(mentions.entity) AND unscored = ''"
+        )
+    return counted
+
+
 def moving_documents(
     client: Client,
     entity: str | None,
@@ -117,19 +128,13 @@ def moving_documents(
     """The documents in ``since < published_at <= until`` that moved an index the most: about ``entity`` ('' for any,
     None for those that name none), on ``topic`` ('' for any); farthest from the ``baseline`` sentiment in the direction
     ``sign`` (-1, 1), or for 0 the newest stories."""
-    counted, surface = COUNTED, "surface"
-    if entity is None:
-        counted = COUNTED.replace("FROM mentions", "FROM documents").replace("PARTITION BY entity, ", "PARTITION BY ")
-        counted = counted.replace(
-            "AND (%(entity)s = '' OR entity = %(entity)s)", "AND empty(mentions.entity) AND unscored = ''"
-        )
-        surface = "'' AS surface"
+    surface = "'' AS surface" if entity is None else "surface"
     return select(
         client,
         f"""
         SELECT document_id, source, kind, published_at, title, text, url, {surface}, label, sentiment, model_version,
                topic, partition, offset, novelty
-        FROM ({counted.replace("published_at < ", "published_at <= ", 1)})
+        FROM ({_told_of(entity)})
         WHERE published_at > %(since)s AND (%(about)s = '' OR has(`topics.name`, %(about)s))
         ORDER BY if(%(sign)s = 0, novelty, (sentiment - %(baseline)s) * %(sign)s) DESC, published_at, document_id
         LIMIT 1 BY document_id
@@ -142,6 +147,34 @@ def moving_documents(
             "about": topic,
             "sign": sign,
         },
+    )
+
+
+def rising_topics(
+    client: Client, entity: str | None, before: datetime, since: datetime, until: datetime, limit: int = 3
+) -> list[Row]:
+    """The topics whose share of the documents about ``entity`` ('' for any, None for those that name none) rose the
+    most, from ``before < published_at <= since`` to ``since < published_at <= until``: ``topic``, both shares and the
+    later documents. Of two later documents at least, and by a tenth of all."""
+    return select(
+        client,
+        f"""
+        SELECT name AS topic, round(countIf(NOT late) / greatest(any(all_before), 1), 4) AS before,
+               round(countIf(late) / any(all_after), 4) AS after, countIf(late) AS documents
+        FROM
+        (
+            SELECT `topics.name` AS names, published_at > %(since)s AS late,
+                   countIf(NOT late) OVER () AS all_before, countIf(late) OVER () AS all_after
+            FROM ({_told_of(entity)})
+            WHERE published_at > %(before)s
+        )
+        ARRAY JOIN names AS name
+        GROUP BY name
+        HAVING documents >= 2 AND after >= before + 0.1
+        ORDER BY after - before DESC, name
+        LIMIT %(limit)s
+        """,
+        {**_counted(before, until, entity or "", None), "since": since, "before": before, "limit": limit},
     )
 
 
@@ -194,10 +227,16 @@ def write_alerts(client: Client, transitions: Sequence[Row]) -> None:
 
 
 def alerts(
-    client: Client, entity: str = "", since: datetime | None = None, limit: int = 1000, kind: str = ""
+    client: Client,
+    entity: str = "",
+    since: datetime | None = None,
+    limit: int = 1000,
+    kind: str = "",
+    unfinished: bool = False,
 ) -> list[Row]:
     """Alerts with their latest state (pending, firing, resolved, inactive), newest first; ``evidence`` is decoded.
 
+    ``since`` is when they fired; with ``unfinished``, also those that are not over, or were not at ``since``.
     ``acknowledged_by`` is '' where nobody has; ``kind`` is sentiment_shift, topic_shift, buzz or feed_stale.
     """
     rows = select(
@@ -212,13 +251,14 @@ def alerts(
                told.1 AS severity, told.2 AS before_mean, told.3 AS after_mean, told.4 AS before_documents,
                told.5 AS after_documents, told.6 AS began_at, told.7 AS model_version, told.8 AS evidence
         FROM alerts AS a FINAL
-        WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (isNull(%(since)s) OR a.fired_at >= %(since)s)
-            AND (%(kind)s = '' OR a.kind = %(kind)s)
+        WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (%(kind)s = '' OR a.kind = %(kind)s)
+            AND (%(unfinished)s OR isNull(%(since)s) OR a.fired_at >= %(since)s)
         GROUP BY id
+        HAVING NOT %(unfinished)s OR isNull(%(since)s) OR state IN ('pending', 'firing') OR max(a.at) >= %(since)s
         ORDER BY fired_at DESC, id
         LIMIT %(limit)s
         """,
-        {"entity": entity, "since": since, "limit": limit, "kind": kind},
+        {"entity": entity, "since": since, "limit": limit, "kind": kind, "unfinished": unfinished},
     )
     acknowledged = _acknowledged(client)
     for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from clickhouse_driver import Client
 
@@ -16,6 +17,46 @@ _FIELDS = (
 )  # fmt: skip
 
 
+def latest_offsets(client: Client) -> dict[tuple[str, str, int], int]:
+    """The last stored offset of each (topic, topic id, partition)."""
+    return {(topic, topic_id, partition): last for topic, topic_id, partition, last in client.execute(LAST)}
+
+
+def entities_stored(client: Client, after: Mapping[tuple[str, str, int], int], until: datetime) -> list[str]:
+    """Whom the documents are about ('' where they name no company) that were stored beyond the offsets ``after`` and
+    published in the week before ``until``."""
+    ranges, parameters = _beyond(client, after, 2**62)
+    if not ranges:
+        return []
+    rows = client.execute(
+        f"""
+        SELECT DISTINCT arrayJoin(if(empty(mentions.entity), [''], arrayMap(e -> toString(e), mentions.entity)))
+        FROM record_log
+        WHERE ({ranges}) AND error_kind = '' AND unscored = ''
+            AND published_at <= %(until)s AND published_at > %(until)s - INTERVAL 7 DAY
+        """,
+        {**parameters, "until": until},
+    )
+    return sorted(row[0] for row in rows)
+
+
+def _beyond(client: Client, after: Mapping[tuple[str, str, int], int], most: int) -> tuple[str, dict[str, object]]:
+    """SQL and its parameters: the rows beyond the offsets ``after``, of the ``most`` last offsets of each partition;
+    '' where there are none."""
+    ranges: list[str] = []
+    parameters: dict[str, object] = {}
+    for n, (key, last) in enumerate(latest_offsets(client).items()):
+        first = max(after.get(key, -1), last - most)
+        if last > first:
+            ranges.append(
+                f"(topic = %(topic{n})s AND topic_id = %(id{n})s AND partition = %(partition{n})s "
+                f"AND offset > %(first{n})s)"
+            )
+            names = (f"topic{n}", f"id{n}", f"partition{n}", f"first{n}")
+            parameters |= dict(zip(names, (*key, first), strict=True))
+    return " OR ".join(ranges), parameters
+
+
 def recent_documents(client: Client, after: Mapping[tuple[str, str, int], int], limit: int) -> list[Record]:
     """The latest ``limit`` records, by the time of scoring, beyond the offsets ``after`` of each (topic, topic id,
     partition); of a partition that ``after`` leaves out, from its last ``limit`` offsets.
@@ -25,24 +66,15 @@ def recent_documents(client: Client, after: Mapping[tuple[str, str, int], int], 
     Raises ``StorageUnavailable``.
     """
     try:
-        ranges: list[str] = []
-        parameters: dict[str, object] = {"limit": limit}
-        for n, (topic, topic_id, partition, last) in enumerate(client.execute(LAST)):
-            first = max(after.get((topic, topic_id, partition), -1), last - limit)
-            if last > first:
-                ranges.append(
-                    f"(topic = %(topic{n})s AND topic_id = %(id{n})s AND partition = %(partition{n})s "
-                    f"AND offset > %(first{n})s)"
-                )
-                parameters |= {f"topic{n}": topic, f"id{n}": topic_id, f"partition{n}": partition, f"first{n}": first}
+        ranges, parameters = _beyond(client, after, limit)
         if not ranges:
             return []
         columns = ", ".join(f"`{column_of(name)}`" for name in _FIELDS)
         # As text: the driver would take an embedding whose bytes happen to be UTF-8 for a string.
         rows = client.execute(
-            f"SELECT {columns}, hex(embedding) FROM record_log WHERE {' OR '.join(ranges)} "
+            f"SELECT {columns}, hex(embedding) FROM record_log WHERE {ranges} "
             "ORDER BY scored_at DESC, topic, partition, offset LIMIT %(limit)s",
-            parameters,
+            {**parameters, "limit": limit},
         )
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the latest documents cannot be read: {error}") from error

@@ -18,7 +18,8 @@ class Record:
     ``topic, topic_id, partition, offset`` is its position. ``embedding`` is the unit vector as int8 (value
     times 127), empty for none. ``unscored`` says why there is no score (``unsupported_language``) and is empty where
     there is one. ``novelty`` is 0 (an old story) to 100 (new). The ``mention_*`` lists run in parallel, one item an
-    entity; ``topic_*`` likewise, one a topic.
+    entity; ``topic_*`` likewise, one a topic. ``strangeness`` is how far the document is from all that the taxonomy
+    knows, 0 to 1.
     """
 
     topic: str
@@ -58,6 +59,7 @@ class Record:
     mention_sentiment: list[float] = field(default_factory=list)
     topic_name: list[str] = field(default_factory=list)
     topic_score: list[float] = field(default_factory=list)
+    strangeness: float = 0.0
     error_kind: str = ""
     error_field: str = ""
     error: str = ""

@@ -11,27 +11,34 @@ import heapq
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from clickhouse_driver import Client
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage import Windows, alerts, feeds, moving_documents, tone_windows, topic_windows, watermark, write_alerts
+from storage import (
+    Windows,
+    alerts,
+    entities_stored,
+    feeds,
+    latest_offsets,
+    moving_documents,
+    rising_topics,
+    tone_and_topics,
+    watermark,
+    write_alerts,
+)
 from stream import rules as rules_file
-from stream.rules import Rules, Setting
+from stream.rules import Rules, Setting, seconds
+from stream.series import MARKET, NAMES_TOPIC, NO_COMPANY, WINDOW_S, Series, Topics, day_begins
 from stream.shifts import (
-    MARKET,
-    NAMES_TOPIC,
-    NO_COMPANY,
-    WINDOW_S,
     Rule,
-    Series,
     Shift,
     Tests,
     breadth,
@@ -47,6 +54,13 @@ log = logging.getLogger(__name__)
 Transition = dict[str, Any]
 Explain = Callable[[str, str | None], Sequence[tuple[str, float]]]
 RECENTLY_STORED = timedelta(hours=1)
+CHUNK = 200_000
+"""Tests at once: bounds the memory."""
+
+LONGEST_TAIL_S = 4 * 86400
+"""Of event time, the part that is read each time."""
+
+_FLOOR = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
 
 
 class AlertSettings(BaseSettings):
@@ -64,7 +78,7 @@ class AlertSettings(BaseSettings):
     threshold: float = Field(default=Rule.threshold, gt=0, description="in standard errors")
     catch_up_s: int = Field(default=86400, ge=0, description="how far back a restarted evaluator starts")
     console_url: str = Field(default="", description="where people open finsent: alerts link to <url>/alerts/<id>")
-    reread_s: int = Field(default=3600, ge=0, description="how often all of the baseline is read again")
+    reread_s: int = Field(default=6 * 3600, ge=0, description="how often all of the baseline is read again")
 
     def rule(self) -> Rule:
         """The rule these settings make."""
@@ -82,13 +96,17 @@ class Source:
     rule: Rule
 
 
-def sources(windows: Windows, topics: tuple[np.ndarray, ...], rule: Rule) -> list[Source]:
-    """What the windows give to test: tone, volume, and the shares of topics."""
-    tone = Series(windows)
+def sources(
+    windows: Windows, topics: tuple[np.ndarray, ...], rule: Rule, earlier: Sequence[Source] = ()
+) -> list[Source]:
+    """What the windows give to test: tone, volume, and the shares of topics. ``earlier`` is the same of a time before,
+    which is not worked out again."""
+    before = {source.kind: source.series for source in earlier}
+    tone = Series(windows, before.get("sentiment_shift"))
     made = [Source("sentiment_shift", tone, rule), Source("buzz", tone, rule)]
-    if len(topics[0]):
-        made.append(Source("topic_shift", Series(shares(windows, topics)), topic_rule(rule)))
-    return made
+    shares = before.get("topic_shift")
+    assert shares is None or isinstance(shares, Topics)
+    return [*made, Source("topic_shift", Topics(tone, topics, shares), topic_rule(rule))]
 
 
 def topic_rule(rule: Rule) -> Rule:
@@ -107,30 +125,6 @@ def topic_rule(rule: Rule) -> Rule:
     )
 
 
-def shares(windows: Windows, topics: tuple[np.ndarray, ...]) -> Windows:
-    """Windows of the entities' documents valued 1 where they have a topic and 0 elsewhere, an entity for each pair of
-    entity and topic that comes at all."""
-    entity, topic, start, count = topics
-    pairs = np.unique(np.char.add(np.char.add(entity.astype(str), NAMES_TOPIC), topic.astype(str)))
-    owner = np.char.partition(pairs, NAMES_TOPIC)[:, 0]
-    order = np.argsort(windows.entity.astype(str), kind="stable")
-    names = windows.entity.astype(str)[order]
-    first, last = np.searchsorted(names, owner, "left"), np.searchsorted(names, owner, "right")
-    chosen = np.concatenate([order[a:b] for a, b in zip(first, last, strict=True)])
-    labels = np.repeat(pairs, last - first)
-    totals = {
-        (f"{e}{NAMES_TOPIC}{t}", int(s)): int(n)
-        for e, t, s, n in zip(entity, topic, start.tolist(), count.tolist(), strict=True)
-    }
-    total = np.array(
-        [totals.get(key, 0) for key in zip(labels.tolist(), windows.start[chosen].tolist(), strict=True)], float
-    )
-    nothing = np.zeros(len(chosen))
-    return Windows(
-        labels.astype(object), windows.start[chosen], windows.documents[chosen], total, total, nothing, nothing
-    )
-
-
 class Lifecycle:
     """Pending, firing, resolved: what becomes of shifts over time. Pure: the same series give the same transitions.
 
@@ -144,14 +138,17 @@ class Lifecycle:
         for row in known:
             self._alerts.setdefault(_subject(row), []).append(row)
 
-    def run(self, after: int, until: int, stale: bool = False) -> Iterator[tuple[Transition, Shift | None]]:
+    def run(
+        self, after: int, until: int, stale: bool = False, late: Collection[str] = ()
+    ) -> Iterator[tuple[Transition, Shift | None]]:
         """The transitions of the ticks in ``(after, until]`` (Unix seconds), in order, with the shift that made each.
 
-        While a feed is ``stale`` nothing is resolved for want of documents.
+        While a feed is ``stale`` nothing is resolved for want of documents. About the entities ``late`` something came
+        whose tick is over: they are tested at ``until``.
         """
         events: list[tuple[int, int, float, str, Any]] = []
         for kind, source in self._sources.items():
-            found, least = self._candidates(kind, source, after, until)
+            found, least = self._candidates(kind, source, after, until, late)
             for k in np.flatnonzero(np.abs(found.statistic) >= least):
                 market = source.series.is_market(found.entity[k]) and kind == "sentiment_shift"
                 order = 2 if market else 4 if kind == "buzz" else 3
@@ -175,31 +172,42 @@ class Lifecycle:
             kind, found, k = what
             yield from self._open(events, kind, found, k, until, stale)
 
-    def _candidates(self, kind: str, source: Source, after: int, until: int) -> tuple[Tests, np.ndarray]:
-        entity, at = source.series.moments(after, until, self._tick)
+    def _candidates(
+        self, kind: str, source: Source, after: int, until: int, late: Iterable[str]
+    ) -> tuple[Tests, np.ndarray]:
+        """The tests of all that is new, and the least statistic that counts for each of them."""
+        series = source.series
+        entity, at = series.moments(after, until, self._tick)
+        if too := series.indices(late):
+            entity, at = np.append(entity, too), np.append(at, np.full(len(too), until))
+        which, place = np.unique(entity, return_inverse=True)
+        settings = [self._rules.of(_entity_of(str(name))) for name in series.entities[which]]
+        least = np.array([self._threshold(source, setting) if setting else math.inf for setting in settings], float)
         if kind == "buzz":
-            found = buzz(source.series, entity, at, source.rule)
-            return found, np.where(self._wanted(source, kind)[entity], source.rule.buzz_threshold, math.inf)
-        settings = [self._rules.of(_entity_of(name)) for name in source.series.entities.tolist()]
-        documents, effect, threshold = (
-            np.array(
-                [
-                    max(getattr(setting, name), getattr(source.rule, name) if kind == "topic_shift" else 0)
-                    if setting
-                    else math.inf
-                    for setting in settings
-                ]
-            )
-            for name in ("minimum_documents", "minimum_effect", "threshold")
+            return buzz(series, entity, at, source.rule), least[place]
+        if not self._rules.file.market:
+            least[series.is_market(which)] = math.inf
+        documents, effect = (
+            np.array([self._least(source, setting, name) if setting else math.inf for setting in settings], float)
+            for name in ("minimum_documents", "minimum_effect")
         )
-        threshold[~self._wanted(source, kind)] = math.inf
-        if kind == "topic_shift" or not self._rules.file.market:
-            threshold[source.series.is_market(np.arange(len(threshold)))] = math.inf
-        return test(source.series, entity, at, source.rule, documents[entity], effect[entity]), threshold[entity]
+        parts = [
+            test(series, entity[a : a + CHUNK], at[a : a + CHUNK], source.rule,
+                 documents[place[a : a + CHUNK]], effect[place[a : a + CHUNK]])
+            for a in range(0, len(at), CHUNK) or (0,)
+        ]  # fmt: skip
+        return Tests(*(np.concatenate(columns) for columns in zip(*parts, strict=True))), least[place]
 
-    def _wanted(self, source: Source, kind: str) -> np.ndarray:
-        settings = (self._rules.of(_entity_of(name)) for name in source.series.entities.tolist())
-        return np.array([setting is not None and kind in setting.kinds for setting in settings])
+    def _threshold(self, source: Source, setting: Setting) -> float:
+        if source.kind not in setting.kinds:
+            return math.inf
+        return source.rule.buzz_threshold if source.kind == "buzz" else self._least(source, setting, "threshold")
+
+    @staticmethod
+    def _least(source: Source, setting: Setting, name: str) -> float:
+        """What a rule sets; of a topic's share, not less than what tells it from chance at all."""
+        value = float(getattr(setting, name))
+        return max(value, getattr(source.rule, name)) if source.kind == "topic_shift" else value
 
     def _expect(self, events: list[Any], row: Transition, after: int, until: int, stale: bool) -> None:
         """Put the moment on the agenda at which ``row`` is confirmed or over."""
@@ -247,9 +255,10 @@ class Lifecycle:
         lasting = False
         if i is not None:
             pair = np.array([i]), np.array([at])
-            found = test(source.series, *pair, source.rule, setting.minimum_documents, setting.minimum_effect)
+            documents, effect = (self._least(source, setting, name) for name in ("minimum_documents", "minimum_effect"))
+            found = test(source.series, *pair, source.rule, int(documents), effect)
             lasting = bool(
-                abs(found.statistic[0]) >= setting.threshold
+                abs(found.statistic[0]) >= self._threshold(source, setting)
                 and _direction(source.kind, found.effect[0]) == row["direction"]
             )
         if lasting:
@@ -270,6 +279,8 @@ class Lifecycle:
         direction = _direction(kind, float(found.effect[k]))
         setting = self._rules.of(entity)
         assert setting is not None
+        if kind == "topic_shift" and direction == "down":
+            return  # because others rose, or because it is over
         if self._covered(kind, entity, topic, direction, found, k, setting):
             return
         if (
@@ -443,6 +454,15 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+class Past(NamedTuple):
+    """The windows in ``(since, until]`` (Unix seconds), read at ``read_at`` (of the monotonic clock)."""
+
+    read_at: float
+    since: int
+    until: int
+    sources: list[Source]
+
+
 class Evaluator:
     """For one thread. ``publish`` is given the transitions before they are written, so that none is left out;
     ``notify`` afterwards, with the rules, for the receivers."""
@@ -465,7 +485,8 @@ class Evaluator:
         if settings.rules:
             self.rules = rules_file.load(settings.rules, self._rule, desks)
             self._rules_read = settings.rules.stat().st_mtime
-        self._read: tuple[float, int, int, Windows, tuple[np.ndarray, ...]] | None = None
+        self._past: Past | None = None
+        self._seen: Mapping[tuple[str, str, int], int] | None = None
         self.evaluated_until = 0
 
     def advance(self) -> list[Transition]:
@@ -497,15 +518,17 @@ class Evaluator:
         """Evaluate the ticks in ``(after, until]`` (Unix seconds) over one reading of the windows."""
         client = self._client = self._client or self._connect()
         transitions: list[Transition] = []
-        windows, topics = self._windows(client, after, until)
-        known = alerts(client, limit=100_000)
-        stale = self._stale(client, known) if self._settings.clock == "wall" else []
-        transitions += stale
-        if len(windows.start):
-            begin = max(after, int(windows.start.min()) // self._settings.tick_s * self._settings.tick_s)
-            life = Lifecycle(sources(windows, topics, self._rule), self.rules, self._settings.tick_s, known)
+        seen = latest_offsets(client)  # first, so that what comes meanwhile is new the next time
+        late = [] if self._seen is None else entities_stored(client, self._seen, _time(after))
+        watched = self._watched(client, after, until)
+        known = alerts(client, since=_time(max(after - self._memory_s(), 0)), limit=1_000_000, unfinished=True)
+        if self._settings.clock == "wall":
+            transitions += self._stale(client, known)
+        if begin := watched[0].series.begin:
+            begin = max(after, begin // self._settings.tick_s * self._settings.tick_s)
+            life = Lifecycle(watched, self.rules, self._settings.tick_s, known)
             quiet = any(row["state"] == "firing" for row in known if row["kind"] == "feed_stale")
-            for row, shift in life.run(begin, until, stale=quiet):
+            for row, shift in life.run(begin, until, stale=quiet, late=late):
                 if shift is not None and row["state"] == "firing":
                     self._explain_shift(client, row, shift)
                 transitions.append(row)
@@ -514,8 +537,15 @@ class Evaluator:
             write_alerts(client, transitions)
         # Also without transitions: deliveries that were not made are tried again.
         self.notify(client, transitions, self.rules)
-        self.evaluated_until = until
+        self.evaluated_until, self._seen = until, seen
         return transitions
+
+    def _memory_s(self) -> int:
+        """How long an alert that is over still bears on new ones."""
+        pauses = [
+            seconds(rule.cooldown) for rule in (*self.rules.file.rules, self.rules.file.defaults) if rule.cooldown
+        ]
+        return self._rule.baseline_s + max([self._rule.cooldown_s, *pauses])
 
     def _reload(self) -> None:
         """Read the rules' file again when it has changed; a bad one is told, and the rules stay as they are."""
@@ -531,29 +561,20 @@ class Evaluator:
         except (OSError, rules_file.BadRules) as error:
             log.error("the alert rules stay as they were: %s", error)
 
-    def _windows(self, client: Client, after: int, until: int) -> tuple[Windows, tuple[np.ndarray, ...]]:
-        """All windows that an evaluation needs: read whole now and then, else only the last day's anew."""
-        rule, settings = self._rule, self._settings
-        floor = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
-        need = max(floor, after - rule.baseline_s - 2 * max(*rule.recent_s, rule.resolved_span_s))
-        read = self._read
-        fresh = read is not None and time.monotonic() - read[0] < settings.reread_s and read[1] <= need
-        if not fresh:
-            since = need
-            windows, topics = (
-                tone_windows(client, _time(since), _time(until)),
-                topic_windows(client, _time(since), _time(until)),
-            )
-            self._read = (time.monotonic(), since, until, windows, topics)
-            return windows, topics
-        assert read is not None
-        at, since, upto, old, old_topics = read
-        tail = (min(upto, after) - 86400) // WINDOW_S * WINDOW_S
-        windows = _joined(old, old.start, tone_windows(client, _time(tail), _time(until)), tail, need)
-        topics = _joined(old_topics, old_topics[2], topic_windows(client, _time(tail), _time(until)), tail, need)
-        windows = Windows(*windows)
-        self._read = (at, need, until, windows, topics)
-        return windows, topics
+    def _watched(self, client: Client, after: int, until: int) -> list[Source]:
+        """What is tested: the past is read and laid out now and then, and only the last days each time."""
+        rule, past = self._rule, self._past
+        need = max(_FLOOR, after - rule.baseline_s - 2 * max(*rule.recent_s, rule.resolved_span_s))
+        if (
+            past is None
+            or time.monotonic() - past.read_at > self._settings.reread_s
+            or past.since > need
+            or not past.until <= after <= past.until + LONGEST_TAIL_S
+        ):
+            split = max(day_begins(after - 43200), need)
+            laid = sources(*tone_and_topics(client, _time(need), _time(split)), rule)
+            past = self._past = Past(time.monotonic(), need, split, laid)
+        return sources(*tone_and_topics(client, _time(past.until), _time(until)), rule, past.sources)
 
     def _stale(self, client: Client, known: list[Transition]) -> list[Transition]:
         """Alarms for feeds that used to bring documents and have stopped, and their ends."""
@@ -599,6 +620,8 @@ class Evaluator:
         if self._settings.console_url:
             row["evidence"]["link"] = f"{self._settings.console_url.rstrip('/')}/alerts/{row['id']}"
         row["evidence"]["documents"] = moved
+        baseline = since - timedelta(seconds=self._rule.baseline_s)
+        row["evidence"]["topics"] = rising_topics(client, entity, baseline, since, row["at"])
 
     def _words(self, text: str, entity: str, sign: int, most: int = 5) -> list[str]:
         """The words that decided a document's score the most, in the direction of the shift."""
@@ -606,8 +629,3 @@ class Evaluator:
             return []
         words = sorted(self._explain(text, entity), key=lambda word: -sign * word[1])
         return [word for word, contribution in words[:most] if sign * contribution > 0]
-
-
-def _joined(old: Iterable[np.ndarray], start: np.ndarray, new: Iterable[np.ndarray], tail: int, need: int) -> Any:
-    kept = (start < tail) & (start >= need - WINDOW_S)
-    return tuple(np.concatenate([before[kept], after]) for before, after in zip(old, new, strict=True))

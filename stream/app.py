@@ -1,6 +1,6 @@
 """The Faust application: agents on ``news`` and ``comments`` that store every record exactly once.
 
-A batch is read in one thread, scored in a second and written in a third, so that the model never waits.
+The agents only hand their records to ``stream.flow``; its steps run in a thread each, so that the model never waits.
 Records are acknowledged only after the insert; nothing is ever raised out of an agent (a Faust stream that saw an
 exception goes on acknowledging what it does not process): a worker that cannot go on ends its process, and the ledger
 makes the next one continue where the table stops.
@@ -15,10 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
 from aiokafka import AIOKafkaProducer
@@ -30,6 +30,7 @@ from stream import labels
 from stream.alerting import Evaluator, Transition
 from stream.breaker import CircuitBreaker, FeedBroken
 from stream.broker import reread
+from stream.flow import Flow, Steps
 from stream.intake import Intake
 from stream.ledger_consumer import use_ledger
 from stream.metrics import Metrics
@@ -42,10 +43,10 @@ from stream.swap import Swapper
 from stream.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 TOPICS = ("news", "comments", "labels")
-BATCHES_AHEAD = 2
-"""Read and not yet on their way to the table: one that is scored, and the next one, so that the model never waits."""
+Taken = tuple[StreamT, EventT]
 
 EXIT_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a fresh process may succeed
 EXIT_NEEDS_A_PERSON = 78  # EX_CONFIG: starting again would do the same harm again
@@ -79,12 +80,20 @@ class Worker:
         self._novelty = Novelty(settings.novelty_documents)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="read")
         self._scoring = ThreadPoolExecutor(1, thread_name_prefix="score")
+        self._linking = ThreadPoolExecutor(1, thread_name_prefix="link")
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._alerting = ThreadPoolExecutor(1, thread_name_prefix="alert")
         self._evaluating = False
-        self._writes: dict[str, asyncio.Task[None]] = {}
-        self._unfinished = 0
-        self._ahead = asyncio.Semaphore(BATCHES_AHEAD)
+        steps = Steps(
+            read=partial(self._in, self._reading, self._read),
+            score=partial(self._in, self._scoring, self._score),
+            link=partial(self._in, self._linking, self._link),
+            publish=self._publish,
+            store=partial(self._in, self._storing, self._write),
+            done=self._done,
+        )
+        self._flow: Flow[Taken] = Flow(steps, settings.batch_records, settings.batch_seconds)
+        self._flowing: asyncio.Task[None] | None = None
         self._producer: AIOKafkaProducer | None = None
         self._ready = False
         self._last_progress = self._turned = time.monotonic()
@@ -119,11 +128,11 @@ class Worker:
             web_cors_options=None,
             autodiscover=False,
         )
-        use_ledger(app, self._ledger_positions, self._positioned)
+        use_ledger(app, self._ledger_positions, self._positioned, kafka.fetch_wait_s)
         for name in TOPICS:
             topic = app.topic(name, value_type=bytes, value_serializer="raw", key_serializer="raw")
             app.agent(topic, name=f"finsent.{name}", concurrency=1)(self._agent_of(name))
-        app.task(self._start_producer)
+        app.task(self._start)
         self._swapper.attach(app, kafka.bootstrap_servers, self._scoring, self.publish)
         app.timer(min(5.0, settings.stuck_after_s / 4))(self._report_lag)
         app.task(self._start_watchdog)
@@ -158,80 +167,22 @@ class Worker:
 
     def _agent_of(self, name: str) -> Callable[[Any], Any]:
         async def agent(stream: Any) -> None:
-            settings = self._settings
-            async for events in stream.noack_take(settings.batch_records, within=settings.batch_seconds):
-                try:
-                    await self._process(name, stream, events)
-                except asyncio.CancelledError:
-                    raise
-                except FeedBroken as error:
-                    self._end(EXIT_NEEDS_A_PERSON, f"{name}: {error}; mend the producer, then start again")
-                except BaseException:
-                    log.exception("batch failed")
-                    self._end(EXIT_TRY_AGAIN, f"{name}: a batch could not be processed")
+            stream.enable_acks = False  # after the insert, not after this loop's turn
+            received, flow = self._metrics.received.labels(name), self._flow
+            async for event in stream.events():
+                if flow.full:
+                    await flow.room()
+                flow.put((stream, event))
+                received.inc()
 
         return agent
 
-    async def _process(self, name: str, stream: StreamT, events: Sequence[EventT]) -> None:
-        loop = asyncio.get_running_loop()
-        received = [
-            Received(event.message.topic, event.message.partition, event.message.offset, event.message.value)
-            for event in events
-        ]
-        self._metrics.received.labels(name).inc(len(received))
-        topic_ids = self._topic_ids
-        self._unfinished += 1
+    async def _flow_on(self) -> None:
+        """Carry records until something fails that only a fresh process, or a person, can mend."""
         try:
-            await self._ahead.acquire()
-            try:
-                rows = await loop.run_in_executor(self._reading, self._read, received, topic_ids)
-            except BaseException:
-                self._ahead.release()
-                raise
-        except BaseException:
-            self._unfinished -= 1
-            raise
-        previous = self._writes.get(name)
-        self._writes[name] = loop.create_task(self._finish(name, stream, events, rows, topic_ids, previous))
-
-    def _read(self, received: Sequence[Received], topic_ids: Mapping[str, str]) -> list[Record]:
-        admitted = self._intake.admit(received)
-        if received[0].topic == "labels":
-            return labels.read(admitted, topic_ids)
-        rows = self._pipeline.read(admitted, topic_ids)
-        self._breaker.check([bool(row.error_kind) for row in rows])
-        return rows
-
-    def _score(self, rows: Sequence[Record]) -> None:
-        started = time.monotonic()
-        self._pipeline.score(rows)
-        self._metrics.score_seconds.observe(time.monotonic() - started)
-
-    async def _finish(
-        self,
-        name: str,
-        stream: StreamT,
-        events: Sequence[EventT],
-        rows: list[Record],
-        topic_ids: Mapping[str, str],
-        previous: asyncio.Task[None] | None,
-    ) -> None:
-        """Score, link to stories and store what was read; after the ``previous`` batch of the topic is stored."""
-        try:
-            loop = asyncio.get_running_loop()
-            try:
-                if name != "labels":
-                    await loop.run_in_executor(self._scoring, self._score, rows)
-                    await loop.run_in_executor(self._reading, self._novelty.assign, rows)
-                if previous is not None:
-                    await previous
-            finally:
-                self._ahead.release()
-            await self._publish(rows)
-            await loop.run_in_executor(self._storing, self._store.write, rows, topic_ids)
-            for event in events:
-                await stream.ack(event)
-            self._count(name, rows)
+            await self._flow.run()
+        except FeedBroken as error:
+            self._end(EXIT_NEEDS_A_PERSON, f"{error}; mend the producer, then start again")
         except GaveUp as error:
             if not self._store.stopping.is_set():
                 self._end(EXIT_TRY_AGAIN, str(error))
@@ -240,22 +191,58 @@ class Worker:
         except asyncio.CancelledError:
             raise
         except BaseException:
-            log.exception("write failed")
-            self._end(EXIT_TRY_AGAIN, f"{name}: a batch could not be written")
-        finally:
-            self._unfinished -= 1
+            log.exception("a step failed")
+            self._end(EXIT_TRY_AGAIN, "records could not be processed")
 
-    def _count(self, name: str, rows: Sequence[Record]) -> None:
+    async def _in(self, executor: Executor, step: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(executor, step, *arguments)
+
+    def _read(self, taken: Sequence[Taken]) -> list[Record]:
+        messages = [event.message for _, event in taken]
+        admitted = self._intake.admit(Received(m.topic, m.partition, m.offset, m.value) for m in messages)
+        given = [record for record in admitted if record.topic == "labels"]
+        documents = [record for record in admitted if record.topic != "labels"]
+        rows = self._pipeline.read(documents, self._topic_ids)
+        try:
+            self._breaker.check([bool(row.error_kind) for row in rows])
+        except FeedBroken as error:
+            raise FeedBroken(f"{next(row.topic for row in reversed(rows) if row.error_kind)}: {error}") from error
+        return rows + labels.read(given, self._topic_ids)
+
+    def _score(self, rows: Sequence[Record]) -> None:
+        started = time.monotonic()
+        self._pipeline.score([row for row in rows if row.kind != "label"])
+        self._metrics.score_seconds.observe(time.monotonic() - started)
+
+    def _link(self, rows: Sequence[Record]) -> None:
+        self._novelty.assign([row for row in rows if row.kind != "label"])
+
+    def _write(self, rows: Sequence[Record]) -> None:
+        """Documents, then labels: each table's part lands whole."""
+        for labelled in (False, True):
+            if chosen := [row for row in rows if (row.kind == "label") is labelled]:
+                self._store.write(chosen, self._topic_ids)
+
+    async def _done(self, taken: Sequence[Taken], rows: Sequence[Record]) -> None:
+        for stream, event in taken:
+            await stream.ack(event)
+        self._count(rows)
+        self._swapper.stored(rows)
+
+    def _count(self, rows: Sequence[Record]) -> None:
         metrics = self._metrics
         self._last_progress = time.monotonic()
         metrics.progress.set_to_current_time()
         metrics.batch_records.observe(len(rows))
-        bad = [row for row in rows if row.error_kind]
-        metrics.scored.labels(name).inc(len(rows) - len(bad))
-        for row in bad:
-            metrics.dead_lettered.labels(name, row.error_kind).inc()
+        last: dict[tuple[str, int], int] = {}
         for row in rows:
-            metrics.stored_offset.labels(row.topic, row.partition).set(row.offset)
+            last[row.topic, row.partition] = row.offset
+            if row.error_kind:
+                metrics.dead_lettered.labels(row.topic, row.error_kind).inc()
+            else:
+                metrics.scored.labels(row.topic).inc()
+        for (topic, partition), offset in last.items():
+            metrics.stored_offset.labels(topic, partition).set(offset)
 
     async def _publish(self, rows: Sequence[Record]) -> None:
         """Send the scored documents and dead letters on: before the insert, so that none is left out (a crash in
@@ -295,14 +282,19 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._ready, self._positioning = False, True
         self._last_progress = time.monotonic()
-        # What is under way is finished first, or its records would be read and stored a second time.
-        await loop.run_in_executor(self._reading, self._intake.assign, {})
-        while self._unfinished:
-            await asyncio.sleep(0.01)
+        await self._settle()
         self._topic_ids = await loop.run_in_executor(self._storing, self._read_topic_ids)
         stored = await loop.run_in_executor(self._storing, self._store.next_offsets, self._topic_ids)
         await self._learn()
         return {tp: stored[tp.topic, tp.partition] for tp in assigned if (tp.topic, tp.partition) in stored}
+
+    async def _settle(self) -> None:
+        """Admit nothing more, drop what is not being scored yet, and finish the rest: otherwise its records would be
+        read and stored a second time. First nothing is admitted, for a record after those that are dropped would hide
+        them: the ledger is a maximum."""
+        await self._in(self._reading, self._intake.assign, {})
+        self._flow.forget()
+        await self._flow.settle()
 
     async def _positioned(self, positions: Mapping[TP, int]) -> None:
         """Called when the client stands at ``positions``: from here on records are admitted."""
@@ -319,7 +311,7 @@ class Worker:
         """Faust asks for no positions where a worker gets nothing: it has nothing to do, and stands by."""
         _, assigned = sent
         if not assigned:
-            await asyncio.get_running_loop().run_in_executor(self._scoring, self._intake.assign, {})
+            await asyncio.get_running_loop().run_in_executor(self._reading, self._intake.assign, {})
             self._ready, self._positioning = True, False
 
     async def _learn(self) -> None:
@@ -327,7 +319,7 @@ class Worker:
         loop, novelty = asyncio.get_running_loop(), self._novelty
         rows = await loop.run_in_executor(self._storing, self._store.recent, dict(novelty.seen), novelty.capacity)
         if rows:
-            await loop.run_in_executor(self._reading, novelty.learn, rows)
+            await loop.run_in_executor(self._linking, novelty.learn, rows)
 
     async def _learn_stories(self) -> None:
         if self._ready and not self._store.waiting:
@@ -363,7 +355,7 @@ class Worker:
         messages = [(alert(transition), 0) for transition in transitions]
         asyncio.run_coroutine_threadsafe(self.publish("alerts", messages), self.app.loop).result(60)
 
-    async def _start_producer(self) -> None:
+    async def _start(self) -> None:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._kafka.bootstrap_servers,
             acks="all",
@@ -371,11 +363,14 @@ class Worker:
             max_batch_size=262_144,
         )
         await self._producer.start()
+        # Not a task of Faust's: it would be cancelled at a stop, before what is under way is stored.
+        self._flowing = asyncio.create_task(self._flow_on())
 
     async def _stop_storing(self, *_: Any, **__: Any) -> None:
         self._store.stopping.set()
-        if self._writes:
-            await asyncio.wait(self._writes.values())
+        await self._settle()
+        if self._flowing is not None:
+            self._flowing.cancel()
         if self._producer is not None:
             await self._producer.stop()
 
@@ -422,10 +417,10 @@ class Worker:
         behind = 0
         with suppress(KeyError):  # a partition may go while we look
             behind = sum(self._lags().values())
-        if self._store.waiting or not (behind or self._unfinished or self._positioning):
+        if self._store.waiting or not (behind or self._flow.under_way or self._positioning):
             self._last_progress = now
         elif now - self._last_progress > limit:
-            why = f"{behind} records wait, {self._unfinished} batches are under way"
+            why = f"{behind} records wait, {self._flow.under_way} are under way"
             if self._positioning:
                 why = "it has not got its partitions"
             return f"no batch stored for {now - self._last_progress:.0f} s although {why}"

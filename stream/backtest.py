@@ -17,10 +17,11 @@ import msgspec
 import numpy as np
 from clickhouse_driver import Client
 
-from storage import Windows, moving_documents, tone_windows, topic_windows
+from storage import Windows, moving_documents, tone_and_topics
 from stream.alerting import Lifecycle, Source, Transition, about, sources
 from stream.rules import Rules
-from stream.shifts import MARKET, WINDOW_S, Rule, exposure_years
+from stream.series import MARKET, WINDOW_S
+from stream.shifts import Rule, exposure_years
 
 BEFORE, AFTER = timedelta(days=45), timedelta(days=30)
 """Around an event, alerts about its company are neither found nor false."""
@@ -84,14 +85,13 @@ def read(
             "SELECT min(published_at), max(published_at), count() FROM record_log WHERE error_kind = ''"
         )[0]
         if not n:
-            return History(tone_windows(client, _EPOCH, _EPOCH), (np.array([]),) * 4, 0, 0)
+            return History(*tone_and_topics(client, _EPOCH, _EPOCH), 0, 0)
         since, until = since or first - timedelta(seconds=1), until or last + timedelta(minutes=15)
     rule = Rule()
     begin = max(_EPOCH, since - timedelta(seconds=rule.baseline_s + 2 * max(rule.recent_s)))
     names = list(entities) or None
     return History(
-        tone_windows(client, begin, until, WINDOW_S, names),
-        topic_windows(client, begin, until, WINDOW_S, names),
+        *tone_and_topics(client, begin, until, WINDOW_S, names),
         int(since.timestamp()),
         math.ceil(until.timestamp()),
     )

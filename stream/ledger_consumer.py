@@ -16,8 +16,22 @@ from faust.types import TP
 Positions = Callable[[frozenset[TP]], Awaitable[Mapping[TP, int]]]
 
 
+class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
+    """Lets the broker hold a fetch for ``app.fetch_wait_s`` only: there is one fetch at a time to a broker, and while
+    it waits for partitions without records, those whose buffer was empty a moment ago get none."""
+
+    def _create_consumer(self, loop: Any) -> Any:
+        consumer = super()._create_consumer(loop=loop)
+        app: Any = self.app
+        consumer._fetch_max_wait_ms = int(app.fetch_wait_s * 1000)
+        return consumer
+
+
 class LedgerConsumer(driver.Consumer):
     """Asks the application's ``ledger_positions`` for the next offset of each assigned partition."""
+
+    def _new_consumer_thread(self) -> LedgerConsumerThread:
+        return LedgerConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Position every assigned partition from the ledger; the name is Faust's, called at each assignment."""
@@ -39,8 +53,13 @@ class LedgerTransport(driver.Transport):
     Consumer: ClassVar[type] = LedgerConsumer
 
 
-def use_ledger(app: Any, positions: Positions, positioned: Callable[[Mapping[TP, int]], Awaitable[None]]) -> None:
-    """Give ``app`` a consumer that starts where ``positions`` says (partitions it leaves out: the earliest) and
-    that awaits ``positioned`` with all of them before the first fetch."""
-    app.ledger_positions, app.positioned = positions, positioned
+def use_ledger(
+    app: Any,
+    positions: Positions,
+    positioned: Callable[[Mapping[TP, int]], Awaitable[None]],
+    fetch_wait_s: float,
+) -> None:
+    """Give ``app`` a consumer that starts where ``positions`` says (partitions it leaves out: the earliest), that
+    awaits ``positioned`` with all of them before the first fetch, and whose fetches wait ``fetch_wait_s`` at most."""
+    app.ledger_positions, app.positioned, app.fetch_wait_s = positions, positioned, fetch_wait_s
     app.transport = LedgerTransport(app.conf.broker_consumer, app)

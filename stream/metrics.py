@@ -70,6 +70,20 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self.shadow = Gauge(
+            "finsent_shadow_share",
+            "Share of the documents that this version scores in the shadow.",
+            ["version"],
+            registry=registry,
+        )
+        self.shadow_documents = Counter(
+            "finsent_shadow_documents", "Documents scored in the shadow and stored.", registry=registry
+        )
+        self.shadow_left_out = Counter(
+            "finsent_shadow_left_out",
+            "Documents chosen for the shadow and left out, because it could not keep up.",
+            registry=registry,
+        )
         self.transitions = Counter(
             "finsent_alert_transitions", "Alert transitions written.", ["state"], registry=registry
         )

@@ -194,7 +194,7 @@ class Novelty:
         self._by_key: dict[int, _Entry] = {}
         self._by_sent: dict[tuple[str, str], _Entry] = {}
         self._stories: WeakValueDictionary[int, _Story] = WeakValueDictionary()
-        self._vectors = np.zeros((capacity, EMBEDDING_BYTES), np.int8)
+        self._vectors = np.zeros((capacity, EMBEDDING_BYTES), np.float32)  # the matrix product wants floats
         self._published = np.full(capacity, -np.inf)
         self._holders: list[_Entry | None] = [None] * capacity
         self._next = 0
@@ -252,8 +252,7 @@ class Novelty:
             chunk = slice(start, start + CHUNK)
             if not ((self._published[chunk] >= first) & (self._published[chunk] <= last)).any():
                 continue
-            window = self._vectors[chunk].astype(np.float32)
-            cosines = batch @ window.T
+            cosines = batch @ self._vectors[chunk].T
             self.compared += cosines.size
             for i, j in np.argwhere(cosines >= SAME):
                 holder = self._holders[start + j]

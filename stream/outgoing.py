@@ -105,9 +105,12 @@ class AlertEvent(msgspec.Struct, frozen=True):
 class ModelEvent(msgspec.Struct, frozen=True):
     """What happened to a model version (topic ``model-events``); ``worker`` is '' where it is not one worker's event.
 
+    Of ``drift`` (the documents are not what they were) and ``drift_ended``, ``detail`` begins with the alarm's id.
     ``pause_s`` is for how many seconds an adoption held the thread that scores."""
 
-    event: Literal["published", "rejected", "promoted", "rolled_back", "adopted", "refused"]
+    event: Literal[
+        "published", "shadowed", "rejected", "promoted", "rolled_back", "adopted", "refused", "drift", "drift_ended"
+    ]
     version: str
     previous: str
     worker: str

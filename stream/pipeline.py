@@ -84,7 +84,7 @@ class Pipeline:
         row.story_id = story_key(whole)
 
     def score(self, rows: Sequence[Record]) -> None:
-        """Fill in the sentiment of every good row, in place.
+        """Fill in the sentiment and the topics of every good row, in place.
 
         A document is scored once for each entity it mentions, as the pair (entity, text). With exactly one
         entity that pass is the document's own as well; with none or several the text is also scored alone.
@@ -112,7 +112,10 @@ class Pipeline:
         labels = [LABELS[i] for i in np.nan_to_num(scores.probabilities).argmax(axis=1)]
         probabilities = scores.probabilities.tolist()
         vectors = np.rint(scores.embeddings * 127).astype(np.int8)
-        for row, first in zip(good, firsts, strict=True):
+        about = scorer.topics.classify(
+            [texts[first] for first in firsts], scores.embeddings[firsts], [languages[first] for first in firsts]
+        )
+        for row, first, topics in zip(good, firsts, about, strict=True):
             row.model_version = scorer.version
             row.scored_at = scored_at
             if not scores.supported[first]:
@@ -127,6 +130,7 @@ class Pipeline:
             row.label = labels[first]
             row.tokens = int(scores.tokens[first])
             row.embedding = vectors[first].tobytes()
+            row.topic_name, row.topic_score, row.strangeness = topics
             mention = first + (len(row.mention_entity) != 1)
             for negative, neutral, positive in probabilities[mention : mention + len(row.mention_entity)]:
                 row.mention_p_negative.append(negative)

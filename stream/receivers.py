@@ -19,10 +19,19 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_driver import Client
 
-from storage import UNAVAILABLE, StorageUnavailable, claim, due_alerts, renew_claim, silences, write_deliveries
+from storage import (
+    UNAVAILABLE,
+    StorageUnavailable,
+    alerts,
+    claim,
+    due_alerts,
+    renew_claim,
+    silences,
+    write_deliveries,
+)
 from stream.receivers_send import Failed, Refused, send
 from stream.rules import RANK, Receiver, Rules, seconds
-from stream.shifts import MARKET
+from stream.series import MARKET
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +88,8 @@ class Notifier:
             return
         now = datetime.now(UTC)
         rows, quiet = due_alerts(client, now - DUE_FOR), silences(client, now)
-        market = any(row["entity"] == MARKET and row["state"] == "firing" and not row["ended"] for row in rows)
+        lasting = alerts(client, MARKET, since=now, kind="sentiment_shift", unfinished=True)
+        market = any(row["state"] == "firing" for row in lasting)
         held: list[tuple[str, str, str, str, int, str]] = []
         groups: dict[tuple[str, str], list[dict]] = {}
         begun: set[tuple[str, str]] = set()
@@ -99,8 +109,8 @@ class Notifier:
                 elif row["began"].get(name) == "sent" or (row["id"], name) in begun:  # else that is on its way
                     groups.setdefault((name, row["entity"]), []).append(row)
         write_deliveries(client, held)
-        for (name, _), alerts in groups.items():
-            self._put(Message(rules.receivers[name], tuple(alerts)))
+        for (name, _), about in groups.items():
+            self._put(Message(rules.receivers[name], tuple(about)))
 
     def stop(self) -> None:
         """No further try; what was not sent stays due."""

@@ -1,6 +1,6 @@
 """The alert rules: one YAML file that says what is watched how closely, and who is told.
 
-    defaults: {threshold: 3.5, minimum_documents: 6, cooldown: 24h}
+    defaults: {threshold: 3.5, minimum_documents: 5, cooldown: 24h}
     receivers:
       - {name: risk-chat, type: slack, url: "https://chat.example/hook", secret_env: RISK_CHAT_SECRET}
     rules:

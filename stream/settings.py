@@ -17,6 +17,7 @@ class KafkaSettings(BaseSettings):
     group_id: str = "finsent"
     session_timeout_s: float = Field(default=6, gt=0, description="a dead worker's partitions move after this")
     heartbeat_interval_s: float = Field(default=1, gt=0)
+    fetch_wait_s: float = Field(default=0.05, gt=0, description="how long the broker may hold a fetch without records")
     partitions: int = Field(default=4, ge=1, description="partitions of topics that finsent has to make")
 
 
@@ -25,8 +26,8 @@ class StreamSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STREAM_")
 
-    batch_records: int = Field(default=512, ge=1, description="a batch is full at this many records")
-    batch_seconds: float = Field(default=0.1, gt=0, description="or when its first record has waited so long")
+    batch_records: int = Field(default=512, ge=1, description="scored at once, at most; fewer where that takes long")
+    batch_seconds: float = Field(default=0.05, gt=0, description="how long a record on its own waits for others")
     store_patience_s: float = Field(
         default=900, gt=0, description="with ClickHouse away for longer, the worker ends instead of waiting"
     )

@@ -11,38 +11,27 @@ the time before. Three things make one threshold serve 0.2 as well as 10,000 doc
   variance component, DerSimonian and Laird 1986), which no number of documents averages away.
 - Documents of one burst speak of one thing; ``Rule.likeness`` is their correlation within a span (design effect,
   Kish 1965), so that thirty reports of one event are not thirty witnesses.
+
+Worse news and more of it than usual are two witnesses, which a thin series needs; volume alone never is one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from storage import Windows
+from stream.series import WINDOW_S, Series, Sums, Topics
 
 PRIOR_DOCUMENTS = 20.0
-WINDOW_S = 60
-MARKET = "*"
-"""The entity that stands for all companies together."""
+LEAST_SEASON = 50.0
+"""Documents of the whole market that say nothing yet of the days of the week."""
 
-NAMES_TOPIC = "\x1f"
-"""Between the entity and the topic in the name of a series."""
-
-NO_COMPANY = "no company"
-"""The market's second series: news that names no company, such as of interest rates or of a pandemic."""
-
-NEWS_OF_NO_COMPANY = f"{MARKET}{NAMES_TOPIC}{NO_COMPANY}"
-
-MARKET_DOCUMENTS = 3
-"""Of each company, so many documents a day count for the market: one company's crisis is not the market's."""
-
-CLEAR = ((0.8, 1.5, "critical"), (0.5, 1.15, "warning"), (0.0, 0.0, "notice"))
+CLEAR = ((0.3, 2.0, "critical"), (0.2, 1.25, "warning"), (0.0, 0.0, "notice"))
 """Severities: the least effect, and the least evidence as a multiple of the threshold."""
-
-_ENTITY = 2**34  # greater than any time in seconds: one number holds an entity and a time
 
 
 @dataclass(frozen=True)
@@ -51,7 +40,7 @@ class Rule:
 
     recent_s: tuple[int, ...] = (3600, 3 * 3600, 12 * 3600, 48 * 3600, 7 * 86400)
     baseline_s: int = 30 * 86400
-    minimum_documents: int = 6
+    minimum_documents: int = 5
     minimum_effect: float = 0.3
     threshold: float = 3.5
     """In standard errors; ``finsent alerts calibrate`` finds the one for a wanted false-alarm rate."""
@@ -63,7 +52,7 @@ class Rule:
     market_companies: int = 20
     """A market-wide shift is seen at so many companies at least, and at this share of them:"""
     market_breadth: float = 0.6
-    no_company_weight: float = 1.3
+    no_company_weight: float = 1.45
     """News of no company is one series and not hundreds, so its standard errors count so many times."""
     no_company_span_s: int = 86400
     resolved_below: float = 0.5
@@ -78,11 +67,17 @@ class Rule:
     buzz_threshold: float = 5.0
     buzz_documents: int = 10
     buzz_span_s: int = 86400
-    negative_in_buzz: float = 3.5
+    tone_least: float = 1.75
+    """Standard errors by which the tone alone must be worse before the volume counts as a second witness,"""
+    volume_most: float = 2.5
+    """which then counts for so much at most."""
+    negative_in_buzz: float = 2.4
     """Where the volume itself is far beyond its own past, the tone's standard errors count so many times: a surge
     and a worse tone together are a crisis, and hardly ever chance."""
-    positive_in_buzz: float = 1.75
-    buzz_effect: float = 0.1
+    positive_in_buzz: float = 1.6
+    looks: float = 0.2
+    """By how much of themselves these weaken with the logarithm of the number of looks at the surge so far."""
+    buzz_effect: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -110,91 +105,6 @@ class Shift:
     """Documents from ``began_at`` to ``at``: the price of waiting."""
     kind: str = "sentiment_shift"
     topic: str = ""
-
-
-class Sums(NamedTuple):
-    """Float arrays [pairs]: how many documents, the sums of their sentiment and of its square, and of their
-    probability of being negative and its square."""
-
-    documents: np.ndarray
-    total: np.ndarray
-    squares: np.ndarray
-    negative: np.ndarray
-    negative_squares: np.ndarray
-
-
-class Series:
-    """Windows of many entities as cumulative sums: any span of any entity costs two binary searches, and neither
-    empty windows nor older history cost anything.
-
-    ``entities`` [n] str: ``MARKET``, then the others sorted, among them ``NEWS_OF_NO_COMPANY`` (entity '' of the
-    windows). The market is what names no company and the first documents of each company. A window ``start`` holds the
-    documents with ``start < published_at <= start + WINDOW_S``, so that at a moment everything published until then is
-    known.
-    """
-
-    def __init__(self, windows: Windows) -> None:
-        entities = np.where(windows.entity == "", NEWS_OF_NO_COMPANY, windows.entity).astype(str)
-        names, rows = np.unique(entities, return_inverse=True)
-        ends = windows.start + WINDOW_S
-        values = np.stack(windows[2:], axis=1).astype(float)
-        order = np.lexsort((ends, rows))
-        rows, ends, values = rows[order], ends[order], values[order]
-        share = _first_of_day(rows, ends, values[:, 0])
-        share[names[rows] == NEWS_OF_NO_COMPANY] = 1
-        market = values * share[:, None]
-        counted = np.flatnonzero(market[:, 0] > 0)
-        counted = counted[np.argsort(ends[counted], kind="stable")]
-        self.entities = np.array([MARKET, *names])
-        self.row = np.concatenate([np.zeros(len(counted), np.int64), rows + 1])
-        self.end = np.concatenate([ends[counted], ends]).astype(np.int64)
-        self._key = self.row * _ENTITY + self.end
-        self._sums = np.concatenate([np.zeros((1, 5)), np.concatenate([market[counted], values]).cumsum(axis=0)])
-        self._no_company = -1 if (i := self.index(NEWS_OF_NO_COMPANY)) is None else i
-        self.begin = int(ends.min()) if len(ends) else 0
-
-    def __len__(self) -> int:
-        return len(self.entities)
-
-    def is_market(self, i: np.ndarray | int) -> np.ndarray:
-        """Whether each of the entities ``i`` is no company but the market, or the news of no company."""
-        return (np.asarray(i) == 0) | (np.asarray(i) == self._no_company)
-
-    def index(self, entity: str) -> int | None:
-        """Where ``entity`` stands in ``entities``."""
-        if entity == MARKET:
-            return 0
-        i = int(np.searchsorted(self.entities[1:], entity)) + 1
-        return i if i < len(self.entities) and self.entities[i] == entity else None
-
-    def place(self, i: np.ndarray | int, at: np.ndarray | int) -> np.ndarray:
-        """The number of windows, of all entities before ``i`` and of ``i``, that end at or before ``at``."""
-        return np.searchsorted(self._key, np.asarray(i) * _ENTITY + np.maximum(at, 0), side="right")
-
-    def between(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
-        """Sums over ``first < time <= last`` (Unix seconds) of the entities ``i``; all three broadcast."""
-        found = self._sums[self.place(i, last)] - self._sums[self.place(i, first)]
-        return Sums(*(found[..., column] for column in range(5)))
-
-    def moments(self, after: int, until: int, tick_s: int) -> tuple[np.ndarray, np.ndarray]:
-        """(entity, tick) int64 arrays: the ticks in ``(after, until]`` at which an entity has something new."""
-        here = (self.end > after - tick_s) & (self.end <= until)
-        pairs = np.unique(self.row[here] * _ENTITY + -(-self.end[here] // tick_s) * tick_s)
-        entity, at = pairs // _ENTITY, pairs % _ENTITY
-        kept = (at > after) & (at <= until)
-        return entity[kept], at[kept]
-
-
-def _first_of_day(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np.ndarray:
-    """The share of each window (sorted by row and time) that is among the first ``MARKET_DOCUMENTS`` of its entity
-    that day."""
-    if not len(rows):
-        return np.zeros(0)
-    group = rows * _ENTITY + ends // 86400
-    firsts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
-    before = documents.cumsum() - documents
-    earlier = before - np.repeat(before[firsts], np.diff(np.r_[firsts, len(rows)]))
-    return np.clip(MARKET_DOCUMENTS - earlier, 0, documents) / np.maximum(documents, 1)
 
 
 class Tests(NamedTuple):
@@ -252,17 +162,22 @@ def test(
         busy = np.flatnonzero((series.between(entity, at - span, at).documents >= least) & ~no_company)
         if len(busy):
             found = _compare(series, entity[busy], at[busy], span, rule, rule.likeness)
-            keep(busy, span, found, found.effect / np.hypot(found.before_error, found.after_error), effect_least[busy])
+            tone = found.effect / np.hypot(found.before_error, found.after_error)
+            if span >= 86400:
+                growth = np.where(market[busy], 0, _growth(series, at[busy], span, found, rule))
+                tone = _both(tone, growth, rule.tone_least, rule.volume_most)
+            keep(busy, span, found, tone, effect_least[busy])
     span = rule.no_company_span_s
     busy = np.flatnonzero((series.between(entity, at - span, at).documents >= least) & no_company)
     if len(busy):
         found = _compare(series, entity[busy], at[busy], span, rule, 0.0)
         tone = found.effect / np.hypot(found.before_error, found.after_error)
-        # Worse news and more of it than usual are two witnesses (Stouffer 1949).
-        more = _more_than_usual(series, entity[busy], at[busy], span, rule)
-        both = np.where((tone < -1.5) & (more > 0), (tone - more) / 2**0.5, tone)
-        keep(busy, span, found, np.where(both < tone, both, tone) * rule.no_company_weight, effect_least[busy])
-    busy = np.flatnonzero(buzz(series, entity, at, rule).statistic >= rule.buzz_threshold)
+        tone = _both(tone, _more_than_usual(series, entity[busy], at[busy], span, rule), 1.5, rule.volume_most)
+        keep(busy, span, found, tone * rule.no_company_weight, effect_least[busy])
+    busy = np.zeros(0, int)
+    if math.isfinite(rule.buzz_threshold):
+        surge = buzz(series, entity, at, rule, least)
+        busy = np.flatnonzero(surge.statistic >= rule.buzz_threshold)
     if len(busy):
         # The surge has been tested, so chance and not drift is what the tone must be distinguished from. It must hold
         # in the surge's later half as well: what was said before it is not what it is about.
@@ -280,8 +195,26 @@ def test(
             for sign in (-1, 1)
         )
         evidence = np.maximum(up, 0) * rule.positive_in_buzz - np.maximum(down, 0) * rule.negative_in_buzz
+        # Documents one by one are many looks at one surge, and each look is a chance to err.
+        looks = series.windows(entity[busy], at[busy] - rule.buzz_span_s, at[busy])
+        evidence = evidence / (1 + rule.looks * np.log(np.maximum(looks, 1)))
         keep(busy, rule.buzz_span_s, found, evidence, np.full(len(busy), rule.buzz_effect))
     return Tests(entity, at, *best)
+
+
+def _growth(series: Series, at: np.ndarray, span: int, found: _Means, rule: Rule) -> np.ndarray:
+    """How far the volume of a span is above the entity's own, in the standard deviations of a negative binomial
+    count (variance ``m + m**2``); 0 where too little is known."""
+    seen = np.minimum(at - span - series.begin, rule.baseline_s)
+    usual = (found.past + 1) / np.maximum(seen, span) * span
+    return np.where(seen >= 7 * 86400, (found.documents - usual) / np.sqrt(usual + usual**2), 0)
+
+
+def _both(tone: np.ndarray, more: np.ndarray, least: float, most: float) -> np.ndarray:
+    """Worse news and more of it than usual are two witnesses (Stouffer 1949). Volume alone is none: the tone must be
+    worse by ``least`` standard errors, and the volume counts for ``most`` at most."""
+    joint = (tone - np.minimum(more, most)) / 2**0.5
+    return np.where((tone < -least) & (joint < tone), joint, tone)
 
 
 class _Means(NamedTuple):
@@ -308,7 +241,7 @@ def _compare(
     market = series.is_market(entity)
     recent = series.between(entity, start, at)
     past = series.between(entity, start - rule.baseline_s, start)
-    pooled = series.between(0, start - rule.baseline_s, start)
+    pooled = series.pooled(entity, start - rule.baseline_s, start)
     prior = np.where(market, 0.0, PRIOR_DOCUMENTS)
     weight = np.maximum(past.documents + prior, 1e-9)
     design = 1 + np.where(market, 0, likeness) * (recent.documents - 1)
@@ -316,7 +249,7 @@ def _compare(
     if drift:
         moves = np.full(len(at), rule.drift)
         usual, moves[market] = _usual(series, entity[market], at[market], span, rule)
-    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance
+    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance of the tone
 
     def means(total: str, squares: str, guess: tuple[float, float]) -> tuple[np.ndarray, ...]:
         all_ = getattr(pooled, total) / np.maximum(pooled.documents, 1)
@@ -336,7 +269,8 @@ def _compare(
         # The market has a time of day: it is compared with the same hours of the days before.
         effect[market] += before[market] - np.where(np.isnan(usual), before[market], usual)
         before[market] = np.where(np.isnan(usual), before[market], usual)
-    effect = np.where(market & (past.documents < 50), 0, effect)
+    # Nothing stands in for a market's or a topic's own past.
+    effect = np.where((market & (past.documents < 50)) | (few & isinstance(series, Topics)), 0, effect)
     return _Means(
         effect, before, past.documents, before_error, recent.documents, after_error, -more / np.hypot(*errors)
     )
@@ -391,12 +325,15 @@ def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     effect, before = float(found.effect[k]), float(found.before[k])
     evidence = abs(float(found.statistic[k])) / rule.threshold
     scale = rule.market_effect / rule.minimum_effect if series.is_market(i) else 1.0
+    severity = next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear)
+    if severity == "notice" and series.is_market(i):
+        severity = "warning"  # it stands for all companies
     began = began_at(series, i, at - max(recent_s, rule.buzz_span_s), at, before, before + effect)
     return Shift(
         entity=str(series.entities[i]),
         at=at,
         direction="negative" if effect < 0 else "positive",
-        severity=next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear),
+        severity=severity,
         statistic=float(found.statistic[k]),
         before_mean=before,
         after_mean=before + effect,
@@ -410,8 +347,13 @@ def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     )
 
 
-def buzz(series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule) -> Tests:
-    """Volume against the entity's own: the documents of the last ``buzz_span_s`` against its daily rate before.
+def buzz(
+    series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule, least: np.ndarray | int | None = None
+) -> Tests:
+    """Volume against the entity's own: the documents of the last ``buzz_span_s`` against its daily rate before, as the
+    whole market's differs by the day of the week.
+
+    ``least`` is how many documents are enough (default: ``rule.buzz_documents``).
 
     Counts are overdispersed (negative binomial, variance ``m + m**2``): news comes in clusters. ``effect`` is the
     ratio.
@@ -420,25 +362,40 @@ def buzz(series: Series, entity: np.ndarray, at: np.ndarray, rule: Rule) -> Test
     n = series.between(entity, start, at).documents
     past = series.between(entity, start - rule.baseline_s, start).documents
     seen = np.minimum(start - series.begin, rule.baseline_s) / rule.buzz_span_s
-    expected = (past + 1) / np.maximum(seen, 1)
+    expected = (past + 1) / np.maximum(seen, 1) * _season(series, at, rule)
     statistic = (n - expected) / np.sqrt(expected + expected**2)
     ratio = n / expected
-    quiet = (n < rule.buzz_documents) | (ratio < rule.buzz_ratio) | (seen < 3) | series.is_market(entity)
+    quiet = (
+        (n < (rule.buzz_documents if least is None else least))
+        | (ratio < rule.buzz_ratio)
+        | (seen < 3)
+        | series.is_market(entity)
+    )
     statistic = np.where(quiet, 0, statistic)
     error = np.sqrt(expected / np.maximum(seen, 1))
     spans = np.full(len(at), rule.buzz_span_s)
     return Tests(entity, at, statistic, ratio, spans, expected, past, error, n, np.sqrt(n))
 
 
+def _season(series: Series, at: np.ndarray, rule: Rule) -> np.ndarray:
+    """The whole market's volume of the same hours of the four weeks before, over what those weeks had on average; near
+    1 where there is little to tell it from."""
+    moments, place = np.unique(at, return_inverse=True)
+    weeks = moments[:, None] - np.arange(1, 5) * 7 * 86400
+    here = (weeks - rule.buzz_span_s >= series.begin) & (weeks - 7 * 86400 >= series.begin)
+    same = np.where(here, series.between(0, weeks - rule.buzz_span_s, weeks).documents, 0).sum(axis=1)
+    whole = np.where(here, series.between(0, weeks - 7 * 86400, weeks).documents, 0).sum(axis=1)
+    usual = whole * rule.buzz_span_s / (7 * 86400)
+    return ((same + LEAST_SEASON) / (usual + LEAST_SEASON))[place]
+
+
 def describe_buzz(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     """The ``k``-th buzz in words; the means are documents a day."""
     i, at, n = int(found.entity[k]), int(found.at[k]), float(found.after_documents[k])
-    first, last = series.place(i, at - rule.buzz_span_s), series.place(i, at)
-    ends = series.end[first:last]
+    ends, values = series.within(i, at - rule.buzz_span_s, at)
     # Where the excess over the usual rate begins: the largest sum of (documents - expected) that ends now.
     usual = float(found.before[k]) * 2 / rule.buzz_span_s
-    counts = series._sums[first + 1 : last + 1, 0] - series._sums[first, 0]
-    excess = n - np.r_[0, counts[:-1]] - usual * (at - ends)
+    excess = n - np.r_[0, values[:-1, 0].cumsum()] - usual * (at - ends)
     began = int(ends[int(np.argmax(excess))])
     return Shift(
         entity=str(series.entities[i]),
@@ -506,15 +463,14 @@ def breadth(series: Series, at: int, span: int, sign: int, rule: Rule) -> tuple[
 def began_at(series: Series, i: int, first: int, last: int, before: float, after: float) -> int:
     """The change point: where the sum of what follows, counted from midway between the two means, is the largest
     (CUSUM with a reference value; Page 1954). The end of the first window that belongs to the change, Unix seconds."""
-    here = slice(int(series.place(i, first)), int(series.place(i, last)))
-    if here.start == here.stop:
+    ends, values = series.within(i, first, last)
+    if not len(ends):
         return last
-    sums = series._sums[here.start : here.stop + 1]
-    remaining = (sums[-1, 1] - sums[:-1, 1]) - (before + after) / 2 * (sums[-1, 0] - sums[:-1, 0])
-    remaining = remaining * np.sign(after - before)
+    above = (values[:, 1] - (before + after) / 2 * values[:, 0]) * np.sign(after - before)
+    remaining = above[::-1].cumsum()[::-1]
     # The last of equal places: what is without effect before the change does not belong to it.
     place = len(remaining) - 1 - int(np.argmax(remaining[::-1]))
-    return int(series.end[here][place])
+    return int(ends[place])
 
 
 def exposure_years(series: Series, since: int, until: int, without: Sequence[tuple[str, int, int]] = ()) -> float:
@@ -528,7 +484,7 @@ def exposure_years(series: Series, since: int, until: int, without: Sequence[tup
     for i in range(1, len(series)):
         if series.is_market(i):
             continue
-        ends = series.end[series.place(i, since) : series.place(i, until)]
+        ends, _ = series.within(i, since, until)
         if not len(ends):
             continue
         lengths = np.minimum(np.diff(np.r_[ends, until]), span)

@@ -27,10 +27,11 @@ from clickhouse_driver import Client
 from kafka import KafkaProducer
 
 from model import BadVersion, Scorer
-from storage import HEARTBEAT_S, UNAVAILABLE, tell_version, write_model_event
+from storage import HEARTBEAT_S, UNAVAILABLE, Record, tell_version, write_model_event
 from stream.metrics import Metrics
 from stream.outgoing import ModelEvent, model_event
 from stream.pipeline import Pipeline
+from stream.shadow import ShadowScoring
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +67,20 @@ class Swapper:
         self._looking: asyncio.Lock | None = None
         self._publish: Publish | None = None
         self._scoring: Executor | None = None
+        self.shadow: ShadowScoring | None = None
+
+    def stored(self, rows: Sequence[Record]) -> None:
+        """Tell that ``rows`` are stored: a version in the shadow scores some of them, too. Returns at once."""
+        if self.shadow is not None:
+            self.shadow.offer(rows)
 
     def attach(self, app: Any, bootstrap: str, scoring: Executor, publish: Publish) -> None:
         """Follow the champion as long as the Faust ``app`` runs; ``scoring`` is the thread that scores batches."""
         self._scoring, self._publish = scoring, publish
 
         async def follow() -> None:
+            if self.shadow is not None:
+                self.shadow.start()
             await self.look()
             await self._listen(bootstrap)
 
@@ -125,6 +134,7 @@ class Swapper:
         for (text, sign), (negative, _, positive) in zip(PLAIN, probabilities.tolist(), strict=True):
             if (positive - negative) * sign <= 0:
                 raise BadVersion(f"{wanted}: its labels are mixed up: {text!r} scores {positive - negative:+.2f}")
+        _ = scorer.topics  # fitted here, and not in the thread that scores
         return scorer
 
     def _exchange(self, scorer: Scorer) -> float:
@@ -180,6 +190,8 @@ class Swapper:
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _stop(self, *_: Any, **__: Any) -> None:
+        if self.shadow is not None:
+            self.shadow.stop()
         version = self._pipeline.scorer.version
         await self._tell(partial(tell_version, worker=self.worker, version=version, stopped=True))
 

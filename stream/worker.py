@@ -18,6 +18,7 @@ from stream.pipeline import Pipeline
 from stream.privacy import Pseudonymiser
 from stream.receivers import Notifier
 from stream.settings import KafkaSettings, PrivacySettings, StreamSettings
+from stream.shadow import ShadowScoring
 from stream.store import Store
 from stream.swap import Swapper
 from stream.topics import ensure_topics
@@ -56,10 +57,11 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
     registry = settings_of_model.registry
     model.ensure_default(registry)
 
-    def load(version: str) -> model.Scorer:
-        return model.load(model.folder(registry, version), settings_of_model)
+    def load(version: str, settings: model.ModelSettings = settings_of_model) -> model.Scorer:
+        return model.load(model.folder(registry, version), settings)
 
     scorer = load(model.champion_name(registry))
+    _ = scorer.topics  # fitted now, and not when the first batch waits for it
     pipeline = Pipeline(scorer, Linker(watchlist), Pseudonymiser(privacy.pseudonym_key.get_secret_value()))
     metrics = Metrics()
     identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
@@ -77,6 +79,14 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
         pipeline,
         lambda: connect(clickhouse),
         metrics,
+    )
+    swapper.shadow = ShadowScoring(
+        lambda: model.shadow(registry),
+        # Without repeats: a text that the champion remembers takes it no time.
+        lambda version: load(version, settings_of_model.model_copy(update={"repeats": 0})),
+        lambda: connect(clickhouse),
+        metrics,
+        swapper.worker,
     )
     worker = Worker(kafka, settings, pipeline, store, identity, evaluator, metrics, swapper)
     evaluator.publish = worker.publish_alerts

@@ -7,9 +7,13 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import Error as ClickHouseError
 
 from model.weights import default_folders
+from storage import ClickHouseSettings, connect
 
 T = TypeVar("T")
 
@@ -31,3 +35,27 @@ def cooled(folder: Path, temperature: float) -> Path:
     config["calibration"] = {kind: {"temperature": temperature} for kind in ("alone", "pair")}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
+
+
+class Asking:
+    """Queries that outlive a restart of the embedded ClickHouse, which ends when a client is killed in the middle
+    of a conversation (it is started again, with its data)."""
+
+    def __init__(self, url: str) -> None:
+        self._settings = ClickHouseSettings(url=url)
+
+    def __call__(self, action: Callable[[Client], T]) -> T:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                client = connect(self._settings)
+                try:
+                    return action(client)
+                finally:
+                    client.disconnect()
+            except (ClickHouseError, ConnectionError, EOFError):
+                assert time.monotonic() < deadline, "ClickHouse did not come back in 30 s"
+                time.sleep(0.1)
+
+    def execute(self, sql: str, parameters: dict | None = None, **options: bool) -> Any:
+        return self(lambda client: client.execute(sql, parameters, **options))

@@ -14,6 +14,7 @@ import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from clickhouse_driver import Client
@@ -309,7 +310,7 @@ def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> Non
     try:
         assert started.returncode == 0, started.stderr
         settings = dict(line.removeprefix("export ").split("=", 1) for line in started.stdout.splitlines())
-        assert {"KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL"} <= settings.keys()
+        assert {"KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "CONSOLE_URL"} <= settings.keys()
         assert "FINSENT_PSEUDONYM_KEY" not in settings
         assert finsent("up", "--data", data, "--env").stdout == started.stdout
         path = feed(tmp_path / "feed.jsonl", 20)
@@ -320,6 +321,10 @@ def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> Non
             return bool(json.loads(done.stdout)[0]["n"] == 20)
 
         eventually(stored, 60, "the documents are stored")
+        url = finsent("console", "--print-url", **environment).stdout.strip()
+        assert url == settings["CONSOLE_URL"].strip("'")
+        with urlopen(f"{url}api/state", timeout=30) as answer:
+            assert json.load(answer)["records"] == 20
     finally:
         stopped = finsent("down", "--data", data)
     assert stopped.returncode == 0, stopped.stderr

@@ -101,7 +101,7 @@ def test_an_evaluation_is_written_printed_and_drawn(tmp_path: Path, registry: Pa
     assert done.returncode == 0, done
     found = json.loads((tmp_path / "o" / "x.json").read_text())
     assert found["n"] == 12 and found["accuracy"] == found["macro_f1"] == found["sign_accuracy"] == 1
-    assert found["intervals"]["macro_f1"] == [1, 1] and found["mixed"] == {"n": 0}
+    assert found["intervals"]["macro_f1"] == [1, 1] and found["mixed"] == {"n": 0, "macro_f1": None}
     assert found["unsupported"] == {"n": 1, "languages": {"de": 1}, "lines": [14]}
     assert {"ece", "per_class", "by_source", "confusion", "calibration", "noise"} <= set(found)
     for words in ("12 rows of x.csv", "macro-F1", "ECE", "typos", "negation", "1 in languages"):

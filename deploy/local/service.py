@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -33,16 +34,23 @@ class Service:
     """A context manager: everything is ready when it is entered, and gone when it is left.
 
     ``extra`` are settings for what runs beside the stack: the workers and, with ``scheduler``, the process that
-    retrains (left out where PyTorch is not installed). Raises ``AlreadyRunning`` and ``ChildFailed`` on entering.
+    retrains (left out where PyTorch is not installed), and with ``console`` the web page. Raises ``AlreadyRunning`` and
+    ``ChildFailed`` on entering.
     """
 
     def __init__(
-        self, data: Path, workers: int = 1, extra: Mapping[str, str] | None = None, scheduler: bool = False
+        self,
+        data: Path,
+        workers: int = 1,
+        extra: Mapping[str, str] | None = None,
+        scheduler: bool = False,
+        console: bool = False,
     ) -> None:
         self.stack = Stack(data)
         self.web_ports: list[int] = []
         self._workers = workers
         self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
+        self._console = console
         self._extra = dict(extra or {})
         if workers > 1 and "MODEL_THREADS" not in os.environ:  # each finds by itself what is best for one
             self._extra.setdefault("MODEL_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
@@ -50,11 +58,16 @@ class Service:
     def __enter__(self) -> Service:
         self.stack.__enter__()
         try:
+            if self._console:
+                self.stack.console_url = f"http://127.0.0.1:{_port_of_console()}/"
+                self._extra.setdefault("ALERT_CONSOLE_URL", self.stack.console_url)
             # The first one migrates the schema, makes the topics and builds the model; the others find them.
             for number in range(self._workers):
                 self.start_worker(number)
             if self._scheduler:
                 self._start_scheduler()
+            if self._console:
+                self._start_console()
             self.stack.ready = True
             self.stack.write_state()
         except BaseException:
@@ -89,9 +102,30 @@ class Service:
         # Ready as soon as it runs: nobody waits for it.
         self.stack.add(Child("scheduler", argv, env, lambda: True, log, changed=self.stack.write_state))
 
+    def _start_console(self) -> None:
+        url = self.stack.console_url
+        port = url.rstrip("/").rpartition(":")[2]
+        argv = [sys.executable, "-m", "finsent", "console", "--host", "127.0.0.1", "--port", port]
+        env = {**os.environ, **self.stack.environment(), **self._extra}
+        log = self.stack.logs / "console.log"
+        console = Child("console", argv, env, lambda: _answers(f"{url}healthz"), log, changed=self.stack.write_state)
+        self.stack.add(console)
+        console.wait_ready(WORKER_START_S)
+
     def kill_worker(self, number: int) -> None:
         """SIGKILL a worker, as a fault would; it is started again."""
         self.stack.children[f"worker-{number}"].kill()
+
+
+def _port_of_console() -> int:
+    """CONSOLE_PORT, or 8800, where it is free: people keep addresses."""
+    wanted = int(os.environ.get("CONSOLE_PORT", "8800"))
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return free_port()
+    return wanted or free_port()
 
 
 def _answers(url: str) -> bool:
@@ -121,7 +155,7 @@ def run(data: Path, workers: int = 1) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with Service(data, workers, scheduler=True) as service:
+    with Service(data, workers, scheduler=True, console=True) as service:
         print(usage(service.stack.environment(), data), flush=True)
         while not stopping.wait(0.2):
             if service.stack.failure:
@@ -132,6 +166,7 @@ def run(data: Path, workers: int = 1) -> None:
 def usage(environment: Mapping[str, str], data: Path) -> str:
     """How to produce, query and stop, for a person."""
     return f"""finsent is up
+  console:             {environment.get("CONSOLE_URL", "")}
   Kafka:               {environment["KAFKA_BOOTSTRAP_SERVERS"]}
   ClickHouse:          {environment["CLICKHOUSE_URL"]}
   from another shell:  eval "$(finsent up --data {data} --env)"

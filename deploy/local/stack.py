@@ -45,6 +45,7 @@ class Stack:
         self.kafka_bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
         self.clickhouse_url = os.environ.get("CLICKHOUSE_URL", "")
         self.clickhouse_http_url = os.environ.get("CLICKHOUSE_HTTP_URL", "") if self.clickhouse_url else ""
+        self.console_url = ""
 
     def __enter__(self) -> Self:
         self.data.mkdir(parents=True, exist_ok=True)
@@ -148,6 +149,7 @@ class Stack:
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap,
             "CLICKHOUSE_URL": self.clickhouse_url,
             "CLICKHOUSE_HTTP_URL": self.clickhouse_http_url,
+            "CONSOLE_URL": self.console_url,
             "FINSENT_DATA": str(self.data),
             "MODEL_REGISTRY": os.environ.get("MODEL_REGISTRY", str(self.data / "models")),
             "FINSENT_PSEUDONYM_KEY": os.environ.get("FINSENT_PSEUDONYM_KEY") or pseudonym_key(self.data),

@@ -111,14 +111,14 @@ class Console:
 
 
 @contextmanager
-def served(clickhouse: str, kafka: str) -> Iterator[str]:
+def served(clickhouse: str, kafka: str, **settings: str) -> Iterator[str]:
     """The address of a `finsent console` over the two services."""
-    environment = os.environ | {"CLICKHOUSE_URL": clickhouse, "KAFKA_BOOTSTRAP_SERVERS": kafka}
-    command = [sys.executable, "-m", "finsent", "console", "--port", "0"]
+    environment = os.environ | {"CLICKHOUSE_URL": clickhouse, "KAFKA_BOOTSTRAP_SERVERS": kafka} | settings
+    command = [sys.executable, "-m", "finsent", "console", "--port", "0", "--print-url"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield process.stdout.readline().partition("console: ")[2].strip()
+            yield process.stdout.readline().strip()
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 0
@@ -148,6 +148,11 @@ def test_the_api_answers_from_clickhouse(console: Console) -> None:
     assert sum(row["documents"] for row in tones["rows"]) == 36
     assert console.client.execute(tones["sql"].replace("%", "%%"))
     assert {row["topic"] for row in console.ask(base + "topics").json["rows"]} == {"debt"}
+    assert [row["name"] for row in console.ask("api/sectors").json["rows"]] == ["*", "Tools"]
+    now = {row["kind"]: row for row in console.ask(base + "now").json["rows"]}
+    assert now["all"]["sector"] == "Tools" and now["all"]["documents"] == now["news"]["documents"] > 0
+    volume = console.ask(base + "volume").json["rows"]
+    assert sum(row["documents"] for row in volume) == 36 and all(row["usual"] == 0 for row in volume)
     assert [row["model_version"] for row in console.ask(base + "models").json["rows"]] == ["m1"]
     pages = [console.ask(f"{base}documents?page={page}").json["rows"] for page in range(3)]
     assert [len(page) for page in pages] == [20, 16, 0] and pages[0][0]["document_id"] == "d/35"
@@ -156,7 +161,12 @@ def test_the_api_answers_from_clickhouse(console: Console) -> None:
     assert "d/3" not in {row["document_id"] for row in console.ask("api/similar?document=d/3").json["rows"]}
     (alert,) = console.ask("api/alerts").json["rows"]
     assert (alert["id"], alert["name"], alert["acknowledged_by"]) == ("a1", "Acme & Sons", "")
-    assert console.ask("api/health").json["feeds"][0]["records"] == 36
+    assert console.ask("api/alerts?id=a1").json["rows"] == [alert]
+    assert console.ask("api/alerts?id=a2").json["rows"] == console.ask("api/alerts?page=1").json["rows"] == []
+    ensure_topics(console.kafka)
+    health = console.ask("api/health").json
+    assert health["feeds"][0]["records"] == 36
+    assert health["backlog_unknown"] == "" and set(health["backlog"]) == {"news", "comments", "labels"}
     assert len(console.ask("api/queue?limit=5").json["rows"]) == 5
     assert console.ask("api/entities/ACME/secrets").status == 422
     assert console.ask("api/explain?document=nope").status == 404
@@ -266,7 +276,7 @@ def test_pages_in_a_browser(console: Console) -> None:
         page.locator(".heat a", has_text="ACME").click()
         page.wait_for_url("**/entity/ACME")
         visit("entity/ACME")
-        assert page.locator("figure canvas").count() == 1
+        expect(page.locator("figure canvas")).to_have_count(3)  # sentiment, volume, topics
         assert page.get_by_text(HOSTILE).count() >= 2
         page.get_by_role("button", name="Acknowledge").click()
         page.get_by_role("button", name="Reopen").wait_for()
@@ -282,8 +292,16 @@ def test_pages_in_a_browser(console: Console) -> None:
         page.get_by_role("button", name="Silence 2 hours").click()
         page.get_by_role("cell", name="ACME").wait_for()
         visit("label")
+        shown = page.locator("#page .big")
+        first = shown.inner_text()
+        page.keyboard.press("3")
+        expect(shown).not_to_have_text(first)
+        page.keyboard.press("u")
+        expect(shown).to_have_text(first)
         with page.expect_response("**/api/labels") as labelled:
             page.keyboard.press("1")
+            page.keyboard.press("2")
+        # The label that was taken back was never sent.
         assert labelled.value.ok and json.loads(labelled.value.request.post_data or "")["label"] == "negative"
         page.goto(console.url + "api")
         assert page.get_by_text("/api/market").count() == 1 and Axe().run(page).violations_count == 0

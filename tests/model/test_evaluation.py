@@ -99,9 +99,9 @@ def test_the_size_of_a_real_error_is_found():
     assert found["ece"] == pytest.approx(true, abs=0.01)
     assert found["interval"][0] < true < found["interval"][1]
     assert found["ece_debiased"] <= found["ece"] and found["ece"] > found["ece_if_calibrated"]["p95"]
-    assert [b["n"] for b in found["bins"]] == pytest.approx([20_000 / 15] * 15, abs=1)
-    few = calibration(too_sure[:120], correct[:120])
-    assert len(few["bins"]) == 2 and sum(b["n"] for b in few["bins"]) == 120
+    assert [b["n"] for b in found["bins"]] == pytest.approx([20_000 / 10] * 10, abs=1)
+    few = calibration(too_sure[:250], correct[:250])
+    assert len(few["bins"]) == 2 and sum(b["n"] for b in few["bins"]) == 250
 
 
 def test_debiasing_comes_nearer_to_the_truth_on_few_rows():
@@ -130,6 +130,17 @@ def test_sets_without_neutrals_or_with_negatives_and_the_rest():
     assert measure(p[:1], labels[:1])["n"] == 1  # one row is no reason to fail
 
 
+def test_where_next_to_nothing_is_neutral_the_calibration_is_that_of_the_sign():
+    p, labels = calibrated(2000)
+    kept = (labels != 1) | (np.arange(2000) % 20 == 0)
+    some, none = measure(p[kept], labels[kept]), measure(p[labels != 1], labels[labels != 1])
+    assert 0 < (labels[kept] == 1).mean() < 0.1 and some["n"] > none["n"]
+    assert some["ece_classes"] == ["negative", "positive"] and some["classes"] == ["negative", "neutral", "positive"]
+    assert some["ece"] == none["ece"] == some["sign"]["ece"] and some["calibration"] == none["calibration"]
+    assert some["accuracy"] == accuracy_score(labels[kept], p[kept].argmax(axis=1))
+    assert measure(p, labels)["ece_classes"] == ["negative", "neutral", "positive"]
+
+
 def test_files_are_read_whatever_their_columns(tmp_path: Path):
     text = "Alder gains while Birch sinks"
     rows = [
@@ -152,6 +163,8 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
     found = read(written(tmp_path / "b.csv", scored))
     assert [row.label for row in found] == [0, 1, 2]
     assert found[0].mixed and found[0].agreement == "75" and found[0].source == "s"
+    (tmp_path / "d.csv").write_bytes(b"\xef\xbb\xbfText, LABEL\r\nAlder gains,POSITIVE \r\n")
+    assert [(row.text, row.label) for row in read(tmp_path / "d.csv")] == [("Alder gains", 2)]
     many = [{"text": f"text {n}", "label": "neutral"} for n in range(100)]
     drawn = read(written(tmp_path / "c.csv", many), limit=10)
     assert len(drawn) == 10 and drawn == read(tmp_path / "c.csv", limit=10)
@@ -164,6 +177,8 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
         (b"text,sentiment\na,positive\n", "needs the columns text and label"),
         (b"", "it has none"),
         (b"text,label\n", "no rows"),
+        (b"text;label\na;positive\n", "separated by commas; it has text;label"),
+        (b"text,label\na\n", "line 2: no label"),
         (b'text,label\n"a\nb",positive\nc,bullish\n', "line 4: unknown label 'bullish'"),
         (b"text,label,score\na,,much\n", "line 2: unknown label 'much'"),
         (b"text,label,score\na,,nan\n", "line 2: unknown label 'nan'"),
@@ -194,7 +209,7 @@ def test_unsupported_rows_count_nowhere_else():
     assert (found["rows"], found["n"]) == (300, 299)
     assert found["unsupported"] == {"n": 1, "languages": {"ja": 1}, "lines": [7]}
     assert set(found["by_source"]) == {"a", "b"} and found["by_source"]["a"]["n"] == 150
-    assert found["mixed"] == {"n": 0}
+    assert found["mixed"] == {"n": 0, "macro_f1": None}
     assert found["macro_f1"] == measure(p[supported], labels[supported])["macro_f1"]
     json.dumps(found, allow_nan=False)
     with pytest.raises(BadData, match="ja"):

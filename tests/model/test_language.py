@@ -55,3 +55,9 @@ def test_short_headlines_full_of_names_are_english(text: str):
 @pytest.mark.parametrize("text", ["腾讯Q3净利同比增长16%", "BABA阿里巴巴 大涨", "中国平安H股回购"])
 def test_chinese_with_latin_names_is_chinese(text: str):
     assert detect(text) == "zh"
+
+
+def test_web_addresses_are_in_no_language():
+    assert detect("https://example.com/markets/a-long-way-down/2024/stocks") == "und"
+    assert detect("大涨 https://example.com/markets/a-long-way-down/2024/stocks") == "zh"
+    assert detect("https://example.com/markets/a-long-way-down大涨了") == "zh"

@@ -104,6 +104,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a temperature of 0": (lambda v: edit(v, lambda m: m["parts"][0]["pair"].update(temperature=0.0)), "temperature"),
     "a path out of it": (lambda v: edit(v, lambda m: m["files"].update({"../x": m["files"]["en.onnx"]})), "files"),
     "edited": (lambda v: edit(v, lambda m: m["parts"][0]["pair"].update(temperature=1.5)), "was changed"),
+    "edited, and its golden outputs with it": (
+        lambda v: edit(
+            v,
+            lambda m: (m["parts"][0]["alone"].update(temperature=9.0), m["golden"][0].update(probabilities=[0, 0, 1])),
+        ),
+        "was changed",
+    ),
     "edited facts": (lambda v: edit(v, lambda m: m["facts"].update(gate="passed")), "was changed"),
     "renamed inside": (lambda v: edit(v, lambda m: m.update(version="finsent-" + "0" * 16)), "was changed"),
 }

@@ -22,6 +22,10 @@ from model import normalise
         ("5 < 6 and 7 > 3", "5 < 6 and 7 > 3"),
         ("€1.9bn 🚀", "€1.9bn 🚀"),
         ("&lt;b&gt;", "<b>"),
+        (
+            "Alder <ALDR.N> and <br/>Birch <BIR.TO> fell, <EUR=> rose",
+            "Alder <ALDR.N> and Birch <BIR.TO> fell, <EUR=> rose",
+        ),
         ("<p></p>\u200b", ""),
     ],
 )
@@ -38,9 +42,9 @@ def test_any_text_is_taken_and_comes_out_on_one_line(text: str):
 @pytest.mark.parametrize("piece", ["<a", "&#", "<", "<script", "<!--", "<p ", "<style>", "&lt;", "\u200b", "а"])
 def test_a_hostile_text_costs_linear_time(piece: str):
     text = piece * (200_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     normalise(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_names_with_accents_are_mended_and_other_languages_left():

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from clickhouse_driver import Client
 
 from retrain import gate
 from retrain.datasets import Example
 from retrain.run import Busy, exclusive, last_run
 from retrain.schedule import upcoming
 from retrain.settings import RetrainSettings
-from storage import ClickHouseSettings, connect, migrate, write_run
+from storage import ClickHouseSettings, Record, connect, migrate, write, write_run
 
 FIXED = [Example("written", f"fixed {n}", n % 3) for n in range(150)]
 NEW = [Example("labels", f"new {n}", n % 3) for n in range(60)]
@@ -68,6 +69,37 @@ def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(clickhouse_u
     write_run(client, run)
     write_run(client, run | {"id": "b", "started_at": now, "state": "started"})  # killed: it never told its end
     assert upcoming(client, settings).at < now and (last_run(client) or {})["id"] == "a"
+
+
+def test_before_the_first_run_a_time_missed_since_the_first_label_is_due(clickhouse_url: str):
+    client = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(client)
+    write_label(client)
+    settings = RetrainSettings(cron="0 3 * * *")
+    now = datetime.now(UTC)
+    found = upcoming(client, settings, now + timedelta(days=2))
+    assert now < found.at < now + timedelta(days=1, minutes=1), "the label's day, not the day of the look"
+    assert found.new == found.left == 1 and found.last is None
+
+
+def test_what_a_failed_run_has_not_dealt_with_waits_for_the_next_time_and_not_for_new_labels(clickhouse_url: str):
+    client = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(client)
+    write_label(client)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    run = {"id": "a", "started_at": later, "cause": "labels", "state": "failed", "champion": "x", "challenger": ""}
+    write_run(client, run | {"labels": 0, "labels_until": later, "detail": "no memory"})
+    found = upcoming(client, RetrainSettings(cron="0 3 * * *", new_labels=1))
+    assert found.new == 0, "it is not tried again every minute"
+    assert found.left == 1 and found.at > later, "but at the next time"
+    write_run(client, run | {"id": "b", "state": "rejected", "labels": 1, "labels_until": later, "detail": ""})
+    assert upcoming(client, RetrainSettings()).left == 0
+
+
+def write_label(client: Client) -> None:
+    row = Record("labels", "t", 0, 0, kind="label", label="positive", author="anna", text="Orders rise")
+    row.published_at = datetime.now(UTC)
+    write(client, [row])
 
 
 def test_one_run_at_a_time_and_the_lock_goes_with_its_process(tmp_path: Path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clickhouse_driver import Client
 
-from storage import ClickHouseSettings, Record, alerts, connect, migrate, write
+from storage import ClickHouseSettings, Record, alerts, connect, migrate, write, write_alerts
 from stream.alerting import AlertSettings, Evaluator
 
 MONDAY = datetime(2020, 6, 15, tzinfo=UTC)
@@ -131,3 +131,52 @@ def test_a_shift_of_the_whole_market_is_one_alert(client: Client, clickhouse_url
     write(client, records)
     made = [row for row in evaluator(clickhouse_url).advance() if row["state"] == "firing"]
     assert [(row["entity"], row["direction"]) for row in made] == [("*", "negative")]
+
+
+def test_news_that_comes_after_its_date_is_an_alert_all_the_same(client: Client, clickhouse_url: str):
+    """Bare dates are midnight: what is dated today and comes in the afternoon belongs to a tick that is long over."""
+    now = datetime.now(UTC).replace(hour=14, minute=30, second=0, microsecond=0)
+    rng, records = np.random.default_rng(5), []
+    for hour in range(40 * 24, 1, -1):
+        for entity in ("AAA", "BBB"):
+            if rng.random() < 0.1:
+                tone = float(rng.choice([-0.7, 0.0, 0.0, 0.7]))
+                records.append(document(len(records), entity, now - timedelta(hours=hour), tone))
+    write(client, records)
+    tick = int(now.timestamp())
+    wall = Evaluator(lambda: connect(ClickHouseSettings(url=clickhouse_url)), AlertSettings(clock="wall"))
+    wall.rules.stale_after_s = 10**9
+    assert wall.evaluate(tick - 900, tick) == []
+    midnight = now.replace(hour=0, minute=0)
+    bad = [document(len(records) + number, "AAA", midnight, -0.9) for number in range(12)]
+    write(client, bad)
+    (alert,) = wall.evaluate(tick, tick + 900)
+    assert (alert["entity"], alert["direction"], alert["state"]) == ("AAA", "negative", "firing")
+    assert alert["fired_at"] == now + timedelta(minutes=15) and alert["began_at"] == midnight
+    assert wall.evaluate(tick + 900, tick + 1800) == []
+
+
+def test_a_topic_that_rises_is_an_alert_and_part_of_the_evidence(client: Client, clickhouse_url: str):
+    records = week(crisis=True)
+    for record in records:
+        record.topic_name = ["litigation" if record.sentiment < -0.75 else "earnings"]
+        record.topic_score = [0.9]
+    write(client, records)
+    made = [row for row in evaluator(clickhouse_url).advance() if row["state"] == "firing"]
+    (tone,) = (row for row in made if row["kind"] == "sentiment_shift")
+    (risen,) = tone["evidence"]["topics"]
+    assert risen["topic"] == "litigation" and risen["before"] < 0.05 < 0.7 < risen["after"] and risen["documents"] >= 5
+    topics = {(row["entity"], row["topic"], row["direction"]) for row in made if row["kind"] == "topic_shift"}
+    assert topics == {("AAA", "litigation", "up")}
+
+
+def test_an_old_alert_is_remembered_while_it_lasts(client: Client, clickhouse_url: str):
+    records = week(crisis=True)
+    write(client, [record for record in records if record.published_at < MONDAY + timedelta(hours=90)])
+    (fired,) = evaluator(clickhouse_url).advance()
+    later = fired["fired_at"] + timedelta(days=90)
+    assert [row["id"] for row in alerts(client, since=later, unfinished=True)] == [fired["id"]]
+    assert alerts(client, since=later) == []
+    write_alerts(client, [{**fired, "state": "resolved", "at": fired["at"] + timedelta(days=1)}])
+    assert alerts(client, since=later, unfinished=True) == []
+    assert len(alerts(client, since=fired["at"] + timedelta(hours=23), unfinished=True)) == 1

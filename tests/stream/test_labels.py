@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clickhouse_driver import Client
 from typer.testing import CliRunner
 
 from deploy.local import Service
 from finsent import app
-from storage import ClickHouseSettings, connect, dead_letters, labels
+from storage import dead_letters, labels
 from stream import produce
-from tests.support import eventually
+from tests.support import Asking, eventually
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +24,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def client(service: Service) -> Client:
-    return connect(ClickHouseSettings(url=service.stack.clickhouse_url))
+def client(service: Service) -> Asking:
+    return Asking(service.stack.clickhouse_url)
 
 
 def send(service: Service, path: Path, topic: str, values: list[bytes]) -> None:
@@ -38,7 +37,7 @@ def label(text: str, value: str = "positive", annotator: str = "anna", at: str =
     return json.dumps({"text": text, "label": value, "annotator": annotator, "labelled_at": at}).encode()
 
 
-def test_labels_are_stored_once_each_although_the_worker_is_killed(service: Service, client: Client, tmp_path: Path):
+def test_labels_are_stored_once_each_although_the_worker_is_killed(service: Service, client: Asking, tmp_path: Path):
     bad = [
         b"not json",
         label("x", "great"),
@@ -52,11 +51,11 @@ def test_labels_are_stored_once_each_although_the_worker_is_killed(service: Serv
     eventually(lambda: client.execute(count)[0][0] >= 309, 60, "all labels are stored")
     assert client.execute(count) == [(309, 309, 9)]
     assert client.execute("SELECT count() FROM labels") == [(300,)]
-    found = [row for row in dead_letters(client) if row["topic"] == "labels"]
+    found = [row for row in client(dead_letters) if row["topic"] == "labels"]
     assert sorted(row["error_kind"] for row in found) == ["invalid"] * 6 + ["not_json"] * 3
 
 
-def test_the_latest_judgement_counts_and_knows_its_document(service: Service, client: Client, tmp_path: Path):
+def test_the_latest_judgement_counts_and_knows_its_document(service: Service, client: Asking, tmp_path: Path):
     news = {"id": "n-1", "source": "desk", "title": "Siemens wins an order", "published_at": "2026-01-05T10:00:00Z"}
     send(service, tmp_path / "news.jsonl", "news", [json.dumps(news).encode()])
     first = {"document_id": "n-1", "label": "neutral", "annotator": "anna", "labelled_at": "2026-01-06T10:00:00Z"}
@@ -65,13 +64,13 @@ def test_the_latest_judgement_counts_and_knows_its_document(service: Service, cl
     eventually(lambda: client.execute("SELECT count() FROM documents")[0][0] == 1, 30, "the document is stored")
     log = "SELECT count() FROM label_log WHERE document_id = 'n-1'"
     eventually(lambda: client.execute(log)[0][0] == 2, 30, "both versions are kept")
-    found = [row for row in labels(client) if row["document_id"] == "n-1"]
+    found = [row for row in client(labels) if row["document_id"] == "n-1"]
     assert [(row["label"], row["title"], row["surface"]) for row in found] == [("positive", news["title"], "Siemens")]
     assert client.execute("SELECT count() FROM documents") == [(1,)]  # a label is no document
 
 
 def test_a_list_of_what_to_label_is_filled_in_and_imported(
-    service: Service, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, client: Asking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name, value in service.stack.environment().items():
         monkeypatch.setenv(name, value)

@@ -84,13 +84,13 @@ def worker(service: Service, tmp_path: Path) -> Iterator[Callable[..., tuple[sub
 
 @pytest.mark.parametrize(
     ("code", "told"),
-    [(BLOCK_THE_LOOP, "the event loop has not turned"), (HANG_WHILE_SCORING, "batches are under way")],
+    [(BLOCK_THE_LOOP, "the event loop has not turned"), (HANG_WHILE_SCORING, " are under way")],
     ids=["event loop", "scoring"],
 )
 def test_a_stuck_worker_dumps_its_stacks_and_ends(
     service: Service, tmp_path: Path, worker: Callable[..., tuple[subprocess.Popen, Path]], code: str, told: str
 ):
-    process, log = worker(code, STREAM_STUCK_AFTER_S="3", KAFKA_GROUP_ID=told)
+    process, log = worker(code, STREAM_STUCK_AFTER_S="3", KAFKA_GROUP_ID=told.strip())
     eventually(lambda: "Worker ready" in log.read_text() or process.poll(), 60, "the worker has started")
     if not stored(service):
         send(service, tmp_path, 10)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from storage import Windows
-from stream.shifts import WINDOW_S, Rule, Series, Shift, detect, is_over
+from stream.series import WINDOW_S, Series
+from stream.shifts import Rule, Shift, buzz, describe, detect, is_over
+from stream.shifts import test as check
 
 DAY = 86400
 LEVELS = np.array([-0.8, -0.3, 0.0, 0.3, 0.8])
@@ -39,7 +41,9 @@ def crowd(rng: np.random.Generator, days: float, count: int = 30) -> dict[str, n
 
 def watch(companies: dict[str, np.ndarray], days: float, rule: Rule = RULE, start: float = 1) -> list[Shift]:
     series = Series(windows(companies))
-    return [shift for at in range(int(start * DAY), int(days * DAY) + 1, TICK_S) for shift in detect(series, at, rule)]
+    found = check(series, *series.moments(int(start * DAY), int(days * DAY), TICK_S), rule)
+    fired = np.flatnonzero(np.abs(found.statistic) >= rule.threshold)
+    return [describe(series, found, int(k), rule) for k in fired[np.argsort(found.at[fired], kind="stable")]]
 
 
 def with_event(tone: np.ndarray, a_day: float, surge: float, seed: int = 1) -> dict[str, np.ndarray]:
@@ -119,3 +123,38 @@ def test_ten_thousand_companies_are_read_once():
     everyone = np.arange(1, len(series))
     assert series.between(everyone, 0, 8 * DAY).documents.sum() == n and len(series) == 10_001
     assert len(detect(series, 8 * DAY, RULE)) <= 20
+
+
+def thin(tone: np.ndarray, surge: float, seed: int) -> np.ndarray:
+    """A company of a document in two days, with three days of ``surge`` documents a day in the tone of ``tone``."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([documents(rng, 0.5, 0, 40, QUIET), documents(rng, surge, 40, 43, tone)])
+
+
+def test_worse_news_and_more_of_it_are_found_in_a_thin_series_but_not_either_alone():
+    rng = np.random.default_rng(8)
+    companies = crowd(rng, 43, 20)
+    for seed in range(40):
+        companies[f"both-{seed}"] = thin(BAD, 3, seed)
+        companies[f"volume-{seed}"] = thin(QUIET, 3, seed)
+        companies[f"usual-{seed}"] = thin(BAD, 0.5, seed)
+    fired = {shift.entity for shift in watch(companies, 43, start=40)}
+    share = {kind: sum(name.startswith(kind) for name in fired) / 40 for kind in ("both", "volume", "usual")}
+    assert share["both"] >= 0.7 and share["volume"] <= 0.05 and share["usual"] <= 0.05, share
+
+
+def test_volume_is_compared_with_the_days_of_the_week():
+    rng = np.random.default_rng(9)
+    # Every company has five times as much on the first day of each week.
+    weekly = {
+        f"c{i}": np.concatenate(
+            [documents(rng, 2.5 if day % 7 == 0 else 0.5, day, day + 1, QUIET) for day in range(36)]
+        )
+        for i in range(100)
+    }
+    series = Series(windows(weekly))
+    everyone = np.arange(1, len(series))
+    usual, busy = (
+        buzz(series, everyone, np.full(len(everyone), at * DAY), RULE).before.mean() for at in (35, 36)
+    )  # the ends of a usual day and of a busy one
+    assert usual < 0.75 and busy > 1.5, (usual, busy)

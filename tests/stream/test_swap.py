@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,15 @@ from safetensors.numpy import load_file, save_file
 import model
 from deploy.local import Service
 from model.weights import default_folders
-from storage import ClickHouseSettings, accounts, connect, live_workers, select
+from retrain.settings import RetrainSettings
+from retrain.shadow import decide, report
+from storage import ClickHouseSettings, Record, accounts, connect, live_workers, select
 from stream import produce, topic_ids
 from stream.outgoing import ModelEvent
+from stream.shadow import chosen
 from stream.swap import announce
 from tests.support import cooled, eventually
+from tests.test_cli import finsent
 
 SWAPS = 50
 TOPICS = ("news", "comments")
@@ -179,3 +184,91 @@ def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
     event = select(client, "SELECT * FROM model_events WHERE event = 'refused' AND version = %(v)s", {"v": bad})
     assert event and event[0]["detail"]
     assert list(live_workers(client).values()) == [before]
+
+
+def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
+    service: Service, client: Client, registry: Path, variants: list[str], tmp_path: Path
+):
+    champion, challenger = variants[0], variants[1]
+    promote(service, registry, champion)
+    eventually(lambda: scoring(service) == champion, 20, "the champion")
+    model.put_in_shadow(registry, challenger, 0.5, documents=50)
+    share = f'finsent_shadow_share{{version="{challenger}"}}'
+    eventually(lambda: metric(service, share) == 0.5, 30, "the worker has it in the shadow")
+    before = metric(service, "finsent_model_swaps_total")
+    send(service, tmp_path / "shadow.jsonl", "shadow", 160)
+    counted = "SELECT count() FROM documents WHERE document_id LIKE 'shadow-%'"
+    eventually(lambda: client.execute(counted)[0][0] == 160, 60, "all are stored")
+    rows = "SELECT count(), uniqExact(topic, partition, offset) FROM shadow_log FINAL WHERE challenger = %(v)s"
+    wanted = sum(chosen(record, 0.5) for record in positions(client))
+    assert 50 < wanted < 110
+    eventually(lambda: client.execute(rows, {"v": challenger})[0] == (wanted, wanted), 60, "the share is scored")
+
+    # Nobody reads these scores, and the champion is the one it was.
+    assert client.execute("SELECT uniqExact(model_version) FROM documents WHERE document_id LIKE 'shadow-%'") == [(1,)]
+    assert scoring(service) == champion and metric(service, "finsent_model_swaps_total") == before
+    found = model.shadow(registry)
+    assert found is not None
+    told = report(client, found, champion, RetrainSettings())
+    # They differ in the temperature alone: never in the label, but in how sure they are.
+    assert told["documents"] == wanted and told["agreement"] == 1.0 and told["flips"] == {}
+    assert told["agreement_interval"][0] > 0.92 and told["confidence_shift"]["interval"][1] < 0
+    assert told["latency"]["documents"] > 0 and 0.2 < told["latency"]["ratio"] < 5
+    assert list(told["sources"]) == ["news/desk"] and told["objections"] == []
+
+    assert decide(client, registry, RetrainSettings(), datetime.fromisoformat(found.at) - timedelta(hours=1)) is None
+    strict = RetrainSettings(shadow_shift=-told["confidence_shift"]["mean"] / 2)
+    rejected = decide(client, registry, strict)
+    assert rejected is not None and rejected[0] == "rejected" and "confidence shift" in rejected[3]
+    assert model.shadow(registry) is None and model.champion_name(registry) == champion
+
+    model.put_in_shadow(registry, challenger, 1.0, documents=40)
+    eventually(lambda: metric(service, share) == 1.0, 30, "the worker has it in the shadow again")
+    assert decide(client, registry, RetrainSettings()) is None, "too few documents"
+    send(service, tmp_path / "more.jsonl", "more", 40)
+    promoted = eventually(lambda: decide(client, registry, RetrainSettings()), 60, "it is promoted by rule")
+    assert promoted[:3] == ("promoted", challenger, champion) and model.shadow(registry) is None
+    eventually(lambda: scoring(service) == challenger, 30, "the worker takes it without being told")
+    eventually(lambda: metric(service, share) == 0, 30, "and nothing is in the shadow any more")
+
+
+def positions(client: Client) -> list[Record]:
+    names = ("topic", "topic_id", "partition", "offset")
+    sql = f"SELECT {', '.join(names)} FROM documents WHERE document_id LIKE %(p)s"
+    return [Record(**row) for row in select(client, sql, {"p": "shadow-%"})]
+
+
+def test_a_challenger_that_cannot_be_loaded_is_refused_in_the_shadow(
+    service: Service, client: Client, registry: Path, tmp_path: Path
+):
+    before = scoring(service)
+    bad = model.publish(registry, cooled(tmp_path / "bad", 7.0))
+    (registry / bad / "en.onnx").chmod(0o644)
+    (registry / bad / "en.onnx").write_bytes(b"nothing")
+    with pytest.raises(model.BadVersion):
+        model.put_in_shadow(registry, bad, 0.5)
+    pointer = {"version": bad, "share": 0.5, "at": "2026-01-05T10:00:00Z"}
+    (registry / "shadow").write_text(json.dumps(pointer))
+    refused = "SELECT count() FROM model_events WHERE event = 'refused' AND version = %(v)s"
+    eventually(lambda: client.execute(refused, {"v": bad})[0][0], 30, "it is refused")
+    send(service, tmp_path / "go-on.jsonl", "go-on", 5)
+    stored = "SELECT groupUniqArray(model_version), count() FROM documents WHERE document_id LIKE 'go-on-%'"
+    eventually(lambda: client.execute(stored)[0] == ([before], 5), 30, "live documents are scored all the same")
+    assert model.clear_shadow(registry) == bad
+
+
+def test_rollback_returns_within_seconds_when_the_workers_have_the_version_before(
+    service: Service, client: Client, registry: Path, variants: list[str]
+):
+    for version in (variants[2], variants[3]):
+        promote(service, registry, version)
+    eventually(lambda: scoring(service) == variants[3], 30, "the champion to leave")
+    started = time.monotonic()
+    done = finsent("model", "rollback", "--why", "a test", **service.stack.environment())
+    seconds = time.monotonic() - started
+    assert done.returncode == 0, done.stderr
+    assert f"1 live workers score with {variants[2]}" in done.stderr and scoring(service) == variants[2]
+    assert seconds < 60
+    pause = "SELECT dateDiff('millisecond', minIf(at, event = 'rolled_back'), maxIf(at, event = 'adopted')) "
+    pause += "FROM model_events WHERE at > (SELECT max(at) FROM model_events WHERE event = 'rolled_back') - 1"
+    assert client.execute(pause)[0][0] < 20_000

@@ -3,55 +3,28 @@
 from __future__ import annotations
 
 import json
-import time
+import os
+import signal
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
-from clickhouse_driver import Client
-from clickhouse_driver.errors import Error as ClickHouseError
 from kafka import KafkaConsumer, TopicPartition
 
 from deploy.local import Service
-from storage import ClickHouseSettings, accounts, connect, dead_letters
+from storage import accounts, dead_letters
 from stream import produce, topic_ids
-from tests.support import eventually
+from tests.support import Asking, eventually
 
 TOPICS = ("news", "comments")
-T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("service")) as started:
         yield started
-
-
-class Asking:
-    """Queries that outlive a restart of the embedded ClickHouse, which ends when a client is killed in the middle
-    of a conversation (it is started again, with its data)."""
-
-    def __init__(self, url: str) -> None:
-        self._settings = ClickHouseSettings(url=url)
-
-    def __call__(self, action: Callable[[Client], T]) -> T:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                client = connect(self._settings)
-                try:
-                    return action(client)
-                finally:
-                    client.disconnect()
-            except (ClickHouseError, ConnectionError, EOFError):
-                assert time.monotonic() < deadline, "ClickHouse did not come back in 30 s"
-                time.sleep(0.1)
-
-    def execute(self, sql: str, parameters: dict | None = None, **options: bool) -> Any:
-        return self(lambda client: client.execute(sql, parameters or {}, **options))
 
 
 @pytest.fixture(scope="module")
@@ -154,13 +127,18 @@ def test_a_bad_record_costs_only_itself(service: Service, client: Asking, tmp_pa
     assert contiguous(client, service)
 
 
-def test_a_killed_worker_loses_nothing_and_repeats_nothing(service: Service, client: Asking, tmp_path: Path):
-    for round_number in range(3):
-        send(service, tmp_path, lines(f"kill{round_number}", 700))
-        eventually(lambda n=round_number: stored(client, f"kill{n}") > 0, 60, "some of the round is stored")
-        service.kill_worker(0)
-    for round_number in range(3):
-        eventually(lambda n=round_number: stored(client, f"kill{n}") == 700, 60, f"round {round_number} is stored")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=lambda how: how.name)
+def test_a_worker_that_ends_under_load_loses_nothing_and_repeats_nothing(
+    service: Service, client: Asking, tmp_path: Path, how: signal.Signals
+):
+    for number in range(3):
+        send(service, tmp_path, lines(f"{how.name}{number}", 700))
+        eventually(lambda n=number: stored(client, f"{how.name}{n}") > 0, 60, "some of the round is stored")
+        first = service.stack.children["worker-0"].pid
+        os.kill(first, how)
+        eventually(lambda p=first: service.stack.children["worker-0"].pid not in (None, p), 30, "another takes over")
+    for number in range(3):
+        eventually(lambda n=number: stored(client, f"{how.name}{n}") == 700, 60, f"round {number} is stored")
     assert contiguous(client, service)
     rows, positions = client.execute("SELECT count(), uniqExact(topic, partition, offset) FROM record_log")[0]
     assert rows == positions

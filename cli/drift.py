@@ -1,0 +1,85 @@
+"""``finsent drift``: whether the documents, or what the model makes of them, have changed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.common import Format, fail, print_rows
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(drift)
+
+
+def drift(
+    now: Annotated[
+        bool, typer.Option("--now", help="Look now; else the scheduler looks every RETRAIN_DRIFT_S.")
+    ] = False,
+    json_out: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write JSON; - is stdout.")] = None,
+) -> None:
+    """Tell how the latest documents of each kind and source differ from those before them.
+
+    Measures: embedding (how far from known documents), vocabulary (share of unknown words), sentiment and neutral
+    (predictions), confidence, and the mix of sources. The effect is in standard deviations of a document. An alarm
+    begins where ADWIN finds a change and the effect is at least RETRAIN_DRIFT_EFFECT; it lasts until the documents are
+    as before or another version scores, and puts their source first in 'finsent label queue'.
+
+    `finsent drift`
+
+    `finsent drift --now --json drift.json`
+    """
+    from retrain.drift import tell
+    from retrain.settings import RetrainSettings
+    from storage import connect, drift_now, migrate
+
+    client, settings = connect(), RetrainSettings()
+    if now:
+        from cli.rollout import announce
+        from retrain.run import Busy, exclusive
+
+        migrate(client)
+        try:
+            with exclusive(settings.place() / "drift"):
+                tell(client, settings, datetime.now(UTC), announce)
+        except Busy as error:
+            fail(str(error))
+    rows = drift_now(client)
+    if json_out:
+        text = json.dumps(rows, indent=1, default=lambda value: value.isoformat())
+        if json_out == "-":
+            typer.echo(text)
+        else:
+            Path(json_out).write_text(text + "\n", encoding="utf-8")
+        return
+    if not rows:
+        needed = 3 * settings.drift_documents
+        typer.echo(f"nothing was looked at yet; a kind or source needs {needed:,} documents of the version that scores")
+        return
+    columns = [
+        "kind",
+        "source",
+        "measure",
+        "reference",
+        "current",
+        "effect",
+        "documents",
+        "alarm",
+        "since",
+        "looked at",
+    ]
+    cells = [
+        [
+            *(row["kind"], row["source"] or "(all)", row["measure"]),
+            *(f"{row['reference_mean']:.3f}", f"{row['current_mean']:.3f}", f"{row['effect']:+.2f}"),
+            f"{row['reference_documents']:,} and {row['current_documents']:,}",
+            *(row["alarm"], f"{row['began_at']:%Y-%m-%d %H:%M}" if row["alarm"] else "", f"{row['at']:%Y-%m-%d %H:%M}"),
+        ]
+        for row in rows
+    ]
+    print_rows(columns, cells, Format.table)

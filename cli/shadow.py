@@ -1,0 +1,113 @@
+"""``finsent model shadow``: a challenger scores live documents beside the champion before it may take its place."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.common import Format, fail, print_rows
+
+
+def shadow(
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="Its name, or enough of its beginning; none: report.")
+    ] = None,
+    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Of the live documents.")] = 0.1,
+    documents: Annotated[
+        int, typer.Option(min=0, help="After so many, the scheduler promotes it or says why not; 0: you decide.")
+    ] = 0,
+    minutes: Annotated[float, typer.Option(min=0, help="And not before so long.")] = 0,
+    stop: Annotated[bool, typer.Option("--stop", help="Take out the version that is there.")] = False,
+    json_out: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write JSON; - is stdout.")] = None,
+) -> None:
+    """Let a version score a share of the live documents, too, after they are stored; nobody reads those scores.
+
+    Without VERSION it reports: how many documents, the share with the same label, which labels changed, how much slower
+    it is, and how far sentiment and confidence move, each source for itself. Workers follow within seconds. What limits
+    promotion by rule are RETRAIN_SHADOW_AGREEMENT, RETRAIN_SHADOW_SHIFT and RETRAIN_SLOWER.
+
+    `finsent model shadow finsent-0a1b --share 0.1`
+
+    `finsent model shadow --json -`, and then `finsent model promote finsent-0a1b` or `finsent model shadow --stop`
+    """
+    import model
+    from cli.model import resolve
+
+    registry = model.ModelSettings().registry
+    if stop:
+        if version:
+            raise typer.BadParameter("--stop takes no version: one is in the shadow at most")
+        left = model.clear_shadow(registry)
+        typer.echo(f"{left} is in the shadow no more" if left else "no version was in the shadow")
+        return
+    if version:
+        name, champion = resolve(registry, version), model.champion_name(registry)
+        if name == champion:
+            fail(f"{name} is the champion; a version in the shadow is another one")
+        model.put_in_shadow(registry, name, share, documents, minutes, "by hand")
+        typer.echo(f"{name} scores {share:.2%} of the documents in the shadow of {champion}")
+        if "CLICKHOUSE_URL" in os.environ:
+            from storage import connect, write_model_event
+
+            write_model_event(connect(), "shadowed", name, champion, detail=f"share {share:g}, by hand")
+        return
+    found = model.shadow(registry)
+    told: dict[str, Any] = {"version": None}
+    if found is not None:
+        from retrain.settings import RetrainSettings
+        from retrain.shadow import report
+        from storage import connect
+
+        told = report(connect(), found, model.champion_name(registry), RetrainSettings())
+    if json_out:
+        text = json.dumps(told, indent=1)
+        if json_out == "-":
+            typer.echo(text)
+        else:
+            Path(json_out).write_text(text + "\n", encoding="utf-8")
+    elif found is None:
+        typer.echo("no version is in the shadow")
+    else:
+        _print(told)
+
+
+def _print(told: dict[str, Any]) -> None:
+    typer.echo(
+        f"{told['version']} scores {told['share']:.2%} of the documents beside {told['champion']} ({told['why']})"
+    )
+    if not told["documents"]:
+        typer.echo(f"no document yet since {told['since']}; workers follow within seconds, and traffic is needed")
+        return
+    rows = [["all documents", told], *told["sources"].items()]
+    cells = []
+    for name, part in rows:
+        low, high = part["agreement_interval"]
+        cells.append(
+            [
+                *(name, f"{part['documents']:,}", f"{part['agreement']:.1%} [{low:.1%}, {high:.1%}]"),
+                *(_moved(part[what]) for what in ("sentiment_shift", "confidence_shift")),
+                ", ".join(f"{flip} {count}" for flip, count in part["flips"].items()),
+            ]
+        )
+    columns = ["documents", "n", "same label", "sentiment moves", "confidence moves", "changed labels"]
+    print_rows(columns, cells, Format.table)
+    latency = told["latency"]
+    if latency["ratio"] is not None:
+        low, high = latency["interval"]
+        typer.echo(
+            f"{latency['ratio']:.2f} times the champion's time [{low:.2f}, {high:.2f}], timed on "
+            f"{latency['documents']:,} documents"
+        )
+    if told["wanted_documents"]:
+        typer.echo(f"to be judged after {told['wanted_documents']:,} documents and {told['wanted_minutes']:g} minutes")
+    for objection in told["objections"]:
+        typer.echo(f"against it: {objection}")
+
+
+def _moved(shift: dict[str, Any]) -> str:
+    low, high = shift["interval"]
+    return f"{shift['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"

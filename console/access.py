@@ -1,0 +1,106 @@
+"""Who asks, whether they may, and how often: sessions, roles, the token of a page, and rate limits."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+
+from fastapi import HTTPException, Request
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from console.people import ROLES, People, Role, User
+from console.settings import ConsoleSettings
+
+
+class TooMany(HTTPException):
+    """Asked too often; ``Retry-After`` says when to ask again."""
+
+    def __init__(self, seconds: float) -> None:
+        wait = max(1, round(seconds))
+        super().__init__(429, f"too many requests; try again in {wait} s", {"Retry-After": str(wait)})
+
+
+class Access:
+    """Without a file of users everybody on this machine is its owner, with all roles."""
+
+    def __init__(self, settings: ConsoleSettings) -> None:
+        """Raises ``BadUsers`` and ``OSError`` for a file of users that is none."""
+        self.people = People(settings.users) if settings.users else None
+        self.secret = settings.secret.get_secret_value() if settings.secret else secrets.token_hex(32)
+        self.seconds = int(settings.session_hours * 3600)
+        self._owner = User(_local_user(), "", tuple(ROLES))
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._requests, self._sign_ins = parse(settings.requests), parse(settings.sign_ins)
+
+    def user(self, request: Request) -> User | None:
+        """Who is signed in, None for nobody. A session ends after its time, and with its user."""
+        if self.people is None:
+            return self._owner
+        session = request.session
+        if time.time() - session.get("at", 0) > self.seconds:
+            return None
+        return self.people.get(session.get("name", ""))
+
+    def sign_in(self, request: Request, name: str, password: str) -> User | None:
+        """Begin a session if the password is right. Raises ``TooMany``."""
+        assert self.people is not None
+        for key in (f"address {address(request)}", f"name {name}"):
+            self._count(self._sign_ins, key)
+        user = self.people.sign_in(name, password)
+        # A new id: one that somebody else may have put into the browser is of no use to them.
+        request.session.clear()
+        if user is not None:
+            request.session.update(name=user.name, at=int(time.time()), id=secrets.token_hex(16))
+        return user
+
+    def token(self, request: Request) -> str:
+        """What a page must send with each change: another site can neither read nor guess it."""
+        session = str(request.session.setdefault("id", secrets.token_hex(16))) if self.people else ""
+        return hmac.new(self.secret.encode(), session.encode(), hashlib.sha256).hexdigest()
+
+    def is_page(self, request: Request) -> bool:
+        """Whether the request carries the token of a page of this session."""
+        given = request.headers.get("x-csrf-token", "")
+        return hmac.compare_digest(given.encode(), self.token(request).encode())
+
+    def count(self, request: Request) -> None:
+        """Raises ``TooMany``."""
+        user = self.user(request) if self.people else None
+        self._count(self._requests, f"person {user.name}" if user else f"address {address(request)}")
+
+    def _count(self, limit: object, key: str) -> None:
+        if not self._limiter.hit(limit, key):  # type: ignore[arg-type]
+            raise TooMany(self._limiter.get_window_stats(limit, key).reset_time - time.time())  # type: ignore[arg-type]
+
+    def allow(self, *roles: Role) -> Callable[[Request], User]:
+        """A dependency: the user, if one of ``roles`` is theirs (any user, if none is named)."""
+
+        def dependency(request: Request) -> User:
+            user = self.user(request)
+            if user is None:
+                raise HTTPException(401, "sign in first")
+            if roles and not user.may(*roles):
+                raise HTTPException(
+                    403, f"this takes the role {' or '.join(roles)}; {user.name} has {', '.join(user.roles)}"
+                )
+            return user
+
+        return dependency
+
+
+def address(request: Request) -> str:
+    """Where a request came from."""
+    return request.client.host if request.client else ""
+
+
+def _local_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "local"

@@ -1,0 +1,108 @@
+"""Who may use the console, and what each may do: a YAML file of names, Argon2 hashes of passwords, and roles."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import yaml
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+Role = Literal["risk_reader", "annotator", "auditor", "admin"]
+ROLES: dict[Role, str] = {
+    "risk_reader": "looks at everything but the audit log, acknowledges and silences alerts",
+    "annotator": "looks, and labels documents",
+    "auditor": "looks, also at the audit log",
+    "admin": "all of it",
+}
+SHORTEST_PASSWORD = 12
+_HASHER = PasswordHasher()
+_NOBODY = _HASHER.hash("the password of no one")
+"""Checked where a name is unknown, so that the time does not tell which names there are."""
+
+
+class BadUsers(ValueError):
+    """The file of users is not one; the sentence says where and why."""
+
+
+class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One person. ``password`` is an Argon2id hash (RFC 9106)."""
+
+    name: str
+    password: str
+    roles: tuple[Role, ...]
+
+    def may(self, *roles: Role) -> bool:
+        """Whether one of ``roles`` (or admin) is theirs."""
+        return not {"admin", *roles}.isdisjoint(self.roles)
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    users: list[User]
+
+
+def load(path: Path) -> dict[str, User]:
+    """The users of a file by name. Raises ``BadUsers`` and ``OSError``."""
+    try:
+        users = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _File).users
+    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise BadUsers(f"{path}: {' '.join(str(error).split())}") from error
+    for user in users:
+        try:
+            _HASHER.check_needs_rehash(user.password)
+        except InvalidHashError as error:
+            raise BadUsers(f"{path}: {user.name}: the password is not an Argon2 hash") from error
+    found = {user.name: user for user in users}
+    if len(found) < len(users):
+        raise BadUsers(f"{path}: a name stands twice")
+    return found
+
+
+def add(path: Path, name: str, password: str, roles: tuple[Role, ...]) -> None:
+    """Write a user to the file (made for its owner alone), replacing one of that name.
+
+    Raises ``BadUsers`` for a short password, an unknown role, or a file that is none.
+    """
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadUsers(f"a password has at least {SHORTEST_PASSWORD} characters")
+    if unknown := set(roles) - ROLES.keys():
+        raise BadUsers(f"there is no role {sorted(unknown)[0]!r}; there are {', '.join(ROLES)}")
+    users = load(path) if path.exists() else {}
+    users[name] = User(name, _HASHER.hash(password), roles)
+    scratch = path.with_suffix(path.suffix + ".new")
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        yaml.safe_dump({"users": [msgspec.to_builtins(user) for user in users.values()]}, file, sort_keys=False)
+    scratch.replace(path)
+
+
+class People:
+    """The users of a file, read again when it changes: who is taken out is out at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ``BadUsers`` and ``OSError``."""
+        self._path = path
+        self._lock = threading.Lock()
+        self._users, self._read = load(path), path.stat().st_mtime_ns
+
+    def get(self, name: str) -> User | None:
+        """The user called ``name``. A file that became bad counts as it was."""
+        with self._lock:
+            try:
+                if (changed := self._path.stat().st_mtime_ns) != self._read:
+                    self._users, self._read = load(self._path), changed
+            except (BadUsers, OSError):
+                pass
+            return self._users.get(name)
+
+    def sign_in(self, name: str, password: str) -> User | None:
+        """The user, if the password is theirs."""
+        user = self.get(name)
+        try:
+            _HASHER.verify(user.password if user else _NOBODY, password)
+        except VerificationError:
+            return None
+        return user

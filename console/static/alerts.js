@@ -1,0 +1,63 @@
+// An alert as a person reads it: what turned, since when, why, and what to do next.
+import { ask, company, el, guarded, marked, signed, tone, when } from "/static/dom.js";
+
+const span = pair => (pair ? ` (95 %: ${signed(pair[0])} to ${signed(pair[1])})` : "");
+const percent = x => `${Math.round(100 * x)} %`;
+
+function headline(row) {
+  const name = row.entity === "*" ? "The whole market" : company(row);
+  switch (row.kind) {
+    case "sentiment_shift": return [name, ` turned ${row.direction}`];
+    case "topic_shift": return [name, `: talk of ${row.topic.replaceAll("_", " ")} went ${row.direction}`];
+    case "buzz": return [name, ": far more talk than usual, without a change of tone"];
+    case "feed_stale": return [`The feed ${row.entity.replace("feed:", "")} is silent`];
+    default: return [name, `: ${row.kind.replaceAll("_", " ")}`];
+  }
+}
+
+function change(row) {
+  const evidence = row.evidence;
+  if (row.kind === "sentiment_shift") {
+    return el("p", { class: "change" }, "Sentiment ", el("strong", { class: tone(row.before_mean) }, signed(row.before_mean)), span(evidence.before_interval),
+      " \u2192 ", el("strong", { class: tone(row.after_mean) }, signed(row.after_mean)), span(evidence.after_interval), `, on ${row.after_documents} documents after ${row.before_documents} before.`);
+  }
+  if (row.kind === "topic_shift") return el("p", { class: "change" }, `Share of the documents: ${percent(row.before_mean)} \u2192 ${percent(row.after_mean)}, on ${row.after_documents} documents.`);
+  if (row.kind === "buzz") return el("p", { class: "change" }, `Documents a day: ${row.before_mean.toFixed(1)} \u2192 ${row.after_mean.toFixed(1)}.`);
+  return null;
+}
+
+function next(row, known) {
+  if (row.state === "resolved") return "It is over: the tone is back, or nothing more came.";
+  if (known) return `Acknowledged by ${known}.`;
+  if (row.kind === "feed_stale") return "Next: see the health page, and ask who runs the feed.";
+  if (row.kind === "buzz") return "Next: read what is said; there is no change of tone to act on yet.";
+  return "Next: read the documents below, check your exposure, then acknowledge.";
+}
+
+function document_(document, direction) {
+  return el("li", {}, el("span", { class: "source" }, document.source), " ", document.published_at ? when(document.published_at) : "", " ",
+    el("strong", { class: tone(document.sentiment) }, signed(document.sentiment)), " ",
+    marked(document.title || document.text, (document.words ?? []).map(word => (typeof word === "string" ? word : word[0])), direction));
+}
+
+export function alertCard(row, again) {
+  const known = row.acknowledged_by, evidence = row.evidence;
+  const acknowledge = guarded(async () => { await ask(`/api/alerts/${encodeURIComponent(row.id)}/acknowledge`, { undo: Boolean(known) }); await again(); });
+  const silence = guarded(async () => { await ask("/api/silences", { entity: row.entity, minutes: 120 }); await again(); });
+  const waited = evidence.price_of_waiting;
+  const documents = evidence.documents ?? [];
+  const rising = evidence.topics ?? [];
+  return el("article", { class: `card ${row.direction}`, "aria-label": `Alert about ${row.name}` },
+    el("p", { class: "big" }, headline(row), " ", el("span", { class: `badge ${row.severity}` }, row.severity), " ", el("span", { class: "badge" }, row.state)),
+    change(row),
+    el("p", {}, "Began ", when(row.began_at), "; told ", when(row.fired_at), waited ? `, ${waited.documents} documents and ${waited.hours} hours later` : "", row.model_version ? `; model ${row.model_version}` : "", "."),
+    documents.length ? el("p", { class: "label" }, "Why: the documents that moved it most, the deciding words marked") : null,
+    documents.length ? el("ol", {}, documents.slice(0, 5).map(document => document_(document, row.direction))) : null,
+    rising.length ? el("p", {}, "Topics that rose: ", rising.map(topic => (typeof topic === "string" ? topic : `${topic.topic ?? topic.name}`)).join(", ")) : null,
+    el("p", { class: "next" }, next(row, known), " ",
+      el("button", { type: "button", click: acknowledge }, known ? "Reopen" : "Acknowledge"), " ",
+      el("button", { type: "button", click: silence }, "Silence 2 hours"), " ",
+      el("a", { href: `/alerts/${encodeURIComponent(row.id)}` }, "Link to this alert")),
+    el("details", {}, el("summary", {}, "SQL and all evidence"), evidence.query ? el("pre", { tabindex: 0 }, evidence.query) : null,
+      el("pre", { tabindex: 0 }, JSON.stringify(evidence, null, 1))));
+}

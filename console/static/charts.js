@@ -1,0 +1,69 @@
+// Charts over time. Each has its numbers in a table beside it, for who cannot see it.
+import uPlot from "/static/vendor/uPlot.esm.js";
+import { el } from "/static/dom.js";
+
+const seconds = text => new Date(text) / 1000;
+const COLOURS = ["#4a8fe0", "#d9822b", "#2b9e6f", "#b04ec4", "#c2443b", "#7a7f1c", "#5a6b7d", "#1f9eb0"];
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  return { text: style.getPropertyValue("--fg"), grid: { stroke: style.getPropertyValue("--line"), width: 0.5 } };
+}
+
+// `marks` are [time, colour] of vertical lines.
+function draw(target, data, series, { height = 260, scales = {}, axes, marks = [], bands }) {
+  const { text, grid } = colours();
+  const lines = plot => {
+    for (const [time, colour] of marks) {
+      const x = plot.valToPos(seconds(time), "x", true);
+      if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) continue;
+      Object.assign(plot.ctx, { strokeStyle: colour, lineWidth: 2 });
+      plot.ctx.beginPath();
+      plot.ctx.moveTo(x, plot.bbox.top);
+      plot.ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
+      plot.ctx.stroke();
+    }
+  };
+  const width = () => Math.max(280, Math.min(1150, document.documentElement.clientWidth - 40));
+  const plain = [{ stroke: text, grid }, { stroke: text, grid }, ...(axes ?? []).map(axis => ({ stroke: text, grid: { show: false }, ...axis }))];
+  const plot = new uPlot({ width: width(), height, scales, bands, series: [{}, ...series], axes: plain, hooks: { draw: [lines] } }, data, target);
+  addEventListener("resize", () => plot.setSize({ width: width(), height }));
+}
+
+function figure(caption, label, drawn) {
+  const target = el("div", { role: "img", "aria-label": label });
+  const made = el("figure", {}, el("figcaption", {}, caption), target);
+  // uPlot measures its place, so it draws once the figure stands on the page.
+  requestAnimationFrame(() => drawn(target));
+  return made;
+}
+
+export function sentimentChart(entity, rows, marks) {
+  const data = [rows.map(row => seconds(row.start)), ...["sentiment", "low", "high"].map(name => rows.map(row => Number(row[name])))];
+  const quiet = { stroke: "transparent", points: { show: false } };
+  const series = [{ label: "sentiment", stroke: COLOURS[0], width: 2, points: { show: true } }, { label: "low", ...quiet }, { label: "high", ...quiet }];
+  return figure("Sentiment in windows of 3 hours with its 95 % band. Lines: alerts (red), model changes (blue).",
+    `Sentiment about ${entity} over the week; the numbers are in the table below`,
+    target => draw(target, data, series, { height: 300, scales: { y: { range: [-1, 1] } }, bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks }));
+}
+
+export function volumeChart(entity, rows, marks) {
+  const data = [rows.map(row => seconds(row.start)), rows.map(row => Number(row.documents)), rows.map(row => Number(row.usual))];
+  const series = [
+    { label: "documents", stroke: "#778", fill: "rgba(120,130,150,.35)", points: { show: false }, paths: uPlot.paths.bars({ size: [0.8] }) },
+    { label: "usual at that hour", stroke: COLOURS[1], width: 2, points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) },
+  ];
+  return figure("Documents in windows of 3 hours, and the mean of the same hours in up to four weeks before.",
+    `Volume of documents about ${entity} over the week`, target => draw(target, data, series, { height: 200, marks, scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
+}
+
+export function topicsChart(entity, rows) {
+  const days = [...new Set(rows.map(row => row.day))].sort();
+  const totals = new Map();
+  for (const row of rows) totals.set(row.topic, (totals.get(row.topic) ?? 0) + Number(row.documents));
+  const topics = [...totals].sort((a, b) => b[1] - a[1]).slice(0, COLOURS.length).map(([name]) => name);
+  const counts = topics.map(topic => days.map(day => Number(rows.find(row => row.day === day && row.topic === topic)?.documents ?? 0)));
+  const series = topics.map((topic, i) => ({ label: topic, stroke: COLOURS[i], width: 2, points: { show: true } }));
+  return figure("Documents a day on each topic.", `Topics of ${entity} by day; the numbers are in the table below`,
+    target => draw(target, [days.map(seconds), ...counts], series, { height: 220, scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
+}

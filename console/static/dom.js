@@ -1,0 +1,82 @@
+// Building blocks of the pages. All that comes from the feed is set as text, never as HTML.
+
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const token = document.querySelector("meta[name=csrf-token]").content;
+const live = document.getElementById("live");
+
+export function el(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "click" || name === "submit") made.addEventListener(name, value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat(Infinity).filter(child => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+export const signed = x => (x >= 0 ? "+" : "\u2212") + Math.abs(x).toFixed(2);
+export const tone = x => (x >= 0 ? "positive-text" : "negative-text");
+const long = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+export const format = time => long.format(new Date(time));
+export const when = text => el("time", { datetime: text, title: `${text} (${zone}: ${format(text)})` }, format(text));
+export const company = row => el("a", { href: `/entity/${encodeURIComponent(row.entity)}` }, row.name && row.name !== row.entity ? `${row.name} (${row.entity})` : row.entity);
+
+// `keepalive`: the request outlives the page.
+export async function ask(url, body, keepalive = false) {
+  const options = body ? { method: "POST", keepalive, body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRF-Token": token } } : {};
+  const answer = await fetch(url, options);
+  if (answer.status === 401 && !location.pathname.startsWith("/sign-in")) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  const found = await answer.json();
+  if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : JSON.stringify(found.detail));
+  return found;
+}
+
+export function say(text, bad = false) {
+  live.className = bad ? "warning" : "";
+  live.textContent = text;
+}
+
+export const guarded = work => async (...given) => {
+  try { return await work(...given); } catch (error) { say(`Failed: ${error.message}`, true); }
+};
+
+export const sources = (url, sql) => el("details", { class: "sources" }, el("summary", {}, "SQL and CSV"),
+  el("a", { href: `${url}${url.includes("?") ? "&" : "?"}format=csv` }, "Download CSV"), el("pre", { tabindex: 0 }, sql));
+
+export function table(label, names, rows) {
+  if (!rows.length) return el("p", { class: "quiet" }, "None yet.");
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, el("table", {},
+    el("thead", {}, el("tr", {}, names.map(name => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, rows.map(row => el("tr", {}, row.map(cell => el("td", {}, cell ?? "")))))));
+}
+
+const shade = x => (Math.abs(x) < 0.1 ? "z" : (x > 0 ? "p" : "n") + (Math.abs(x) > 0.6 ? 3 : Math.abs(x) > 0.3 ? 2 : 1));
+
+// One tile of the heat map: the colour is never alone in telling the sign.
+export const tile = (row, label, href) => el("li", {}, el(href ? "a" : "div", { class: `tile ${shade(row.sentiment)}`, href, title: row.name ?? label },
+  el("strong", {}, label), el("br"), `${row.sentiment >= 0 ? "\u25b2" : "\u25bc"} ${signed(row.sentiment)}`, el("br"),
+  el("small", {}, `${row.documents} docs${row.buzz >= 2 ? `, ${row.buzz.toFixed(1)}\u00d7 usual` : ""}`)));
+
+// The text of an explanation with the words that decided it coloured and, for who does not see colours, signed.
+export function coloured(found) {
+  const most = Math.max(...found.words.map(word => Math.abs(word.weight)), 0.001);
+  const parts = [], points = [...found.text]; // the offsets count code points, and a string's index UTF-16 units
+  let end = 0;
+  for (const word of found.words) {
+    const share = Math.abs(word.weight) / most;
+    parts.push(points.slice(end, word.start).join(""));
+    parts.push(share < 0.15 ? word.text : el("mark", { class: (word.weight > 0 ? "p" : "n") + Math.ceil(3 * share), title: `${word.text}: ${signed(word.weight)}` }, word.text));
+    end = word.end;
+  }
+  return [...parts, points.slice(end).join("")];
+}
+
+// Words that are known to have moved an alert, marked where they stand in a document's text.
+export function marked(text, words, direction) {
+  const wanted = new Set(words.map(word => word.toLowerCase()));
+  return text.split(/(\s+)/u).map(part => {
+    const bare = part.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "").toLowerCase();
+    return bare && wanted.has(bare) ? el("mark", { class: direction === "positive" ? "p2" : "n2" }, part) : part;
+  });
+}

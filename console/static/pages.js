@@ -1,0 +1,190 @@
+// What each page shows; a page is a function that gives its nodes.
+import { alertCard } from "/static/alerts.js";
+import { sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
+import { ask, coloured, company, el, guarded, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+
+const parameters = new URLSearchParams(location.search);
+const at = parameters.get("at");
+const moment = at ? `at=${encodeURIComponent(at)}` : "";
+const byName = (rows, key) => {
+  const groups = new Map();
+  for (const row of rows) groups.set(row[key], [...(groups.get(row[key]) ?? []), row]);
+  return groups;
+};
+
+async function why(row, entity, shown) {
+  const found = await ask(`/api/explain?document=${encodeURIComponent(row.document_id)}&entity=${encodeURIComponent(entity)}`);
+  shown.replaceChildren(...coloured(found));
+  return `Green speaks for positive, red for negative; ${found.model_version} now says ${signed(found.sentiment)}.`;
+}
+
+function documentItem(row, entity) {
+  const text = row.title || row.text, shown = el("span", {}, text), told = el("div", { class: "why", "aria-live": "polite" });
+  const explain = guarded(async () => {
+    told.replaceChildren("Reading the model, a few seconds at the first time ...");
+    told.replaceChildren(await why(row, entity, shown));
+  });
+  return el("li", {}, el("span", { class: "source" }, row.source), " ", when(row.published_at), " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), " ",
+    shown, " ", (row.topics ?? []).map(topic => [el("span", { class: "badge" }, topic), " "]),
+    el("button", { type: "button", "aria-label": `Why: ${text}`, click: explain }, "Why"), " ",
+    el("a", { href: `/search?similar=${encodeURIComponent(row.document_id)}`, "aria-label": `Similar to: ${text}` }, "Similar"), told);
+}
+
+// The deciding words of the newest documents are coloured by themselves, one after the other; of the others on request.
+const COLOURED = 5;
+async function colour(rows, items, entity) {
+  for (let i = 0; i < Math.min(COLOURED, rows.length); i++) {
+    try { await why(rows[i], entity, items[i].querySelector("span:not(.source)")); } catch { return; }
+  }
+}
+
+// At the bottom of a long list; `url` makes the address of a page.
+const pager = (number, more, url) => el("nav", { "aria-label": "Pages of the list" },
+  number > 0 ? el("a", { href: url(number - 1) }, "Newer") : null, number > 0 && more ? " \u00b7 " : null, more ? el("a", { href: url(number + 1) }, "Older") : null);
+
+function openedAlert() {
+  const parts = location.pathname.split("/");
+  return parts[1] === "alerts" && parts[2] ? decodeURIComponent(parts[2]) : "";
+}
+
+export const pages = {
+  async market(page, again) {
+    const [market, sectors, movers, alerts] = await Promise.all([ask(`/api/market?${moment}`), ask(`/api/sectors?${moment}`), ask(`/api/movers?${moment}`), ask("/api/alerts?limit=100")]);
+    const end = new Date(market.moment);
+    const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
+    // What needs somebody first: firing before resolved, a changed tone before mere volume.
+    const rank = row => (row.state === "firing" ? 0 : 4) + ["sentiment_shift", "topic_shift", "buzz", "feed_stale"].indexOf(row.kind);
+    recent.sort((a, b) => rank(a) - rank(b) || new Date(b.fired_at) - new Date(a.fired_at));
+    const whole = sectors.rows.find(row => row.scope === "market");
+    return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${whole.documents} documents in 24 hours.`] : ""),
+      el("h2", {}, "What turned in the last 7 days"), ...(recent.length ? recent.slice(0, 5).map(row => alertCard(row, again)) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
+      recent.length > 5 ? el("p", {}, el("a", { href: "/alerts" }, `${recent.length - 5} more alerts`)) : null,
+      el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name))), sources(`/api/sectors?${moment}`, sectors.sql),
+      el("h2", {}, "Companies"),
+      ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
+      sources(`/api/market?${moment}`, market.sql),
+      el("h2", {}, "Movers, 24 hours against 7 days"),
+      table("Movers", ["Company", "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), el("span", { class: tone(row.change) }, signed(row.change)), row.documents, row.z.toFixed(1)])),
+      sources(`/api/movers?${moment}`, movers.sql)];
+  },
+
+  async entity(page, again) {
+    const entity = page.dataset.entity, base = `/api/entities/${encodeURIComponent(entity)}`, number = Number(location.hash.slice(1)) || 0;
+    const names = ["now", "sentiment", "volume", "topics", "models"];
+    const [now, tones, volume, topics, models, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}`)]);
+    const all = now.rows.find(row => row.kind === "all");
+    const told = alerts.rows.filter(row => !["inactive", "pending"].includes(row.state));
+    const marks = [...told.map(row => [row.fired_at, "#d33"]), ...models.rows.slice(1).map(row => [row.first_at, "#39f"])];
+    if (all?.name) document.querySelector("h1").textContent = `${all.name} (${entity})`;
+    const items = documents.rows.map(row => documentItem(row, entity));
+    void colour(documents.rows, items, entity);
+    return [all ? el("p", {}, `${all.sector}, ${all.desk}. As of `, when(now.moment), ": ", now.rows.map(row => [`${row.kind} `, el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual); `])) : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
+      ...told.slice(0, 5).map(row => alertCard(row, again)),
+      el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks) : null,
+      el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),
+      sources(`${base}/sentiment?${moment}`, tones.sql),
+      el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks) : null, sources(`${base}/volume?${moment}`, volume.sql),
+      ...(topics.rows.length ? [el("h2", {}, "Topics"), topicsChart(entity, topics.rows), el("details", {}, el("summary", {}, "As a table"), table("Topics", ["Day", "Topic", "Documents"], topics.rows.map(row => [when(row.day), row.topic, row.documents]))), sources(`${base}/topics?${moment}`, topics.sql)] : []),
+      el("h2", {}, "Documents"), el("ul", { class: "documents" }, items), pager(number, documents.rows.length === 20, n => `#${n}`),
+      sources(`${base}/documents?page=${number}&${moment}`, documents.sql),
+      el("h2", {}, "Models"), table("Models", ["Version", "First document", "Documents"], models.rows.map(row => [row.model_version, when(row.first_at), row.documents])), sources(`${base}/models?${moment}`, models.sql)];
+  },
+
+  async alerts(page, again) {
+    const one = openedAlert(), number = Number(parameters.get("page")) || 0;
+    const found = await ask(one ? `/api/alerts?id=${encodeURIComponent(one)}` : `/api/alerts?page=${number}`);
+    return [...(found.rows.length ? found.rows.map(row => alertCard(row, again)) : [el("p", { class: "quiet" }, one ? "There is no such alert." : "No alert yet.")]),
+      one ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : pager(number, found.rows.length === 20, n => `/alerts?page=${n}`),
+      el("h2", {}, "Silences"), table("Silences", ["About", "Kind", "Until", "By", "Why"], found.silences.map(row => [row.entity || "all", row.kind || "all", when(row.ends_at), row.by, row.note]))];
+  },
+
+  async label(page) {
+    const rows = (await ask("/api/queue")).rows, done = [], shown = el("div", { "aria-live": "polite" });
+    const WAIT_MS = 4000; // until then a label can be taken back, and nothing has been sent
+    let held = null, count = 0;
+    const next = () => {
+      const row = rows[0];
+      shown.replaceChildren(...(row ? [el("p", { class: "quiet" }, `${row.source}, `, when(row.published_at), `, about ${row.entities.join(", ") || "no watched company"}`), el("p", { class: "big" }, row.title || row.text), el("p", {}, row.title ? row.text : "")] : [el("p", {}, "Nothing is left to label.")]));
+    };
+    const send = async (keepalive = false) => {
+      if (!held) return;
+      const { row, label, timer } = held;
+      held = null;
+      clearTimeout(timer);
+      try {
+        await ask("/api/labels", { document_id: row.document_id, label }, keepalive);
+        say(`Label ${++count} is stored: ${label}.`);
+      } catch (error) {
+        rows.unshift(done.splice(done.indexOf(row), 1)[0]);
+        next();
+        say(`Failed, the document is back: ${error.message}`, true);
+      }
+    };
+    const give = label => () => {
+      if (!rows.length) return;
+      void send();
+      const row = rows.shift();
+      done.push(row);
+      held = { row, label, timer: setTimeout(send, WAIT_MS) };
+      say(`${label}; u takes it back.`);
+      next();
+    };
+    const undo = () => {
+      if (!done.length) return;
+      const sent = !held;
+      if (held) { clearTimeout(held.timer); held = null; }
+      rows.unshift(done.pop());
+      say(sent ? "That label is stored already; another one will replace it." : "Taken back.");
+      next();
+    };
+    const actions = { 1: give("negative"), 2: give("neutral"), 3: give("positive"), u: undo };
+    document.onkeydown = event => { if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("input") && actions[event.key]) actions[event.key](); };
+    addEventListener("pagehide", () => { void send(true); });
+    next();
+    return [shown, el("p", {}, Object.entries({ 1: "Negative (1)", 2: "Neutral (2)", 3: "Positive (3)", u: "Undo (u)" }).map(([key, name]) => [el("button", { type: "button", click: () => actions[key]() }, name), " "])),
+      el("p", { class: "quiet" }, "The least certain documents come first. A label is sent after 4 seconds, or with the next one.")];
+  },
+
+  async search() {
+    const similar = parameters.get("similar"), words = parameters.get("q") ?? "", number = Number(parameters.get("page")) || 0;
+    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: words, type: "search" })), " ", el("button", {}, "Search"));
+    if (!similar && !words) return [form];
+    const url = similar ? `/api/similar?document=${encodeURIComponent(similar)}` : `/api/search?q=${encodeURIComponent(words)}&page=${number}`;
+    const found = await ask(url);
+    return [form, el("h2", {}, similar ? "Most similar" : "Newest first"), found.rows.length ? el("ul", { class: "documents" }, found.rows.map(row => documentItem(row, row.entities[0] ?? ""))) : el("p", { class: "quiet" }, "No document."),
+      similar ? null : pager(number, found.rows.length === 20, n => `/search?q=${encodeURIComponent(words)}&page=${n}`), sources(url, found.sql)];
+  },
+
+  async health() {
+    const found = await ask("/api/health");
+    const waiting = topic => (found.backlog_unknown ? "unknown" : found.backlog[topic] ?? "");
+    return [el("h2", {}, "Feeds"), table("Feeds", ["Topic", "Records", "Waiting in Kafka", "Dead letters", "Last stored", "Newest published", "Last hour", "Median delay (s)"], found.feeds.map(row => [row.topic, row.records, waiting(row.topic), row.dead_letters, when(row.stored_at), when(row.published_at), row.last_hour, row.delay_p50_s === null ? "" : Math.round(row.delay_p50_s)])),
+      found.backlog_unknown ? el("p", { class: "warning" }, `Kafka does not answer: ${found.backlog_unknown}`) : null,
+      sources("/api/health", found.sql),
+      el("h2", {}, "Workers"), table("Workers", ["Worker", "Model version"], Object.entries(found.workers)),
+      el("h2", {}, "Model"), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
+      el("h2", {}, "Training"), table("Training", ["Started", "Why", "State", "Labels", "Challenger", "Outcome"], found.runs.map(row => [when(row.started_at), row.cause, row.state, row.labels, row.challenger, row.detail]))];
+  },
+
+  async audit() {
+    const found = await ask("/api/audit");
+    return [table("Audit log", ["When", "Who", "What", "Of what", "Detail", "Through", "From"], found.rows.map(row => [when(row.at), row.user, row.action, row.subject, row.detail, row.via, row.address]))];
+  },
+
+  async signin() {
+    const told = el("p", { role: "alert" });
+    const submit = async event => {
+      event.preventDefault();
+      const given = new FormData(event.target);
+      try {
+        await ask("/api/sign-in", { name: given.get("name"), password: given.get("password") });
+        const wanted = parameters.get("next") ?? "/";
+        location.assign(/^\/(?![\/\\])/.test(wanted) ? wanted : "/"); // never to another site
+      } catch (error) { told.textContent = error.message; }
+    };
+    return [el("form", { submit }, el("p", {}, el("label", {}, "Name ", el("input", { name: "name", autocomplete: "username", required: true }))),
+      el("p", {}, el("label", {}, "Password ", el("input", { name: "password", type: "password", autocomplete: "current-password", required: true }))), el("button", {}, "Sign in")), told];
+  },
+};
+
+export const LIVE = ["market", "alerts", "health"];

@@ -1,0 +1,204 @@
+"""The training loop: the network is fine-tuned on a material, and the epoch that does best on validation is kept."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from model.bases import Base, Weights
+from retrain import checkpoint
+from retrain.adversary import Adversary
+from retrain.augment import perturbed
+from retrain.datasets import Example, batches
+from retrain.metrics import macro_f1
+from retrain.network import SentimentEncoder, autocast
+from retrain.train import class_weights, collate, embeddings, encode, losses, predict
+
+NOISE = 0.15
+HEAD = 3
+"""The head learns so much faster than the layers under it."""
+
+Curves = list[dict[str, Any]]
+
+
+class Writer(Protocol):
+    """What of TensorBoard's ``SummaryWriter`` is used here."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> Any:
+        """See ``SummaryWriter.add_scalar``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What to learn, and from where: ``start`` are the weights to begin with, ``teacher`` are the training texts'
+    embeddings to stay near to, ``shares`` says how much each training row counts beside its label's weight."""
+
+    encoder: Base
+    made: Tokenizer
+    start: Weights
+    training: Sequence[Example]
+    validation: Sequence[Example]
+    teacher: Tensor
+    shares: Tensor
+
+
+@dataclass(slots=True)
+class Fitted:
+    """The network with the weights of its best epoch, its ``logits`` [n, 3] on the validation rows, and the curves;
+    epoch 0 is what it began with."""
+
+    network: SentimentEncoder
+    logits: np.ndarray
+    curves: Curves
+
+    @property
+    def score(self) -> float:
+        """Validation macro-F1 of the best epoch."""
+        return float(max(point["validation_macro_f1"] for point in self.curves))
+
+
+def new_network(encoder: Base, start: Weights, settings: dict[str, Any]) -> SentimentEncoder:
+    """The network as ``settings`` train it: LoRA's matrices on the last layers, or those layers whole."""
+    torch.manual_seed(settings["seed"])
+    rank = settings["rank"] if settings["method"] == "lora" else None
+    return SentimentEncoder(encoder, start, rank, settings["dropout"], settings["layers"])
+
+
+def material(
+    encoder: Base,
+    made: Tokenizer,
+    start: Weights,
+    training: Sequence[Example],
+    validation: Sequence[Example],
+    teacher: SentimentEncoder,
+    shares: Sequence[float] | None = None,
+) -> Material:
+    """With the embeddings that ``teacher`` gives the training texts: what topics and novelty are told by."""
+    counted = torch.ones(len(training)) if shares is None else torch.tensor(shares)
+    return Material(
+        encoder, made, start, training, validation, embeddings(teacher, encode(made, training)).cpu(), counted
+    )
+
+
+def fit(
+    material: Material,
+    settings: dict[str, Any],
+    accelerator: Accelerator,
+    told: Callable[..., None] = lambda **progress: None,
+    keep: Path | None = None,
+    writer: Writer | None = None,
+) -> Fitted:
+    """Train for ``epochs``, or until ``patience`` of them in a row were no better.
+
+    Each epoch is seeded by its number and ``keep`` holds the state after the last whole one, so a run that was
+    killed goes on from there to the very same result. ``told`` may raise to end it.
+    """
+    training, validation, made = material.training, material.validation, material.made
+    seed, epochs = settings["seed"], settings["epochs"]
+    rank, world = accelerator.process_index, accelerator.num_processes
+    network = new_network(material.encoder, material.start, settings)
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    rate = settings["learning_rate"] * (1 if settings["method"] == "lora" else 0.1)
+    groups = [
+        {"params": [p for name, p in trained.items() if not name.startswith("head")], "lr": rate},
+        {"params": list(network.head.parameters()), "lr": rate * HEAD},
+    ]
+    plain = torch.optim.AdamW(groups, weight_decay=settings["weight_decay"], fused=True)
+    module, optimizer = accelerator.prepare(network, plain)
+    adversary = Adversary(network, settings["adversarial"]) if settings["adversarial"] else None
+    lengths = [len(e) for e in encode(made, training)]
+    each = -(-sum(1 for _ in batches(lengths, settings["tokens"], 0)) // world)
+    steps = epochs * each
+    weights = class_weights(training, settings["balance"]) * material.shares
+    names = sorted({e.entity for e in training if e.entity and len(e.entity) > 3})
+    checked = encode(made, validation)
+
+    restored = checkpoint.load(keep, settings, trained, optimizer) if keep else None
+    if restored:
+        best, logits, curves, step = restored
+    else:
+        logits = predict(network, checked)
+        curves, step = [{"epoch": 0, "step": 0, "loss": None, "validation_macro_f1": macro_f1(logits, validation)}], 0
+        best = _values(trained)
+    for epoch in range(len(curves), epochs + 1):
+        if _since_best(curves) > settings["patience"]:
+            break
+        torch.manual_seed(seed * 1_000_003 + epoch * 101 + rank)
+        rng = random.Random(seed * 1_000_003 + epoch)
+        seen = [perturbed(e, names, NOISE, rng) for e in training]
+        encodings = encode(made, seen)
+        network.train()
+        total = torch.zeros(())
+        every = list(batches([len(e) for e in encodings], settings["tokens"], seed + epoch))
+        turns = -(-len(every) // world)
+        for turn in range(turns):
+            chosen = every[(turn * world + rank) % len(every)]  # the last turn may take some twice
+            inputs = [part.to(accelerator.device) for part in collate([encodings[i] for i in chosen])]
+            rows, counted = [seen[i] for i in chosen], weights[chosen].to(accelerator.device)
+            target = material.teacher[chosen].to(accelerator.device)
+            # The step that sees both gradients is the one that processes exchange theirs in.
+            with accelerator.no_sync(module) if adversary else nullcontext():
+                with autocast(accelerator.device):
+                    answers, embedding = module(*inputs)
+                loss = (losses(answers, rows, settings["smoothing"]) * counted).mean()
+                distance = 1 - functional.cosine_similarity(embedding, target).mean()
+                accelerator.backward(loss + settings["distill"] * distance)
+            if adversary:
+                with adversary.attacking(), autocast(accelerator.device):
+                    answers, _ = module(*inputs)
+                accelerator.backward((losses(answers, rows, settings["smoothing"]) * counted).mean())
+            norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
+            for group, full in zip(optimizer.param_groups, (rate, rate * HEAD), strict=True):
+                group["lr"] = full * _warmth(step, steps)
+            optimizer.step()
+            optimizer.zero_grad()
+            total += loss.detach().cpu()
+            step += 1
+            told(step=min(step, steps), steps=steps, epoch=epoch)
+            if writer:
+                scalars = {"loss": loss, "embedding distance": distance, "gradient norm": norm}
+                for name, value in scalars.items():
+                    writer.add_scalar(f"training/{name}", value.item(), step)
+                writer.add_scalar("training/learning rate", optimizer.param_groups[0]["lr"], step)
+        now = predict(network, checked)
+        f1 = macro_f1(now, validation)
+        if f1 > max(point["validation_macro_f1"] for point in curves):
+            best, logits = _values(trained), now
+        curves.append({"epoch": epoch, "step": step, "loss": float(total) / turns, "validation_macro_f1": f1})
+        if writer:
+            writer.add_scalar("validation/macro-F1", f1, step)
+        if keep and accelerator.is_main_process:
+            checkpoint.save(keep, settings, trained, best, logits, optimizer, curves)
+        told(step=min(step, steps), steps=steps, epoch=epoch, validation_macro_f1=f1)
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            parameter.copy_(best[name])
+    if adversary:
+        adversary.leave()
+    return Fitted(network, logits, curves)
+
+
+def _values(parameters: dict[str, torch.nn.Parameter]) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in parameters.items()}
+
+
+def _warmth(step: int, steps: int) -> float:
+    """Of the learning rate: up over a tenth of the steps, then down in a line."""
+    return min((step + 1) / max(1, 0.1 * steps), max(0.02, 1 - step / steps))
+
+
+def _since_best(curves: Curves) -> int:
+    scores = [point["validation_macro_f1"] for point in curves]
+    return len(scores) - 1 - scores.index(max(scores))

@@ -1,0 +1,126 @@
+"""Topics of sentences that are labelled by hand, with the shipped model and with one that embeds otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+import model
+from model import Classifier, Running, Scorer, Topics, detect
+
+SAMPLE: list[tuple[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "topic_sample.yaml").read_text("utf-8"))
+TEXTS = [text for text, _ in SAMPLE]
+LANGUAGES = [detect(text) for text in TEXTS]
+NAMES = model.load_taxonomy().names
+LABELS = np.array([[name in topics for name in NAMES] for _, topics in SAMPLE])
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    registry = tmp_path_factory.mktemp("registry")
+    model.ensure_default(registry)
+    return model.load(model.champion(registry))
+
+
+def f1(found: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Micro and macro F1."""
+    right, said, wanted = ((found & labels).sum(axis=0), found.sum(axis=0), labels.sum(axis=0))
+    micro = 2 * right.sum() / (said.sum() + wanted.sum())
+    return float(micro), float(np.mean(2 * right / np.maximum(said + wanted, 1)))
+
+
+def as_matrix(topics: list[Topics]) -> np.ndarray:
+    return np.array([[name in found.names for name in NAMES] for found in topics])
+
+
+def test_the_sample_is_fair():
+    sentences = {s for t in [*model.load_taxonomy().topics, *model.load_taxonomy().background]
+                 for of in t.sentences.values() for s in of}  # fmt: skip
+    assert len(SAMPLE) >= 200 and not sentences & set(TEXTS)
+    assert {topic for _, topics in SAMPLE for topic in topics} == set(NAMES)
+    assert LABELS.sum(axis=0).min() >= 3 and (LABELS.sum(axis=1) == 0).sum() >= 20
+    assert (LABELS.sum(axis=1) == 2).sum() >= 15 and LANGUAGES.count("zh") >= 50
+
+
+def test_topics_of_the_sample(scorer: Scorer):
+    embeddings = scorer.score(TEXTS, None, LANGUAGES).embeddings
+    found = scorer.topics.classify(TEXTS, embeddings, LANGUAGES)
+    micro, macro = f1(as_matrix(found), LABELS)
+    assert micro >= 0.70 and macro >= 0.68
+    for language, least in (("en", 0.66), ("zh", 0.80)):
+        chosen = np.array([code == language for code in LANGUAGES])
+        assert f1(as_matrix(found)[chosen], LABELS[chosen])[0] >= least
+    without = LABELS.sum(axis=1) == 0
+    assert (as_matrix(found)[without].sum(axis=1) == 0).mean() >= 0.85
+    assert all(topics.scores == sorted(topics.scores, reverse=True) for topics in found)
+    # A text's topics do not depend on those beside it.
+    assert [
+        scorer.topics.classify([t], embeddings[i : i + 1], [LANGUAGES[i]])[0].names for i, t in enumerate(TEXTS)
+    ] == [topics.names for topics in found]
+
+
+class Otherwise:
+    """A version whose embeddings are those of ``scorer`` turned, stretched and moved: no distance is what it was."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        rng = np.random.default_rng(7)
+        self._scorer, self.parts = scorer, scorer.parts
+        self.version, self.running = "otherwise", Running()
+        turn = np.linalg.qr(rng.standard_normal((384, 384)))[0]
+        self._turn = turn * np.exp(rng.uniform(-0.5, 0.5, 384))
+        self._move = rng.standard_normal(384) * 0.02
+
+    def score(self, *asked: Any) -> Any:
+        scores = self._scorer.score(*asked)
+        moved = scores.embeddings @ self._turn + self._move
+        scores.embeddings[:] = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+        return scores
+
+
+def test_another_version_needs_no_other_thresholds(scorer: Scorer):
+    other = Otherwise(scorer)
+    embeddings = other.score(TEXTS, None, LANGUAGES).embeddings
+    found = Classifier.of(other).classify(TEXTS, embeddings, LANGUAGES)  # type: ignore[arg-type]
+    micro, macro = f1(as_matrix(found), LABELS)
+    assert micro >= 0.66 and macro >= 0.63
+    # The first version's classifier is of no use to it: the test above would notice if versions were mixed up.
+    mixed = scorer.topics.classify(TEXTS, embeddings, LANGUAGES)
+    assert f1(as_matrix(mixed), LABELS)[0] < 0.3
+
+
+class OnlyChinese:
+    """The Chinese part of ``scorer`` alone: quicker to fit."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.parts, self.version, self.running, self.score = [frozenset({"zh"})], "zh", Running(), scorer.score
+
+
+def test_what_is_kept_is_what_was_fitted(scorer: Scorer, tmp_path: Path):
+    embeddings = scorer.score(TEXTS, None, LANGUAGES).embeddings
+    part: Any = OnlyChinese(scorer)
+    first = Classifier.of(part, tmp_path).classify(TEXTS, embeddings, LANGUAGES)
+    (kept,) = tmp_path.glob("*.npz")
+    assert any(topics.names for topics in first)
+    assert Classifier.of(part, tmp_path).classify(TEXTS, embeddings, LANGUAGES) == first
+    kept.write_bytes(kept.read_bytes()[:5000])
+    assert Classifier.of(part, tmp_path).classify(TEXTS, embeddings, LANGUAGES) == first
+
+
+def test_other_languages_and_texts_without_an_embedding_have_no_topics(scorer: Scorer):
+    nothing = Topics([], [], 0.0)
+    assert scorer.topics.classify(["Der Konzern senkt die Prognose"], np.ones((1, 384), np.float32), ["de"]) == [
+        nothing
+    ]
+    assert scorer.topics.classify(["Profit fell"], np.zeros((1, 384), np.float32), ["en"]) == [nothing]
+    assert scorer.topics.classify([], np.zeros((0, 384), np.float32), []) == []
+
+
+def test_words_are_whole_words():
+    words, names = model.load_taxonomy().words, NAMES
+    assert words("They sued, and the lawsuits go on") == {names.index("litigation"): 2}
+    assert words("A suede issue") == {}
+    assert names.index("capital return") in words("公司宣布回购股份")

@@ -1,0 +1,82 @@
+"""A whole run killed in training is brought to its end, on the real ClickHouse."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import model
+from model.bases import base
+from retrain import adapter
+from retrain.datasets import LABELS
+from retrain.network import SentimentEncoder
+from retrain.phrases import phrases
+from retrain.run import CannotTrain, retrain
+from retrain.settings import RetrainSettings
+from storage import ClickHouseSettings, Record, connect, migrate, runs, write
+from tests.support import eventually
+
+HOW = {"rank": 4, "layers": 1, "epochs": 2, "keep_rank": 4, "fewest_replayed": 30, "replay": 0.2, "nice": 0}
+
+
+def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(clickhouse_url: str, tmp_path: Path):
+    client = connect(ClickHouseSettings(url=clickhouse_url))
+    migrate(client)
+    torch.manual_seed(0)
+    encoder, one = base("minilm"), {"temperature": 1.0, "bias": [0.0, 0.0, 0.0]}
+    config = {"base": "minilm", "languages": ["en"], "calibration": {"alone": one, "pair": one}}
+    adapter.write(tmp_path / "start", encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
+    registry = tmp_path / "models"
+    champion = model.publish(registry, tmp_path / "start")
+    model.promote(registry, champion)
+    now = datetime.now(UTC)
+    examples = [replace(e, entity=None) for e in phrases(100, 5)]
+    positions = [{"topic": "labels", "topic_id": "t", "partition": 0, "offset": n} for n in range(len(examples))]
+    write(
+        client,
+        [
+            Record(**at, kind="label", text=e.text, label=LABELS[e.label], author="anna", published_at=now, raw=b"-")
+            for at, e in zip(positions, examples, strict=True)
+        ],
+    )
+    stored = time.time() // 1
+    eventually(lambda: time.time() // 1 > stored, 5, "the second in which the labels came is over")
+
+    settings = RetrainSettings(**HOW, folder=tmp_path / "retrain")
+    more = {f"RETRAIN_{name.upper()}": str(value) for name, value in {**HOW, "folder": settings.folder}.items()}
+    environment = {**os.environ, **more, "CLICKHOUSE_URL": clickhouse_url, "MODEL_REGISTRY": str(registry)}
+    command = [sys.executable, "-m", "finsent", "retrain", "--now"]
+    killed = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE)
+    eventually(lambda: list(tmp_path.glob("retrain/runs/*/first.checkpoint.safetensors")), 200, "an epoch is trained")
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    (run,) = runs(client)
+    assert run["state"] == "started" and model.champion_name(registry) == champion
+    assert model.versions(registry) == [champion]
+
+    told: list[dict[str, Any]] = []
+    outcome = eventually(lambda: _retrained(client, registry, settings, told), 60, "the killed process is gone")
+    assert outcome.run == run["id"] and told[0] == {"stage": f"run {run['id']} goes on"}
+    assert {progress["epoch"] for progress in told[1:]} == {2}
+    assert outcome.labels == 100 and len(runs(client)) == 1 and runs(client)[0]["state"] != "started"
+    with pytest.raises(CannotTrain, match="no run to go on with"):
+        retrain(client, registry, settings, resume=True)
+
+
+def _retrained(client: Any, registry: Path, settings: RetrainSettings, told: list[dict[str, Any]]) -> Any:
+    from retrain.run import Busy
+
+    try:
+        return retrain(client, registry, settings, progress=told.append)
+    except Busy:
+        return None
