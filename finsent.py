@@ -215,8 +215,8 @@ def sql(
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
     max_seconds: Annotated[float, typer.Option(min=1, help="ClickHouse stops the query after so long.")] = 60,
 ) -> None:
-    """Ask ClickHouse, read-only: what people use are the views documents, mentions, counted_mentions, dead_letters,
-    and the table alerts.
+    """Ask ClickHouse, read-only: documents, mentions, sentiment_now, movers, alerts_now, feeds and the other views that
+    docs/dictionary.md tells of; `finsent cookbook` has queries to start from.
 
     `finsent sql "SELECT label, count() FROM documents GROUP BY label"`
 
