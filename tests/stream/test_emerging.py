@@ -131,7 +131,7 @@ def test_litigation_about_a_company_is_a_topic_shift(pipeline: Pipeline, client:
     assert alert["before_mean"] < 0.1 and alert["after_mean"] > 0.2
     assert timedelta(0) < alert["fired_at"] - court <= timedelta(hours=36)
     assert abs(alert["began_at"] - court) <= timedelta(hours=12)
-    assert len(alert["evidence"]["documents"]) == 5
+    assert 3 <= len(alert["evidence"]["documents"]) <= 5
     assert all("litigation" in names for (names,) in client.execute(
         "SELECT `topics.name` FROM documents WHERE document_id IN %(ids)s",
         {"ids": [document["document_id"] for document in alert["evidence"]["documents"]]},
