@@ -26,7 +26,15 @@ from retrain.settings import RetrainSettings
 from storage import ClickHouseSettings, Record, connect, migrate, runs, write
 from tests.support import eventually
 
-HOW = {"rank": 4, "layers": 1, "epochs": 2, "keep_rank": 4, "fewest_replayed": 30, "replay": 0.2, "nice": 0}
+HOW: dict[str, Any] = {
+    "rank": 4,
+    "layers": 1,
+    "epochs": 2,
+    "keep_rank": 4,
+    "fewest_replayed": 30,
+    "replay": 0.2,
+    "nice": 0,
+}
 
 
 def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(clickhouse_url: str, tmp_path: Path):
@@ -41,14 +49,10 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     model.promote(registry, champion)
     now = datetime.now(UTC)
     examples = [replace(e, entity=None) for e in phrases(100, 5)]
-    positions = [{"topic": "labels", "topic_id": "t", "partition": 0, "offset": n} for n in range(len(examples))]
-    write(
-        client,
-        [
-            Record(**at, kind="label", text=e.text, label=LABELS[e.label], author="anna", published_at=now, raw=b"-")
-            for at, e in zip(positions, examples, strict=True)
-        ],
-    )
+    rows = [Record("labels", "t", 0, n, kind="label", text=e.text, author="anna") for n, e in enumerate(examples)]
+    for row, e in zip(rows, examples, strict=True):
+        row.label, row.published_at = LABELS[e.label], now
+    write(client, rows)
     stored = time.time() // 1
     eventually(lambda: time.time() // 1 > stored, 5, "the second in which the labels came is over")
 
