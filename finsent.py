@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import alerts, audit, console, cookbook, drift, evaluate, explain, rescore, score
+from cli import alerts, audit, console, cookbook, drift, evaluate, explain, rescore, score, topics
 from cli import labels as people
 from cli import model as models
 from cli import retrain as retraining
@@ -443,6 +443,7 @@ rescore.register(app)
 retraining.register(app)
 cookbook.register(app)
 drift.register(app)
+topics.register(app)
 app.add_typer(console.app, name="console")
 app.add_typer(models.app, name="model")
 app.add_typer(alerts.app, name="alerts")

@@ -57,9 +57,13 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     environment = {**os.environ, **more, "CLICKHOUSE_URL": clickhouse_url, "MODEL_REGISTRY": str(registry)}
     command = [sys.executable, "-m", "finsent", "retrain", "--now"]
     killed = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE)
-    eventually(lambda: list(tmp_path.glob("retrain/runs/*/first.checkpoint.safetensors")), 200, "an epoch is trained")
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.communicate()
+    try:
+        eventually(
+            lambda: list(tmp_path.glob("retrain/runs/*/first.checkpoint.safetensors")), 900, "an epoch is trained"
+        )
+    finally:
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.communicate()
     (run,) = runs(client)
     assert run["state"] == "started" and model.champion_name(registry) == champion
     assert model.versions(registry) == [champion]
