@@ -84,7 +84,8 @@ def row_filter(database: str, desk: str, column: str) -> str:
     return {
         "desk": f"desk = {_quoted(desk)}",
         "entity": f"entity IN ({own})",
-        "mentions.entity": f"hasAny(mentions.entity, ({own.replace('ticker', 'groupArray(ticker)')}))",
+        "mentions.entity": f"hasAny(mentions.entity, ({own.replace('ticker', 'groupArray(ticker)', 1)}))",
+        "entities": f"hasAny(entities, ({own.replace('ticker', 'groupArray(ticker)', 1)}))",
         "scope": f"(scope = 'entity' AND name IN ({own})) OR (scope = 'desk' AND name = {_quoted(desk)}) "
         "OR scope = 'market'",
     }[column]

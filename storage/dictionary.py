@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 from clickhouse_driver import Client
 
-ROWS = ("scope", "desk", "entity", "mentions.entity")
+ROWS = ("scope", "desk", "entity", "mentions.entity", "entities")
 COMPANIES = "companies"
 EXAMPLES = {"UInt32": "3600", "DateTime64(3, 'UTC')": "'2020-06-18 12:00:00'"}
 
