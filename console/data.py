@@ -127,6 +127,10 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
         where = ("console", address(request))
         pool.read(lambda client: note_action(client, user.name, action, subject, detail, *where))
 
+    def listed(sql: str) -> list[dict[str, Any]]:
+        columns, found = pool.rows(sql)
+        return [dict(zip(columns, row, strict=True)) for row in found]
+
     @api.get("/state")
     def get_state() -> Response:
         """How fresh the data are, and the moment that is shown."""
@@ -146,6 +150,11 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
     def movers(at: At = None, form: Form = "json") -> Response:
         """Whose tone moved: the last 24 hours against the 7 days before."""
         return chart(queries.MOVERS, at, form, "movers")
+
+    @api.get("/emerging")
+    def emerging(at: At = None, form: Form = "json") -> Response:
+        """What is spoken of that no topic of the taxonomy fits, with its most typical documents."""
+        return chart(queries.EMERGING, at, form, "emerging")
 
     @api.get("/entities/{entity}/{what}")
     def of_entity(
@@ -185,11 +194,10 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
 
     @api.get("/health")
     def health(form: Form = "json") -> Response:
-        """Feeds with delay, rates and backlog; workers and their versions; model events; training runs."""
+        """Feeds with delay, rates and backlog; workers, model events, shadow scoring, drift, training runs."""
         if form == "csv":
             return chart(queries.FEEDS, None, form, "feeds")
-        columns, rows = pool.rows(queries.FEEDS)
-        told, waiting, why = pool.rows(queries.MODEL_EVENTS), {}, ""
+        waiting, why = {}, ""
         if backlog is not None:
             try:
                 waiting = dict(backlog())
@@ -197,12 +205,14 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
                 why = f"{type(error).__name__}: {error}"
         return as_json({
             "state": state(pool),
-            "feeds": [dict(zip(columns, row, strict=True)) for row in rows],
+            "feeds": listed(queries.FEEDS),
             "backlog": waiting,
             "backlog_unknown": why,
             "workers": pool.read(live_workers),
             "runs": pool.read(lambda client: runs(client, 5)),
-            "events": [dict(zip(told[0], row, strict=True)) for row in told[1]],
+            "events": listed(queries.MODEL_EVENTS),
+            "drift": listed(queries.DRIFT),
+            "shadow": listed(queries.SHADOW),
             "sql": queries.FEEDS.strip(),
         })  # fmt: skip
 

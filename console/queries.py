@@ -89,6 +89,20 @@ LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
 """
 
+EMERGING = """
+SELECT e.name AS name, e.documents AS documents, e.recent AS recent, e.usual AS usual, e.first_at AS first_at,
+       e.last_at AS last_at, e.entities AS entities, d.typical AS typical
+FROM emerging AS e
+LEFT JOIN
+(
+    SELECT emerging_id, arrayMap(x -> x.2, arraySort(groupArray(3)((place, if(title != '', title, text))))) AS typical
+    FROM (SELECT * FROM emerging_documents ORDER BY place) GROUP BY emerging_id
+) AS d ON e.emerging_id = d.emerging_id
+WHERE e.last_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY AND e.first_at <= %(moment)s
+ORDER BY recent DESC, documents DESC
+LIMIT 8
+"""
+
 OF_ENTITY = {
     "now": NOW,
     "sentiment": SENTIMENT,
@@ -133,6 +147,20 @@ FROM record_log AS r GROUP BY topic ORDER BY topic
 
 MODEL_EVENTS = """
 SELECT at, event, version, previous, worker, pause_s, detail FROM model_events ORDER BY at DESC LIMIT 10
+"""
+
+DRIFT = """
+SELECT at, kind, source, measure, reference_mean, current_mean, effect, alarm != '' AS drifts, began_at
+FROM drifts WHERE at = (SELECT max(at) FROM drifts) AND (alarm != '' OR source = '')
+ORDER BY drifts DESC, abs(effect) DESC LIMIT 20
+"""
+
+SHADOW = """
+SELECT challenger, champion, count() AS documents, avg(champion_label = challenger_label) AS agreement,
+       avg(abs((challenger_p[3] - challenger_p[1]) - (champion_p[3] - champion_p[1]))) AS difference,
+       sum(challenger_s) / nullIf(sum(champion_s), 0) AS slower, max(at) AS latest
+FROM shadow_scores WHERE at > now64(3) - INTERVAL 7 DAY
+GROUP BY challenger, champion ORDER BY latest DESC LIMIT 5
 """
 
 STATE = """

@@ -49,7 +49,7 @@ function openedAlert() {
 
 export const pages = {
   async market(page, again) {
-    const [market, sectors, movers, alerts] = await Promise.all([ask(`/api/market?${moment}`), ask(`/api/sectors?${moment}`), ask(`/api/movers?${moment}`), ask("/api/alerts?limit=100")]);
+    const [market, sectors, movers, emerging, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging"].map(name => ask(`/api/${name}?${moment}`)), ask("/api/alerts?limit=100")]);
     const end = new Date(market.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
     // What needs somebody first: firing before resolved, a changed tone before mere volume.
@@ -65,7 +65,8 @@ export const pages = {
       sources(`/api/market?${moment}`, market.sql),
       el("h2", {}, "Movers, 24 hours against 7 days"),
       table("Movers", ["Company", "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), el("span", { class: tone(row.change) }, signed(row.change)), row.documents, row.z.toFixed(1)])),
-      sources(`/api/movers?${moment}`, movers.sql)];
+      sources(`/api/movers?${moment}`, movers.sql),
+      ...(emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "Companies", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : [])];
   },
 
   async entity(page, again) {
@@ -163,6 +164,8 @@ export const pages = {
       sources("/api/health", found.sql),
       el("h2", {}, "Workers"), table("Workers", ["Worker", "Model version"], Object.entries(found.workers)),
       el("h2", {}, "Model"), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
+      el("h2", {}, "Drift"), table("Drift", ["Looked", "What", "Source", "Measure", "Before", "Now", "Effect (sd)", "Alarm"], found.drift.map(row => [when(row.at), row.kind, row.source || "all", row.measure, row.reference_mean.toFixed(3), row.current_mean.toFixed(3), row.effect.toFixed(2), row.drifts ? el("span", { class: "badge warning" }, "drifts") : ""])),
+      ...(found.shadow.length ? [el("h2", {}, "In the shadow"), table("In the shadow", ["Challenger", "Champion", "Documents", "Agreement", "Mean difference", "Time", "Latest"], found.shadow.map(row => [row.challenger, row.champion, row.documents, `${(100 * row.agreement).toFixed(1)} %`, row.difference.toFixed(3), row.slower === null ? "" : `${row.slower.toFixed(2)}\u00d7`, when(row.latest)]))] : []),
       el("h2", {}, "Training"), table("Training", ["Started", "Why", "State", "Labels", "Challenger", "Outcome"], found.runs.map(row => [when(row.started_at), row.cause, row.state, row.labels, row.challenger, row.detail]))];
   },
 

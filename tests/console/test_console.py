@@ -168,6 +168,8 @@ def test_the_api_answers_from_clickhouse(console: Console) -> None:
     assert health["feeds"][0]["records"] == 36
     assert health["backlog_unknown"] == "" and set(health["backlog"]) == {"news", "comments", "labels"}
     assert len(console.ask("api/queue?limit=5").json["rows"]) == 5
+    assert (health["drift"], health["shadow"], health["events"]) == ([], [], [])
+    assert console.ask("api/emerging").json["rows"] == []
     assert console.ask("api/entities/ACME/secrets").status == 422
     assert console.ask("api/explain?document=nope").status == 404
     assert console.ask("nope").status == 404
