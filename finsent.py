@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import alerts, audit, console, drift, evaluate, explain, rescore, score
+from cli import alerts, audit, console, cookbook, drift, evaluate, explain, rescore, score, topics
 from cli import labels as people
 from cli import model as models
 from cli import retrain as retraining
@@ -215,8 +215,8 @@ def sql(
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
     max_seconds: Annotated[float, typer.Option(min=1, help="ClickHouse stops the query after so long.")] = 60,
 ) -> None:
-    """Ask ClickHouse, read-only: what people use are the views documents, mentions, counted_mentions, dead_letters,
-    and the table alerts.
+    """Ask ClickHouse, read-only: documents, mentions, sentiment_now, movers, alerts_now, feeds and the other views that
+    docs/dictionary.md tells of; `finsent cookbook` has queries to start from.
 
     `finsent sql "SELECT label, count() FROM documents GROUP BY label"`
 
@@ -441,7 +441,9 @@ explain.register(app)
 audit.register(app)
 rescore.register(app)
 retraining.register(app)
+cookbook.register(app)
 drift.register(app)
+topics.register(app)
 app.add_typer(console.app, name="console")
 app.add_typer(models.app, name="model")
 app.add_typer(alerts.app, name="alerts")

@@ -43,7 +43,7 @@ from deploy.demo import Arrivals
 from deploy.local import Service
 from deploy.local.supervisor import Child, free_port
 from deploy.recorded_week import write as write_week
-from storage import ClickHouseSettings, connect, positions
+from storage import ClickHouseSettings, connect, migrate, positions
 from stream import ensure_topics, topic_ids
 from stream.entities import Company, Linker, Watchlist, load_watchlist
 from stream.pipeline import Pipeline, Received
@@ -306,8 +306,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
                 fill(bootstrap, records)
                 first = bare(champion, batches, len(records))
+                client = _client(url)
                 with worker(service, "worker-0"):
-                    client = _client(url)
                     wait_for(client, bootstrap, len(records))
                     end_to_end = rate(client, 0)
                     told.append((end_to_end, first))
@@ -363,8 +363,8 @@ def constant(service: Service, arguments: argparse.Namespace) -> tuple[float, fl
     wanted = arguments.constant_records
     fill(bootstrap, stream_of(arguments.data, wanted))
     memory: list[tuple[int, float]] = []
+    client = _client(url)
     with worker(service, "constant", "benchmarks.constant_worker") as child:
-        client = _client(url)
 
         def watch(count: int) -> None:
             if count and child.pid:
@@ -393,8 +393,8 @@ def outage(service: Service, name: str, data: Path, seconds: float) -> dict[str,
     bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
     records = stream_of(data, 10**9)
     ensure_topics(bootstrap)
+    client = _client(url)
     with worker(service, f"outage-{name}", "benchmarks.constant_worker") as child:
-        client = _client(url)
         sent = stored(client, bootstrap)
 
         def send(count: int) -> None:
@@ -488,13 +488,9 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], 
 
 
 def _client(url: str) -> Client:
-    """A client, once the first worker has made the tables."""
+    """A client of a ClickHouse that has the tables."""
     client = connect(ClickHouseSettings(url=url))
-    deadline = time.monotonic() + 240
-    while not client.execute("SELECT count() FROM system.tables WHERE name = 'counted_mentions'")[0][0]:
-        if time.monotonic() > deadline:
-            raise TimeoutError("no worker has made the tables in 240 s")
-        time.sleep(0.2)
+    migrate(client)
     return client
 
 

@@ -130,6 +130,7 @@ def backtest(
     """
     from storage import connect
     from stream import backtest as tests
+    from stream.alerting import AlertSettings
     from stream.entities import Linker, load_watchlist
 
     linker = Linker(load_watchlist())
@@ -139,7 +140,7 @@ def backtest(
     history = tests.read(client, _time(since), _time(until))
     if not len(history.windows.start):
         fail("nothing is stored in that time; 'finsent produce' sends documents")
-    transitions, watched = tests.run(history, _rules(rules))
+    transitions, watched = tests.run(history, _rules(rules), AlertSettings().tick_s)
     found = tests.judge(transitions, watched, history, [event for event, _ in known])
     for told, (_, ticker) in zip(found["events"], known, strict=True):
         told["ticker"] = ticker
@@ -215,6 +216,7 @@ def calibrate(
     """
     from storage import connect
     from stream import backtest as tests
+    from stream.alerting import AlertSettings
     from stream.entities import Linker, load_watchlist
 
     linker = Linker(load_watchlist())
@@ -222,7 +224,7 @@ def calibrate(
     history = tests.read(connect(), _time(since), _time(until))
     if not len(history.windows.start):
         fail("nothing is stored in that time; 'finsent produce' sends documents")
-    threshold, curve = tests.calibrate(history, _rules(rules), rate, known)
+    threshold, curve = tests.calibrate(history, _rules(rules), rate, known, AlertSettings().tick_s)
     if json_out:
         typer.echo(json.dumps({"rate": rate, "threshold": threshold, "curve": curve}, indent=1))
         return

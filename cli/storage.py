@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import fail
+from cli.common import Format, data_directory, fail, print_rows
+
+if TYPE_CHECKING:
+    from clickhouse_driver import Client
+
+    from storage.access import Person
 
 app = typer.Typer(no_args_is_help=True, help="What is in ClickHouse, what it means, and who may read it.")
 DICTIONARY = Path(__file__).parent.parent / "docs" / "dictionary.md"
@@ -38,3 +45,72 @@ def dictionary(
         fail(f"{'; '.join(wrong)}: mend storage/dictionary.yaml")
     if not DICTIONARY.exists() or DICTIONARY.read_text(encoding="utf-8") != render(found):
         fail(f"{DICTIONARY} is not what the schema says; run 'python -m deploy.reference' and commit")
+
+
+@app.command()
+def grant(
+    check: Annotated[
+        bool, typer.Option(help="Log in as each and try what must work and what must fail; exit 1 on a surprise.")
+    ] = False,
+    passwords: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the passwords are or will be; else in the data directory."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.table,
+) -> None:
+    """Make the roles and users of ClickHouse: writer, risk_reader, annotator, auditor, and one reader for each desk.
+
+    People read the public views alone, read-only, with limits of time, memory and rows, and a quota a minute; a desk's
+    reader sees the rows about the desk's companies. Passwords are made once and kept in a file that only you may read.
+    The embedded ClickHouse has these users from its start, for the HTTP port.
+
+    `CLICKHOUSE_URL=clickhouse://admin:...@db:9000/finsent finsent storage grant`
+
+    `finsent storage grant --check`
+    """
+    from storage import access, connect
+    from storage.dictionary import comment, views
+    from stream.entities import load_watchlist
+
+    watchlist = os.environ.get("FINSENT_WATCHLIST")
+    companies = load_watchlist(Path(watchlist) if watchlist else None).companies
+    everybody = access.people([company.desk for company in companies if company.desk])
+    path = passwords or data_directory() / access.PASSWORDS
+    client = connect()
+    if check:
+        if not path.exists():
+            fail(f"there is no {path}; run 'finsent storage grant', or name the file with --passwords")
+        _check(client, everybody, access.passwords(path, everybody), form)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = access.passwords(path, everybody)
+    try:
+        count = access.grant(client, everybody, known)
+        typer.echo(f"{count} statements; passwords in {path}", err=True)
+    except access.FixedUsers as error:
+        typer.echo(f"finsent: {error}: 'finsent up' wrote it, and the passwords to {path}", err=True)
+    comment(client, views(client))
+    print_rows(["user", "may read", "and"], [[p.user, p.what, "write" if p.writes else ""] for p in everybody], form)
+
+
+def _check(client: Client, everybody: Sequence[Person], known: Mapping[str, str], form: Format) -> None:
+    from storage.access import check
+    from storage.settings import ClickHouseSettings
+
+    url = ClickHouseSettings().http_url
+    if not url:
+        fail("set CLICKHOUSE_HTTP_URL, for instance http://db:8123: people log in there")
+    tried = list(check(client, url, everybody, known))
+    rows = [
+        [
+            one.user,
+            one.what,
+            "works" if one.allowed else "fails",
+            "SURPRISE" if one.surprise else "ok",
+            one.refusal[:120],
+        ]
+        for one in tried
+    ]
+    print_rows(["user", "tries to", "must", "", "refusal"], rows, form)
+    if surprises := sum(one.surprise for one in tried):
+        fail(f"{surprises} of {len(tried)} are not as they must be; run 'finsent storage grant' again")

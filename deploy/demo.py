@@ -244,7 +244,7 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
         latency_p99_s=round(float(np.percentile(waits, 99)), 3) if len(waits) else float("nan"),
         model_version=", ".join(version for (version,) in versions),
         alerts=[
-            {name: row[name] for name in ("id", "kind", "entity", "direction", "severity", "fired_at")}
+            {name: row[name] for name in ("id", "kind", "entity", "topic", "direction", "severity", "fired_at")}
             | {"state": row["state"], "before_mean": row["before_mean"], "after_mean": row["after_mean"]}
             | {"why": [_headline(document) for document in row["evidence"]["documents"][:3]]}
             for row in sorted(alerts(client), key=lambda row: row["fired_at"])
@@ -333,7 +333,7 @@ def plot(client: Client, summary: Summary, path: Path) -> None:
         axis.scatter(times, means, s=found.documents * 6, c=means, cmap="RdYlGn", vmin=-0.8, vmax=0.8, edgecolor="grey")
         axis.axhline(0, color="grey", linewidth=0.5)
         for alert in summary.alerts:
-            if alert["entity"] == entity:
+            if alert["entity"] == entity and alert["kind"] != "topic_shift":
                 axis.axvline(alert["fired_at"], color="black", linestyle="--")
                 label = f" alert: {alert['direction']}, {alert['fired_at']:%a %H:%M}"
                 axis.text(alert["fired_at"], 0.85, label, fontsize=9)
@@ -377,11 +377,16 @@ def check(summary: Summary, week: Week) -> list[str]:
     ):
         if got != expected:
             problems.append(f"{name}: {got} instead of {expected}")
-    fired = {(alert["entity"], alert["direction"]) for alert in summary.alerts}
+    fired = {(alert["entity"], alert["direction"]) for alert in summary.alerts if alert["kind"] != "topic_shift"}
     for entity, direction in week.shifts - fired:
         problems.append(f"no {direction} alert about {entity}")
     for entity, direction in fired - week.shifts:
         problems.append(f"a {direction} alert about {entity}, where nothing shifted")
+    for alert in summary.alerts:
+        if alert["kind"] == "topic_shift" and alert["topic"] not in week.topics.get(alert["entity"], ()):
+            problems.append(
+                f"a topic alert about {alert['entity']}: {alert['topic']}, where the talk did not turn to it"
+            )
     if not (run := summary.retrain) or "failed" in run:
         problems.append(f"the retraining: {run.get('failed', 'none came to an end')}")
     elif run["passed"] and not run["scored_by"].get(run["champion_after"]):
@@ -395,14 +400,16 @@ def _print(console: Console, summary: Summary, problems: list[str]) -> None:
         if name not in {"alerts", "retrain", "pictures"}:
             table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int | float) else str(value))
     console.print(table)
-    found = Table("fired at (UTC)", "entity", "direction", "severity", "sentiment", "why", title="Alerts")
+    found = Table("fired at (UTC)", "entity", "direction", "severity", "before -> after", "why", title="Alerts")
     for alert in summary.alerts:
         found.add_row(
             f"{alert['fired_at']:%a %d %H:%M}",
             alert["entity"],
-            alert["direction"],
+            f"{alert['topic']} {alert['direction']}".strip(),
             alert["severity"],
-            f"{alert['before_mean']:+.2f} -> {alert['after_mean']:+.2f}",
+            f"{alert['before_mean']:.0%} -> {alert['after_mean']:.0%} of the talk"
+            if alert["kind"] == "topic_shift"
+            else f"{alert['before_mean']:+.2f} -> {alert['after_mean']:+.2f}",
             "\n".join(alert["why"]),
         )
     console.print(found)

@@ -1,26 +1,54 @@
-"""The pages of reference that are made from the code: ``python -m deploy.reference`` writes docs/dictionary.md."""
+"""The pages of reference that are made from the code: ``python -m deploy.reference`` writes docs/dictionary.md and
+docs/cookbook.md."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+from clickhouse_driver import Client
 
 from deploy.local import Stack
-from storage import ClickHouseSettings, connect, migrate
-from storage.dictionary import faults, render, views
+from deploy.recorded_week.store import store
+from storage import ClickHouseSettings, connect, cookbook, dictionary, migrate
 
 DOCS = Path(__file__).parent.parent / "docs"
+
+
+def answers(client: Client) -> dict[str, tuple[list[str], Sequence[Sequence[str]]]]:
+    """What the cookbook's questions are answered, as cells of a page."""
+    found: dict[str, tuple[list[str], Sequence[Sequence[str]]]] = {}
+    for question in cookbook.questions().values():
+        columns, rows = cookbook.ask(client, question, {})
+        found[question.name] = columns, [[_cell(value) for value in row] for row in rows]
+    return found
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return " ".join(str(value).split())
 
 
 def main() -> None:
     """Write the pages, from a ClickHouse that lives as long as that takes."""
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
-        client = connect(ClickHouseSettings(url=stack.clickhouse_url))
+        settings = ClickHouseSettings(url=stack.clickhouse_url)
+        client = connect(settings)
         migrate(client)
-        found = views(client)
-        for fault in faults(found):
+        found = dictionary.views(client)
+        for fault in dictionary.faults(found):
             print(fault)
-        (DOCS / "dictionary.md").write_text(render(found), encoding="utf-8")
+        (DOCS / "dictionary.md").write_text(dictionary.render(found), encoding="utf-8")
+        store(lambda: connect(settings), Path(folder) / "models")
+        (DOCS / "cookbook.md").write_text(cookbook.render(answers(client)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -289,12 +289,12 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, brief: bool = False) 
     report["confusion"] = {"labels": list(names), "counts": counts.tolist()}
     report["calibration"] = calibrated
     if report["sign_accuracy"] is not None and signed.any():
-        two = measure(probabilities[signed], labels[signed], brief=True)
+        whole = measure(probabilities[signed], labels[signed], brief=True)
         _, decided, truth = _decided(probabilities[signed], labels[signed])
-        found = calibration(decided.max(axis=1), decided.argmax(axis=1) == truth)
+        told = calibration(decided.max(axis=1), decided.argmax(axis=1) == truth)
         report["sign"] = {
-            **{name: two[name] for name in ("n", "accuracy", "macro_f1", "ece", "intervals")},
-            **{name: found[name] for name in ("ece_debiased", "ece_if_calibrated")},
+            **{name: whole[name] for name in ("n", "accuracy", "macro_f1", "ece", "intervals")},
+            **{name: told[name] for name in ("ece_debiased", "ece_if_calibrated")},
         }
     return report
 

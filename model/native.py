@@ -113,9 +113,12 @@ def _shape(model: onnx.ModelProto) -> _Shape:
     facts = {entry.key: entry.value for entry in model.metadata_props}
     if facts.get("precision") != "int8":
         raise NoKernel("the version was built by an older finsent, without what this engine needs; build it again")
-    layers, hidden, heads, inner = (int(facts[name]) for name in ("layers", "hidden", "heads", "inner"))
-    found = _Shape(layers, hidden, heads, inner, float(facts["epsilon"]))
-    if found.hidden // found.heads not in SIZES or found.hidden % COLUMNS or found.inner % COLUMNS:
+    try:
+        layers, hidden, heads, inner = (int(facts[name]) for name in ("layers", "hidden", "heads", "inner"))
+        found = _Shape(layers, hidden, heads, inner, float(facts["epsilon"]))
+    except (KeyError, ValueError) as error:
+        raise NoKernel(f"the version does not say its shape: {error}") from error
+    if min(found[:4]) < 1 or hidden % heads or hidden // heads not in SIZES or hidden % COLUMNS or inner % COLUMNS:
         raise NoKernel(
             f"the version has {found.heads} heads in {found.hidden} numbers a token, which this engine was not "
             "written for"

@@ -203,7 +203,12 @@ def _running(folder: Path, manifest: Manifest, settings: ModelSettings) -> Runni
         if threads is None or batch_tokens is None or len(engines) > 1:
             part = manifest.parts[0]
             encodings = Tokenizer.from_file(str(folder / f"{part.name}.json")).encode_batch(sample())
-            found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning", engines)
+            try:
+                found = tuned(folder / f"{part.name}.onnx", encodings, settings.cache.parent / "tuning", engines)
+            except NoDevice:
+                raise
+            except Exception as error:  # as in load
+                raise BadVersion(f"{folder} cannot be run: {error}") from error
             engine, threads, batch_tokens = (
                 found.engine,
                 threads or found.threads,

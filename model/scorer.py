@@ -19,6 +19,7 @@ from model.manifest import Part
 from model.session import Running
 from model.settings import ModelSettings
 from model.taxonomy import Classifier
+from model.text import quiet
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
@@ -55,11 +56,9 @@ class _Encoder:
         self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
+        read = (quiet(text, entity) for text, entity in zip(texts, entities, strict=True))
         return self._tokenizer.encode_batch_fast(
-            [
-                (entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text
-                for text, entity in zip(texts, entities, strict=True)
-            ]
+            [(entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text for text, entity in read]
         )
 
     def run(self, texts: Sequence[str], entities: Sequence[str | None]) -> tuple[np.ndarray, ...]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of what is kept of a fit."""
 
-LEAST = 0.34
+LEAST = 0.4
 """A topic's least probability; so a text has two topics at most."""
 
 SHRINK = 0.5

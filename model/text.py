@@ -16,6 +16,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 ADDRESS = r"(?i)(?:https?://|www\.)[!-~]+"
 """A web address. It is stored with its text, but says nothing that the model or the language detection should read;
 Chinese is written on after it without a space."""
+FEWEST_CAPITALS = 10
 _SPACE = re.compile(r"\s+")
 
 # Letters that look like basic Latin ones (from the facts of Unicode's confusables.txt) and that NFKC keeps: Cyrillic,
@@ -43,6 +44,15 @@ def normalise(text: str) -> str:
         text = _WORD.sub(partial(_latin, mostly_latin), text)
     text = "".join(c if c.isprintable() else " " for c in text)
     return _SPACE.sub(" ", text).strip()
+
+
+def quiet(text: str, entity: str | None) -> tuple[str, str | None]:
+    """What a model of cased text reads of them: both in lower case where nearly all of the text is in capitals, of
+    which it knows few words; else both as they are."""
+    capitals = sum(map(str.isupper, text))
+    if capitals >= FEWEST_CAPITALS and capitals >= 0.9 * (capitals + sum(map(str.islower, text))):
+        return text.lower(), entity and entity.lower()
+    return text, entity
 
 
 def _without_markup(text: str) -> str:

@@ -7,6 +7,7 @@ sets, and the test part, which decides nothing, is reported with it.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import tempfile
 from dataclasses import replace
@@ -17,7 +18,7 @@ import numpy as np
 import model
 from model.evaluation import CHUNK
 from model.text import normalise
-from retrain.datasets import TRAINED_ON, Example, load, split
+from retrain.datasets import LABELS, TRAINED_ON, Example, load, split
 from retrain.metrics import calibrated, fit_calibration, report
 
 
@@ -33,12 +34,25 @@ def logits(scorer: model.Scorer, examples: list[Example], language: str) -> np.n
     return made
 
 
+def write(folder: Path, examples: list[Example]) -> None:
+    """One CSV file a set, for ``finsent evaluate``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted({e.dataset for e in examples}):
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("text", "label", "entity"))
+            rows.writerows(
+                (e.text, (*LABELS, "non_negative")[e.label], e.entity) for e in examples if e.dataset == name
+            )
+
+
 def main() -> None:
     """Read the arguments, fit, report."""
     parser = argparse.ArgumentParser(prog="python -m retrain.calibrate", description=__doc__)
     parser.add_argument("adapter", type=Path, help="folder of adapter.safetensors and config.json")
     parser.add_argument("--data", type=Path, required=True, help="folder of the labelled sets (*.csv.gz)")
     parser.add_argument("--keep", action="store_true", help="report with the calibration that is there")
+    parser.add_argument("--test", type=Path, metavar="DIR", help="write the test part there, a CSV file a set")
     arguments = parser.parse_args()
     path = arguments.adapter / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -48,6 +62,8 @@ def main() -> None:
         [replace(e, entity=None) if e.dataset == "tfns" else e for e in rows]
         for rows in split(load(arguments.data, TRAINED_ON[language]))
     )
+    if arguments.test:
+        write(arguments.test, test)
     with tempfile.TemporaryDirectory() as registry:
         scorer = model.load(model.folder(registry, model.publish(registry, arguments.adapter)))
         if not arguments.keep:

@@ -138,9 +138,9 @@ def _means(values: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(values[len(values) % size :].reshape(-1, size).mean(axis=1))
 
 
-def look(client: Client, settings: RetrainSettings, at: datetime) -> Iterator[tuple[str, Drifted]]:
-    """Look at what had arrived by ``at``, and store what was found; ('drift' | 'drift_ended', row) of each alarm that
-    begins or ends. Another process that looks at the same moment finds and stores the same."""
+def look(client: Client, settings: RetrainSettings, at: datetime) -> Iterator[tuple[str, str, Drifted]]:
+    """Look at what had arrived by ``at``, and store what was found; ('drift' or 'drift_ended', the alarm's id, row) of
+    each alarm that begins or ends. Another process that looks at the same moment finds and stores the same."""
     version = scoring_version(client, at)
     before = {(row["kind"], row["source"], row["measure"]): row for row in drift_now(client)}
     if any(row["at"] >= at for row in before.values()):
@@ -159,9 +159,9 @@ def look(client: Client, settings: RetrainSettings, at: datetime) -> Iterator[tu
     for row in rows:
         last = before.get((row.kind, row.source, row.measure), {"alarm": ""})["alarm"]
         if row.alarm and row.alarm != last:
-            yield "drift", row
+            yield "drift", row.alarm, row
         elif last and not row.alarm:
-            yield "drift_ended", row
+            yield "drift_ended", last, row
 
 
 def _groups(
@@ -214,7 +214,7 @@ def _look_at(
             if len(held.text) < size:
                 continue
             fitted = int(len(held.text) * FITTED)
-            shown = _joined(_cut(held, fitted, None), current)
+            shown = joined(_cut(held, fitted, None), current)
             compared[span] = shown, len(held.text), measures(_cut(held, 0, fitted), shown)
         shown, count, values = compared[span]
         found = change(values[measure], size, settings.drift_delta)
@@ -239,13 +239,13 @@ def identity(kind: str, source: str, measure: str, version: str, at: datetime) -
     return hashlib.blake2b(f"{kind}|{source}|{measure}|{version}|{at.isoformat()}".encode(), digest_size=6).hexdigest()
 
 
-def sentence(row: Drifted) -> str:
-    """What an alarm says when it begins or ends."""
+def sentence(alarm: str, row: Drifted) -> str:
+    """What ``alarm`` says when it begins or ends."""
     where = f"{row.kind}, source {row.source}" if row.source else f"{row.kind}, all sources"
     if not row.alarm:
-        return f"ended: {row.measure} of {where}"
+        return f"{alarm}: ended: {row.measure} of {where}"
     return (
-        f"{row.alarm}: {row.measure} of {where}: mean {row.reference_mean:.3f} -> {row.current_mean:.3f} "
+        f"{alarm}: {row.measure} of {where}: mean {row.reference_mean:.3f} -> {row.current_mean:.3f} "
         f"({row.effect:+.2f} standard deviations) over {row.current_documents} documents since "
         f"{row.began_at:%Y-%m-%d %H:%M}; labels of them are wanted ('finsent label queue')"
     )
@@ -271,7 +271,8 @@ def _cut(documents: Arrived, start: int, stop: int | None) -> Arrived:
     )
 
 
-def _joined(a: Arrived, b: Arrived) -> Arrived:
+def joined(a: Arrived, b: Arrived) -> Arrived:
+    """The documents of ``a``, and after them those of ``b``."""
     return Arrived(
         np.concatenate([a.at, b.at]),
         np.concatenate([a.source, b.source]),
@@ -285,14 +286,13 @@ def _time(at: np.datetime64) -> datetime:
     return datetime.fromtimestamp(int(at.astype("int64")) / 1000, UTC)
 
 
-def tell(client: Client, settings: RetrainSettings, at: datetime, announce: Announce) -> list[Drifted]:
-    """``look``, and tell of the alarms that begin or end: in ``model_events`` and to ``announce``."""
+def tell(client: Client, settings: RetrainSettings, at: datetime, announce: Announce) -> list[str]:
+    """``look``, and tell of the alarms that begin or end, in ``model_events`` and to ``announce``; what was said."""
     told = []
-    for event, row in look(client, settings, at):
-        detail = sentence(row)
-        write_model_event(client, event, row.model_version, detail=detail)
-        announce(event, row.model_version, "", detail)
-        told.append(row)
+    for event, alarm, row in look(client, settings, at):
+        told.append(sentence(alarm, row))
+        write_model_event(client, event, row.model_version, detail=told[-1])
+        announce(event, row.model_version, "", told[-1])
     return told
 
 

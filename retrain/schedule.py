@@ -77,7 +77,7 @@ class Scheduler:
     def serve(self, stop: threading.Event) -> None:
         """Until ``stop`` is set; a run under way is ended with the process. Raises as ``connect`` does at first."""
         first = upcoming(self._connect(), self._settings)
-        log.info("next run", extra={"at": first.at.isoformat(), "new": first.left, "or_at_new": first.wanted})
+        log.info("next run", extra={"due": first.at.isoformat(), "new": first.left, "or_at_new": first.wanted})
         cron = CronTrigger.from_crontab(self._settings.cron, timezone=UTC)
         self._scheduler.add_job(self._turn, cron, ["cron"], next_run_time=first.at)
         every = IntervalTrigger(seconds=self._settings.check_s)
@@ -118,8 +118,8 @@ class Scheduler:
             return
         try:
             with exclusive(self._settings.place() / "drift"):
-                for row in drift.tell(self._connect(), self._settings, at, self._announce):
-                    log.warning("drift", extra={"alarm": row.alarm, "detail": drift.sentence(row)})
+                for sentence in drift.tell(self._connect(), self._settings, at, self._announce):
+                    log.warning("drift", extra={"detail": sentence})
             self._looked = at
         except Busy:
             return
@@ -136,6 +136,9 @@ class Scheduler:
         return found.new >= found.wanted
 
     def _run(self, client: Client, cause: str) -> None:
+        found = upcoming(client, self._settings)
+        if cause == "labels" and found.new < self._settings.new_labels:  # an alarm made fewer enough
+            cause = "drift"
         log.info("a run is due", extra={"cause": cause})
         try:
             outcome = retrain(

@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from model.bases import Base, base, pieces
 from model.graph import CENTER
+from model.text import quiet
 from model.weights import merged
 from retrain import adapter
 from retrain.augment import perturbed
@@ -52,7 +53,8 @@ def tokenizer(encoder: Base, max_tokens: int = MAX_TOKENS) -> Tokenizer:
 
 def encode(made: Tokenizer, examples: Sequence[Example]) -> list[Encoding]:
     """One encoding an example: the pair (entity, text), or the text alone."""
-    return made.encode_batch([(e.entity, e.text) if e.entity else e.text for e in examples])
+    read = (quiet(e.text, e.entity) for e in examples)
+    return made.encode_batch([(entity, text) if entity else text for text, entity in read])
 
 
 def collate(encodings: Sequence[Encoding]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

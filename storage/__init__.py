@@ -2,6 +2,7 @@
 
 from storage.actions import actions, note_action
 from storage.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
+from storage.emerging import Told, emerging_documents, emerging_topics, sample_documents, topic_counts, write_emerging
 from storage.indices import tone_and_topics, tone_windows
 from storage.labels import confident, count_labels, first_label, labels, unlabelled
 from storage.ledger import Account, accounts, positions
@@ -53,6 +54,7 @@ __all__ = [
     "Record",
     "Shadowed",
     "StorageUnavailable",
+    "Told",
     "Windows",
     "accounts",
     "acknowledge",
@@ -70,6 +72,8 @@ __all__ = [
     "deliveries",
     "drift_now",
     "due_alerts",
+    "emerging_documents",
+    "emerging_topics",
     "entities_stored",
     "feeds",
     "first_label",
@@ -89,6 +93,7 @@ __all__ = [
     "replace_entities",
     "rising_topics",
     "runs",
+    "sample_documents",
     "scoring_version",
     "select",
     "shadow_documents",
@@ -97,6 +102,7 @@ __all__ = [
     "tell_version",
     "tone_and_topics",
     "tone_windows",
+    "topic_counts",
     "unlabelled",
     "watermark",
     "windows",
@@ -104,6 +110,7 @@ __all__ = [
     "write_alerts",
     "write_deliveries",
     "write_drift",
+    "write_emerging",
     "write_model",
     "write_model_event",
     "write_run",

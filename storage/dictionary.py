@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import yaml
 from clickhouse_driver import Client
 
+ROWS = ("scope", "desk", "entity", "mentions.entity", "entities")
+COMPANIES = "companies"
 EXAMPLES = {"UInt32": "3600", "DateTime64(3, 'UTC')": "'2020-06-18 12:00:00'"}
 
 
@@ -60,6 +62,17 @@ def views(client: Client) -> list[View]:
     return [_view(client, name, parameters, columns.get(name, ())) for name, parameters in found]
 
 
+def public() -> dict[str, str]:
+    """The views that the dictionary tells of, each with the column that says which desk a row is for ('' for none)."""
+    by_view = {name: column for column, names in _told()["rows"].items() for name in names}
+    return {name: by_view.get(name, "") for name in _told()["views"]}
+
+
+def auditors_only() -> frozenset[str]:
+    """The views that risk readers may not read."""
+    return frozenset(_told()["auditors"])
+
+
 def _view(client: Client, name: str, parameters: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]) -> View:
     told = _told()
     about = told["views"].get(name, {})
@@ -89,6 +102,10 @@ def faults(found: Sequence[View]) -> list[str]:
     for name, about in told["views"].items():
         gone = set(about.get("columns", {})) - names.get(name, set())
         missing += [f"{name}.{column} is not in the schema" for column in sorted(gone)]
+    for view in found:
+        column = next((one for one in ROWS if one in names[view.name]), "") if view.name != COMPANIES else ""
+        if column != public().get(view.name, ""):
+            missing.append(f"view {view.name} belongs under rows.{column or 'nothing'}")
     listed = [name for group in told["groups"].values() for name in group]
     missing += [f"view {name} is listed, but not in the schema" for name in listed if name not in names]
     return missing

@@ -24,8 +24,10 @@ INSERT_SETTINGS = {
 }
 
 
-def write(client: Client, records: Sequence[Record]) -> None:
+def write(client: Client, records: Sequence[Record], stamp: bool = True) -> None:
     """Store ``records`` (of any number of Kafka partitions), stamping all with one ``ingested_at``.
+
+    Without ``stamp`` they keep their own: for a history that is loaded afterwards, of one calendar month a call.
 
     Labels go to a table of their own, so they and documents do not come in one call. Raises ``StorageUnavailable``
     when it is not known whether they were stored; ask the ledger then.
@@ -33,8 +35,9 @@ def write(client: Client, records: Sequence[Record]) -> None:
     if not records:
         return
     now = datetime.now(UTC)
-    for record in records:
-        record.ingested_at = now
+    if stamp:
+        for record in records:
+            record.ingested_at = now
     if records[0].kind == "label":
         insert, columns = INSERT_LABELS, label_columns(records)
     else:

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from storage import (
     Windows,
     alerts,
+    emerging_documents,
     entities_stored,
     feeds,
     latest_offsets,
@@ -34,6 +35,7 @@ from storage import (
     watermark,
     write_alerts,
 )
+from stream import emerging
 from stream import rules as rules_file
 from stream.rules import Rules, Setting, seconds
 from stream.series import MARKET, NAMES_TOPIC, NO_COMPANY, WINDOW_S, Series, Topics, day_begins
@@ -54,6 +56,8 @@ log = logging.getLogger(__name__)
 Transition = dict[str, Any]
 Explain = Callable[[str, str | None], Sequence[tuple[str, float]]]
 RECENTLY_STORED = timedelta(hours=1)
+NEW_TOPIC = "new: "
+"""So the topics begin that are in no taxonomy: ``stream.emerging`` finds them, and ``Lifecycle`` leaves them alone."""
 CHUNK = 200_000
 """Tests at once: bounds the memory."""
 
@@ -78,6 +82,7 @@ class AlertSettings(BaseSettings):
     threshold: float = Field(default=Rule.threshold, gt=0, description="in standard errors")
     catch_up_s: int = Field(default=86400, ge=0, description="how far back a restarted evaluator starts")
     console_url: str = Field(default="", description="where people open finsent: alerts link to <url>/alerts/<id>")
+    emerging_s: int = Field(default=300, ge=0, description="how often emerging topics are looked for; 0: never")
     reread_s: int = Field(default=6 * 3600, ge=0, description="how often all of the baseline is read again")
 
     def rule(self) -> Rule:
@@ -110,15 +115,16 @@ def sources(
 
 
 def topic_rule(rule: Rule) -> Rule:
-    """The rule for a topic's share: of 0 to 1, so a smaller effect counts, on spans that hold enough documents."""
+    """The rule for a topic's share: of 0 to 1, so a smaller effect counts, on spans that hold enough documents. Its
+    ``drift`` is in standard deviations of one document."""
     return Rule(
         recent_s=(86400, 7 * 86400),
         baseline_s=rule.baseline_s,
         minimum_documents=max(rule.minimum_documents, 10),
-        minimum_effect=0.25,
+        minimum_effect=rule.minimum_effect / 2,
         threshold=max(rule.threshold, 4.5),
-        drift=0.05,
-        likeness=0.05,
+        drift=0.15,
+        likeness=0.03,
         buzz_threshold=math.inf,
         market_documents=10**9,
         cooldown_s=rule.cooldown_s,
@@ -136,7 +142,8 @@ class Lifecycle:
         self._rules, self._tick = rules, tick_s
         self._alerts: dict[tuple[str, str, str], list[Transition]] = {}
         for row in known:
-            self._alerts.setdefault(_subject(row), []).append(row)
+            if not row["topic"].startswith(NEW_TOPIC):
+                self._alerts.setdefault(_subject(row), []).append(row)
 
     def run(
         self, after: int, until: int, stale: bool = False, late: Collection[str] = ()
@@ -205,8 +212,11 @@ class Lifecycle:
 
     @staticmethod
     def _least(source: Source, setting: Setting, name: str) -> float:
-        """What a rule sets; of a topic's share, not less than what tells it from chance at all."""
+        """What a rule sets; of a topic's share, not less than what tells it from chance at all. A share goes from 0
+        to 1 and a tone from -1 to 1, so half of the effect counts."""
         value = float(getattr(setting, name))
+        if source.kind == "topic_shift" and name == "minimum_effect":
+            value /= 2
         return max(value, getattr(source.rule, name)) if source.kind == "topic_shift" else value
 
     def _expect(self, events: list[Any], row: Transition, after: int, until: int, stale: bool) -> None:
@@ -488,6 +498,7 @@ class Evaluator:
         self._past: Past | None = None
         self._seen: Mapping[tuple[str, str, int], int] | None = None
         self.evaluated_until = 0
+        self._looked = -math.inf
 
     def advance(self) -> list[Transition]:
         """Evaluate every tick since the last call, up to now or to the documents' watermark.
@@ -532,6 +543,7 @@ class Evaluator:
                 if shift is not None and row["state"] == "firing":
                     self._explain_shift(client, row, shift)
                 transitions.append(row)
+        transitions += self._emerging(client, known, until)
         if transitions:
             self.publish(transitions)
             write_alerts(client, transitions)
@@ -606,6 +618,53 @@ class Evaluator:
             elif now - latest <= limit and open_ is not None:
                 open_.update(state="resolved", resolved_at=now)
                 made.append({**open_, "at": now, "recorded_at": now})
+        return made
+
+    def _emerging(self, client: Client, known: list[Transition], until: int) -> list[Transition]:
+        """Look for emerging topics when it is time to; notices of those that burst, once each, and their ends."""
+        settings = self._settings
+        if not settings.emerging_s or time.monotonic() - self._looked < settings.emerging_s:
+            return []
+        self._looked = time.monotonic()
+        found, documents = emerging.look(client, _time(until))
+        told = {row["id"]: row for row in known if row["topic"].startswith(NEW_TOPIC)}
+        setting = self.rules.of(MARKET)
+        made, lasting = [], set()
+        for topic in found:
+            identity = hashlib.sha256(f"emerging|{topic.id}".encode()).hexdigest()[:16]
+            if topic.burst >= emerging.BURST / 2:
+                lasting.add(identity)
+            if (
+                topic.burst < emerging.BURST
+                or topic.recent < emerging.BURST_DOCUMENTS
+                or identity in told
+                or setting is None
+                or "topic_shift" not in setting.kinds
+            ):
+                continue
+            whole = max(documents, topic.recent)
+            span = int(emerging.RECENT.total_seconds())
+            began = int(max(topic.first_at, topic.at - emerging.RECENT).timestamp())
+            shift = Shift(
+                MARKET, until, "up", "notice", topic.burst, topic.usual / whole, topic.recent / whole,
+                topic.documents - topic.recent, topic.recent, span, began, since_documents=topic.recent,
+                kind="topic_shift", topic=f"{NEW_TOPIC}{topic.name}",
+            )  # fmt: skip
+            row = _columns(shift, identity, "firing", setting)
+            row["evidence"] |= {
+                "entities": topic.entities,
+                "query": f"SELECT * FROM emerging_documents WHERE emerging_id = {_quoted(topic.id)} ORDER BY place",
+                "documents": [{**one, "surface": "", "words": []} for one in emerging_documents(client, topic.id)],
+            }
+            for name in ("before_interval", "after_interval"):
+                del row["evidence"][name]
+            if settings.console_url:
+                row["evidence"]["link"] = f"{settings.console_url.rstrip('/')}/alerts/{identity}"
+            made.append(row)
+        for identity, row in told.items():
+            if row["state"] == "firing" and identity not in lasting:
+                made.append({**row, "state": "resolved", "resolved_at": _time(until), "at": _time(until),
+                             "recorded_at": datetime.now(UTC)})  # fmt: skip
         return made
 
     def _explain_shift(self, client: Client, row: Transition, shift: Shift) -> None:

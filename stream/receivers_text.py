@@ -65,6 +65,12 @@ def _documents(alert: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _topics(alert: Mapping[str, Any]) -> list[str]:
+    risen = alert["evidence"].get("topics") or []
+    told = ", ".join(f"{row['topic']} {row['before']:.0%} to {row['after']:.0%}" for row in risen)
+    return [f"topics that rose: {told}"] if told else []
+
+
 def webhook(receiver: str, alerts: Alerts) -> bytes:
     """``{version, receiver, alerts}``; each alert as in the topic ``alerts``."""
     rows = [{name: value for name, value in alert.items() if name not in _INTERNAL} for alert in alerts]
@@ -83,7 +89,7 @@ def alertmanager(alerts: Alerts) -> bytes:
         }
         annotations = {
             "summary": title({**alert, "state": "firing"}),
-            "description": "\n".join([facts(alert), *_documents(alert)]),
+            "description": "\n".join([facts(alert), *_topics(alert), *_documents(alert)]),
             "model_version": alert["model_version"],
             "query": alert["evidence"].get("query", ""),
         }
@@ -106,7 +112,8 @@ def slack(alerts: Alerts) -> bytes:
         mark = _MARK["resolved" if alert["state"] == "resolved" else alert["severity"]]
         header = {"type": "plain_text", "text": f"{mark} {title(alert)}"[:150], "emoji": True}
         blocks.append({"type": "header", "text": header})
-        told = [_escaped(facts(alert)), *(f"\u2022 {_escaped(line)}" for line in _documents(alert))]
+        lines = [*_topics(alert), *_documents(alert)]
+        told = [_escaped(facts(alert)), *(f"\u2022 {_escaped(line)}" for line in lines)]
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(told)[:3000]}})
         link = alert["evidence"].get("link")
         context = (
@@ -125,7 +132,7 @@ def mail(alerts: Alerts) -> tuple[str, str]:
     subject = f"[{alerts[0]['severity']}] {title(alerts[0])}{more}".replace("\r", " ").replace("\n", " ")
     parts = []
     for alert in alerts:
-        lines = [title(alert), facts(alert), "", *_documents(alert), ""]
+        lines = [title(alert), facts(alert), *_topics(alert), "", *_documents(alert), ""]
         if link := alert["evidence"].get("link"):
             lines.append(link)
         lines += [alert["evidence"].get("query", ""), f"id {alert['id']}, model {alert['model_version']}"]

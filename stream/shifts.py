@@ -27,10 +27,13 @@ import numpy as np
 from stream.series import WINDOW_S, Series, Sums, Topics
 
 PRIOR_DOCUMENTS = 20.0
+LEAST_SHARE_VARIANCE = 0.05
+"""Of a topic's share: a topic that hardly ever came before is no rare event when it comes a few times."""
+
 LEAST_SEASON = 50.0
 """Documents of the whole market that say nothing yet of the days of the week."""
 
-CLEAR = ((0.3, 2.0, "critical"), (0.2, 1.25, "warning"), (0.0, 0.0, "notice"))
+CLEAR = ((0.3, 1.75, "critical"), (0.2, 1.2, "warning"), (0.0, 0.0, "notice"))
 """Severities: the least effect, and the least evidence as a multiple of the threshold."""
 
 
@@ -249,7 +252,8 @@ def _compare(
     if drift:
         moves = np.full(len(at), rule.drift)
         usual, moves[market] = _usual(series, entity[market], at[market], span, rule)
-    few = pooled.documents < 50  # then a plain guess stands in for all companies' mean and variance of the tone
+    shares = isinstance(series, Topics)
+    few = pooled.documents < (PRIOR_DOCUMENTS if shares else 50)  # then a guess stands in for all companies' tone
 
     def means(total: str, squares: str, guess: tuple[float, float]) -> tuple[np.ndarray, ...]:
         all_ = getattr(pooled, total) / np.maximum(pooled.documents, 1)
@@ -258,10 +262,12 @@ def _compare(
         before = (getattr(past, total) + prior * all_) / weight
         spread = (getattr(past, squares) + prior * (variance + all_**2)) / weight - before**2
         # Documents of an excited day are alike; never assume less spread than half of the usual.
-        spread = np.maximum(spread, variance / 2)
+        spread = np.maximum(spread, LEAST_SHARE_VARIANCE if shares else variance / 2)
         n = np.maximum(recent.documents, 1)
         after = getattr(recent, total) / n
-        return after - before, before, np.sqrt(spread / weight), np.sqrt(spread / n * design + moves**2)
+        # A rare topic's share moves less than a common one's.
+        moved = spread * rule.drift**2 if shares else moves**2
+        return after - before, before, np.sqrt(spread / weight), np.sqrt(spread / n * design + moved)
 
     effect, before, before_error, after_error = means("total", "squares", (0.0, 0.35))
     more, _, *errors = means("negative", "negative_squares", (0.25, 0.1))
@@ -270,7 +276,7 @@ def _compare(
         effect[market] += before[market] - np.where(np.isnan(usual), before[market], usual)
         before[market] = np.where(np.isnan(usual), before[market], usual)
     # Nothing stands in for a market's or a topic's own past.
-    effect = np.where((market & (past.documents < 50)) | (few & isinstance(series, Topics)), 0, effect)
+    effect = np.where((market & (past.documents < 50)) | (few & shares), 0, effect)
     return _Means(
         effect, before, past.documents, before_error, recent.documents, after_error, -more / np.hypot(*errors)
     )

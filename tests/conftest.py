@@ -17,6 +17,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def recorded(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of the database ``default`` with the recorded week in it: for tests that only read. People's users may log in
+    to this one alone."""
+    from deploy.recorded_week.store import store
+    from storage import ClickHouseSettings, connect, migrate
+
+    settings = ClickHouseSettings(url=stack.clickhouse_url)
+    with connect(settings) as client:
+        migrate(client)
+    store(lambda: connect(settings), tmp_path_factory.mktemp("models"))
+    return stack.clickhouse_url
+
+
 @pytest.fixture
 def kafka_bootstrap(stack: Stack) -> str:
     return stack.kafka_bootstrap

@@ -38,21 +38,6 @@ _CONFIG = """<clickhouse>
 </clickhouse>
 """
 
-# No password, but from this machine alone: the data directory is its owner's, and so are the ports.
-_USERS = """<clickhouse>
-  <profiles><default/></profiles>
-  <quotas><default/></quotas>
-  <users>
-    <default>
-      <password></password>
-      <networks><ip>127.0.0.1</ip></networks>
-      <profile>default</profile>
-      <quota>default</quota>
-    </default>
-  </users>
-</clickhouse>
-"""
-
 
 def argv(path: Path, tcp_port: int, http_port: int, library: str) -> list[str]:
     """Command line of this process."""
@@ -78,13 +63,12 @@ def answers(http_port: int) -> bool:
 
 
 def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
-    """Run until stdin closes (the binary: until a signal); the exit code."""
+    """Run until stdin closes (the binary: until a signal); the exit code. ``path/users.xml`` says who may log in."""
     (path / "log").mkdir(parents=True, exist_ok=True)
     config = path / "config.xml"
     config.write_text(
         _CONFIG.format(path=escape(str(path)), tcp_port=tcp_port, http_port=http_port, memory=MEMORY_BYTES)
     )
-    (path / "users.xml").write_text(_USERS)
     if not library:
         os.execv(binary() or "clickhouse", ["clickhouse", "server", f"--config-file={config}"])
     arguments = [

@@ -20,6 +20,7 @@ from typing import Any
 
 from deploy.local.stack import Stack
 from deploy.local.supervisor import Child, ChildFailed, free_port, tail
+from storage.access import PASSWORDS
 
 WORKER_START_S = 240.0
 STOP_S = 60.0
@@ -172,8 +173,18 @@ def usage(environment: Mapping[str, str], data: Path) -> str:
   produce:             finsent produce FILE --topic news
   query:               finsent sql "SELECT count() FROM documents"
   alerts:              finsent alerts
+{_reading(environment, data)}\
   retrain:             finsent label queue, finsent label import FILE; finsent retrain --next
   stop:                Ctrl-C here, or finsent down --data {data}"""
+
+
+def _reading(environment: Mapping[str, str], data: Path) -> str:
+    """How people's tools reach the embedded ClickHouse, '' if that is not the one that is used."""
+    path = data / PASSWORDS
+    if not path.exists() or not environment.get("CLICKHOUSE_HTTP_URL"):
+        return ""
+    return f"""  for people's tools:  {environment["CLICKHOUSE_HTTP_URL"]} as risk_reader, password in {path}
+"""
 
 
 def start_detached(data: Path, workers: int = 1) -> dict[str, str]:

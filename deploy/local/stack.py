@@ -16,6 +16,8 @@ from filelock import FileLock, Timeout
 from deploy.local import broker, clickhouse_server
 from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
+from storage import access
+from stream.entities import load_watchlist
 
 READY_SECONDS = 60.0
 
@@ -93,6 +95,7 @@ class Stack:
         )
 
     def _add_clickhouse(self) -> None:
+        self._write_users()
         native, http = free_port(), free_port()
         library = "" if clickhouse_server.binary() else str(install())
         self.clickhouse_url = f"clickhouse://default@127.0.0.1:{native}/default"
@@ -108,6 +111,16 @@ class Stack:
                 changed=self.write_state,
             )
         )
+
+    def _write_users(self) -> None:
+        """People's roles and passwords: the embedded ClickHouse reads them when it starts."""
+        watchlist = os.environ.get("FINSENT_WATCHLIST")
+        desks = {company.desk for company in load_watchlist(Path(watchlist) if watchlist else None).companies}
+        everybody = access.people([desk for desk in desks if desk])
+        known = access.passwords(self.data / access.PASSWORDS, everybody)
+        (self.data / "clickhouse").mkdir(exist_ok=True)
+        with _private(self.data / "clickhouse" / "users.xml") as file:
+            file.write(access.users_xml("default", everybody, known))
 
     def add(self, child: Child) -> None:
         """Start a child that ends with the stack."""

@@ -11,7 +11,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -34,6 +34,14 @@ SYNDICATED, SENT_TWICE = 45, 45
 LABELLED, LABELLED_AGAIN, SLIPS = 360, 0.25, 0.04
 """Documents with a label, the share of them that a second person labels too, and the share of hers that differ."""
 
+# Before its event each of the three is spoken of in the general terms of quiet days (contracts, products and so on).
+TURNED = {
+    "WDI.DE": frozenset({"fraud and accounting", "debt and liquidity", "management", "litigation", "regulation"}),
+    "LLY": frozenset({"product"}),
+    # T-Mobile's owner and the company it merged with are named in the stories of the stake.
+    **dict.fromkeys(("TMUS", "DTE.DE", "S"), frozenset({"ownership", "share offering", "mergers and acquisitions"})),
+}
+
 LABELLED_UNTIL = MONDAY + timedelta(days=2)
 
 
@@ -52,6 +60,8 @@ class Week:
     labelled: int = 0
     shifts: frozenset[tuple[str, str]] = frozenset({("WDI.DE", "negative"), ("LLY", "positive")})
     """(entity, direction) of what an alert must be raised about, and nothing else."""
+    topics: Mapping[str, frozenset[str]] = field(default_factory=lambda: TURNED)
+    """What the talk about an entity turns to or from; a topic alert about anything else is wrong."""
 
     @property
     def malformed_count(self) -> int:

@@ -11,3 +11,5 @@ CREATE TABLE audit_log
 )
 ENGINE = MergeTree
 ORDER BY at;
+
+CREATE VIEW actions AS SELECT at, user, action, subject, detail, via, address FROM audit_log;

@@ -125,6 +125,13 @@ def test_what_the_kernel_cannot_run_is_refused(graphs: dict[str, bytes]):
             tensor.CopyFrom(numpy_helper.from_array(np.zeros(5, np.float32), tensor.name))
     with pytest.raises(ValueError, match=r"layer\.0\.norm1\.bias is float32 \[5\]"):
         Native(changed.SerializeToString())
+    for prop in changed.metadata_props:
+        prop.value = "0" if prop.key == "heads" else prop.value
+    with pytest.raises(NoKernel, match="0 heads"):
+        Native(changed.SerializeToString())
+    del changed.metadata_props[-1]
+    with pytest.raises(NoKernel, match="does not say its shape"):
+        Native(changed.SerializeToString())
     narrow = Architecture(1, 32, 2)
     with pytest.raises(NoKernel, match="2 heads in 32 numbers a token"):
         Native(build(weights(narrow, 32), narrow).SerializeToString())

@@ -50,8 +50,8 @@ def test_topics_of_the_sample(scorer: Scorer):
     embeddings = scorer.score(TEXTS, None, LANGUAGES).embeddings
     found = scorer.topics.classify(TEXTS, embeddings, LANGUAGES)
     micro, macro = f1(as_matrix(found), LABELS)
-    assert micro >= 0.70 and macro >= 0.68
-    for language, least in (("en", 0.66), ("zh", 0.80)):
+    assert micro >= 0.68 and macro >= 0.66
+    for language, least in (("en", 0.64), ("zh", 0.78)):
         chosen = np.array([code == language for code in LANGUAGES])
         assert f1(as_matrix(found)[chosen], LABELS[chosen])[0] >= least
     without = LABELS.sum(axis=1) == 0
@@ -86,7 +86,7 @@ def test_another_version_needs_no_other_thresholds(scorer: Scorer):
     embeddings = other.score(TEXTS, None, LANGUAGES).embeddings
     found = Classifier.of(other).classify(TEXTS, embeddings, LANGUAGES)  # type: ignore[arg-type]
     micro, macro = f1(as_matrix(found), LABELS)
-    assert micro >= 0.66 and macro >= 0.63
+    assert micro >= 0.65 and macro >= 0.63
     # The first version's classifier is of no use to it: the test above would notice if versions were mixed up.
     mixed = scorer.topics.classify(TEXTS, embeddings, LANGUAGES)
     assert f1(as_matrix(mixed), LABELS)[0] < 0.3

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import normalise
+from model.text import quiet
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,17 @@ def test_a_hostile_text_costs_linear_time(piece: str):
 def test_names_with_accents_are_mended_and_other_languages_left():
     assert normalise("Nеstlé rɑises its ѕɑles ցoal") == "Nestlé raises its sales goal"
     assert normalise("Yapı Kredi kârını artırdı") == "Yapı Kredi kârını artırdı"
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "expected"),
+    [
+        ("PROFIT OF ALDER FALLS 12%", "ALDER", ("profit of alder falls 12%", "alder")),
+        ("PROFIT FALLS AT THE GROUP", None, ("profit falls at the group", None)),
+        ("$ABCD UP", None, ("$ABCD UP", None)),
+        ("ALDER, BIRCH, CARDO and DELMAR in focus", "BIRCH", ("ALDER, BIRCH, CARDO and DELMAR in focus", "BIRCH")),
+        ("公司上调业绩预期", None, ("公司上调业绩预期", None)),
+    ],
+)
+def test_capitals_are_read_as_small_letters(text: str, entity: str | None, expected: tuple[str, str | None]):
+    assert quiet(text, entity) == expected

@@ -89,6 +89,7 @@ def rules(*receivers: str, rule: str = "") -> Rules:
 
 def transition(number: int, state: str = "firing", entity: str = "BA", **changes: Any) -> dict[str, Any]:
     evidence = {"documents": [{"title": "A <bad> story", "sentiment": -0.9, "source": "s", "words": ["bad"]}],
+                "topics": [{"topic": "safety", "before": 0.02, "after": 0.31, "documents": 4}],
                 "before_interval": [0.0, 0.2], "query": "SELECT 1"}  # fmt: skip
     return {
         "id": f"a{number}", "kind": "sentiment_shift", "entity": entity, "topic": "", "direction": "negative",
@@ -148,6 +149,7 @@ def test_a_slow_receiver_delays_nobody(client: Client, notifier: Notifier, serve
     assert not [key for key in outcomes(client) if key[2] == "slow"]
     blocks = json.loads(quick.got[0][2])["blocks"]
     assert [block["type"] for block in blocks] == ["header", "section", "context", "divider"]
+    assert "topics that rose: safety 2% to 31%" in blocks[1]["text"]["text"]
     assert "&lt;bad&gt;" in blocks[1]["text"]["text"]
     server.gate.set()
     settled(client, 4)
@@ -212,6 +214,18 @@ def test_silence_acknowledgement_and_severity_hold_back(client: Client, notifier
     notifier(client, [], told)
     assert settled(client, 4)["a1", "firing", "hook"][0] == "held"
     assert len(server.got) == 1
+
+
+def test_a_market_wide_alert_of_days_ago_holds_buzz_back(client: Client, notifier: Notifier, server: Server):
+    told = rules(f'name: hook, type: webhook, url: "{server.url}"')
+    past = {name: NOW - timedelta(days=4) for name in ("fired_at", "at", "recorded_at")}
+    market = transition(1, entity="*", **past)
+    write_alerts(client, [market, transition(2, kind="buzz"), transition(3, entity="WMT")])
+    notifier(client, [], told)
+    assert settled(client, 1) == {("a3", "firing", "hook"): ("sent", 1)}
+    write_alerts(client, [{**market, "state": "resolved", "at": NOW, "recorded_at": NOW}])
+    notifier(client, [], told)
+    eventually(lambda: outcomes(client).get(("a2", "firing", "hook")) == ("sent", 1), 20, "the buzz is told")
 
 
 def test_mail_arrives_with_subject_and_a_lasting_id(client: Client, notifier: Notifier):

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from storage import Windows
+from stream.alerting import topic_rule
 from stream.series import NAMES_TOPIC, NEWS_OF_NO_COMPANY, WINDOW_S, Series, Topics, day_begins
+from stream.shifts import Rule
+from stream.shifts import test as check
 
 DAY = 86400
 DAYS = 5
@@ -98,3 +101,21 @@ def test_what_a_late_document_changes(both: tuple[Series, Series, Topics, Topics
     assert [names(series)[i] for i in series.indices(["A", "never seen"])] == ["*", "A"]
     assert {names(series)[i] for i in series.indices([""])} == {"*", NEWS_OF_NO_COMPANY}
     assert series.indices([]) == []
+
+
+def test_a_topic_that_rises_clearly_is_told_from_a_few_mentions():
+    """From 2 % to 31 % of 60 documents, and to 4 of 11."""
+
+    def share(later: int, on_topic: int) -> float:
+        ends = [(day * DAY + n * 3600, day % 5 == n == 0) for day in range(30) for n in range(10)]
+        ends += [(30 * DAY + 600 + n * 1200, n < on_topic) for n in range(later)]
+        start = np.array([end // WINDOW_S * WINDOW_S for end, _ in ends])
+        one, name = np.ones(len(ends)), np.full(len(ends), "A", dtype=object)
+        tone = Series(Windows(name, start, one.astype(np.int64), one, one, one, one))
+        has = np.array([topic for _, topic in ends])
+        topics = (name[has], np.full(has.sum(), "litigation", dtype=object), start[has], np.ones(has.sum(), np.int64))
+        found = check(Topics(tone, topics), np.array([0]), np.array([31 * DAY]), topic_rule(Rule()))
+        return float(found.statistic[0])
+
+    least = topic_rule(Rule()).threshold
+    assert share(60, 19) >= least > share(11, 4)

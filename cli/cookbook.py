@@ -1,0 +1,69 @@
+"""``finsent cookbook``: questions that analysts ask, with the SQL that answers them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.common import Format, fail, parse_time, print_rows
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(cookbook)
+
+
+def cookbook(
+    name: Annotated[str | None, typer.Argument(help="Which question; without it, all are listed.")] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A value of the question; times as RFC 3339."),
+    ] = None,
+    recorded: Annotated[
+        bool, typer.Option(help="Ask with the recorded week's times, not with times about now.")
+    ] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL and ask nothing.")] = False,
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the answer.")] = Format.table,
+) -> None:
+    """Ask the running service one of the questions of docs/cookbook.md, or list them.
+
+    `finsent cookbook movers`
+
+    `finsent cookbook known-at-14-05 --set entity=BA --set moment=2026-01-30T14:05:00Z`
+
+    `finsent cookbook how-late-is-each-feed --sql` prints the query, with its parameters, to start one's own from.
+    """
+    from storage import connect
+    from storage.cookbook import ask, live, questions
+
+    found = questions()
+    if name is None:
+        print_rows(
+            ["name", "question", "values"], [[q.name, q.question, ", ".join(q.values)] for q in found.values()], form
+        )
+        return
+    if name not in found:
+        fail(f"no question {name!r}; 'finsent cookbook' lists them")
+    question = found[name]
+    if sql:
+        typer.echo(question.sql)
+        return
+    given: dict[str, Any] = {} if recorded else dict(live(question, datetime.now(UTC)))
+    for text in values or []:
+        key, _, value = text.partition("=")
+        if key not in question.values:
+            raise typer.BadParameter(f"{text!r}: {name} has {', '.join(question.values) or 'no values'}")
+        is_time = question.types.get(key, "").startswith("DateTime")
+        given[key] = parse_time(value).astimezone(UTC) if is_time else value
+    columns, rows = ask(connect(), question, given)
+    told = {**question.values, **{key: str(value) for key, value in given.items()}}
+    if told:
+        typer.echo(f"finsent: with {', '.join(f'{key} = {value}' for key, value in told.items())}", err=True)
+    print_rows(columns, [[_short(value) for value in row] for row in rows], form)
+
+
+def _short(value: Any) -> Any:
+    """A Float32 has no more than 7 digits."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value

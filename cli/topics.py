@@ -1,0 +1,73 @@
+"""``finsent topics``: what is talked about, by the taxonomy and beyond it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from cli.common import Format, cell, parse_time, print_rows
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(topics)
+
+
+def topics(
+    emerging: Annotated[
+        bool, typer.Option("--emerging", help="Topics that are not in the taxonomy, with their documents.")
+    ] = False,
+    entity: Annotated[str, typer.Option(help="Only what is said of this company (its ticker).")] = "",
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Published since then, e.g. 2020-06-18.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Emerging topics at most.")] = 20,
+    json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """What the stored documents are about: the share of each topic, each story counted once; or what emerges.
+
+    `finsent topics --entity BA --since 2019-03-01`
+
+    `finsent topics --emerging` lists what no topic fits and many speak of, the largest burst first: its terms, how many
+    documents in the last day against a usual day, and the most typical ones. The worker that leads looks for them every
+    ALERT_EMERGING_S seconds.
+    """
+    from storage import connect, emerging_documents, emerging_topics, topic_counts
+    from stream.entities import Linker, load_watchlist
+
+    client, when = connect(), parse_time(since) if since else None
+    ticker = entity and Linker(load_watchlist()).ticker(entity)
+    if not emerging:
+        rows = topic_counts(client, when, ticker)
+        if json_out:
+            typer.echo(json.dumps(rows, indent=1, default=cell))
+            return
+        table = [
+            [r["topic"] or "(none)", r["documents"], f"{r['share']:.1%}", f"{r['sentiment']:+.2f}", r["latest_at"]]
+            for r in rows
+        ]
+        print_rows(["topic", "documents", "share", "sentiment", "latest_at"], table, Format.table)
+        return
+    found = emerging_topics(client, when, ticker, limit)
+    for row in found:
+        row["of_them"] = emerging_documents(client, row["id"])
+        del row["members"]
+    if json_out:
+        typer.echo(json.dumps(found, indent=1, default=cell))
+        return
+    table = [
+        [
+            row["name"],
+            row["documents"],
+            row["recent"],
+            f"{row['usual']:.1f}",
+            f"{row['burst']:+.1f}",
+            row["first_at"],
+            row["last_at"],
+            ", ".join(row["entities"]),
+            "\n".join((d["title"] or d["text"])[:80].replace("\n", " ") for d in row["of_them"]),
+        ]
+        for row in found
+    ]
+    names = ["topic", "documents", "last day", "usual day", "burst", "first_at", "last_at", "entities", "such as"]
+    print_rows(names, table, Format.table)

@@ -1,0 +1,140 @@
+"""Roles, row filters and limits, by logging in as each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
+from typer.testing import CliRunner
+
+from deploy.local import Stack
+from finsent import app
+from storage import access, connect
+
+RUN = CliRunner()
+pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
+NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED = 497, 511, 514
+
+
+@pytest.fixture
+def stack_of_people(stack: Stack, recorded: str, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
+    return stack
+
+
+@pytest.fixture
+def log_in(stack_of_people: Stack) -> Callable[[str], clickhouse_connect.driver.Client]:
+    known = json.loads((stack_of_people.data / access.PASSWORDS).read_text())
+    host, _, port = stack_of_people.clickhouse_http_url.removeprefix("http://").partition(":")
+
+    def made(user: str) -> clickhouse_connect.driver.Client:
+        return clickhouse_connect.get_client(host=host, port=int(port), username=user, password=known[user])
+
+    return made
+
+
+def test_everybody_may_do_what_they_must_and_nothing_else(stack_of_people: Stack):
+    done = RUN.invoke(app, ["storage", "grant", "--check", "--format", "csv"])
+    assert done.exit_code == 0, [line for line in done.output.splitlines() if "SURPRISE" in line]
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    users = {row["user"] for row in rows}
+    assert {"writer", "risk_reader", "annotator", "auditor", "desk_technology", "desk_real_estate"} <= users
+    for user in users:  # a check in which nothing must fail, or nothing must work, shows nothing
+        assert {row["must"] for row in rows if row["user"] == user} == {"works", "fails"}
+    refused = {(row["user"], row["tries to"]) for row in rows if row["refusal"]}
+    assert ("risk_reader", "read dead_letters") in refused and ("auditor", "read dead_letters") not in refused
+    assert ("annotator", "read alerts_now") in refused and ("risk_reader", "use 5 GB of memory") in refused
+
+
+def test_a_surprise_is_told(stack_of_people: Stack, tmp_path: Path):
+    everybody = access.people(["technology"])
+    path = tmp_path / "passwords.json"
+    access.passwords(path, everybody)  # others than those that the server has
+    done = RUN.invoke(app, ["storage", "grant", "--check", "--passwords", str(path)])
+    assert done.exit_code == 1 and "SURPRISE" in done.output and "are not as they must be" in done.output
+    assert RUN.invoke(app, ["storage", "grant", "--check", "--passwords", str(tmp_path / "none")]).exit_code == 1
+
+
+def test_the_embedded_users_are_told(stack_of_people: Stack):
+    done = RUN.invoke(app, ["storage", "grant"])
+    assert done.exit_code == 0 and access.PASSWORDS in done.output
+    for name in (access.PASSWORDS, "clickhouse/users.xml"):
+        assert (stack_of_people.data / name).stat().st_mode & 0o077 == 0
+
+
+def test_a_desk_sees_its_own_and_the_risk_reader_everything(log_in: Callable):
+    companies = "SELECT ticker FROM companies WHERE desk = 'healthcare'"
+    asked = {
+        "mentions": f"SELECT count(), countIf(entity IN ({companies})) FROM mentions",
+        "alerts": f"SELECT count(), countIf(entity IN ({companies})) FROM alerts_now",
+        "positions": "SELECT count(), countIf(desk = 'healthcare') FROM positions",
+        "index": "SELECT count(), countIf(name = 'technology') FROM sentiment_as_of(moment = '2020-06-18 12:00:00', "
+        "known = now64(3))",
+        "documents": "SELECT count(), countIf(has(mentions.entity, 'WDI.DE') AND NOT has(mentions.entity, 'LLY')) "
+        "FROM documents",
+    }  # fmt: skip
+    desk, risk = log_in("desk_healthcare"), log_in("risk_reader")
+    own = {name: desk.query(sql).result_rows[0] for name, sql in asked.items()}
+    whole = {name: risk.query(sql).result_rows[0] for name, sql in asked.items()}
+    for name in ("mentions", "alerts", "positions"):
+        assert 0 < own[name][0] == own[name][1] == whole[name][1] < whole[name][0], name
+    assert own["index"][1] == 0 < whole["index"][1] and 0 < own["index"][0] < whole["index"][0]
+    assert own["documents"][1] == 0 < whole["documents"][1]
+
+
+def test_clickhouse_connect_asks_as_the_risk_reader(log_in: Callable):
+    client = log_in("risk_reader")
+    found = client.query(
+        "SELECT title FROM mentions_as_of(moment = {moment:DateTime64(3)}) WHERE entity = {entity:String}",
+        parameters={"moment": "2020-06-18 14:05:00", "entity": "WDI.DE"},
+        settings={"max_execution_time": 50},
+    )
+    assert found.row_count > 50
+    assert client.command("SELECT getSetting('max_execution_time')") == 30
+    for sql in (
+        "SELECT * FROM record_log",
+        "SELECT * FROM alerts",
+        "SELECT * FROM dead_letters",
+        "DROP TABLE record_log",
+    ):
+        with pytest.raises(DatabaseError, match=r"ACCESS_DENIED|READONLY|readonly mode"):
+            client.command(sql)
+
+
+def test_the_statements_for_a_server_are_sql(client_of_default: Client):
+    everybody = access.people(["technology", "real estate", "o'clock"])
+    known = {person.user: "secret" for person in everybody}
+    wanted = access.statements("default", everybody, known)
+    assert "secret" not in " ".join(wanted)
+    for statement in wanted:  # the embedded ClickHouse reads them, and then has no place for them
+        with pytest.raises(ServerException) as refused:
+            client_of_default.execute(statement)
+        assert refused.value.code in (NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED), f"{statement}: {refused.value}"
+    assert any("GRANT SELECT ON default.movers TO finsent_risk_reader" in one for one in wanted)
+    assert not any("dead_letters TO finsent_risk_reader" in one for one in wanted)
+
+
+@pytest.fixture
+def client_of_default(stack_of_people: Stack):
+    client = connect()
+    yield client
+    client.disconnect()
+
+
+def test_the_users_file_is_xml_whatever_a_desk_is_called():
+    everybody = access.people(["R&D <new>", "o'clock"])
+    text = access.users_xml("default", everybody, {person.user: "secret" for person in everybody})
+    found = ElementTree.fromstring(text)
+    filters = [node.text or "" for node in found.iter("filter")]
+    assert any("'R&D <new>'" in one for one in filters) and any("'o\\'clock'" in one for one in filters)
+    assert "secret" not in text
