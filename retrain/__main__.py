@@ -1,5 +1,5 @@
 """The training process: ``python -m retrain JOB PARENT``. It is confined before anything large is loaded, and its end
-is its parent's at the latest. On a machine with several GPUs it becomes accelerate's launcher of one process each."""
+is its parent's at the latest. On a machine with several GPUs it becomes PyTorch's launcher of one process each."""
 
 from __future__ import annotations
 
@@ -48,11 +48,7 @@ def _processes(settings: dict[str, Any]) -> int:
 
 def _launch(processes: int) -> None:
     """Become the launcher. It keeps the process id, so whoever kills or waits for this process does it to that."""
-    import torch
-
-    how = ["--multi_gpu"] if torch.cuda.device_count() >= processes else ["--cpu"]
-    command = [sys.executable, "-m", "accelerate.commands.launch", *how, "--num_processes", str(processes)]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     sys.stdout.flush()
     os.execv(sys.executable, [*command, "-m", "retrain", *sys.argv[1:]])
 
