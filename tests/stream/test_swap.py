@@ -122,7 +122,7 @@ def test_many_swaps_under_load_lose_and_repeat_nothing(
         for number in range(SWAPS):
             version = variants[number % len(variants)]
             promote(service, registry, version)
-            eventually(lambda v=version: scoring(service) == v, 20, f"swap {number} to {version}")
+            eventually(lambda v=version: scoring(service) == v, 60, f"swap {number} to {version}")
             pauses.append(metric(service, "finsent_model_swap_pause_seconds"))
     finally:
         done.set()
@@ -153,7 +153,7 @@ def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
 ):
     before = variants[0]
     promote(service, registry, before)
-    eventually(lambda: scoring(service) == before, 20, "a good champion")
+    eventually(lambda: scoring(service) == before, 60, "a good champion")
     number = sum(map(ord, fault)) / 100
     scales = {kind: {"temperature": number} for kind in ("alone", "pair")}
     folder = adapter(tmp_path / "bad", lambda config: config.update(calibration=scales), fault == "labels mixed up")
@@ -175,7 +175,7 @@ def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
     (registry / "champion").write_text(bad)  # model.promote refuses what is damaged already
     announce(service.stack.kafka_bootstrap, ModelEvent("promoted", bad, before, "", 0.0, "", datetime.now(UTC)))
     refused = f'finsent_model_refused_total{{version="{bad}"}}'
-    eventually(lambda: metric(service, refused) > 0, 20, "it is refused")
+    eventually(lambda: metric(service, refused) > 0, 60, "it is refused")
     send(service, tmp_path / "after.jsonl", f"after-{number}", 20)
     versions = "SELECT groupArray(DISTINCT model_version), count() FROM documents WHERE document_id LIKE %(p)s"
     found = {"p": f"after-{number}-%"}
@@ -191,10 +191,10 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
 ):
     champion, challenger = variants[0], variants[1]
     promote(service, registry, champion)
-    eventually(lambda: scoring(service) == champion, 20, "the champion")
+    eventually(lambda: scoring(service) == champion, 60, "the champion")
     model.put_in_shadow(registry, challenger, 0.5, documents=50)
     share = f'finsent_shadow_share{{version="{challenger}"}}'
-    eventually(lambda: metric(service, share) == 0.5, 30, "the worker has it in the shadow")
+    eventually(lambda: metric(service, share) == 0.5, 60, "the worker has it in the shadow")
     before = metric(service, "finsent_model_swaps_total")
     send(service, tmp_path / "shadow.jsonl", "shadow", 160)
     counted = "SELECT count() FROM documents WHERE document_id LIKE 'shadow-%'"
@@ -223,13 +223,13 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
     assert model.shadow(registry) is None and model.champion_name(registry) == champion
 
     model.put_in_shadow(registry, challenger, 1.0, documents=40)
-    eventually(lambda: metric(service, share) == 1.0, 30, "the worker has it in the shadow again")
+    eventually(lambda: metric(service, share) == 1.0, 60, "the worker has it in the shadow again")
     assert decide(client, registry, RetrainSettings()) is None, "too few documents"
     send(service, tmp_path / "more.jsonl", "more", 40)
     promoted = eventually(lambda: decide(client, registry, RetrainSettings()), 60, "it is promoted by rule")
     assert promoted[:3] == ("promoted", challenger, champion) and model.shadow(registry) is None
-    eventually(lambda: scoring(service) == challenger, 30, "the worker takes it without being told")
-    eventually(lambda: metric(service, share) == 0, 30, "and nothing is in the shadow any more")
+    eventually(lambda: scoring(service) == challenger, 60, "the worker takes it without being told")
+    eventually(lambda: metric(service, share) == 0, 60, "and nothing is in the shadow any more")
 
 
 def positions(client: Client) -> list[Record]:
@@ -250,10 +250,10 @@ def test_a_challenger_that_cannot_be_loaded_is_refused_in_the_shadow(
     pointer = {"version": bad, "share": 0.5, "at": "2026-01-05T10:00:00Z"}
     (registry / "shadow").write_text(json.dumps(pointer))
     refused = "SELECT count() FROM model_events WHERE event = 'refused' AND version = %(v)s"
-    eventually(lambda: client.execute(refused, {"v": bad})[0][0], 30, "it is refused")
+    eventually(lambda: client.execute(refused, {"v": bad})[0][0], 60, "it is refused")
     send(service, tmp_path / "go-on.jsonl", "go-on", 5)
     stored = "SELECT groupUniqArray(model_version), count() FROM documents WHERE document_id LIKE 'go-on-%'"
-    eventually(lambda: client.execute(stored)[0] == ([before], 5), 30, "live documents are scored all the same")
+    eventually(lambda: client.execute(stored)[0] == ([before], 5), 60, "live documents are scored all the same")
     assert model.clear_shadow(registry) == bad
 
 
@@ -262,7 +262,7 @@ def test_rollback_returns_within_seconds_when_the_workers_have_the_version_befor
 ):
     for version in (variants[2], variants[3]):
         promote(service, registry, version)
-    eventually(lambda: scoring(service) == variants[3], 30, "the champion to leave")
+    eventually(lambda: scoring(service) == variants[3], 60, "the champion to leave")
     started = time.monotonic()
     done = finsent("model", "rollback", "--why", "a test", **service.stack.environment())
     seconds = time.monotonic() - started
