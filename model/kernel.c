@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Whether this processor has what the functions below use; of this version of the interface. */
+/* VERSION where this processor has what the functions below use, else 0. It changes with the interface, and stands in
+ * native.py as well: a library of other sources must not be run. */
+enum { VERSION = 2 };
 int finsent_kernel(void);
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -17,7 +19,7 @@ int finsent_kernel(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                    __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma")
-               ? 1
+               ? VERSION
                : 0;
 }
 

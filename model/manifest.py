@@ -110,12 +110,12 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def sealed(name: str, manifest: Manifest) -> Manifest:
     """``manifest`` with its version name: ``name`` and a digest of all the rest."""
-    return msgspec.structs.replace(manifest, version=f"{name}-{_digest(manifest)}")
+    return msgspec.structs.replace(manifest, version=f"{name}-{_digest(msgspec.json.decode(encode(manifest)))}")
 
 
-def _digest(manifest: Manifest) -> str:
-    content = msgspec.json.encode(msgspec.structs.replace(manifest, version=""), order="sorted")
-    return hashlib.sha256(content).hexdigest()[:16]
+def _digest(written: dict[str, Any]) -> str:
+    """Of what stands in the file: a field that a later finsent adds must not change the names of earlier versions."""
+    return hashlib.sha256(msgspec.json.encode({**written, "version": ""}, order="sorted")).hexdigest()[:16]
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -137,7 +137,7 @@ def decode(data: bytes, version: str) -> Manifest:
         manifest = msgspec.convert(found, Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadVersion(f"{version}: {MANIFEST} cannot be read: {error}") from error
-    if not VERSION.fullmatch(manifest.version) or manifest.version.rpartition("-")[2] != _digest(manifest):
+    if not VERSION.fullmatch(manifest.version) or manifest.version.rpartition("-")[2] != _digest(found):
         raise BadVersion(f"{version}: {MANIFEST} was changed: its content does not give the name {manifest.version!r}")
     if manifest.version != version:
         raise BadVersion(f"{version}: the manifest is that of {manifest.version}")

@@ -25,6 +25,9 @@ from model.graph import CENTER, LEAST_OF_GELU
 from model.packing import own_tokens
 from model.session import NoDevice
 
+VERSION = 2
+"""The kernel's interface, as it stands in ``kernel.c``."""
+
 COLUMNS, SIZES, MOST_TOKENS = 32, (32, 64), 512
 """What the kernel was written for: widths in steps of ``COLUMNS``, attention heads of ``SIZES``, texts that long."""
 
@@ -69,8 +72,12 @@ def _library() -> ctypes.CDLL:
             "it was not compiled when finsent was installed (there was no C compiler; install finsent again)"
         )
     library = ctypes.CDLL(spec.origin)
-    if not library.finsent_kernel():
-        raise NoKernel("this processor has no AVX-512 VNNI")
+    if (version := library.finsent_kernel()) != VERSION:
+        raise NoKernel(
+            "it was compiled from other sources; install finsent again"
+            if version
+            else "this processor has no AVX-512 VNNI"
+        )
     library.finsent_scratch.restype = ctypes.c_int64
     library.finsent_run.restype = None
     return library

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -398,3 +399,15 @@ def test_a_file_url_is_a_folder(registry: Path):
 def test_an_unknown_kind_of_url_says_so():
     with pytest.raises(OSError, match="MODEL_REGISTRY nowhere://x"):
         model.versions("nowhere://x")
+
+
+def test_a_version_of_an_earlier_finsent_keeps_its_name(version: Path):
+    """A field that came later, with a default, is not in its manifest; the name is of what the file says."""
+    written = json.loads((version / MANIFEST).read_text())
+    for part in written["parts"]:
+        for scale in ("alone", "pair"):
+            del part[scale]["power"]
+    text = json.dumps({**written, "version": ""}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    name = f"finsent-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    found = decode(json.dumps({**written, "version": name}).encode(), name)
+    assert found.version == name and {part.alone.power for part in found.parts} == {1.0}
