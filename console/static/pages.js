@@ -79,7 +79,8 @@ export const pages = {
     if (all?.name) document.querySelector("h1").textContent = `${all.name} (${entity})`;
     const items = documents.rows.map(row => documentItem(row, entity));
     void colour(documents.rows, items, entity);
-    return [all ? el("p", {}, `${all.sector}, ${all.desk}. As of `, when(now.moment), ": ", now.rows.map(row => [`${row.kind} `, el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual); `])) : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
+    const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
+    return [all ? el("p", {}, all.sector ? `Sector ${all.sector}, desk ${all.desk}. ` : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
       ...told.slice(0, 5).map(row => alertCard(row, again)),
       el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks) : null,
       el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),
