@@ -15,7 +15,7 @@ from tokenizers import Encoding, Tokenizer
 from model import calibration
 from model.engine import Engine
 from model.language import detect
-from model.manifest import Part
+from model.manifest import Part, fingerprint
 from model.session import Running
 from model.settings import ModelSettings
 from model.taxonomy import Classifier
@@ -97,12 +97,19 @@ class Scorer:
         self._encoders = {code: e for e, part in zip(encoders, parts, strict=True) for code in part.languages}
         self.languages = frozenset(self._encoders)
         self.parts = [frozenset(part.languages) for part in parts]
+        self._files = {
+            frozenset(part.languages): [folder / f"{part.name}.{kind}" for kind in ("onnx", "json")] for part in parts
+        }
         self.providers = encoders[0].engine.providers
         self._width = encoders[0].engine.width
         if any(encoder.engine.width != self._width for encoder in encoders):
             raise ValueError(f"the parts of {version} have embeddings of different widths")
         self._repeats: LRUCache[_Key, _Row] | None = LRUCache(running.repeats) if running.repeats else None
         self._lock = Lock()
+
+    def encoder(self, languages: frozenset[str]) -> str:
+        """What tells the encoder of one of ``parts`` from others: versions may share it."""
+        return " ".join(fingerprint(path) for path in self._files[languages])
 
     def score(
         self,

@@ -171,7 +171,7 @@ class Classifier:
 
     @classmethod
     def of(cls, scorer: Scorer, folder: Path | None = None) -> Classifier:
-        """The classifier for ``scorer``: some seconds of scoring, unless ``folder`` keeps one for its version."""
+        """The classifier for ``scorer``: some seconds of scoring, unless ``folder`` keeps one for its encoder."""
         heads = []
         for languages in scorer.parts:
             if languages & NAMES.keys():
@@ -204,7 +204,7 @@ class Classifier:
 def _kept(scorer: Scorer, languages: frozenset[str], folder: Path | None) -> _Head:
     if folder is None:
         return _fit(scorer, languages)
-    facts = (FORMAT, scorer.version, scorer.running.device, sorted(languages), load_taxonomy().digest)
+    facts = (FORMAT, scorer.encoder(languages), scorer.running.device, sorted(languages), load_taxonomy().digest)
     path = folder / f"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.npz"
     with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(path) as kept:
         return _Head(*(kept[name] for name in _Head._fields))

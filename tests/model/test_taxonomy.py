@@ -69,7 +69,7 @@ class Otherwise:
     def __init__(self, scorer: Scorer) -> None:
         rng = np.random.default_rng(7)
         self._scorer, self.parts = scorer, scorer.parts
-        self.version, self.running = "otherwise", Running()
+        self.running = Running()
         turn = np.linalg.qr(rng.standard_normal((384, 384)))[0]
         self._turn = turn * np.exp(rng.uniform(-0.5, 0.5, 384))
         self._move = rng.standard_normal(384) * 0.02
@@ -96,7 +96,8 @@ class OnlyChinese:
     """The Chinese part of ``scorer`` alone: quicker to fit."""
 
     def __init__(self, scorer: Scorer) -> None:
-        self.parts, self.version, self.running, self.score = [frozenset({"zh"})], "zh", Running(), scorer.score
+        self.parts, self.running, self.score = [frozenset({"zh"})], Running(), scorer.score
+        self.encoder = scorer.encoder
 
 
 def test_what_is_kept_is_what_was_fitted(scorer: Scorer, tmp_path: Path):
