@@ -103,7 +103,7 @@ def test_the_command_scores_with_the_version_named(client: Client, clickhouse_ur
     environment = {"CLICKHOUSE_URL": clickhouse_url, "MODEL_REGISTRY": str(tmp_path / "models")}
     done = within("rescore", "--since", "2026-01-01", "--until", "2026-01-02", "--model", version, **environment)
     assert done.returncode == 0 and f"2 documents scored with {version}" in done.stdout
-    wanted = model.load(model.folder(tmp_path / "models", version)).score(
+    wanted = model.load(model.folder(tmp_path / "models", version), model.ModelSettings()).score(
         ["Siemens beats all forecasts, profit soars"], ["Siemens"]
     )
     rows = client.execute(

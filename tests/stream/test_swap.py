@@ -143,7 +143,9 @@ def test_many_swaps_under_load_lose_and_repeat_nothing(
                           "LIMIT 3 BY model_version")  # fmt: skip
     assert len({row["model_version"] for row in rows}) >= 4
     for row in rows:
-        again = model.load(registry / row["model_version"]).score([row["title"]]).probabilities[0]
+        # As the workers do: what their short run found best on this machine decides the last digits.
+        scorer = model.load(registry / row["model_version"], model.ModelSettings())
+        again = scorer.score([row["title"]]).probabilities[0]
         assert np.allclose(again, [row["p_negative"], row["p_neutral"], row["p_positive"]], atol=1e-4)
 
 
