@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -203,11 +203,17 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
         progress.update(producing, completed=arrivals.count)
         progress.update(storing, completed=arrivals.stored_through())
 
+    def watch() -> None:
+        show()
+        progress.update(training, description=_told(client))
+
     failed = 0
     with arrivals.measuring():
         for number, files in enumerate(_slices(week) if speed else [_files(week)]):
+            if number == len(CUTS):  # on a slow machine the week's last part waits for the swap
+                _until_swapped(client, service, watch)
             calm = speed and number and not _swapped(client)
-            progress.update(training, description=_told(client))
+            watch()
             produced: Produced = produce_many(
                 files,
                 bootstrap,
@@ -222,10 +228,7 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
             time.sleep(0.05)
         show()
         seconds = time.monotonic() - started
-    deadline = time.monotonic() + JUDGED_S
-    while not _swapped(client) and time.monotonic() < deadline and not service.stack.failure:
-        progress.update(training, description=_told(client))
-        time.sleep(0.2)
+    _until_swapped(client, service, watch)
     progress.update(training, description=_told(client), completed=1)
     _wait_for_alerts(service, week)
     held = accounts(client, ids)
@@ -279,6 +282,14 @@ def _slices(week: Week) -> Iterator[list[tuple[Path, str | None]]]:
             part.write_bytes(b"".join(lines))
     for n in range(len(CUTS) + 1):
         yield [(made[n], topic) for _, topic, made in names if made[n].stat().st_size]
+
+
+def _until_swapped(client: Client, service: Service, show: Callable[[], object]) -> None:
+    """Until ``_swapped``, a part of the service has failed, or ``JUDGED_S`` have passed."""
+    deadline = time.monotonic() + JUDGED_S
+    while not _swapped(client) and time.monotonic() < deadline and not service.stack.failure:
+        show()
+        time.sleep(0.2)
 
 
 def _swapped(client: Client) -> bool:
