@@ -218,18 +218,18 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
 
     @api.get("/explain")
     def explain(document: Annotated[str, Query(max_length=500)], entity: str = "") -> Response:
-        """The words that decided a document's score, by the version that is champion now."""
+        """The words that decided a document's score, by the present champion; or the ``reason`` why there are none."""
         sql = "SELECT title, text, surface FROM mentions WHERE document_id = %(id)s AND entity = %(entity)s LIMIT 1"
         if not entity:
             sql = "SELECT title, text, '' FROM documents WHERE document_id = %(id)s LIMIT 1"
         rows = pool.rows(sql, {"id": document, "entity": entity})[1]
         if not rows:
             raise HTTPException(404, "no such document")
+        text = "\n".join(part for part in rows[0][:2] if part)
         try:
-            text = "\n".join(part for part in rows[0][:2] if part)
             return as_json(explainer.explain(text, rows[0][2] or None))
-        except ValueError as error:
-            raise HTTPException(422, str(error)) from error
+        except ValueError as error:  # such as a language that the model does not read: no fault of who asks
+            return as_json({"text": text, "words": [], "reason": str(error)})
         except (OSError, RuntimeError) as error:
             raise HTTPException(503, f"the model cannot be run: {error}") from error
 

@@ -14,6 +14,7 @@ const byName = (rows, key) => {
 
 async function why(row, entity, shown) {
   const found = await ask(`/api/explain?document=${encodeURIComponent(row.document_id)}&entity=${encodeURIComponent(entity)}`);
+  if (found.reason) return `No words: ${found.reason}.`;
   shown.replaceChildren(...coloured(found));
   return `Green speaks for positive, red for negative; ${found.model_version} now says ${signed(found.sentiment)}.`;
 }

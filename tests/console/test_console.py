@@ -248,6 +248,8 @@ def test_the_words_behind_a_score_are_told(console: Console) -> None:
     answer = console.ask("api/explain?document=d/25&entity=ACME")
     assert answer.status == 200, answer.body
     assert [word["text"] for word in answer.json["words"]] == ["Acme", "debt", "25"]
+    answer = console.ask("api/explain?document=d/34&entity=ACME")
+    assert answer.status == 200 and answer.json["words"] == [] and "no text" in answer.json["reason"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
