@@ -36,7 +36,7 @@ from retrain.labels import NAME
 from retrain.metrics import macro_f1
 from retrain.network import SentimentEncoder
 from retrain.settings import RetrainSettings
-from retrain.train import encode, predict, tokenizer
+from retrain.train import Reader, encode, predict
 
 WAYS = ("plain", "self-training", "pre-training", "adversarial")
 
@@ -44,7 +44,8 @@ WAYS = ("plain", "self-training", "pre-training", "adversarial")
 def measure(adapter: Path, sets: dict[str, list[Example]]) -> dict[str, float]:
     """The score of each set (see ``retrain.metrics.macro_f1``) by the adapter's full-precision network."""
     encoder = base_of(adapter)
-    network, made = SentimentEncoder(encoder, merged(adapter)[0]), tokenizer(encoder)
+    weights, config = merged(adapter)
+    network, made = SentimentEncoder(encoder, weights), Reader.of(encoder, stand_in=config.get("stand_in", ""))
     return {name: macro_f1(predict(network, encode(made, rows)), rows) for name, rows in sets.items()}
 
 

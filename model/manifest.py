@@ -80,13 +80,15 @@ class Scale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One encoder of a version, in the files ``<name>.onnx`` and ``<name>.json`` (its tokenizer): it reads texts in
     ``languages`` (ISO 639-1), cut at ``most_tokens``. ``alone`` and ``pair`` make probabilities of texts without and
-    with an entity; without ``pairs`` it was not trained on entities, and is given the text alone."""
+    with an entity; without ``pairs`` it was not trained on entities, and is given the text alone. ``stand_in`` is what
+    it was trained to read in the place of an entity's name; empty: the name itself."""
 
     name: FileName
     languages: Annotated[list[str], Meta(min_length=1)]
     base: str
     most_tokens: Annotated[int, Meta(ge=8)] = 256
     pairs: bool = True
+    stand_in: Annotated[str, Meta(max_length=32)] = ""
     alone: Scale = Scale()
     pair: Scale = Scale()
 

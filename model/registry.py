@@ -379,6 +379,7 @@ def publish(
                     name=name,
                     languages=languages,
                     base=config["base"],
+                    stand_in=config.get("stand_in", ""),
                     alone=scales["alone"],
                     pair=scales["pair"],
                 )

@@ -19,7 +19,7 @@ from model.manifest import Part, fingerprint
 from model.session import Running
 from model.settings import ModelSettings
 from model.taxonomy import Classifier
-from model.text import quiet
+from model.text import quiet, unnamed
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
@@ -47,7 +47,7 @@ class _Encoder:
     """One part: a tokenizer, a graph, and what makes probabilities of its logits."""
 
     def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
-        self._running, self._pairs = running, part.pairs
+        self._running, self._pairs, self._stand_in = running, part.pairs, part.stand_in
         self._scales = calibration.rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
@@ -56,7 +56,7 @@ class _Encoder:
         self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
-        read = (quiet(text, entity) for text, entity in zip(texts, entities, strict=True))
+        read = (unnamed(*quiet(*pair), self._stand_in) for pair in zip(texts, entities, strict=True))
         return self._tokenizer.encode_batch_fast(
             [(entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text for text, entity in read]
         )

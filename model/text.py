@@ -55,6 +55,23 @@ def quiet(text: str, entity: str | None) -> tuple[str, str | None]:
     return text, entity
 
 
+def unnamed(text: str, entity: str | None, stand_in: str) -> tuple[str, str | None]:
+    """Both with ``stand_in`` for the ``entity`` wherever ``text`` names it, so that who it is cannot decide what is
+    said about it (names are known to distract: Glasserman and Lin 2023, arXiv 2309.17322), and so that it is plain
+    which of several companies is asked about. As they are where ``stand_in`` is empty or the name is not found; what
+    differs from it in case alone counts where it is not found as it is written."""
+    if not (entity and stand_in):
+        return text, entity
+    # Chinese is written without spaces, so a name there is no word by itself.
+    before, after = (r"(?<!\w)" if entity[0] < "\u2e80" else ""), (r"(?!\w)" if entity[-1] < "\u2e80" else "")
+    pattern = before + re.escape(entity) + after
+    for flags in (0, re.IGNORECASE):
+        changed, count = re.subn(pattern, lambda _: stand_in, text, flags=flags)
+        if count:
+            return changed, stand_in
+    return text, entity
+
+
 def _without_markup(text: str) -> str:
     for tag in ("script", "style"):
         text = _without_element(text, tag)

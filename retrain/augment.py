@@ -24,7 +24,7 @@ def perturbed(example: Example, names: Sequence[str], share: float, rng: random.
     if rng.random() >= share:
         return example
     text, entity = example.text, example.entity
-    kind = rng.choice(("case", "typo", "typo", "space", "space", "picture", "name", "name", "name"))
+    kind = rng.choice(("case", "typo", "typo", "space", "space", "picture", *(["name"] * 3 if names else [])))
     if kind == "case":
         case = rng.choice(_CASES)
         text, entity = case(text), case(entity) if entity else None

@@ -29,7 +29,7 @@ from retrain.fitting import Fitted, Material, Writer, fit, material, new_network
 from retrain.job import read_examples
 from retrain.metrics import FEWEST_TO_FIT, fit_calibration
 from retrain.search import searched
-from retrain.train import tokenizer
+from retrain.train import Reader
 
 
 def accelerated() -> Accelerator:
@@ -47,7 +47,8 @@ def prepared(job: Path, settings: dict[str, Any]) -> tuple[Base, Material, dict[
     config = {name: value for name, value in config.items() if name not in {"rank", "alpha"}}  # of its own adapter
     training, validation = read_examples(job / "train.jsonl"), read_examples(job / "validation.jsonl")
     champion = new_network(encoder, start, settings)
-    return encoder, material(encoder, tokenizer(encoder), start, training, validation, champion), config
+    made = Reader.of(encoder, stand_in=config.get("stand_in", ""))
+    return encoder, material(encoder, made, start, training, validation, champion), config
 
 
 def finetune(job: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from accelerate import Accelerator
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +22,7 @@ from retrain.augment import perturbed
 from retrain.datasets import Example, batches
 from retrain.metrics import macro_f1
 from retrain.network import SentimentEncoder, autocast
-from retrain.train import class_weights, collate, embeddings, encode, losses, predict
+from retrain.train import Reader, class_weights, collate, embeddings, encode, losses, predict
 
 NOISE = 0.15
 HEAD = 3
@@ -46,7 +45,7 @@ class Material:
     embeddings to stay near to, ``shares`` says how much each training row counts beside its label's weight."""
 
     encoder: Base
-    made: Tokenizer
+    made: Reader
     start: Weights
     training: Sequence[Example]
     validation: Sequence[Example]
@@ -78,7 +77,7 @@ def new_network(encoder: Base, start: Weights, settings: dict[str, Any]) -> Sent
 
 def material(
     encoder: Base,
-    made: Tokenizer,
+    made: Reader,
     start: Weights,
     training: Sequence[Example],
     validation: Sequence[Example],

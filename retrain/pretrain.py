@@ -29,7 +29,7 @@ from model.weights import base_of, merged
 from retrain import adapter
 from retrain.datasets import Example, batches, read
 from retrain.network import SentimentEncoder, autocast
-from retrain.train import collate, embeddings, encode, tokenizer
+from retrain.train import Reader, collate, embeddings, encode
 
 HIDDEN = 0.15
 REPLACED, OTHER = 0.8, 0.1
@@ -94,8 +94,8 @@ def pretrain(
     if len(texts) < 100:
         raise ValueError(f"{len(texts)} texts to learn from; at least 100")
     torch.manual_seed(seed)
-    made = tokenizer(encoder)
-    mask = _mask(made)
+    made = Reader.of(encoder)
+    mask = _mask(made.tokenizer)
     examples = [Example("stream", text, 1) for text in texts]
     held = max(20, int(HELD_OUT * len(examples)))
     encodings = encode(made, examples)

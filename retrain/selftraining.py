@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
-from tokenizers import Tokenizer
 
 from retrain.augment import perturbed
 from retrain.datasets import LABELS, Example
 from retrain.labels import NAME
 from retrain.network import SentimentEncoder
-from retrain.train import encode, predict
+from retrain.train import Reader, encode, predict
 
 OWN = "self"
 """What the set of the network's own answers is called among the sets."""
@@ -50,7 +49,7 @@ class Chosen:
 
 def choose(
     network: SentimentEncoder,
-    made: Tokenizer,
+    made: Reader,
     candidates: Sequence[Example],
     training: Sequence[Example],
     confident: float,

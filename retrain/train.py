@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from model.bases import Base, base, pieces
 from model.graph import CENTER
-from model.text import quiet
+from model.text import quiet, unnamed
 from model.weights import merged
 from retrain import adapter
 from retrain.augment import perturbed
@@ -43,18 +43,26 @@ AVERAGED_OVER = 0.998
 """Decay of the average of the weights that is kept (Polyak and Juditsky 1992): it does better than the last ones."""
 
 
-def tokenizer(encoder: Base, max_tokens: int = MAX_TOKENS) -> Tokenizer:
-    """The encoder's tokenizer; of a pair, the longer side is cut, which is the text."""
-    made = Tokenizer.from_str(encoder.tokenizer)
-    made.no_padding()
-    made.enable_truncation(max_tokens, strategy="longest_first")
-    return made
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What an encoder sees of a text: see ``encode``."""
+
+    tokenizer: Tokenizer
+    stand_in: str
+
+    @classmethod
+    def of(cls, encoder: Base, max_tokens: int = MAX_TOKENS, stand_in: str = "") -> Reader:
+        """With the tokenizer of ``encoder``; of a pair, the longer side is cut, which is the text."""
+        made = Tokenizer.from_str(encoder.tokenizer)
+        made.no_padding()
+        made.enable_truncation(max_tokens, strategy="longest_first")
+        return cls(made, stand_in)
 
 
-def encode(made: Tokenizer, examples: Sequence[Example]) -> list[Encoding]:
-    """One encoding an example: the pair (entity, text), or the text alone."""
-    read = (quiet(e.text, e.entity) for e in examples)
-    return made.encode_batch([(entity, text) if entity else text for text, entity in read])
+def encode(made: Reader, examples: Sequence[Example]) -> list[Encoding]:
+    """One encoding an example: the pair (entity, text), the stand-in in the place of its name, or the text alone."""
+    read = (unnamed(*quiet(e.text, e.entity), made.stand_in) for e in examples)
+    return made.tokenizer.encode_batch([(entity, text) if entity else text for text, entity in read])
 
 
 def collate(encodings: Sequence[Encoding]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -171,7 +179,7 @@ def train(arguments: argparse.Namespace) -> None:
         ids = load_file(arguments.start / "adapter.safetensors").get("vocabulary")
         kept = None if ids is None else ids.tolist()
     encoder = base(wanted, kept)
-    made = tokenizer(encoder, arguments.max_tokens)
+    made = Reader.of(encoder, arguments.max_tokens, arguments.stand_in)
     plain = encode(made, [Example(e.dataset, e.text, e.label) for e in training])
     teacher = embeddings(SentimentEncoder(encoder), plain)
     network = SentimentEncoder(encoder, start, arguments.rank or None)
@@ -191,9 +199,8 @@ def train(arguments: argparse.Namespace) -> None:
     )
     average = {name: p.detach().clone() for name, p in trained.items()}
     weights = class_weights(training, arguments.balance)
-    names = sorted(
-        {e.entity for e in training if e.entity and len(e.entity) > 3 and e.dataset in {"sentfin", "zh_news"}}
-    )
+    named = [] if arguments.stand_in else training  # another name would not be seen
+    names = sorted({e.entity for e in named if e.entity and len(e.entity) > 3 and e.dataset in {"sentfin", "zh_news"}})
     checked = encode(made, validation)
     judged = encode(made, test)
     best, step, started = -1.0, 0, time.monotonic()
@@ -237,6 +244,7 @@ def train(arguments: argparse.Namespace) -> None:
                     "base": wanted,
                     "languages": [language],
                     **fit,
+                    "stand_in": arguments.stand_in,
                     "validation_macro_f1": f1,
                     "settings": settings,
                 }
@@ -273,6 +281,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS, help="texts are cut at so many tokens")
     parser.add_argument("--phrases", type=int, default=3000, help="sentences of our own (English)")
     parser.add_argument("--noise", type=float, default=0.25, help="share of rows shown with noise")
+    parser.add_argument("--stand-in", default="", metavar="WORD", help="read in the place of an entity's name")
     parser.add_argument("--balance", type=float, default=0.5, help="0: rows count alike; 1: labels count alike")
     parser.add_argument("--distill", type=float, default=0.3, help="weight of staying close to the base embedding")
     parser.add_argument("--smoothing", type=float, default=0.05, help="label smoothing")
