@@ -18,7 +18,7 @@ from scipy.special import softmax
 from tokenizers import Tokenizer
 
 from retrain.augment import perturbed
-from retrain.datasets import LABELS, Example
+from retrain.datasets import LABELS, SIGNED, Example
 from retrain.labels import NAME
 from retrain.network import SentimentEncoder
 from retrain.train import encode, predict
@@ -58,7 +58,7 @@ def choose(
     seed: int,
 ) -> Chosen:
     """Those of ``candidates`` that may be learned from with the network's own label."""
-    people = [e for e in training if e.dataset == NAME]
+    people = [e for e in training if e.dataset in {NAME, SIGNED}]
     rng = random.Random(seed)
     views = []
     for view in range(VIEWS):
