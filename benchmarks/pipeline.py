@@ -234,7 +234,7 @@ def naive(bootstrap: str, url: str, records: int, seconds: float = 60) -> float:
 def latencies(service: Service, records: Sequence[Value], per_second: float) -> np.ndarray:
     """Seconds from ``send`` to a ledger that shows the record, at a steady ``per_second``."""
     bootstrap = service.stack.kafka_bootstrap
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20)
     client = connect(ClickHouseSettings(url=service.stack.clickhouse_url))
     before = stored(client, bootstrap)
     arrivals = Arrivals(connect(ClickHouseSettings(url=service.stack.clickhouse_url)), topic_ids(bootstrap, TOPICS))
@@ -314,7 +314,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                     log(f"round {number + 1}: end to end {end_to_end:.0f}/s, bare scorer {first:.0f}/s")
                     if number == arguments.rounds - 1:
                         half = statistics.median(e for e, _ in told) / 2
-                        more = values(arguments.data, int(half * arguments.latency_seconds))
+                        # Other texts than before, or the scorer would know them.
+                        more = values(arguments.data, len(records) + int(half * arguments.latency_seconds))
+                        more = more[len(records) :]
                         waits = latencies(service, more, half)
                         log(f"latency at {half:.0f}/s: {np.percentile(waits, [50, 90, 99, 100]).round(3)}")
                 if number == arguments.rounds - 1:

@@ -82,6 +82,10 @@ class Summary:
     pictures: list[str] = field(default_factory=list)
 
 
+POLL_S = 0.1
+"""Between two looks at the ledger: each costs the database some milliseconds that the workers could use."""
+
+
 class Arrivals:
     """Measures produce-to-queryable: polls the ledger beside the producer and dates each position's arrival."""
 
@@ -102,7 +106,7 @@ class Arrivals:
                 seen = self._seen.setdefault(key, [])
                 if not seen or seen[-1][1] < offset:
                     seen.append((time.time(), offset))
-            self._done.wait(0.02)
+            self._done.wait(POLL_S)
 
     @contextmanager
     def measuring(self) -> Iterator[None]:

@@ -22,7 +22,10 @@ TRAINED_ON = {
 }
 """Financial PhraseBank is not among them: its licence is non-commercial, it is for evaluation only."""
 
-SIGN_ONLY = frozenset({"fiqa", "semeval", "comments_en", "zh_news", "zh_guba"})
+SIGNED = "signed labels"
+"""What people's labels are called where next to none is neutral."""
+
+SIGN_ONLY = frozenset({"fiqa", "semeval", "comments_en", "zh_news", "zh_guba", SIGNED})
 """Sets with next to no neutral rows: only the order of positive and negative is learned from them."""
 
 _URL = re.compile(r"https?://\S+|www\.\S+")

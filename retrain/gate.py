@@ -176,9 +176,11 @@ def _not_worse(
 
 
 def mcnemar(a: np.ndarray, b: np.ndarray, examples: Sequence[Example]) -> tuple[int, int, float]:
-    """(rows only ``a`` gets right, only ``b``, one-sided exact p that ``b`` is better) (McNemar 1947)."""
+    """(rows only ``a`` gets right, only ``b``, one-sided exact p that ``b`` is better) (McNemar 1947). Of a set
+    without neutrals it is the order of positive and negative that is right or not."""
     truth = np.array([e.label for e in examples])
-    right = [p.argmax(1) == truth for p in (a, b)]
+    signed = np.array([e.dataset in SIGN_ONLY for e in examples])
+    right = [np.where(signed, np.where(p[:, 2] > p[:, 0], 2, 0), p.argmax(1)) == truth for p in (a, b)]
     only_a, only_b = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     p = float(binomtest(only_b, only_a + only_b, 0.5, alternative="greater").pvalue) if only_a + only_b else 1.0
     return only_a, only_b, p

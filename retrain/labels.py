@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from retrain.datasets import LABELS, Example, clusters
+from retrain.datasets import LABELS, SIGNED, Example, clusters
 
 NAME = "labels"
 """What the set of people's labels is called among the sets."""
+
+FEWEST_TO_TELL, LEAST_NEUTRAL = 100, 0.01
+"""Of so many labels fewer neutral ones than this share: nobody was asked for neutrals, so they must not teach that
+nothing is neutral, and are called ``SIGNED``."""
 
 PARTS = ("train", "validation", "test")
 SHARES = (0.65, 0.15, 0.2)
@@ -62,6 +66,9 @@ def resolve(rows: Sequence[Mapping[str, Any]]) -> Resolved:
             continue
         example = Example(NAME, text, label, votes[0]["surface"] or None)
         found.items.append(Judged(example, max(row["ingested_at"] for row in votes), len(votes)))
+    neutral = sum(item.example.label == LABELS.index("neutral") for item in found.items)
+    if len(found.items) >= FEWEST_TO_TELL and neutral < LEAST_NEUTRAL * len(found.items):
+        found.items = [replace(item, example=replace(item.example, dataset=SIGNED)) for item in found.items]
     found.doubly = sum(len(unit) > 1 for unit in units)
     found.alpha = alpha(units)
     return found

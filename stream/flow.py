@@ -24,12 +24,14 @@ T = TypeVar("T")
 READ_S = 0.1
 """Read at once: what is scored in so many seconds."""
 
-SHORT_S, LONG_S = 0.2, 1.0
+SHORT_S, LONG_S = 0.1, 1.0
 """Scored at once: half of what waits, but what is scored in so many seconds at the least and at the most."""
 
 INSERT_EVERY_S, INSERT_EVERY_BEHIND_S = 0.2, 1.0
-"""An insert costs the database about the same for one row as for hundreds: no more often than this, and less often
-while more waits than is scored in ``LONG_S``."""
+INSERT_SHARE = 0.2
+"""An insert costs the database about the same for one row as for hundreds: no more often than every
+``INSERT_EVERY_S``, nor so often that inserts take more than this share of the time, but every
+``INSERT_EVERY_BEHIND_S`` at the least; not more often than that while more waits than is scored in ``LONG_S``."""
 
 UNSTORED = 4
 """Batches that wait to be stored before scoring stops."""
@@ -216,11 +218,12 @@ class Flow(Generic[T]):
                 self._insert_now.set()
 
     async def _storing(self) -> None:
-        started = 0.0
+        started = took = 0.0
         while True:
             await self._linked.wait()
             behind = (len(self._taken) + len(self._read)) * self._cost > LONG_S
-            pause = started + (INSERT_EVERY_BEHIND_S if behind else INSERT_EVERY_S) - time.monotonic()
+            every = INSERT_EVERY_BEHIND_S if behind else max(INSERT_EVERY_S, took / INSERT_SHARE)
+            pause = started + min(every, INSERT_EVERY_BEHIND_S) - time.monotonic()
             if pause > 0 and not self._settling:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._insert_now.wait(), pause)
@@ -229,6 +232,7 @@ class Flow(Generic[T]):
             piece = await self._merged(self._linked, self._linked.most)
             if piece.rows:
                 await self._steps.store(piece.rows)
+                took = time.monotonic() - started
             await self._steps.done(piece.taken, piece.rows)
             self._under_way -= len(piece.taken)
             if not self._under_way:

@@ -17,7 +17,7 @@ class KafkaSettings(BaseSettings):
     group_id: str = "finsent"
     session_timeout_s: float = Field(default=6, gt=0, description="a dead worker's partitions move after this")
     heartbeat_interval_s: float = Field(default=1, gt=0)
-    fetch_wait_s: float = Field(default=0.05, gt=0, description="how long the broker may hold a fetch without records")
+    fetch_wait_s: float = Field(default=0.1, gt=0, description="how long the broker may hold a fetch without records")
     partitions: int = Field(default=4, ge=1, description="partitions of topics that finsent has to make")
 
 

@@ -14,7 +14,7 @@ import pytest
 from clickhouse_driver import Client
 
 from retrain import gate
-from retrain.datasets import Example
+from retrain.datasets import SIGNED, Example
 from retrain.run import Busy, exclusive, last_run
 from retrain.schedule import upcoming
 from retrain.settings import RetrainSettings
@@ -56,6 +56,14 @@ def test_what_forgets_or_is_not_surely_better_is_refused_with_the_reason():
     assert not forgets.passed and "fixed test" in forgets.reason and "keeps written" in forgets.reason
     by_chance = judged(Answers({"new": {1, 2}}), Answers({}))
     assert not by_chance.passed and "p = 0.250" in by_chance.reason
+
+
+def test_of_labels_without_neutrals_the_order_of_the_signs_counts():
+    """The most probable label may be neutral: nobody said that it is not."""
+    signs = [Example(SIGNED, "text", label) for label in (0, 2, 2)]
+    unsure, wrong = np.array([[0.3, 0.6, 0.1]] * 3), np.array([[0.1, 0.6, 0.3]] * 3)
+    assert gate.mcnemar(unsure, wrong, signs)[:2] == (1, 2)
+    assert gate.macro_f1(wrong, signs) == pytest.approx(2 / 3)
 
 
 def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(clickhouse_url: str):

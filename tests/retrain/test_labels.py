@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from retrain.labels import alpha, parts, queue, resolve
+from retrain.datasets import SIGNED
+from retrain.labels import NAME, alpha, parts, queue, resolve
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -37,6 +38,14 @@ def test_a_majority_decides_and_a_tie_is_left_out_and_told():
     ]
     assert found.ties == ["odd"] and found.unknown == ["gone"] and found.doubly == 2 and found.annotators == 3
     assert found.alpha is not None and found.alpha < 0.5
+
+
+@pytest.mark.parametrize(("neutrals", "name"), [(0, SIGNED), (30, NAME)])
+def test_labels_without_neutrals_do_not_teach_that_nothing_is_neutral(neutrals: int, name: str):
+    """Somebody asked for rises and falls only: what is not neutral in them says nothing of what is elsewhere."""
+    signs = [row(f"text {n}", ("negative", "positive")[n % 2]) for n in range(150)]
+    found = resolve(signs + [row(f"flat {n}", "neutral") for n in range(neutrals)])
+    assert {item.example.dataset for item in found.items} == {name}
 
 
 def test_an_item_stays_on_its_side_and_near_duplicates_stand_together():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage import Record
-from stream.flow import UNSTORED, Flow, Steps
+from stream.flow import INSERT_SHARE, UNSTORED, Flow, Steps
 
 BATCH = 8
 
@@ -163,3 +163,19 @@ def test_a_step_that_fails_ends_everything_and_nothing_after_it_is_acknowledged(
         assert bench.acknowledged == list(range(10))
 
     asyncio.run(scene())
+
+
+def test_a_slow_database_is_asked_less_often():
+    async def scene(bench: Bench) -> None:
+        loop, took = asyncio.get_running_loop(), 0.1
+        bench.held["store"].clear()
+        await bench.give(range(1))
+        await until(lambda: len(bench.calls["store"]) == 1)
+        started = loop.time()
+        await asyncio.sleep(took)
+        bench.held["store"].set()
+        await bench.give(range(1, 3))
+        await until(lambda: len(bench.calls["store"]) == 2)
+        assert loop.time() - started >= 0.9 * took / INSERT_SHARE
+
+    flowing(scene)
