@@ -325,6 +325,15 @@ def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> Non
         assert url == settings["CONSOLE_URL"].strip("'")
         with urlopen(f"{url}api/state", timeout=30) as answer:
             assert json.load(answer)["records"] == 20
+
+        # A worker that asks for a person takes nothing with it: what the broker holds is in its memory.
+        (tmp_path / "garbage.jsonl").write_text("no record\n" * 600)
+        assert finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", **environment).returncode == 0
+        log = data / "service.log"
+        eventually(lambda: "bad records in a row" in log.read_text(), 60, "the worker stops")
+        eventually(lambda: "finsent worker" in log.read_text(), 10, "what to do is told")
+        behind = finsent("audit", "--json", "-", **environment)
+        assert behind.returncode == 0 and any(row["lag"] for row in json.loads(behind.stdout)["partitions"])
     finally:
         stopped = finsent("down", "--data", data)
     assert stopped.returncode == 0, stopped.stderr
