@@ -338,3 +338,13 @@ def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> Non
         stopped = finsent("down", "--data", data)
     assert stopped.returncode == 0, stopped.stderr
     assert_one_line_failure(finsent("down", "--data", data), "finsent up")
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "finsent", "schemas"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert shown.stdout is not None and shown.stderr is not None
+    shown.stdout.close()
+    assert shown.stderr.read() == b""
+    shown.wait(60)
