@@ -57,6 +57,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of our output has seen enough; click ends without a word
+            raise
         except Exception as error:
             if os.environ.get("FINSENT_TRACEBACK") or (sentence := _sentence(error)) is None:
                 raise

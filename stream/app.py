@@ -182,7 +182,11 @@ class Worker:
         try:
             await self._flow.run()
         except FeedBroken as error:
-            self._end(EXIT_NEEDS_A_PERSON, f"{error}; mend the producer, then start again")
+            self._end(
+                EXIT_NEEDS_A_PERSON,
+                f"{error}; the latest of them are not stored. Mend the producer and start again; if they are to become "
+                "dead letters all the same, start one with a higher limit",
+            )
         except GaveUp as error:
             if not self._store.stopping.is_set():
                 self._end(EXIT_TRY_AGAIN, str(error))

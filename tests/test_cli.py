@@ -325,7 +325,26 @@ def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> Non
         assert url == settings["CONSOLE_URL"].strip("'")
         with urlopen(f"{url}api/state", timeout=30) as answer:
             assert json.load(answer)["records"] == 20
+
+        # A worker that asks for a person takes nothing with it: what the broker holds is in its memory.
+        (tmp_path / "garbage.jsonl").write_text("no record\n" * 600)
+        assert finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", **environment).returncode == 0
+        log = data / "service.log"
+        eventually(lambda: "bad records in a row" in log.read_text(), 60, "the worker stops")
+        eventually(lambda: "finsent worker" in log.read_text(), 10, "what to do is told")
+        behind = finsent("audit", "--json", "-", **environment)
+        assert behind.returncode == 0 and any(row["lag"] for row in json.loads(behind.stdout)["partitions"])
     finally:
         stopped = finsent("down", "--data", data)
     assert stopped.returncode == 0, stopped.stderr
     assert_one_line_failure(finsent("down", "--data", data), "finsent up")
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "finsent", "schemas"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert shown.stdout is not None and shown.stderr is not None
+    shown.stdout.close()
+    assert shown.stderr.read() == b""
+    shown.wait(60)

@@ -157,10 +157,24 @@ def run(data: Path, workers: int = 1) -> None:
         signal.signal(number, lambda *_: stopping.set())
     with Service(data, workers, scheduler=True, console=True) as service:
         print(usage(service.stack.environment(), data), flush=True)
+        told: set[str] = set()
         while not stopping.wait(0.2):
-            if service.stack.failure:
-                raise ChildFailed(service.stack.failure)
+            for child in [child for child in service.stack.children.values() if child.failure]:
+                # What the broker holds is in its memory, so it goes on for as long as somebody may want to read it.
+                if not (child.refused and child.name.startswith("worker-")):
+                    raise ChildFailed(child.failure)
+                if child.name not in told:
+                    told.add(child.name)
+                    print(stopped(child, data), file=sys.stderr, flush=True)
         print("stopping ...", flush=True)
+
+
+def stopped(child: Child, data: Path) -> str:
+    """What to do about a worker that asks for a person."""
+    return f"""{child.failure}
+The broker and ClickHouse go on, and what is not stored waits there. For another worker, from another shell:
+  eval "$(finsent up --data {data} --env)"
+  FINSENT_PSEUDONYM_KEY=$(cat {data / "pseudonym.key"}) finsent worker"""
 
 
 def usage(environment: Mapping[str, str], data: Path) -> str:

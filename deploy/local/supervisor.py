@@ -69,7 +69,7 @@ def free_port() -> int:
 
 
 class Child:
-    """One supervised process.
+    """One supervised process. ``failure`` says why it was given up, ``refused`` whether by itself, for a person to see.
 
     ``ready`` is asked every 50 ms until it answers True, after each start. ``tied`` gives the process a stdin that
     is closed to stop it; otherwise ``stop_signal`` is sent. SIGKILL follows after ``grace`` seconds. ``changed`` is
@@ -90,6 +90,7 @@ class Child:
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self.log, self.failure = name, log, ""
+        self.refused = False
         self._argv, self._env, self._probe = list(argv), dict(env), ready
         self._tied, self._stop_signal, self._grace, self._changed = tied, stop_signal, grace, changed
         self._process: subprocess.Popen[bytes] | None = None
@@ -156,6 +157,7 @@ class Child:
             if process.stdin:
                 process.stdin.close()
             if process.returncode == DO_NOT_RESTART:
+                self.refused = True
                 self.failure = f"{self.name} must not be restarted (exit code {DO_NOT_RESTART}); {self._told()}"
                 return
             unready = 0 if self._ready is process else unready + 1
