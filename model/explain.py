@@ -19,7 +19,7 @@ import numpy as np
 from model.language import detect
 from model.manifest import LABELS
 from model.scorer import Scorer
-from model.text import normalise
+from model.text import naming, normalise
 
 Method = Literal["occlusion", "shap"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -52,7 +52,7 @@ class Word:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """``probabilities`` in the order negative, neutral, positive; ``sentiment`` is positive less negative; ``side``
-    and ``base`` are the logit difference of the text and of no text, which the weights of ``shap`` add up to."""
+    and ``base`` are the logit difference of the text and of no text but the entity's name, which the weights of ``shap`` add up to."""
 
     text: str
     entity: str | None
@@ -79,6 +79,7 @@ def explain(
     estimated by KernelSHAP (Lundberg and Lee 2017, arXiv 1705.07874) with paired samples (Covert and Lee 2021,
     arXiv 2012.01536), which share out what words do together, such as a negation and what it negates.
 
+    The name of the entity is left out of no variant: the score is about it, so by itself it decides nothing.
     All variants of the text are scored in one call. Raises ``UnsupportedLanguage``, and ``ValueError`` for an empty
     text.
     """
@@ -91,8 +92,12 @@ def explain(
     spans = _units(text)
     pieces = [text[start:end] for (start, _), end in zip(spans, [s for s, _ in spans[1:]] + [len(text)], strict=True)]
 
+    named = [found.span() for found in naming(entity).finditer(text)] if entity else []
+    # What is asked about stays; a phrase of a long text is more than a name.
+    stays = np.array([len(spans) < MOST_UNITS and any(a < end and start < b for a, b in named) for start, end in spans])
+
     def score(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        variants = [_joined(pieces, row) for row in kept]
+        variants = [_joined(pieces, row) for row in kept | stays]
         scores = scorer.score(variants, [entity] * len(variants), [language] * len(variants))
         return scores.probabilities, scores.logits
 

@@ -62,14 +62,18 @@ def unnamed(text: str, entity: str | None, stand_in: str) -> tuple[str, str | No
     differs from it in case alone counts where it is not found as it is written."""
     if not (entity and stand_in):
         return text, entity
-    # Chinese is written without spaces, so a name there is no word by itself.
-    before, after = (r"(?<!\w)" if entity[0] < "\u2e80" else ""), (r"(?!\w)" if entity[-1] < "\u2e80" else "")
-    pattern = before + re.escape(entity) + after
     for flags in (0, re.IGNORECASE):
-        changed, count = re.subn(pattern, lambda _: stand_in, text, flags=flags)
+        changed, count = naming(entity, flags).subn(lambda _: stand_in, text)
         if count:
             return changed, stand_in
     return text, entity
+
+
+def naming(entity: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
+    """Finds ``entity`` where it stands as a name of its own."""
+    # Chinese is written without spaces, so a name there is no word by itself.
+    before, after = (r"(?<!\w)" if entity[0] < "\u2e80" else ""), (r"(?!\w)" if entity[-1] < "\u2e80" else "")
+    return re.compile(before + re.escape(entity) + after, flags)
 
 
 def _without_markup(text: str) -> str:

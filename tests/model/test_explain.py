@@ -59,6 +59,13 @@ def test_what_is_a_sum_of_words_is_explained_by_its_summands():
         assert [found.text[word.start : word.end] for word in found.words] == text.split()
 
 
+@pytest.mark.parametrize("method", ["occlusion", "shap"])
+def test_the_name_that_is_asked_about_is_left_out_of_no_variant(method):
+    told = weights(explain(Known(), "strong gain of the loss adjuster", "loss adjuster", method))
+    assert told["loss"] == told["adjuster"] == 0
+    assert told["gain"] == 3 and told["strong"] == 1
+
+
 def test_few_words_get_their_exact_shapley_values():
     words = ["not", "a", "strong", "gain"]
     assert len(words) <= EXACT

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import normalise
-from model.text import quiet
+from model.text import quiet, unnamed
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,21 @@ def test_names_with_accents_are_mended_and_other_languages_left():
 )
 def test_capitals_are_read_as_small_letters(text: str, entity: str | None, expected: tuple[str, str | None]):
     assert quiet(text, entity) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "expected"),
+    [
+        ("Alder's profit falls, Birch gains on Alder", "Alder", ("X's profit falls, Birch gains on X", "X")),
+        ("$ALDR up, Alderney down", "ALDR", ("$X up, Alderney down", "X")),
+        ("Gap closes the gap", "Gap", ("X closes the gap", "X")),
+        ("alder falls", "Alder", ("X falls", "X")),
+        ("A+B (Holding) rises", "A+B (Holding)", ("X rises", "X")),
+        ("赤松股份发布业绩预告", "赤松股份", ("X发布业绩预告", "X")),
+        ("The firm gains", "Alder", ("The firm gains", "Alder")),
+        ("The firm gains", None, ("The firm gains", None)),
+    ],
+)
+def test_a_stand_in_takes_the_place_of_a_name(text: str, entity: str | None, expected: tuple[str, str | None]):
+    assert unnamed(text, entity, "X") == expected
+    assert unnamed(text, entity, "") == (text, entity)
