@@ -52,7 +52,8 @@ class Word:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """``probabilities`` in the order negative, neutral, positive; ``sentiment`` is positive less negative; ``side``
-    and ``base`` are the logit difference of the text and of no text but the entity's name, which the weights of ``shap`` add up to."""
+    and ``base`` are the logit difference of the text and of nothing but the entity's name, which the weights of
+    ``shap`` add up to."""
 
     text: str
     entity: str | None
