@@ -25,7 +25,7 @@ from model.bases import Base
 from model.weights import base_of, merged
 from retrain import adapter, selftraining
 from retrain.datasets import Example
-from retrain.fitting import Fitted, Material, Writer, fit, material, new_network
+from retrain.fitting import Fitted, Material, Writer, eased, fit, material, new_network
 from retrain.job import read_examples
 from retrain.metrics import FEWEST_TO_FIT, fit_calibration
 from retrain.search import searched
@@ -66,6 +66,7 @@ def finetune(job: Path) -> None:
         writer.close()
     if not accelerator.is_main_process:
         return
+    found = eased(given, found)
     if len(given.validation) >= FEWEST_TO_FIT:
         config |= fit_calibration(found.logits, given.validation)
     config |= {
@@ -76,7 +77,7 @@ def finetune(job: Path) -> None:
     adapter.write(job / "out", encoder.weights, found.network.weights(), settings["keep_rank"], config, vocabulary)
     (job / "curves.json").write_text(json.dumps(found.curves, indent=1) + "\n", encoding="utf-8")
     plot(found.curves, job / "curves.png")
-    done = {"validation_macro_f1": found.score, "epochs": found.curves[-1]["epoch"]}
+    done = {"validation_macro_f1": found.score, "epochs": found.curves[-1]["epoch"], "share": found.share}
     (job / "done.json").write_text(json.dumps(done) + "\n")
 
 

@@ -25,6 +25,7 @@ from retrain.network import SentimentEncoder, autocast
 from retrain.train import Reader, class_weights, collate, embeddings, encode, losses, predict
 
 NOISE = 0.15
+SHARES = (0.8, 0.6, 0.4)
 HEAD = 3
 """The head learns so much faster than the layers under it."""
 
@@ -55,17 +56,15 @@ class Material:
 
 @dataclass(slots=True)
 class Fitted:
-    """The network with the weights of its best epoch, its ``logits`` [n, 3] on the validation rows, and the curves;
-    epoch 0 is what it began with."""
+    """The network with the weights of its best epoch, its ``logits`` [n, 3] on the validation rows and their macro-F1
+    (``score``), and the curves; epoch 0 is what it began with. ``share`` of the way from there is gone: see
+    ``eased``."""
 
     network: SentimentEncoder
     logits: np.ndarray
     curves: Curves
-
-    @property
-    def score(self) -> float:
-        """Validation macro-F1 of the best epoch."""
-        return float(max(point["validation_macro_f1"] for point in self.curves))
+    score: float
+    share: float = 1.0
 
 
 def new_network(encoder: Base, start: Weights, settings: dict[str, Any]) -> SentimentEncoder:
@@ -186,7 +185,22 @@ def fit(
             parameter.copy_(best[name])
     if adversary:
         adversary.leave()
-    return Fitted(network, logits, curves)
+    return Fitted(network, logits, curves, max(point["validation_macro_f1"] for point in curves))
+
+
+def eased(material: Material, found: Fitted) -> Fitted:
+    """``found``, or what lies between it and ``material.start``, whichever does best on validation: weights on the way
+    keep most of what was learned and forget less of what was known (WiSE-FT; Wortsman et al. 2022, arXiv
+    2109.01903)."""
+    old, new, best = material.start, found.network.weights(), found
+    checked = encode(material.made, material.validation)
+    for share in SHARES:
+        between = {n: old[n] + share * (value - old[n]) if n in old else value for n, value in new.items()}
+        network = SentimentEncoder(material.encoder, between).to(found.network.device)
+        logits = predict(network, checked)
+        if (f1 := macro_f1(logits, material.validation)) > best.score:
+            best = Fitted(network, logits, found.curves, f1, share)
+    return best
 
 
 def _values(parameters: dict[str, torch.nn.Parameter]) -> dict[str, Tensor]:

@@ -47,3 +47,13 @@ def clickhouse_url(stack: Stack) -> Iterator[str]:
     yield f"{base}/{name}"
     with Client.from_url(stack.clickhouse_url) as client:
         client.execute(f"DROP DATABASE IF EXISTS {name}")
+
+
+@pytest.fixture
+def client(clickhouse_url: str) -> Iterator[Client]:
+    """Of that database, with the schema."""
+    from storage import ClickHouseSettings, connect, migrate
+
+    with connect(ClickHouseSettings(url=clickhouse_url)) as made:
+        migrate(made)
+        yield made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,17 +13,9 @@ from kafka import KafkaProducer
 
 import cli.audit
 from cli.audit import examine
-from storage import ClickHouseSettings, Record, connect, migrate, write
+from storage import Record, migrate, write
 from storage.audit import audit_plan, audited
 from stream.topics import ensure_topics, topic_ids
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def rows(offsets: range | list[int], topic_id: str = "id", partition: int = 0, bad: int = 10) -> list[Record]:

@@ -21,7 +21,7 @@ from clickhouse_driver import Client
 from typer.testing import CliRunner
 
 from finsent import app, mask
-from storage import ClickHouseSettings, Record, connect, migrate, write, write_alerts
+from storage import Record, write, write_alerts
 from stream.topics import ensure_topics, topic_ids, watermarks
 from tests.support import eventually
 
@@ -173,13 +173,6 @@ def test_ctrl_c_waits_for_what_is_on_its_way_and_reports(kafka_bootstrap: str, t
 )
 def test_passwords_are_masked(text: str, masked: str) -> None:
     assert mask(text) == masked
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Client:
-    client = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(client)
-    return client
 
 
 def test_sql_prints_every_format(clickhouse_url: str) -> None:

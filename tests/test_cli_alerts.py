@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +11,9 @@ from typer.testing import CliRunner
 
 from finsent import app
 from storage import (
-    ClickHouseSettings,
     actions,
     alerts,
-    connect,
     due_alerts,
-    migrate,
     silences,
     write_alerts,
     write_deliveries,
@@ -27,13 +23,9 @@ from tests.stream.test_receivers import transition
 RUN = CliRunner()
 
 
-@pytest.fixture
-def client(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+@pytest.fixture(autouse=True)
+def _at_the_database(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def test_an_alert_is_acknowledged_and_reopened(client: Client):

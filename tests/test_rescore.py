@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,21 +9,13 @@ import pytest
 from clickhouse_driver import Client
 
 import model
-from storage import ClickHouseSettings, Record, connect, migrate, write
+from storage import Record, write
 from storage.rescored import Rescoring, write_rescored
 from tests.support import cooled, eventually
 from tests.test_cli import within
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def document(offset: int, version: str = "old", **values: object) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,12 +15,9 @@ from retrain.labels import queue
 from retrain.schedule import upcoming
 from retrain.settings import RetrainSettings
 from storage import (
-    ClickHouseSettings,
     Record,
     Shadowed,
-    connect,
     drift_now,
-    migrate,
     unlabelled,
     write_shadowed,
 )
@@ -66,14 +63,6 @@ class Writer:
             self.count += 1
         columns = [[getattr(row, name) for row in rows] for name in FIELDS]
         self._client.execute(INSERT, columns, columnar=True, settings=INSERT_SETTINGS)
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from retrain.datasets import SIGNED, Example
 from retrain.run import Busy, exclusive, last_run
 from retrain.schedule import upcoming
 from retrain.settings import RetrainSettings
-from storage import ClickHouseSettings, Record, connect, migrate, write, write_run
+from storage import Record, write, write_run
 
 FIXED = [Example("written", f"fixed {n}", n % 3) for n in range(150)]
 NEW = [Example("labels", f"new {n}", n % 3) for n in range(60)]
@@ -66,9 +66,7 @@ def test_of_labels_without_neutrals_the_order_of_the_signs_counts():
     assert gate.macro_f1(wrong, signs) == pytest.approx(2 / 3)
 
 
-def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(clickhouse_url: str):
-    client = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(client)
+def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(client: Client):
     settings = RetrainSettings(cron="0 3 * * *")
     now = datetime.now(UTC)
     assert upcoming(client, settings).at > now and last_run(client) is None
@@ -79,9 +77,7 @@ def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(clickhouse_u
     assert upcoming(client, settings).at < now and (last_run(client) or {})["id"] == "a"
 
 
-def test_before_the_first_run_a_time_missed_since_the_first_label_is_due(clickhouse_url: str):
-    client = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(client)
+def test_before_the_first_run_a_time_missed_since_the_first_label_is_due(client: Client):
     write_label(client)
     settings = RetrainSettings(cron="0 3 * * *")
     now = datetime.now(UTC)
@@ -90,9 +86,7 @@ def test_before_the_first_run_a_time_missed_since_the_first_label_is_due(clickho
     assert found.new == found.left == 1 and found.last is None
 
 
-def test_what_a_failed_run_has_not_dealt_with_waits_for_the_next_time_and_not_for_new_labels(clickhouse_url: str):
-    client = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(client)
+def test_what_a_failed_run_has_not_dealt_with_waits_for_the_next_time_and_not_for_new_labels(client: Client):
     write_label(client)
     later = datetime.now(UTC) + timedelta(minutes=1)
     run = {"id": "a", "started_at": later, "cause": "labels", "state": "failed", "champion": "x", "challenger": ""}

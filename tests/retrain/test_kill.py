@@ -21,7 +21,7 @@ from deploy.local import Stack
 from model.bases import base
 from retrain import adapter
 from retrain.network import SentimentEncoder
-from storage import ClickHouseSettings, Record, connect, migrate, runs, write
+from storage import Record, runs, write
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -40,14 +40,6 @@ def write_labels(client: Client, count: int) -> None:
         row.published_at = datetime.now(UTC)
         rows.append(row)
     write(client, rows)
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 @pytest.fixture

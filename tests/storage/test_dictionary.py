@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,15 @@ from typer.testing import CliRunner
 
 from cli import storage as commands
 from finsent import app
-from storage import ClickHouseSettings, connect, migrate
+from storage import migrate
 from storage.dictionary import comment, faults, render, views
 
 RUN = CliRunner()
 
 
-@pytest.fixture
-def client(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+@pytest.fixture(autouse=True)
+def _at_the_database(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def test_every_column_of_every_view_has_a_meaning_and_the_page_is_fresh(client: Client):

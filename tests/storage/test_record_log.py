@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from clickhouse_driver import Client
 
-from storage import COLUMNS, ClickHouseSettings, MigrationChanged, Record, accounts, connect, migrate, positions, write
+from storage import COLUMNS, MigrationChanged, Record, accounts, migrate, positions, write
 from storage.ledger import LEDGER
 
 IDS = {"news": "id-of-news"}
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def document(offset: int, partition: int = 0, topic_id: str = IDS["news"], **values: object) -> Record:

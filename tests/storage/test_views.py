@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from clickhouse_driver import Client
 
 from storage import (
-    ClickHouseSettings,
     Record,
     acknowledge,
-    connect,
-    migrate,
     select,
     write,
     write_alerts,
@@ -23,14 +18,6 @@ from storage import (
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 MOMENT = "moment = '2026-01-30 12:00:00'"
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def document(offset: int, at: datetime, topics: dict[str, float], story: int = 0, source: str = "wire") -> Record:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pytest
 from clickhouse_driver import Client
 
-from storage import ClickHouseSettings, Record, alerts, connect, migrate, write, write_alerts
+from storage import ClickHouseSettings, Record, alerts, connect, write, write_alerts
 from stream.alerting import AlertSettings, Evaluator
 
 MONDAY = datetime(2020, 6, 15, tzinfo=UTC)
 STREAM = AlertSettings(clock="stream")
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def evaluator(url: str, **options: object) -> Evaluator:

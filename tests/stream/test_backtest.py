@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
 
-from storage import ClickHouseSettings, connect, migrate, write
+from storage import ClickHouseSettings, connect, write
 from stream import backtest
 from stream.alerting import AlertSettings, Evaluator
 from stream.rules import Rules, read
@@ -19,14 +18,6 @@ from tests.stream.test_alerting import MONDAY, week
 TELLS = ("id", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "before_mean", "after_mean",
          "before_documents", "after_documents", "began_at")  # fmt: skip
 FOR = "rules: [{name: all, for: 45m}]"
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def said(row: dict) -> list:

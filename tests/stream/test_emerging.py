@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +11,7 @@ from typer.testing import CliRunner
 
 import model
 from finsent import app
-from storage import ClickHouseSettings, Record, alerts, connect, emerging_documents, emerging_topics, migrate, write
+from storage import ClickHouseSettings, Record, alerts, connect, emerging_documents, emerging_topics, write
 from stream import emerging
 from stream.alerting import AlertSettings, Evaluator
 from stream.entities import Linker, load_watchlist
@@ -70,13 +69,9 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return Pipeline(model.load(model.champion(registry)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
 
 
-@pytest.fixture
-def client(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+@pytest.fixture(autouse=True)
+def _at_the_database(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 def evaluator(url: str, seconds: int = 1) -> Evaluator:

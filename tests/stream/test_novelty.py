@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -11,7 +11,7 @@ import pytest
 from clickhouse_driver import Client
 
 import model
-from storage import ClickHouseSettings, Record, connect, migrate, recent_documents, write
+from storage import Record, recent_documents, write
 from stream.entities import Linker, load_watchlist
 from stream.normalise import story_key
 from stream.novelty import Novelty, facts
@@ -186,13 +186,6 @@ def test_what_was_published_on_other_days_is_not_compared(documents: Documents):
     before = novelty.compared
     novelty.assign(documents(*((f"Company {n} reports earnings", 72) for n in range(8))))
     assert novelty.compared - before == 8 * 8
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    with connect(ClickHouseSettings(url=clickhouse_url)) as connection:
-        migrate(connection)
-        yield connection
 
 
 def test_a_restarted_worker_gives_the_answers_of_the_one_before(documents: Documents, client: Client):

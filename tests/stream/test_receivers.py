@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from clickhouse_driver import Client
 
-from storage import ClickHouseSettings, acknowledge, add_silence, connect, migrate, write_alerts
+from storage import ClickHouseSettings, acknowledge, add_silence, connect, write_alerts
 from stream.receivers import Notifier
 from stream.receivers_send import Refused, is_public, open_socket
 from stream.rules import Rules, read
@@ -60,14 +60,6 @@ def server() -> Iterator[Server]:
     made = Server()
     yield made
     made.close()
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    yield made
-    made.disconnect()
 
 
 @pytest.fixture

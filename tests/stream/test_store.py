@@ -8,7 +8,7 @@ import pytest
 from clickhouse_driver import Client
 
 from benchmarks.proxy import Fault, Proxy
-from storage import ClickHouseSettings, Record, connect, migrate
+from storage import ClickHouseSettings, Record, connect
 from storage.audit import audited
 from stream.metrics import Metrics
 from stream.store import GaveUp, Store, TopicReplaced
@@ -18,13 +18,6 @@ IDS = {"news": "id"}
 
 def batch(first: int, count: int = 10) -> list[Record]:
     return [Record("news", "id", 0, offset) for offset in range(first, first + count)]
-
-
-@pytest.fixture
-def client(clickhouse_url: str) -> Client:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
-    return made
 
 
 def store(connecting: Callable[[], Client], patience_s: float = 60) -> Store:

@@ -1,0 +1,30 @@
+"""What is learned is taken back in part where that does better on validation."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from model.bases import base
+from retrain.datasets import Example
+from retrain.fitting import Fitted, eased, material
+from retrain.network import SentimentEncoder
+from retrain.train import Reader
+
+
+def network(bias: tuple[float, float, float]) -> SentimentEncoder:
+    made = SentimentEncoder(base("minilm"))
+    with torch.no_grad():
+        made.head.weight.zero_()
+        made.head.bias.copy_(torch.tensor(bias))
+    return made
+
+
+def test_weights_between_the_old_and_the_new_are_kept_where_they_do_best():
+    old, new = network((1.0, 0.9, -9.0)), network((-9.0, 0.9, 1.0))
+    for labels, share in (((1, 1, 1, 0), 0.8), ((2, 2, 2, 1), 1.0)):
+        rows = [Example("labels", f"text {n}", label) for n, label in enumerate(labels)]
+        given = material(base("minilm"), Reader.of(base("minilm")), old.weights(), rows, rows, old)
+        found = eased(given, Fitted(new, np.zeros((4, 3)), [], score=0.25))
+        assert found.share == share
+        assert found.logits.argmax(1).tolist() == [1] * 4 if share < 1 else found.network is new
