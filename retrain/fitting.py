@@ -19,10 +19,12 @@ from model.bases import Base, Weights
 from retrain import checkpoint
 from retrain.adversary import Adversary
 from retrain.augment import perturbed
-from retrain.datasets import Example, batches
+from retrain.datasets import SIGNED, Example, batches
+from retrain.labels import NAME
 from retrain.metrics import macro_f1
 from retrain.network import SentimentEncoder, autocast
-from retrain.train import Reader, class_weights, collate, embeddings, encode, losses, predict
+from retrain.selftraining import OWN
+from retrain.train import Reader, answers, class_weights, collate, encode, losses, predict
 
 NOISE = 0.15
 SHARES = (0.8, 0.6, 0.4)
@@ -43,7 +45,8 @@ class Writer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Material:
     """What to learn, and from where: ``start`` are the weights to begin with, ``teacher`` are the training texts'
-    embeddings to stay near to, ``shares`` says how much each training row counts beside its label's weight."""
+    embeddings to stay near to and ``known`` what was thought of them before (logits), ``shares`` says how much each
+    training row counts beside its label's weight."""
 
     encoder: Base
     made: Reader
@@ -51,6 +54,7 @@ class Material:
     training: Sequence[Example]
     validation: Sequence[Example]
     teacher: Tensor
+    known: Tensor
     shares: Tensor
 
 
@@ -83,11 +87,10 @@ def material(
     teacher: SentimentEncoder,
     shares: Sequence[float] | None = None,
 ) -> Material:
-    """With the embeddings that ``teacher`` gives the training texts: what topics and novelty are told by."""
+    """With what ``teacher`` says of the training texts, and their embeddings: what topics and novelty are told by."""
     counted = torch.ones(len(training)) if shares is None else torch.tensor(shares)
-    return Material(
-        encoder, made, start, training, validation, embeddings(teacher, encode(made, training)).cpu(), counted
-    )
+    known, means = answers(teacher, encode(made, training))
+    return Material(encoder, made, start, training, validation, means, known, counted)
 
 
 def fit(
@@ -120,6 +123,8 @@ def fit(
     each = -(-sum(1 for _ in batches(lengths, settings["tokens"], 0)) // world)
     steps = epochs * each
     weights = class_weights(training, settings["balance"]) * material.shares
+    replayed = torch.tensor([e.dataset not in {NAME, SIGNED, OWN} for e in training])
+    before = functional.softmax(material.known, dim=1)
     names = sorted({e.entity for e in training if e.entity and len(e.entity) > 3})
     checked = encode(made, validation)
 
@@ -149,14 +154,15 @@ def fit(
             # The step that sees both gradients is the one that processes exchange theirs in.
             with accelerator.no_sync(module) if adversary else nullcontext():
                 with autocast(accelerator.device):
-                    answers, embedding = module(*inputs)
-                loss = (losses(answers, rows, settings["smoothing"]) * counted).mean()
+                    logits_now, embedding = module(*inputs)
+                loss = (losses(logits_now, rows, settings["smoothing"]) * counted).mean()
                 distance = 1 - functional.cosine_similarity(embedding, target).mean()
-                accelerator.backward(loss + settings["distill"] * distance)
+                kept = _change(logits_now, before[chosen], replayed[chosen])
+                accelerator.backward(loss + settings["distill"] * distance + settings["keep"] * kept)
             if adversary:
                 with adversary.attacking(), autocast(accelerator.device):
-                    answers, _ = module(*inputs)
-                accelerator.backward((losses(answers, rows, settings["smoothing"]) * counted).mean())
+                    logits_now, _ = module(*inputs)
+                accelerator.backward((losses(logits_now, rows, settings["smoothing"]) * counted).mean())
             norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
             for group, full in zip(optimizer.param_groups, (rate, rate * HEAD), strict=True):
                 group["lr"] = full * _warmth(step, steps)
@@ -201,6 +207,14 @@ def eased(material: Material, found: Fitted) -> Fitted:
         if (f1 := macro_f1(logits, material.validation)) > best.score:
             best = Fitted(network, logits, found.curves, f1, share)
     return best
+
+
+def _change(logits: Tensor, before: Tensor, replayed: Tensor) -> Tensor:
+    """How far replayed rows are from what was thought of them before: the mean over the batch of the divergence of
+    the probabilities (learning without forgetting; Li and Hoiem 2016, arXiv 1606.09282)."""
+    now, before = functional.log_softmax(logits, dim=1), before.to(logits.device)
+    each = functional.kl_div(now, before, reduction="none").sum(1)
+    return (each * replayed.to(logits.device)).mean()
 
 
 def _values(parameters: dict[str, torch.nn.Parameter]) -> dict[str, Tensor]:

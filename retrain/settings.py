@@ -40,6 +40,7 @@ class RetrainSettings(BaseSettings):
     tokens: int = Field(default=1024, ge=64, description="tokens a batch")
     smoothing: float = Field(default=0.05, ge=0, lt=1)
     balance: float = Field(default=0.5, ge=0, le=1, description="0: rows count alike; 1: labels count alike")
+    keep: float = Field(default=1.0, ge=0, description="weight of keeping the champion's answers on replayed rows")
     distill: float = Field(default=0.1, ge=0, description="weight of keeping the champion's embedding")
     weight_decay: float = Field(default=0.01, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)

@@ -78,28 +78,27 @@ def collate(encodings: Sequence[Encoding]) -> tuple[Tensor, Tensor, Tensor, Tens
 
 
 @torch.no_grad()
+def answers(network: SentimentEncoder, encodings: Sequence[Encoding]) -> tuple[Tensor, Tensor]:
+    """(logits [n, 3], mean embeddings [n, hidden]) in the order given."""
+    logits, means = torch.zeros(len(encodings), 3), torch.zeros(len(encodings), network.head.in_features // 2)
+    network.eval()
+    for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
+        with autocast(network.device):
+            inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
+            found = network(*inputs)
+        logits[chosen], means[chosen] = found[0].cpu(), found[1].cpu()
+    network.train()
+    return logits, means
+
+
 def predict(network: SentimentEncoder, encodings: Sequence[Encoding]) -> np.ndarray:
     """Logits [n, 3] in the order given."""
-    network.eval()
-    logits = np.zeros((len(encodings), 3), np.float32)
-    for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with autocast(network.device):
-            inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
-            logits[chosen] = network(*inputs)[0].cpu().numpy()
-    network.train()
-    return logits
+    return answers(network, encodings)[0].numpy()
 
 
-@torch.no_grad()
 def embeddings(network: SentimentEncoder, encodings: Sequence[Encoding]) -> Tensor:
     """Mean embeddings [n, hidden] of the texts."""
-    made = torch.zeros(len(encodings), network.head.in_features // 2)
-    network.eval()
-    for chosen in batches([len(encoding) for encoding in encodings], 2048, seed=0, shuffle=False):
-        with autocast(network.device):
-            inputs = [part.to(network.device) for part in collate([encodings[i] for i in chosen])]
-            made[chosen] = network(*inputs)[1].cpu()
-    return made
+    return answers(network, encodings)[1]
 
 
 def losses(logits: Tensor, examples: Sequence[Example], smoothing: float) -> Tensor:
