@@ -24,7 +24,7 @@ class RetrainSettings(BaseSettings):
     folder: Path | None = Field(default=None, description="logs and curves of runs; default FINSENT_DATA/retrain")
     data: Path | None = Field(default=None, description="folder of the labelled sets, for replay and the fixed test")
     sets: str = Field(default="", description="sets of RETRAIN_DATA, by commas; default: those of the shipped model")
-    replay: float = Field(default=2.0, ge=0, description="old rows replayed for each new one")
+    replay: float = Field(default=3.0, ge=0, description="old rows replayed for each new one")
     fewest_replayed: int = Field(default=200, ge=0)
     confident: float = Field(default=0.95, gt=0.5, lt=1, description="stored documents surer than this may be learned")
 
@@ -40,7 +40,7 @@ class RetrainSettings(BaseSettings):
     tokens: int = Field(default=1024, ge=64, description="tokens a batch")
     smoothing: float = Field(default=0.05, ge=0, lt=1)
     balance: float = Field(default=0.5, ge=0, le=1, description="0: rows count alike; 1: labels count alike")
-    keep: float = Field(default=1.0, ge=0, description="weight of keeping the champion's answers on replayed rows")
+    keep: float = Field(default=4.0, ge=0, description="weight of keeping the champion's answers on replayed rows")
     distill: float = Field(default=0.1, ge=0, description="weight of keeping the champion's embedding")
     weight_decay: float = Field(default=0.01, ge=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
