@@ -18,7 +18,7 @@ import numpy as np
 import model
 from model.evaluation import CHUNK
 from model.text import normalise
-from retrain.datasets import LABELS, TRAINED_ON, Example, load, split
+from retrain.datasets import LABELS, SIGN_ONLY, TRAINED_ON, Example, load, split
 from retrain.metrics import calibrated, fit_calibration, report
 
 
@@ -67,7 +67,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as registry:
         scorer = model.load(model.folder(registry, model.publish(registry, arguments.adapter)))
         if not arguments.keep:
-            config |= fit_calibration(logits(scorer, validation, language), validation)
+            # A document is also scored as a whole, and texts without an entity are of few sets.
+            alone = [e for e in validation if e.entity and e.single and e.dataset not in SIGN_ONLY]
+            rows = [*validation, *(replace(e, entity=None, dataset=f"{e.dataset} alone") for e in alone)]
+            config |= fit_calibration(logits(scorer, rows, language), rows)
             path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         print(json.dumps(config["calibration"]))
         print(report(calibrated(logits(scorer, test, language), test, config["calibration"]), test))

@@ -179,9 +179,19 @@ def test_the_built_graph_says_what_the_float_network_says(
         same = scores.logits[known].argmax(1) == exact.logits[known].argmax(1)
         # Of real texts 98.8 to 99.2 % agree; these are composed, many alike, and so many that lie between two labels.
         assert same.mean() >= 0.975, f"{name}: {same.mean():.4f} of the labels agree"
-        assert np.abs(scores.logits - exact.logits)[known].mean() <= 0.05, name
+        moved = np.abs(scores.logits - exact.logits)[known].mean()
+        assert moved <= 0.03 * exact.logits[known].std(), (name, moved)
         cosines = (scores.embeddings * exact.embeddings).sum(1)[known]
         assert np.quantile(cosines, 0.01) >= 0.98 and cosines.min() >= 0.95, (name, cosines.min())
+
+
+def test_who_it_is_does_not_decide_what_is_said(scorer: Scorer):
+    said = "{} warns of losses while {} raises its outlook, and {} says nothing"
+    names = [("Alder", "Birch", "Cardo"), ("Wirecard", "Birch", "Cardo"), ("UBS Group", "Birch", "Cardo")]
+    scores = scorer.score([said.format(*of) for of in names], [of[0] for of in names], ["en"] * 3)
+    assert (scores.logits == scores.logits[0]).all() and (scores.tokens == scores.tokens[0]).all()
+    about = scorer.score([said.format(*names[0])] * 2, list(names[0][:2]), ["en"] * 2)
+    assert about.probabilities.argmax(1).tolist() == [0, 2]
 
 
 def test_a_repeat_is_scored_once(scorer: Scorer, registry: Path):
