@@ -458,9 +458,12 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], 
         # The scorer is not asked: what grows with the list could only be the linking.
         pipeline = Pipeline(None, linker(names), pseudonymiser)  # type: ignore[arg-type]
         received = [Received(topic, 0, n, value) for n, (topic, value) in enumerate(records)]
-        started = time.perf_counter()
-        pipeline.read(received, dict.fromkeys(TOPICS, ""))
-        companies[names] = len(records) / (time.perf_counter() - started)
+        taken = []
+        for _ in range(5):
+            started = time.perf_counter()
+            pipeline.read(received, dict.fromkeys(TOPICS, ""))
+            taken.append(time.perf_counter() - started)
+        companies[names] = len(records) / min(taken)
     workers = {}
     some = values(arguments.data, max(BATCH, count))
     for number in (1, 2, 3):
