@@ -29,8 +29,8 @@ from stream.normalise import lead, story_key
 
 SPAN_S = 24 * 3600.0
 DECAY = 0.25
-SAME = 0.9
-SAME_WITHOUT_NAMES = 0.95
+SAME = 0.86
+SAME_WITHOUT_NAMES = 0.93
 """Where every word has a capital, names cannot be told from other words, and the embeddings must agree more."""
 
 OPPOSITE = 1.0
