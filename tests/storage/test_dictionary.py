@@ -49,7 +49,8 @@ def test_tools_show_the_meanings(client: Client):
     comment(client, views(client))
     described = {row[0]: row[4] for row in client.execute("DESCRIBE mentions")}
     assert described["sentiment"] == "sentiment about the company (-1 to 1)"
-    assert "company" in client.execute("SELECT comment FROM system.tables WHERE name = 'mentions'")[0][0]
+    of = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = 'mentions'"
+    assert "company" in client.execute(of)[0][0]
 
 
 def test_views_need_no_rights_on_the_tables_below(client: Client):
