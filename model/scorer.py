@@ -19,7 +19,7 @@ from model.manifest import Part, fingerprint
 from model.session import Running
 from model.settings import ModelSettings
 from model.taxonomy import Classifier
-from model.text import quiet, unnamed
+from model.text import as_read
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
@@ -56,7 +56,7 @@ class _Encoder:
         self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
-        read = (unnamed(*quiet(*pair), self._stand_in) for pair in zip(texts, entities, strict=True))
+        read = (as_read(*pair, self._stand_in) for pair in zip(texts, entities, strict=True))
         return self._tokenizer.encode_batch_fast(
             [(entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text for text, entity in read]
         )

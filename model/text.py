@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from functools import partial
+from functools import lru_cache, partial
 
 # Bounded, so that a hostile text costs linear time.
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]*(?=[\s/>])[^<>]{0,1000}>|<!--[^<>]{0,1000}-->")
@@ -55,6 +55,12 @@ def quiet(text: str, entity: str | None) -> tuple[str, str | None]:
     return text, entity
 
 
+def as_read(text: str, entity: str | None, stand_in: str) -> tuple[str, str | None]:
+    """What a model that was trained with ``stand_in`` is given of them, in training and in use: ``quiet``, then
+    ``unnamed``."""
+    return unnamed(*quiet(text, entity), stand_in)
+
+
 def unnamed(text: str, entity: str | None, stand_in: str) -> tuple[str, str | None]:
     """Both with ``stand_in`` for the ``entity`` wherever ``text`` names it, so that who it is cannot decide what is
     said about it (names are known to distract: Glasserman and Lin 2023, arXiv 2309.17322), and so that it is plain
@@ -69,6 +75,7 @@ def unnamed(text: str, entity: str | None, stand_in: str) -> tuple[str, str | No
     return text, entity
 
 
+@lru_cache(8192)  # asked for each text about a company, and the companies are few
 def naming(entity: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
     """Finds ``entity`` where it stands as a name of its own."""
     # Chinese is written without spaces, so a name there is no word by itself.

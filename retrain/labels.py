@@ -16,6 +16,7 @@ from retrain.datasets import LABELS, SIGNED, Example, clusters
 NAME = "labels"
 """What the set of people's labels is called among the sets."""
 
+PEOPLES = frozenset({NAME, SIGNED})
 FEWEST_TO_TELL, LEAST_NEUTRAL = 100, 0.01
 """Of so many labels fewer neutral ones than this share: nobody was asked for neutrals, so they must not teach that
 nothing is neutral, and are called ``SIGNED``."""

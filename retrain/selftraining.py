@@ -17,8 +17,8 @@ import numpy as np
 from scipy.special import softmax
 
 from retrain.augment import perturbed
-from retrain.datasets import LABELS, SIGNED, Example
-from retrain.labels import NAME
+from retrain.datasets import LABELS, Example
+from retrain.labels import PEOPLES
 from retrain.network import SentimentEncoder
 from retrain.train import Reader, encode, predict
 
@@ -57,7 +57,7 @@ def choose(
     seed: int,
 ) -> Chosen:
     """Those of ``candidates`` that may be learned from with the network's own label."""
-    people = [e for e in training if e.dataset in {NAME, SIGNED}]
+    people = [e for e in training if e.dataset in PEOPLES]
     rng = random.Random(seed)
     views = []
     for view in range(VIEWS):

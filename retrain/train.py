@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from model.bases import Base, base, pieces
 from model.graph import CENTER
-from model.text import quiet, unnamed
+from model.text import as_read
 from model.weights import merged
 from retrain import adapter
 from retrain.augment import perturbed
@@ -61,7 +61,7 @@ class Reader:
 
 def encode(made: Reader, examples: Sequence[Example]) -> list[Encoding]:
     """One encoding an example: the pair (entity, text), the stand-in in the place of its name, or the text alone."""
-    read = (unnamed(*quiet(e.text, e.entity), made.stand_in) for e in examples)
+    read = (as_read(e.text, e.entity, made.stand_in) for e in examples)
     return made.tokenizer.encode_batch([(entity, text) if entity else text for text, entity in read])
 
 

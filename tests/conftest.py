@@ -57,3 +57,9 @@ def client(clickhouse_url: str) -> Iterator[Client]:
     with connect(ClickHouseSettings(url=clickhouse_url)) as made:
         migrate(made)
         yield made
+
+
+@pytest.fixture
+def configured(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLICKHOUSE_URL names that database, for commands that run in this process."""
+    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)

@@ -20,12 +20,9 @@ from storage import (
 )
 from tests.stream.test_receivers import transition
 
+pytestmark = pytest.mark.usefixtures("configured")
+
 RUN = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def _at_the_database(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
 
 
 def test_an_alert_is_acknowledged_and_reopened(client: Client):

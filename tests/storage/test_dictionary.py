@@ -13,12 +13,9 @@ from finsent import app
 from storage import migrate
 from storage.dictionary import comment, faults, render, views
 
+pytestmark = pytest.mark.usefixtures("configured")
+
 RUN = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def _at_the_database(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
 
 
 def test_every_column_of_every_view_has_a_meaning_and_the_page_is_fresh(client: Client):

@@ -61,17 +61,14 @@ STRANGE = (
     "Postcards of the giant squid sold out at kiosk {n}",
 )
 
+pytestmark = pytest.mark.usefixtures("configured")
+
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     registry = tmp_path_factory.mktemp("registry")
     model.ensure_default(registry)
     return Pipeline(model.load(model.champion(registry)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
-
-
-@pytest.fixture(autouse=True)
-def _at_the_database(clickhouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
 
 
 def evaluator(url: str, seconds: int = 1) -> Evaluator:
