@@ -46,8 +46,8 @@ def sample_documents(
         (
             SELECT topic, topic_id, partition, offset, published_at, lang, model_version, title, text, mentions.entity,
                    embedding, story_id
-            FROM record_log FINAL
-            WHERE published_at > %(since)s AND published_at <= %(until)s AND error_kind = '' AND unscored = ''
+            FROM documents
+            WHERE published_at > %(since)s AND published_at <= %(until)s AND unscored = ''
                 AND (isNull(%(strange)s) OR (empty(`topics.name`) AND strangeness >= %(strange)s))
             ORDER BY published_at, topic, topic_id, partition, offset
             LIMIT 1 BY story_id
@@ -125,8 +125,8 @@ def topic_counts(client: Client, since: datetime | None = None, entity: str = ""
                 SELECT `topics.name` AS names, published_at, story_id,
                        indexOf(`mentions.entity`, %(entity)s) AS place,
                        if(place = 0, sentiment, `mentions.sentiment`[place]) AS tone
-                FROM record_log FINAL
-                WHERE error_kind = '' AND unscored = '' AND (isNull(%(since)s) OR published_at >= %(since)s)
+                FROM documents
+                WHERE unscored = '' AND (isNull(%(since)s) OR published_at >= %(since)s)
                     AND (%(entity)s = '' OR has(`mentions.entity`, %(entity)s))
                 ORDER BY published_at, topic, topic_id, partition, offset
                 LIMIT 1 BY story_id

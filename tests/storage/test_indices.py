@@ -9,7 +9,19 @@ from types import SimpleNamespace
 import pytest
 from clickhouse_driver import Client
 
-from storage import ClickHouseSettings, Record, connect, migrate, replace_entities, select, tone_windows, write
+from storage import (
+    ClickHouseSettings,
+    Record,
+    connect,
+    migrate,
+    moving_documents,
+    replace_entities,
+    sample_documents,
+    select,
+    tone_and_topics,
+    tone_windows,
+    write,
+)
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 VIEWS = ("sentiment_now", "sentiment_1m", "sentiment_1h", "sentiment_1d", "movers")
@@ -122,3 +134,35 @@ def test_every_view_answers_and_movers_come_clearest_first(client: Client):
     assert client.execute("SELECT count() FROM sentiment_as_of(moment = now(), known = '2020-01-01 00:00:00')") == [
         (0,)
     ]
+
+
+HISTORY = """
+INSERT INTO record_log (topic, topic_id, partition, offset, kind, document_id, source, published_at, ingested_at, label,
+    sentiment, p_negative, p_neutral, p_positive, story_id, mentions.entity, mentions.surface, mentions.via,
+    mentions.label, mentions.sentiment, mentions.p_negative, mentions.p_neutral, mentions.p_positive, topics.name)
+SELECT 'news', 'id', number %% 4, intDiv(number, 4) + %(first)s, 'news', toString(number + 4 * %(first)s), 's',
+    toDateTime64(%(since)s, 3, 'UTC') + toIntervalSecond(number * 2) AS published_at, published_at, 'neutral', 0.5, 0.1,
+    0.2, 0.7, number + 4 * %(first)s, ['AAA'], ['AAA'], ['name'], ['neutral'], [0.5], [0.1], [0.2], [0.7], ['macro']
+FROM numbers(%(count)s)
+"""
+
+
+def test_a_question_about_a_day_does_not_read_older_history(client: Client):
+    """With 10 days of 43,200 documents in four partitions, merged or not, and what follows of them."""
+    count = 432_000
+    for day in range(2):
+        part = {"first": day * count // 8, "count": count // 2, "since": NOON + (day * 5 - 10) * timedelta(days=1)}
+        client.execute(HISTORY, part)
+    client.execute(HISTORY, {"first": count // 4, "count": 400, "since": NOON})
+    until = NOON + timedelta(seconds=799)
+    for merged in (False, True):
+        if merged:
+            client.execute("OPTIMIZE TABLE record_log FINAL")
+        windows, topics = tone_and_topics(client, NOON, until)
+        read = client.last_query.progress.rows
+        # The day before is looked through for copies, by two queries, in whole granules.
+        assert windows.documents.sum() == 399 and topics[3].sum() == 399 and read < count / 2
+        sample_documents(client, NOON, until, 100)
+        assert client.last_query.progress.rows < count / 8
+        moving_documents(client, "AAA", NOON, until, 0.0)
+        assert client.last_query.progress.rows < count / 4
