@@ -7,6 +7,8 @@ of false alarms; then a crisis is put into others, and the delay until the first
 threshold on the last 24 hours' mean, a z-score of hourly means, and river's ADWIN and Page-Hinkley, document by
 document.
 
+``python -m benchmarks.shifts --topics`` measures the false alarms of topic shifts, and their delay, on simulated companies.
+
 ``python -m benchmarks.shifts --live`` measures one evaluation as the worker makes it, over the embedded ClickHouse:
 10,000 companies, 4 documents a day each; with 30 days of them, and with 60 days more before those.
 """
@@ -27,7 +29,8 @@ from typing import Any
 import numpy as np
 
 from storage import Windows
-from stream.series import WINDOW_S, Series
+from stream.alerting import topic_rule
+from stream.series import NAMES_TOPIC, WINDOW_S, Series, Topics
 from stream.shifts import Rule, test
 
 DAY = 86400
@@ -37,6 +40,12 @@ QUIET = np.array([0.15, 0.15, 0.35, 0.15, 0.20])
 BAD = np.array([0.5, 0.2, 0.2, 0.05, 0.05])
 RATES = (0.5, 2.0, 10.0, 40.0)
 DAYS, EVENT, LONGEST = 60, 45, 7
+TOPIC_SHARES = np.geomspace(0.25, 0.02, 12)
+"""Of a company's documents; a document may have several topics or none."""
+
+TOPIC_DRIFT, SHARE_AFTER = 0.3, 0.31
+"""How a share's logit moves from day to day, and what the rarest topic's share becomes in a crisis."""
+
 WANTED = 0.5
 """False alarms per company-year at which all are compared."""
 
@@ -307,6 +316,66 @@ def live() -> dict[str, dict[str, float]]:
     return found
 
 
+def talk(rng: np.random.Generator, crowd: list[Company]) -> tuple[np.ndarray, ...]:
+    """(entity, topic, start, documents) as ``storage.tone_and_topics`` gives them: each document has each topic by
+    chance, with shares that drift from day to day; after an event the rarest topic has ``SHARE_AFTER``."""
+    found: list[tuple[str, str, int]] = []
+    for company in crowd:
+        day = (company.times // DAY).astype(int)
+        start = (company.times // WINDOW_S * WINDOW_S).astype(np.int64)
+        for topic, usual in enumerate(TOPIC_SHARES):
+            drift = rng.normal(0, TOPIC_DRIFT, DAYS)
+            share = 1 / (1 + (1 / usual - 1) * np.exp(-drift))[day]
+            if company.event is not None and topic == len(TOPIC_SHARES) - 1:
+                bad = (company.times >= company.event) & (company.times < company.event + LONGEST * DAY)
+                share = np.where(bad, SHARE_AFTER, share)
+            found += [(company.name, f"topic {topic}", int(at)) for at in start[rng.random(len(start)) < share]]
+    entity, topics, starts = zip(*found, strict=True)
+    return np.array(entity, object), np.array(topics, object), np.array(starts), np.ones(len(found), np.int64)
+
+
+def topics(rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """False alarms per company-year over all topics, and the hours until the one that rose was told, with the rule as
+    it ships; by documents a day."""
+    rule, made = topic_rule(Rule()), {}
+    for event in (False, True):
+        crowd = companies(rng, count, event)
+        shares = Topics(Series(windows(crowd)), talk(rng, crowd))
+        entity, at = shares.moments(31 * DAY, DAYS * DAY, TICK_S)
+        told = test(shares, entity, at, rule)
+        loud = np.flatnonzero(np.abs(told.statistic) >= rule.threshold)
+        # The rarest topic of a company that has it is the one that rises; what the others do then is no false alarm.
+        alarms: dict[str, list[tuple[float, float]]] = {}
+        for k in loud[np.argsort(at[loud], kind="stable")]:
+            alarms.setdefault(str(shares.entities[entity[k]]), []).append((float(at[k]), abs(float(told.statistic[k]))))
+        made[event] = crowd, {name: np.array(pairs) for name, pairs in alarms.items()}
+    first, last = 31 * DAY, DAYS * DAY
+    crowd, calm = made[False]
+    rows: dict[str, Any] = {"by_documents_a_day": {}}
+    for rate in RATES:
+        names = {company.name for company in crowd if company.rate == rate}
+        years = len(names) * (last - first) / (365.25 * DAY)
+        false = [
+            episodes(alarms, rule.threshold, first, last)
+            for name, alarms in calm.items()
+            if name.partition(NAMES_TOPIC)[0] in names
+        ]
+        delays = []
+        for company in made[True][0]:
+            if company.rate == rate:
+                hits = made[True][1].get(f"{company.name}{NAMES_TOPIC}topic {len(TOPIC_SHARES) - 1}", np.zeros((0, 2)))
+                hits = hits[(hits[:, 0] > company.event) & (hits[:, 0] <= company.event + LONGEST * DAY)]
+                delays.append((hits[0, 0] - company.event) / 3600 if len(hits) else LONGEST * 24.0)
+        rows["by_documents_a_day"][str(rate)] = {
+            "company_years": years,
+            "false_alarms": sum(false),
+            "false_alarms_per_company_year": sum(false) / years,
+            "median_delay_hours": statistics.median(delays),
+            "found_within_a_week": float(np.mean([delay < LONGEST * 24 for delay in delays])),
+        }
+    return rows
+
+
 def plot(rows: list[dict], path: Path) -> None:
     """Median delay by documents a day, a line a contender."""
     import matplotlib
@@ -335,12 +404,23 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--companies", type=int, default=80)
+    parser.add_argument("--topics", action="store_true", help="measure topic shifts instead")
     parser.add_argument("--live", action="store_true", help="measure evaluations over ClickHouse instead")
     arguments = parser.parse_args()
     if arguments.live:
         _write(arguments.json, live())
         return
     rng = np.random.default_rng(arguments.seed)
+    if arguments.topics:
+        found = topics(rng, arguments.companies)
+        print("| documents a day | false alarms a year | median delay, h | found in a week |\n| --- | --- | --- | --- |")
+        for rate, row in found["by_documents_a_day"].items():
+            print(
+                f"| {rate} | {row['false_alarms_per_company_year']:.2f} ({row['false_alarms']} in "
+                f"{row['company_years']:.1f}) | {row['median_delay_hours']:.1f} | {row['found_within_a_week']:.0%} |"
+            )
+        _write(arguments.json, found)
+        return
     quiet = companies(rng, arguments.companies, event=False)
     loud = companies(rng, arguments.companies, event=True)
     rows = []

@@ -122,7 +122,7 @@ def topic_rule(rule: Rule) -> Rule:
         baseline_s=rule.baseline_s,
         minimum_documents=max(rule.minimum_documents, 10),
         minimum_effect=rule.minimum_effect / 2,
-        threshold=max(rule.threshold, 4.5),
+        threshold=max(rule.threshold, 3.6),
         drift=0.15,
         likeness=0.03,
         buzz_threshold=math.inf,

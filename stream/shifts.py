@@ -160,13 +160,19 @@ def test(
         for kept, column in zip(best, columns, strict=True):
             kept[busy[clearer]] = column[clearer]
 
-    no_company = market & (entity != 0)
+    no_company, shares = market & (entity != 0), isinstance(series, Topics)
     for span in rule.recent_s:
         busy = np.flatnonzero((series.between(entity, at - span, at).documents >= least) & ~no_company)
         if len(busy):
             found = _compare(series, entity[busy], at[busy], span, rule, rule.likeness)
             tone = found.effect / np.hypot(found.before_error, found.after_error)
-            if span >= 86400:
+            if shares:
+                tone = _of_share(tone, found)
+                back = np.flatnonzero(np.abs(tone) >= rule.threshold)
+                typical = _typical(series, entity[busy[back]], at[busy[back]], span, rule)
+                moved = (found.before[back] + found.effect[back] - typical) * np.sign(tone[back])
+                tone[back[moved < effect_least[busy[back]]]] = 0
+            elif span >= 86400:
                 growth = np.where(market[busy], 0, _growth(series, at[busy], span, found, rule))
                 tone = _both(tone, growth, rule.tone_least, rule.volume_most)
             keep(busy, span, found, tone, effect_least[busy])
@@ -218,6 +224,29 @@ def _both(tone: np.ndarray, more: np.ndarray, least: float, most: float) -> np.n
     worse by ``least`` standard errors, and the volume counts for ``most`` at most."""
     joint = (tone - np.minimum(more, most)) / 2**0.5
     return np.where((tone < -least) & (joint < tone), joint, tone)
+
+
+def _of_share(tone: np.ndarray, found: _Means) -> np.ndarray:
+    """``tone``, the standard errors that a share moved, or the signed root of the likelihood ratio where that is less:
+    counts of a rare topic are skewed, and four of ten documents are no wonder where a normal distribution says so
+    (McCullagh and Nelder 1989, Generalized Linear Models, on deviance)."""
+    usual, now = np.clip(found.before, 1e-3, 1 - 1e-3), np.clip(found.before + found.effect, 1e-9, 1 - 1e-9)
+    spread = np.maximum(usual * (1 - usual), LEAST_SHARE_VARIANCE)
+    documents = spread / (found.before_error**2 + found.after_error**2)  # independent ones that would tell as much
+    apart = now * np.log(now / usual) + (1 - now) * np.log((1 - now) / (1 - usual))
+    root = np.sqrt(2 * documents * np.maximum(apart, 0))
+    return np.sign(tone) * np.minimum(np.abs(tone), root)
+
+
+def _typical(series: Series, entity: np.ndarray, at: np.ndarray, span: int, rule: Rule) -> np.ndarray:
+    """The median over the spans before with documents enough of a topic's share in them; nan where there are few. A
+    share that goes back to it after some days of something else has not shifted."""
+    spans = _same_hours(series, entity, at, span, rule)
+    shares = np.where(spans.documents >= 3, spans.total / np.maximum(spans.documents, 1), np.nan)
+    known = (~np.isnan(shares)).sum(axis=1) >= 3
+    found = np.full(len(at), np.nan)
+    found[known] = np.nanmedian(shares[known], axis=1)
+    return found
 
 
 class _Means(NamedTuple):
