@@ -2,8 +2,9 @@
 
 A document joins a story of the last 24 hours (of the documents' own time) when it is an exact copy of one of its
 documents (``normalise.story_key``), when its producer has sent it before (same source and id), or, for news, when
-the embeddings say the same (cosine of at least ``SAME``) and the headlines do not contradict each other: each naming
-a company, a name or a number that the other one lacks, or opposite sentiment. Comments are joined by exact copies
+the embeddings say the same (cosine of at least ``SAME``, or of ``SAME_IN_WORDS`` where the headlines share half of their
+words) and the headlines do not contradict each other: each naming a company, a name or a number that the other one
+lacks, or opposite sentiment. Comments are joined by exact copies
 and ids alone: two people of like opinion are two opinions.
 
 Novelty follows RavenPack's event novelty score (100, 75, 56, 42 ... within 24 hours): every earlier document of the
@@ -29,7 +30,10 @@ from stream.normalise import lead, story_key
 
 SPAN_S = 24 * 3600.0
 DECAY = 0.25
-SAME = 0.86
+SAME = 0.92
+SAME_IN_WORDS, IN_WORDS = 0.86, 0.5
+"""With this share of all words of two headlines in both, less likeness of the embeddings is enough."""
+
 SAME_WITHOUT_NAMES = 0.93
 """Where every word has a capital, names cannot be told from other words, and the embeddings must agree more."""
 
@@ -87,6 +91,10 @@ class Facts(NamedTuple):
         if self.numbers - other.numbers and other.numbers - self.numbers:
             return True
         return bool(_missing(self.names, other.words) and _missing(other.names, self.words))
+
+    def shared(self, other: Facts) -> float:
+        """The share of all words of the two headlines that both have (Jaccard)."""
+        return len(self.words & other.words) / max(len(self.words | other.words), 1)
 
 
 def _missing(names: frozenset[str] | None, words: frozenset[str]) -> bool:
@@ -238,7 +246,7 @@ class Novelty:
             self.seen[partition] = max(row.offset, self.seen.get(partition, -1))
 
     def _alike(self, rows: Sequence[Record]) -> list[list[tuple[float, _Entry | int]]]:
-        """For each row the (cosine, document) of at least ``SAME``, most alike first: of the window, or the number of
+        """For each row the (cosine, document) of at least ``SAME_IN_WORDS``, most alike first: of the window, or the number of
         an earlier row. Only news are compared."""
         found: list[list[tuple[float, _Entry | int]]] = [[] for _ in rows]
         numbers = [number for number, row in enumerate(rows) if _compares(row)]
@@ -254,13 +262,13 @@ class Novelty:
                 continue
             cosines = batch @ self._vectors[chunk].T
             self.compared += cosines.size
-            for i, j in np.argwhere(cosines >= SAME):
+            for i, j in np.argwhere(cosines >= SAME_IN_WORDS):
                 holder = self._holders[start + j]
                 if holder is not None:
                     found[numbers[i]].append((float(cosines[i, j]), holder))
         cosines = np.tril(batch @ (batch.T * _UNIT), -1)
         self.compared += cosines.size
-        for i, j in np.argwhere(cosines >= SAME):
+        for i, j in np.argwhere(cosines >= SAME_IN_WORDS):
             found[numbers[i]].append((float(cosines[i, j]), numbers[j]))
         for candidates in found:
             candidates.sort(key=lambda candidate: -candidate[0])
@@ -276,6 +284,7 @@ class Novelty:
                 row.lang == other.lang
                 and max(abs(published - other.story.began), abs(published - other.published)) <= SPAN_S
                 and abs(row.sentiment - other.sentiment) < OPPOSITE
+                and (cosine >= SAME or told.shared(other.facts) >= IN_WORDS)
                 and (cosine >= SAME_WITHOUT_NAMES or (told.names is not None and other.facts.names is not None))
                 and not any(told.contradict(known) for known in (other.facts, *other.story.facts))
             ):

@@ -132,6 +132,17 @@ def test_another_company_number_or_direction_is_another_story(documents: Documen
     assert [row.novelty for row in rows] == [100, 100]
 
 
+def test_two_views_of_one_event_are_two_stories(documents: Documents):
+    rows = assigned(
+        Novelty(),
+        documents(
+            "Freedonia slams Ruritania's blacklisting of Siemens as trade tensions rise",
+            "Ruritania blacklists Freedonia's Siemens as trade dispute clouds global outlook",
+        ),
+    )
+    assert [row.novelty for row in rows] == [100, 100]
+
+
 def test_two_numbers_do_not_meet_in_a_headline_without_one(documents: Documents):
     rows = assigned(
         Novelty(),
