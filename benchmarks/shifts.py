@@ -7,7 +7,8 @@ of false alarms; then a crisis is put into others, and the delay until the first
 threshold on the last 24 hours' mean, a z-score of hourly means, and river's ADWIN and Page-Hinkley, document by
 document.
 
-``python -m benchmarks.shifts --topics`` measures the false alarms of topic shifts, and their delay, on simulated companies.
+``python -m benchmarks.shifts --topics`` measures the false alarms of topic shifts, and their delay, on simulated
+companies.
 
 ``python -m benchmarks.shifts --live`` measures one evaluation as the worker makes it, over the embedded ClickHouse:
 10,000 companies, 4 documents a day each; with 30 days of them, and with 60 days more before those.
@@ -413,7 +414,9 @@ def main() -> None:
     rng = np.random.default_rng(arguments.seed)
     if arguments.topics:
         found = topics(rng, arguments.companies)
-        print("| documents a day | false alarms a year | median delay, h | found in a week |\n| --- | --- | --- | --- |")
+        print(
+            "| documents a day | false alarms a year | median delay, h | found in a week |\n| --- | --- | --- | --- |"
+        )
         for rate, row in found["by_documents_a_day"].items():
             print(
                 f"| {rate} | {row['false_alarms_per_company_year']:.2f} ({row['false_alarms']} in "

@@ -19,7 +19,7 @@ from model.manifest import Part, fingerprint
 from model.session import Running
 from model.settings import ModelSettings
 from model.taxonomy import Classifier
-from model.text import as_read
+from model.text import as_read, whole_words
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
@@ -51,12 +51,13 @@ class _Encoder:
         self._scales = calibration.rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
+        self._words = whole_words(self._tokenizer.get_vocab())
         # An entity is shorter than its text, so of a pair the text is cut.
         self._tokenizer.enable_truncation(min(MAX_TOKENS, part.most_tokens), strategy="longest_first")
         self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
-        read = (as_read(*pair, self._stand_in) for pair in zip(texts, entities, strict=True))
+        read = (as_read(*pair, self._stand_in, self._words) for pair in zip(texts, entities, strict=True))
         return self._tokenizer.encode_batch_fast(
             [(entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text for text, entity in read]
         )

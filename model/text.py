@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Container, Iterable
 from functools import lru_cache, partial
 
 # Bounded, so that a hostile text costs linear time.
@@ -18,6 +19,8 @@ ADDRESS = r"(?i)(?:https?://|www\.)[!-~]+"
 Chinese is written on after it without a space."""
 FEWEST_CAPITALS = 10
 _SPACE = re.compile(r"\s+")
+_PIECE = re.compile(r"(?<![\w$@#&'\u2019.-])[A-Za-z]{2,}(?![\w&])")
+"""What may be a half of a word: nothing of a cashtag, an abbreviation or an address."""
 
 # Letters that look like basic Latin ones (from the facts of Unicode's confusables.txt) and that NFKC keeps: Cyrillic,
 # Greek, Armenian, phonetic and small capitals. Not among them what a language of Latin letters uses, such as the
@@ -55,10 +58,42 @@ def quiet(text: str, entity: str | None) -> tuple[str, str | None]:
     return text, entity
 
 
-def as_read(text: str, entity: str | None, stand_in: str) -> tuple[str, str | None]:
-    """What a model that was trained with ``stand_in`` is given of them, in training and in use: ``quiet``, then
-    ``unnamed``."""
-    return unnamed(*quiet(text, entity), stand_in)
+def as_read(text: str, entity: str | None, stand_in: str, words: Container[str]) -> tuple[str, str | None]:
+    """What a model that was trained with ``stand_in`` and whose tokenizer has ``whole_words`` is given of them, in
+    training and in use: ``quiet``, then ``unnamed``, then ``rejoined``."""
+    text, entity = unnamed(*quiet(text, entity), stand_in)
+    return rejoined(text, words), entity
+
+
+def rejoined(text: str, words: Container[str]) -> str:
+    """``text`` without the spaces that split a word, as broken lines and copied PDFs leave them ("comp any"): of two
+    pieces that are not both among ``words``, and are one together. Case tells where a name ends."""
+    found = list(_PIECE.finditer(text))
+    lowered = [match.group().lower() for match in found]
+    known = [piece in words for piece in lowered]
+    parts, at, skip = [], 0, -1
+    for i in range(len(found) - 1):
+        before, after = found[i], found[i + 1]
+        if (
+            i != skip
+            and not (known[i] and known[i + 1])
+            and before.end() + 1 == after.start()
+            and text[before.end()] == " "
+            and (after.group().islower() or (before.group().isupper() and after.group().isupper()))
+            and lowered[i] + lowered[i + 1] in words
+        ):
+            parts.append(text[at : before.end()])
+            at, skip = after.start(), i + 1
+    return "".join([*parts, text[at:]]) if parts else text
+
+
+def whole_words(vocabulary: Iterable[str]) -> frozenset[str]:
+    """The words, in small letters, that a tokenizer with ``vocabulary`` reads as one piece at their beginning: after
+    SentencePiece's or a byte-level tokenizer's mark of a space, or in WordPiece without the mark of a continuation."""
+    pieces = list(vocabulary)
+    marked = [piece[1:] for piece in pieces if piece[:1] in ("\u2581", "\u0120")]
+    whole = marked or [piece for piece in pieces if not piece.startswith("##")]
+    return frozenset(word.lower() for word in whole if word.isascii() and word.isalpha())
 
 
 def unnamed(text: str, entity: str | None, stand_in: str) -> tuple[str, str | None]:

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from model.bases import Base, base, pieces
 from model.graph import CENTER
-from model.text import as_read
+from model.text import as_read, whole_words
 from model.weights import merged
 from retrain import adapter
 from retrain.augment import perturbed
@@ -49,6 +49,7 @@ class Reader:
 
     tokenizer: Tokenizer
     stand_in: str
+    words: frozenset[str]
 
     @classmethod
     def of(cls, encoder: Base, max_tokens: int = MAX_TOKENS, stand_in: str = "") -> Reader:
@@ -56,12 +57,12 @@ class Reader:
         made = Tokenizer.from_str(encoder.tokenizer)
         made.no_padding()
         made.enable_truncation(max_tokens, strategy="longest_first")
-        return cls(made, stand_in)
+        return cls(made, stand_in, whole_words(made.get_vocab()))
 
 
 def encode(made: Reader, examples: Sequence[Example]) -> list[Encoding]:
     """One encoding an example: the pair (entity, text), the stand-in in the place of its name, or the text alone."""
-    read = (as_read(e.text, e.entity, made.stand_in) for e in examples)
+    read = (as_read(e.text, e.entity, made.stand_in, made.words) for e in examples)
     return made.tokenizer.encode_batch([(entity, text) if entity else text for text, entity in read])
 
 

@@ -2,9 +2,9 @@
 
 A document joins a story of the last 24 hours (of the documents' own time) when it is an exact copy of one of its
 documents (``normalise.story_key``), when its producer has sent it before (same source and id), or, for news, when
-the embeddings say the same (cosine of at least ``SAME``, or of ``SAME_IN_WORDS`` where the headlines share half of their
-words) and the headlines do not contradict each other: each naming a company, a name or a number that the other one
-lacks, or opposite sentiment. Comments are joined by exact copies
+the embeddings say the same (cosine of at least ``SAME``, or of ``SAME_IN_WORDS`` where the headlines share half of
+their words) and the headlines do not contradict each other: each naming a company, a name or a number that the other
+one lacks, or opposite sentiment. Comments are joined by exact copies
 and ids alone: two people of like opinion are two opinions.
 
 Novelty follows RavenPack's event novelty score (100, 75, 56, 42 ... within 24 hours): every earlier document of the
@@ -246,8 +246,8 @@ class Novelty:
             self.seen[partition] = max(row.offset, self.seen.get(partition, -1))
 
     def _alike(self, rows: Sequence[Record]) -> list[list[tuple[float, _Entry | int]]]:
-        """For each row the (cosine, document) of at least ``SAME_IN_WORDS``, most alike first: of the window, or the number of
-        an earlier row. Only news are compared."""
+        """For each row the (cosine, document) of at least ``SAME_IN_WORDS``, most alike first: of the window, or the
+        number of an earlier row. Only news are compared."""
         found: list[list[tuple[float, _Entry | int]]] = [[] for _ in rows]
         numbers = [number for number, row in enumerate(rows) if _compares(row)]
         if not numbers:

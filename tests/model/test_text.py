@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import normalise
-from model.text import quiet, unnamed
+from model.text import quiet, rejoined, unnamed, whole_words
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,29 @@ def test_capitals_are_read_as_small_letters(text: str, entity: str | None, expec
 def test_a_stand_in_takes_the_place_of_a_name(text: str, entity: str | None, expected: tuple[str, str | None]):
     assert unnamed(text, entity, "X") == expected
     assert unnamed(text, entity, "") == (text, entity)
+
+
+WORDS = whole_words(
+    f"\u2581{word}" for word in ("company", "market", "profit", "a", "part", "apart", "in", "come", "income")
+)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("The comp any cut its pro fit, and the mar ket fell", "The company cut its profit, and the market fell"),
+        ("THE COMP ANY CUT ITS PRO FIT", "THE COMPANY CUT ITS PROFIT"),
+        ("a part of the in come", "a part of the in come"),  # both halves are words: nobody knows what was meant
+        ("Pro Fit sues the company", "Pro Fit sues the company"),  # a name
+        ("comp  any, comp-any, $comp any, comp anything", "comp  any, comp-any, $comp any, comp anything"),
+        ("comp any any", "company any"),
+        ("", ""),
+    ],
+)
+def test_a_split_word_is_read_whole_and_two_words_stay_two(text: str, expected: str):
+    assert rejoined(text, WORDS) == expected
+
+
+def test_whole_words_of_each_kind_of_tokenizer():
+    assert whole_words(["[CLS]", "Bank", "##ing", "2020", "-"]) == {"bank"}
+    assert whole_words(["\u0120Bank", "ing"]) == {"bank"}
