@@ -27,8 +27,11 @@ from retrain.selftraining import OWN
 from retrain.train import Reader, answers, class_weights, collate, encode, losses, predict
 
 NOISE = 0.15
-SHARES = (0.8, 0.6, 0.4)
+SHARES = (0.8, 0.6, 0.4, 0.2)
 """Of the way from the old weights to the new ones that ``eased`` tries."""
+
+FORGOTTEN, FEWEST_TO_SHOW = 0.005, 150
+"""What ``eased`` lets an old set lose on validation, and how many rows of it say so."""
 
 HEAD = 3
 """The head learns so much faster than the layers under it."""
@@ -135,7 +138,7 @@ def fit(
         best, logits, curves, step = restored
     else:
         logits = predict(network, checked)
-        curves, step = [{"epoch": 0, "step": 0, "loss": None, "validation_macro_f1": macro_f1(logits, validation)}], 0
+        curves, step = [{"epoch": 0, "step": 0, "loss": None, "validation_macro_f1": worth(logits, validation)}], 0
         best = _values(trained)
     for epoch in range(len(curves), epochs + 1):
         if _since_best(curves) > settings["patience"]:
@@ -179,7 +182,7 @@ def fit(
                     writer.add_scalar(f"training/{name}", value.item(), step)
                 writer.add_scalar("training/learning rate", optimizer.param_groups[0]["lr"], step)
         now = predict(network, checked)
-        f1 = macro_f1(now, validation)
+        f1 = worth(now, validation)
         if f1 > max(point["validation_macro_f1"] for point in curves):
             best, logits = _values(trained), now
         curves.append({"epoch": epoch, "step": step, "loss": float(total) / turns, "validation_macro_f1": f1})
@@ -197,18 +200,41 @@ def fit(
 
 
 def eased(material: Material, found: Fitted) -> Fitted:
-    """``found``, or what lies between it and ``material.start``, whichever does best on validation: weights on the way
-    keep most of what was learned and forget less of what was known (WiSE-FT; Wortsman et al. 2022, arXiv
-    2109.01903)."""
-    old, new, best = material.start, found.network.weights(), found
-    checked = encode(material.made, material.validation)
+    """``found``, or what lies between it and ``material.start``: what does best on validation of all that lose next to
+    nothing on each old set, or else the nearest to the start. Weights on the way keep most of what was learned and
+    forget less of what was known (WiSE-FT; Wortsman et al. 2022, arXiv 2109.01903)."""
+    old, new, rows = material.start, found.network.weights(), material.validation
+    checked, best = encode(material.made, rows), found
+    before = _of_old_sets(predict(SentimentEncoder(material.encoder, old).to(found.network.device), checked), rows)
+
+    def lost(logits: np.ndarray) -> float:
+        return max((before[name] - score for name, score in _of_old_sets(logits, rows).items()), default=0.0)
+
+    forgets = lost(found.logits) > FORGOTTEN
     for share in SHARES:
         between = {n: old[n] + share * (value - old[n]) if n in old else value for n, value in new.items()}
         network = SentimentEncoder(material.encoder, between).to(found.network.device)
         logits = predict(network, checked)
-        if (f1 := macro_f1(logits, material.validation)) > best.score:
-            best = Fitted(network, logits, found.curves, f1, share)
+        score, too_much = worth(logits, rows), lost(logits) > FORGOTTEN
+        if forgets or (score > best.score and not too_much):
+            best, forgets = Fitted(network, logits, found.curves, score, share), too_much
     return best
+
+
+def worth(logits: np.ndarray, examples: Sequence[Example]) -> float:
+    """``macro_f1``, to which people's labels and what was known before count alike."""
+    parts = [[i for i, e in enumerate(examples) if (e.dataset in PEOPLES) is own] for own in (True, False)]
+    return float(np.mean([macro_f1(logits[part], [examples[i] for i in part]) for part in parts if part]))
+
+
+def _of_old_sets(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, float]:
+    """The score of each set that is no people's and has rows enough."""
+    found = {}
+    for name in sorted({e.dataset for e in examples} - PEOPLES):
+        rows = [i for i, e in enumerate(examples) if e.dataset == name]
+        if len(rows) >= FEWEST_TO_SHOW:
+            found[name] = macro_f1(logits[rows], [examples[i] for i in rows])
+    return found
 
 
 def _change(logits: Tensor, before: Tensor, replayed: Tensor) -> Tensor:

@@ -39,6 +39,9 @@ from storage import RUN, confident, labels, runs, unlabelled, write_model, write
 FEWEST_TESTED = 30
 """With fewer new labels held out, those of earlier runs are tested as well."""
 
+FEWEST_CHECKED = 1500
+"""Old rows that say in training what is being forgotten."""
+
 MOST_TESTED = 2500
 MOST_UNLABELLED = 3000
 SHIPPED_PHRASES = 200
@@ -304,7 +307,7 @@ class _Run:
             names = settings.sets.split(",") if settings.sets else TRAINED_ON[language]
             old, checked, fixed = split(load(settings.data, names))
             replay = self._random.sample(old, min(count, len(old)))
-            checked = self._random.sample(checked, min(count // 2, len(checked)))
+            checked = self._random.sample(checked, min(max(count // 2, FEWEST_CHECKED), len(checked)))
             fixed = fixed[:: -(-len(fixed) // MOST_TESTED)]
         else:
             ours = phrases(count // 2 + count // 8, self._settings.seed)

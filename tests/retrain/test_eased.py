@@ -7,7 +7,7 @@ import torch
 
 from model.bases import base
 from retrain.datasets import Example
-from retrain.fitting import Fitted, eased, material
+from retrain.fitting import FEWEST_TO_SHOW, Fitted, eased, material, worth
 from retrain.network import SentimentEncoder
 from retrain.train import Reader
 
@@ -28,3 +28,13 @@ def test_weights_between_the_old_and_the_new_are_kept_where_they_do_best():
         found = eased(given, Fitted(new, np.zeros((4, 3)), [], score=0.25))
         assert found.share == share
         assert found.logits.argmax(1).tolist() == [1] * 4 if share < 1 else found.network is new
+
+
+def test_as_much_is_taken_back_as_an_old_set_needs():
+    old, new = network((0.0, 3.5, 0.0)), network((0.0, 0.0, 2.0))
+    people = [Example("labels", f"text {n}", 2) for n in range(4)]
+    known = [Example("tfns", f"old text {n}", 1) for n in range(FEWEST_TO_SHOW)]
+    for rows, share in (([*people, *known], 0.6), ([*people, *known[1:]], 1.0)):
+        given = material(base("minilm"), Reader.of(base("minilm")), old.weights(), people, rows, old)
+        logits = np.tile(np.array([0.0, 0.0, 2.0]), (len(rows), 1))
+        assert eased(given, Fitted(new, logits, [], score=worth(logits, rows))).share == share
