@@ -57,10 +57,10 @@ def shadowed(client: Client, challenger: str, champion: str, since: datetime, li
     rows = client.execute(
         """
         SELECT concat(kind, '/', source), champion_p, challenger_p, champion_s, challenger_s FROM shadow_log FINAL
-        WHERE challenger = %(challenger)s AND champion = %(champion)s AND at >= toDateTime(%(since)s, 'UTC')
+        WHERE challenger = %(challenger)s AND champion = %(champion)s AND at >= fromUnixTimestamp64Milli(%(since)s)
         ORDER BY at DESC LIMIT %(limit)s
         """,
-        {"challenger": challenger, "champion": champion, "since": since, "limit": limit},
+        {"challenger": challenger, "champion": champion, "since": round(since.timestamp() * 1000), "limit": limit},
     )
     columns = list(zip(*rows, strict=True)) if rows else [()] * 5
     return Beside(
@@ -78,9 +78,9 @@ def shadow_documents(client: Client, challenger: str, champion: str, since: date
         client.execute(
             """
             SELECT count() FROM shadow_log FINAL
-            WHERE challenger = %(challenger)s AND champion = %(champion)s AND at >= toDateTime(%(since)s, 'UTC')
+            WHERE challenger = %(challenger)s AND champion = %(champion)s AND at >= fromUnixTimestamp64Milli(%(since)s)
             """,
-            {"challenger": challenger, "champion": champion, "since": since},
+            {"challenger": challenger, "champion": champion, "since": round(since.timestamp() * 1000)},
         )[0][0]
     )
 
