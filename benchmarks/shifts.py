@@ -345,7 +345,6 @@ def topics(rng: np.random.Generator, count: int) -> dict[str, Any]:
         entity, at = shares.moments(31 * DAY, DAYS * DAY, TICK_S)
         told = test(shares, entity, at, rule)
         loud = np.flatnonzero(np.abs(told.statistic) >= rule.threshold)
-        # The rarest topic of a company that has it is the one that rises; what the others do then is no false alarm.
         alarms: dict[str, list[tuple[float, float]]] = {}
         for k in loud[np.argsort(at[loud], kind="stable")]:
             alarms.setdefault(str(shares.entities[entity[k]]), []).append((float(at[k]), abs(float(told.statistic[k]))))
