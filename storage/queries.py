@@ -236,20 +236,23 @@ def alerts(
 ) -> list[Row]:
     """Alerts with their latest state (pending, firing, resolved, inactive), newest first; ``evidence`` is decoded.
 
-    ``since`` is when they fired; with ``unfinished``, also those that are not over, or were not at ``since``.
+    An alert that was escalated is firing with the higher severity; the other columns are of when it fired. ``since``
+    is when they fired; with ``unfinished``, also those that are not over, or were not at ``since``.
     ``acknowledged_by`` is '' where nobody has; ``kind`` is sentiment_shift, topic_shift, buzz or feed_stale.
     """
     rows = select(
         client,
         """
         SELECT id, any(a.kind) AS kind, any(a.entity) AS entity, any(a.topic) AS topic,
-               any(a.direction) AS direction, argMax(a.state, (a.at, a.state = 'resolved')) AS state,
+               any(a.direction) AS direction, argMax(a.state, (a.at, a.state = 'resolved')) AS latest,
+               if(startsWith(latest, 'escalated'), 'firing', latest) AS state,
+               argMax(a.severity, (a.at, a.state != 'firing')) AS severity,
                if(countIf(a.state = 'firing') > 0, minIf(a.fired_at, a.state = 'firing'), min(a.fired_at)) AS fired_at,
                maxIf(a.at, a.state = 'resolved') AS resolved_at,
-               argMax((a.severity, a.before_mean, a.after_mean, a.before_documents, a.after_documents, a.began_at,
+               argMax((a.before_mean, a.after_mean, a.before_documents, a.after_documents, a.began_at,
                        a.model_version, a.evidence), (a.state = 'firing', a.at)) AS told,
-               told.1 AS severity, told.2 AS before_mean, told.3 AS after_mean, told.4 AS before_documents,
-               told.5 AS after_documents, told.6 AS began_at, told.7 AS model_version, told.8 AS evidence
+               told.1 AS before_mean, told.2 AS after_mean, told.3 AS before_documents, told.4 AS after_documents,
+               told.5 AS began_at, told.6 AS model_version, told.7 AS evidence
         FROM alerts AS a FINAL
         WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (%(kind)s = '' OR a.kind = %(kind)s)
             AND (%(unfinished)s OR isNull(%(since)s) OR a.fired_at >= %(since)s)
@@ -264,7 +267,7 @@ def alerts(
     for row in rows:
         row["acknowledged_by"] = acknowledged.get(row["id"], "")
         row["evidence"] = json.loads(row["evidence"])
-        del row["told"]
+        del row["told"], row["latest"]
         if row["state"] != "resolved":
             row["resolved_at"] = None
     return rows
@@ -296,17 +299,19 @@ def silences(client: Client, at: datetime) -> list[Row]:
 
 
 def due_alerts(client: Client, since: datetime) -> list[Row]:
-    """The transitions to firing and resolved recorded after ``since``, oldest first, that receivers may be told.
+    """The transitions of the alerts about which something was recorded after ``since``, oldest first, that receivers
+    may be told: to firing, escalated and resolved.
 
-    ``outcomes`` is what became of each (receiver: sent, dead or held), ``began`` the same of the alert's firing;
-    ``ended`` is whether the alert is resolved, ``acknowledged`` by whom.
+    ``outcomes`` is what became of each (receiver: sent, dead or held); ``began`` the same of the alert's firing and
+    escalations together: sent if one of them was, and nothing while it is not known of all; ``ended`` is whether the
+    alert is resolved, ``acknowledged`` by whom.
     """
     rows = select(
         client,
         """
         SELECT * EXCEPT (version) FROM alerts FINAL
-        WHERE id IN (SELECT id FROM alerts WHERE recorded_at >= %(since)s) AND state IN ('firing', 'resolved')
-        ORDER BY at, state, id
+        WHERE id IN (SELECT id FROM alerts WHERE recorded_at >= %(since)s) AND state NOT IN ('pending', 'inactive')
+        ORDER BY at, state = 'resolved', state, id
         """,
         {"since": since},
     )
@@ -318,12 +323,28 @@ def due_alerts(client: Client, since: datetime) -> list[Row]:
     ):
         outcomes.setdefault((id_, state), {})[receiver] = outcome
     acknowledged, ended = _acknowledged(client), {row["id"] for row in rows if row["state"] == "resolved"}
+    beginnings: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        if row["state"] != "resolved":
+            beginnings.setdefault(row["id"], []).append(outcomes.get((row["id"], row["state"]), {}))
     for row in rows:
         row["evidence"] = json.loads(row["evidence"])
         row["outcomes"] = outcomes.get((row["id"], row["state"]), {})
-        row["began"] = outcomes.get((row["id"], "firing"), {})
+        row["began"] = _together(beginnings.get(row["id"], []))
         row["ended"], row["acknowledged"] = row["id"] in ended, acknowledged.get(row["id"], "")
     return rows
+
+
+def _together(outcomes: Sequence[dict[str, str]]) -> dict[str, str]:
+    """What became of several transitions at each receiver: see ``due_alerts``."""
+    together = {}
+    for receiver in {name for one in outcomes for name in one}:
+        became = [one.get(receiver) for one in outcomes]
+        if "sent" in became:
+            together[receiver] = "sent"
+        elif became[-1] is not None and None not in became:
+            together[receiver] = became[-1]
+    return together
 
 
 def _acknowledged(client: Client) -> dict[str, str]:

@@ -37,7 +37,7 @@ from storage import (
 )
 from stream import emerging
 from stream import rules as rules_file
-from stream.rules import Rules, Setting, seconds
+from stream.rules import RANK, Rules, Setting, seconds
 from stream.series import MARKET, NAMES_TOPIC, NO_COMPANY, WINDOW_S, Series, Topics, day_begins
 from stream.shifts import (
     Rule,
@@ -49,6 +49,7 @@ from stream.shifts import (
     describe_buzz,
     is_over,
     is_quiet,
+    severity,
     test,
 )
 
@@ -132,7 +133,8 @@ def topic_rule(rule: Rule) -> Rule:
 
 
 class Lifecycle:
-    """Pending, firing, resolved: what becomes of shifts over time. Pure: the same series give the same transitions.
+    """Pending, firing, escalated, resolved: what becomes of shifts over time. Pure: the same series give the same
+    transitions. An alert that is escalated goes on firing, with a higher severity.
 
     ``known`` are the alerts so far, as ``storage.alerts`` gives them; they are updated.
     """
@@ -291,6 +293,10 @@ class Lifecycle:
         assert setting is not None
         if kind == "topic_shift" and direction == "down":
             return  # because others rose, or because it is over
+        for row in self._alerts.get((kind, entity, topic), ()):
+            if row["state"] == "firing" and row["direction"] == direction:
+                yield from self._escalate(row, source, found, k, setting)
+                return
         if self._covered(kind, entity, topic, direction, found, k, setting):
             return
         if (
@@ -311,10 +317,7 @@ class Lifecycle:
         elif kind == "sentiment_shift" and entity != MARKET and self._market_explains(found, k, setting, direction):
             return
         shift = self._describe(source, found, k)
-        # A long span may still show what the latest documents do not any more.
-        if kind != "buzz" and bool(
-            is_over(source.series, name, at, shift.began_at, shift.before_mean, shift.after_mean, source.rule)
-        ):
+        if kind != "buzz" and _was(source, name, shift):
             return
         identity = hashlib.sha256(f"{kind}|{entity}|{topic}|{direction}|{at}".encode()).hexdigest()[:16]
         state = "pending" if setting.for_s and kind != "buzz" else "firing"
@@ -322,6 +325,20 @@ class Lifecycle:
         self._alerts.setdefault(_subject(row), []).append(row)
         yield dict(row), shift
         self._expect(events, row, at, until, stale)
+
+    def _escalate(
+        self, row: Transition, source: Source, found: Tests, k: int, setting: Setting
+    ) -> Iterator[tuple[Transition, Shift | None]]:
+        """What ``row`` says is worse by now. When it is over is still judged by what it said when it fired."""
+        if source.kind == "buzz" or RANK[severity(source.series, found, k, source.rule)] <= RANK[row["severity"]]:
+            return
+        shift = self._describe(source, found, k)
+        if _was(source, _series_name(row), shift):
+            return
+        raised = _columns(shift, row["id"], f"escalated_to_{shift.severity}", setting)
+        raised["evidence"]["escalated_from"] = row["severity"]
+        row["severity"] = shift.severity
+        yield raised | {"fired_at": row["fired_at"]}, shift
 
     def _describe(self, source: Source, found: Tests, k: int) -> Shift:
         if source.kind == "buzz":
@@ -386,6 +403,12 @@ def about(entity: str, topic: str) -> tuple[str | None, str]:
     if entity == MARKET:
         return (None, "") if topic == NO_COMPANY else ("", topic)
     return entity, topic
+
+
+def _was(source: Source, name: str, shift: Shift) -> bool:
+    """Whether a shift is over already: a long span may still show what the latest documents do not any more."""
+    means = shift.before_mean, shift.after_mean
+    return bool(is_over(source.series, name, shift.at, shift.began_at, *means, source.rule))
 
 
 def _series_name(row: Transition) -> str:
@@ -540,7 +563,7 @@ class Evaluator:
             life = Lifecycle(watched, self.rules, self._settings.tick_s, known)
             quiet = any(row["state"] == "firing" for row in known if row["kind"] == "feed_stale")
             for row, shift in life.run(begin, until, stale=quiet, late=late):
-                if shift is not None and row["state"] == "firing":
+                if shift is not None and row["state"] != "pending":
                     self._explain_shift(client, row, shift)
                 transitions.append(row)
         transitions += self._emerging(client, known, until)

@@ -75,7 +75,7 @@ class Alert(msgspec.Struct, frozen=True):
     topic: str
     direction: Literal["negative", "positive", "up", "down"]
     severity: Literal["notice", "warning", "critical"]
-    state: Literal["pending", "firing", "resolved", "inactive"]
+    state: Literal["pending", "firing", "escalated_to_warning", "escalated_to_critical", "resolved", "inactive"]
     fired_at: datetime
     at: datetime
     recorded_at: datetime
@@ -95,7 +95,14 @@ class AlertEvent(msgspec.Struct, frozen=True):
     specversion: Literal["1.0"]
     id: str
     source: str
-    type: Literal["finsent.alert.pending", "finsent.alert.firing", "finsent.alert.resolved", "finsent.alert.inactive"]
+    type: Literal[
+        "finsent.alert.pending",
+        "finsent.alert.firing",
+        "finsent.alert.escalated_to_warning",
+        "finsent.alert.escalated_to_critical",
+        "finsent.alert.resolved",
+        "finsent.alert.inactive",
+    ]
     subject: str
     time: datetime
     datacontenttype: Literal["application/json"]

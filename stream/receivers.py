@@ -99,11 +99,11 @@ class Notifier:
                 if name in row["outcomes"] or key in self._under_way:
                     continue
                 never, later = _never(row, rules, name), _not_now(row, rules, quiet, now, market)
-                if never or (later and row["state"] == "firing" and row["ended"]):
+                if never or (later and row["state"] != "resolved" and row["ended"]):
                     held.append((*key, "held", 0, never or later))
                 elif later:
                     continue
-                elif row["state"] == "firing":
+                elif row["state"] != "resolved":
                     begun.add((row["id"], name))
                     groups.setdefault((name, row["entity"]), []).append(row)
                 elif row["began"].get(name) == "sent" or (row["id"], name) in begun:  # else that is on its way
@@ -190,7 +190,7 @@ def _never(row: dict, rules: Rules, name: str) -> str:
     assert setting is not None
     if RANK[row["severity"]] < RANK[setting.severity]:
         return f"below {setting.severity}"
-    if row["state"] == "firing" and row["acknowledged"]:
+    if row["state"] != "resolved" and row["acknowledged"]:
         return f"acknowledged by {row['acknowledged']}"
     if row["state"] == "resolved" and row["began"].get(name) in ("held", "dead"):
         return f"of its beginning nobody was told ({row['began'][name]})"

@@ -30,6 +30,8 @@ def title(alert: Mapping[str, Any]) -> str:
         else f"{who}: less of {alert['topic']}",
         "buzz": f"{who}: far more talk than usual",
     }[alert["kind"]]
+    if alert["state"].startswith("escalated"):
+        return f"{what}: {alert['severity']} by now"
     return what if alert["state"] == "firing" else f"{what}: over"
 
 
@@ -78,9 +80,15 @@ def webhook(receiver: str, alerts: Alerts) -> bytes:
 
 
 def alertmanager(alerts: Alerts) -> bytes:
-    """Alertmanager's API v2. The labels stay the same over an alert's life, so its end finds its beginning."""
+    """Alertmanager's API v2. The labels stay the same over an alert's life, so its end finds its beginning; where the
+    severity has risen, the alert of the lower one ends."""
     rows = []
-    for alert in alerts:
+    lower = [
+        {**alert, "severity": alert["evidence"]["escalated_from"], "state": "resolved"}
+        for alert in alerts
+        if "escalated_from" in alert["evidence"]
+    ]
+    for alert in [*lower, *alerts]:
         over = alert["state"] == "resolved"
         labels = {
             "alertname": f"finsent_{alert['kind']}",

@@ -354,21 +354,25 @@ def detect(series: Series, at: int, rule: Rule) -> list[Shift]:
     return [describe(series, found, int(k), rule) for k in np.flatnonzero(np.abs(found.statistic) >= rule.threshold)]
 
 
+def severity(series: Series, found: Tests, k: int, rule: Rule) -> str:
+    """How bad the ``k``-th of the tests is: by its effect and its evidence (see ``CLEAR``)."""
+    effect, evidence = abs(float(found.effect[k])), abs(float(found.statistic[k])) / rule.threshold
+    market = series.is_market(int(found.entity[k]))
+    scale = rule.market_effect / rule.minimum_effect if market else 1.0
+    name = next(name for size, clear, name in CLEAR if effect >= size * scale and evidence >= clear)
+    return "warning" if name == "notice" and market else name  # a market's stands for all companies
+
+
 def describe(series: Series, found: Tests, k: int, rule: Rule) -> Shift:
     """The ``k``-th of the tests in words: its direction, severity, and when the shift began."""
     i, at, recent_s = int(found.entity[k]), int(found.at[k]), int(found.recent_s[k])
     effect, before = float(found.effect[k]), float(found.before[k])
-    evidence = abs(float(found.statistic[k])) / rule.threshold
-    scale = rule.market_effect / rule.minimum_effect if series.is_market(i) else 1.0
-    severity = next(name for size, clear, name in CLEAR if abs(effect) >= size * scale and evidence >= clear)
-    if severity == "notice" and series.is_market(i):
-        severity = "warning"  # it stands for all companies
     began = began_at(series, i, at - max(recent_s, rule.buzz_span_s), at, before, before + effect)
     return Shift(
         entity=str(series.entities[i]),
         at=at,
         direction="negative" if effect < 0 else "positive",
-        severity=severity,
+        severity=severity(series, found, k, rule),
         statistic=float(found.statistic[k]),
         before_mean=before,
         after_mean=before + effect,

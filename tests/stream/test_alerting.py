@@ -50,7 +50,7 @@ def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str
     sent: list[dict] = []
     explained = evaluator(clickhouse_url, publish=sent.extend, explain=lambda text, entity: [("story", -1.0)])
     made = explained.advance()
-    assert [row["state"] for row in made] == ["firing", "resolved"] and sent == made
+    assert [row["state"] for row in made] == ["firing", "escalated_to_warning", "resolved"] and sent == made
     (alert,) = alerts(client)
     assert (alert["entity"], alert["direction"], alert["state"]) == ("AAA", "negative", "resolved")
     turned = MONDAY + timedelta(hours=81)
@@ -72,12 +72,12 @@ def test_a_second_evaluator_and_a_restarted_one_write_nothing_new(client: Client
     middle = next(i for i, record in enumerate(records) if record.published_at > MONDAY + timedelta(hours=90))
     write(client, records[:middle])
     first = evaluator(clickhouse_url)
-    assert [row["state"] for row in first.advance()] == ["firing"]
+    assert [row["state"] for row in first.advance()] == ["firing", "escalated_to_warning"]
     assert evaluator(clickhouse_url).advance() == []
     write(client, records[middle:])
     assert [row["state"] for row in evaluator(clickhouse_url).advance()] == ["resolved"]
     first.advance()
-    assert client.execute("SELECT uniqExact(id), count() FROM alerts FINAL") == [(1, 2)]
+    assert client.execute("SELECT uniqExact(id), count() FROM alerts FINAL") == [(1, 3)]
 
 
 def test_repeats_of_one_bad_story_do_not_fire(client: Client, clickhouse_url: str):
@@ -160,10 +160,40 @@ def test_a_topic_that_rises_is_an_alert_and_part_of_the_evidence(client: Client,
     assert topics == {("AAA", "litigation", "up")}
 
 
+def test_a_shift_that_grows_is_escalated(client: Client, clickhouse_url: str):
+    records = week(crisis=True)
+    worse = MONDAY + timedelta(hours=90)
+    for hour in range(90, 110):
+        for minute in range(0, 60, 3):
+            at = MONDAY + timedelta(hours=hour, minutes=minute)
+            records.append(document(len(records), "AAA", at, -0.95))
+    records.sort(key=lambda record: record.published_at)
+    for offset, record in enumerate(records):
+        record.offset = offset
+    early = [record for record in records if record.published_at < worse]
+    write(client, early)
+    made = evaluator(clickhouse_url).advance()
+    write(client, records[len(early) :])
+    made += evaluator(clickhouse_url).advance()  # another worker goes on
+    fired, warned, critical, _ = made
+    assert [row["state"] for row in made] == ["firing", "escalated_to_warning", "escalated_to_critical", "resolved"]
+    assert [row["severity"] for row in made] == ["notice", "warning", "critical", "critical"]
+    assert len({(row["id"], row["fired_at"]) for row in made}) == 1 and fired["at"] < warned["at"] < critical["at"]
+    assert critical["evidence"]["escalated_from"] == "warning" and critical["evidence"]["documents"]
+    assert critical["after_mean"] < fired["after_mean"]
+    (alert,) = alerts(client)
+    assert (alert["severity"], alert["state"]) == ("critical", "resolved")
+    assert alert["after_mean"] == fired["after_mean"]
+    view = f"SELECT severity, state FROM alerts_as_of(moment = '{critical['at']:%Y-%m-%d %H:%M:%S}', known = now64(3))"
+    assert client.execute(view) == [("critical", "firing")]
+    history = client.execute("SELECT event, severity FROM alert_history ORDER BY at")
+    assert history == [(row["state"], row["severity"]) for row in made]
+
+
 def test_an_old_alert_is_remembered_while_it_lasts(client: Client, clickhouse_url: str):
     records = week(crisis=True)
     write(client, [record for record in records if record.published_at < MONDAY + timedelta(hours=90)])
-    (fired,) = evaluator(clickhouse_url).advance()
+    fired = evaluator(clickhouse_url).advance()[0]
     later = fired["fired_at"] + timedelta(days=90)
     assert [row["id"] for row in alerts(client, since=later, unfinished=True)] == [fired["id"]]
     assert alerts(client, since=later) == []

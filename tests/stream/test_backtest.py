@@ -45,7 +45,7 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
     found = [row for row in found if row["at"].timestamp() <= until]
     assert [said(row) for row in found] == [said(row) for row in told]
     states = [row["state"] for row in told if row["kind"] == "sentiment_shift"]
-    assert states == (["pending", "firing", "resolved"] if text == FOR else ["firing", "resolved"])
+    assert states == [*(["pending"] if text == FOR else []), "firing", "escalated_to_warning", "resolved"]
 
 
 def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):

@@ -19,6 +19,7 @@ from clickhouse_driver import Client
 from storage import ClickHouseSettings, acknowledge, add_silence, connect, write_alerts
 from stream.receivers import Notifier
 from stream.receivers_send import Refused, is_public, open_socket
+from stream.receivers_text import title
 from stream.rules import Rules, read
 from tests.support import eventually
 
@@ -206,6 +207,41 @@ def test_silence_acknowledgement_and_severity_hold_back(client: Client, notifier
     notifier(client, [], told)
     assert settled(client, 4)["a1", "firing", "hook"][0] == "held"
     assert len(server.got) == 1
+
+
+def test_who_hears_of_critical_ones_alone_hears_of_an_escalation_and_of_the_end(
+    client: Client, notifier: Notifier, server: Server
+):
+    told = rules(f'name: hook, type: webhook, url: "{server.url}"', rule=", severity: critical")
+    steps = [
+        transition(1, severity="notice"),
+        transition(1, "escalated_to_critical", severity="critical", at=NOW + timedelta(seconds=30)),
+        transition(1, "resolved", severity="critical"),
+    ]
+    for count, step in enumerate(steps, 1):
+        write_alerts(client, [step])
+        notifier(client, [], told)
+        found = settled(client, count)
+    assert {state: outcome for (_, state, _), (outcome, _) in found.items()} == {
+        "firing": "held", "escalated_to_critical": "sent", "resolved": "sent",
+    }  # fmt: skip
+    heard = [json.loads(body)["alerts"][0] for _, _, body in server.got]
+    assert [row["state"] for row in heard] == ["escalated_to_critical", "resolved"]
+    assert title(heard[0]) == "BA: sentiment turned negative: critical by now"
+
+
+def test_alertmanager_routes_an_escalated_alert_anew(client: Client, notifier: Notifier, server: Server):
+    told = rules(f'name: am, type: alertmanager, url: "{server.url}/"')
+    raised = transition(1, "escalated_to_critical", severity="critical", at=NOW + timedelta(seconds=30))
+    raised["evidence"]["escalated_from"] = "warning"
+    for count, step in enumerate([transition(1), raised, transition(1, "resolved", severity="critical")], 1):
+        write_alerts(client, [step])
+        notifier(client, [], told)
+        settled(client, count)
+    (begun,), (before, after), (ended,) = (json.loads(body) for _, _, body in server.got)
+    assert begun["labels"] == before["labels"] and before["endsAt"] <= datetime.now(UTC).isoformat()
+    assert after["labels"] == ended["labels"] == begun["labels"] | {"severity": "critical"}
+    assert datetime.fromisoformat(after["endsAt"]) > NOW + timedelta(days=1)
 
 
 def test_a_market_wide_alert_of_days_ago_holds_buzz_back(client: Client, notifier: Notifier, server: Server):
