@@ -171,10 +171,15 @@ def run(data: Path, workers: int = 1) -> None:
 
 def stopped(child: Child, data: Path) -> str:
     """What to do about a worker that asks for a person."""
+    path = data / "pseudonym.key"
+    if os.environ.get("FINSENT_PSEUDONYM_KEY") or not path.exists():
+        key = "# with the FINSENT_PSEUDONYM_KEY that finsent up was given\n  "
+    else:
+        key = f"FINSENT_PSEUDONYM_KEY=$(cat {path}) "
     return f"""{child.failure}
 The broker and ClickHouse go on, and what is not stored waits there. For another worker, from another shell:
   eval "$(finsent up --data {data} --env)"
-  FINSENT_PSEUDONYM_KEY=$(cat {data / "pseudonym.key"}) finsent worker"""
+  {key}finsent worker"""
 
 
 def usage(environment: Mapping[str, str], data: Path) -> str:
