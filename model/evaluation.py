@@ -211,10 +211,15 @@ def _notes(labels: np.ndarray) -> list[str]:
         return ["no neutral rows: figures are over the two classes negative and positive"]
     if neutral < FEW_NEUTRALS:
         return [
-            f"only {neutral:.1%} of the rows are neutral, so accuracy and macro-F1 say little, see the sign; ECE is "
-            "over the negative and positive rows and these two classes"
+            f"only {neutral:.1%} of the rows are neutral, so accuracy and macro-F1 say little, see the sign; ECE and "
+            "what noise does are over the negative and positive rows and these two classes"
         ]
     return []
+
+
+def _few_neutrals(labels: np.ndarray) -> bool:
+    """Whether a set was labelled by the sign, but for some rows."""
+    return bool(0 < (labels == 1).mean() < FEW_NEUTRALS) and NOT_NEGATIVE not in labels
 
 
 def _decided(probabilities: np.ndarray, labels: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -249,7 +254,7 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, brief: bool = False) 
     signed = (labels == 0) | (labels == 2)
     surest, sure_of = decided.max(axis=1), names
     right = predicted == truth
-    if 0 < (labels == 1).mean() < FEW_NEUTRALS and NOT_NEGATIVE not in labels and signed.any():
+    if _few_neutrals(labels):
         sure_of, two, sides = _decided(probabilities[signed], labels[signed])
         surest, right = two.max(axis=1), two.argmax(axis=1) == sides
     calibrated = calibration(surest, right)
@@ -405,16 +410,20 @@ def robustness(
     """What each kind of ``model.noise`` does, measured on the rows that it changes, normalised after the change.
 
     Of kinds that keep the meaning: ``macro_f1`` before, ``macro_f1_noisy`` after, their difference ``drop`` with its
-    paired bootstrap ``interval``, the share of ``labels_changed`` and the mean absolute ``shift`` of the sentiment. Of
-    ``negation``, on the rows with a label and a prediction of the same sign: the share that ``moved`` the other way,
-    by 0.1 or more, and the share whose sign ``flipped``. ``became_unsupported`` rows no longer looked like a language
+    paired bootstrap ``interval``, the share of ``labels_changed`` and the mean absolute ``shift`` of the sentiment; of
+    a set with few neutral rows, over the negative and positive rows and these two classes. Of ``negation``, on the
+    rows with a label and a prediction of the same sign: the share that ``moved`` the other way, by 0.1 or more, and
+    the share whose sign ``flipped``. ``became_unsupported`` rows no longer looked like a language
     that the model reads.
     """
     report: dict[str, dict[str, Any]] = {}
+    signed = _few_neutrals(np.array([row.label for row in rows]))
     for done, kind in enumerate(KINDS):
         noisy = [_noisy(row, kind) for row in rows]
         chosen = [
-            i for i, (row, other) in enumerate(zip(rows, noisy, strict=True)) if other and predictions.supported[i]
+            i
+            for i, (row, other) in enumerate(zip(rows, noisy, strict=True))
+            if other and predictions.supported[i] and not (signed and row.label == 1)
         ]
 
         def show(records: int, share: float, done: int = done) -> None:

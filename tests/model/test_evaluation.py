@@ -247,3 +247,6 @@ def test_a_scorer_that_only_knows_spellings_is_seen_through():
         assert noise[kind]["n"] > 50 and noise[kind]["drop"] == noise[kind]["labels_changed"] == 0
     assert noise["negation"]["n"] == len(rows) and noise["negation"]["flipped"] == 1
     assert noise == robustness(Spelling(), rows, found)
+    # A few neutral rows among signed ones: their class of its own would decide the mean over three.
+    few = [*rows, *(row(f"Alder {n} may gain", 1, entity="Alder") for n in range(2, 6))]
+    assert robustness(Spelling(), few, predict(Spelling(), few)) == noise
