@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
 
+import model
 from deploy.local import Stack
 
 
@@ -18,7 +22,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def recorded(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with the model that ships as its champion, built once for all processes of a run. Only to be read."""
+    folder = tmp_path_factory.getbasetemp()
+    registry = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "shipped"
+    model.ensure_default(registry)
+    return registry
+
+
+@pytest.fixture(scope="session")
+def recorded(stack: Stack, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of the database ``default`` with the recorded week in it: for tests that only read. People's users may log in
     to this one alone."""
     from deploy.recorded_week.store import store
@@ -27,7 +40,7 @@ def recorded(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     settings = ClickHouseSettings(url=stack.clickhouse_url)
     with connect(settings) as client:
         migrate(client)
-    store(lambda: connect(settings), tmp_path_factory.mktemp("models"))
+    store(lambda: connect(settings), Path(shutil.copytree(shipped, tmp_path_factory.mktemp("recorded") / "models")))
     return stack.clickhouse_url
 
 

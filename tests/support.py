@@ -37,6 +37,12 @@ def cooled(folder: Path, temperature: float) -> Path:
     return folder
 
 
+def data_folder(folder: Path, shipped: Path) -> Path:
+    """``folder`` as the data directory of a stack whose registry has the model that ships already."""
+    shutil.copytree(shipped, folder / "models")
+    return folder
+
+
 class Asking:
     """Queries that outlive a restart of the embedded ClickHouse, which ends when a client is killed in the middle
     of a conversation (it is started again, with its data)."""

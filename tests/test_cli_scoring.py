@@ -19,12 +19,10 @@ GERMAN = "Der Konzern hat seine Prognose für das Gesamtjahr angehoben"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("registry")
+def registry(shipped: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODEL_REGISTRY", str(folder))
-        model.ensure_default(folder)
-        yield folder
+        patch.setenv("MODEL_REGISTRY", str(shipped))
+        yield shipped
 
 
 def read(path: Path) -> list[dict]:

@@ -37,10 +37,8 @@ class Known(Scorer):
 
 
 @pytest.fixture(scope="module")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
-    folder: Path = tmp_path_factory.mktemp("registry")
-    model.ensure_default(folder)
-    return model.load(model.champion(folder))
+def scorer(shipped: Path) -> Scorer:
+    return model.load(model.champion(shipped))
 
 
 def weights(found: Explanation) -> dict[str, float]:

@@ -29,10 +29,9 @@ from tests.support import cooled, eventually
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with the default model and three like it; the default is the champion."""
-    registry = tmp_path_factory.mktemp("built")
-    model.ensure_default(registry)
+    registry = Path(shutil.copytree(shipped, tmp_path_factory.mktemp("built") / "registry"))
     for number in (2, 3, 4):
         adapter = tmp_path_factory.mktemp("adapter") / "a"
         cooled(adapter, float(number))

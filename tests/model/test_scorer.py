@@ -32,10 +32,8 @@ TEXTS = [
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("registry")
-    model.ensure_default(folder)
-    return folder
+def registry(shipped: Path) -> Path:
+    return shipped
 
 
 @pytest.fixture(scope="session", params=["onnxruntime", "native"])

@@ -20,10 +20,8 @@ LABELS = np.array([[name in topics for name in NAMES] for _, topics in SAMPLE])
 
 
 @pytest.fixture(scope="module")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
-    registry = tmp_path_factory.mktemp("registry")
-    model.ensure_default(registry)
-    return model.load(model.champion(registry))
+def scorer(shipped: Path) -> Scorer:
+    return model.load(model.champion(shipped))
 
 
 def f1(found: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

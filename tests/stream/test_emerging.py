@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
@@ -65,10 +66,8 @@ pytestmark = pytest.mark.usefixtures("configured")
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    registry = tmp_path_factory.mktemp("registry")
-    model.ensure_default(registry)
-    return Pipeline(model.load(model.champion(registry)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
+def pipeline(shipped: Path) -> Pipeline:
+    return Pipeline(model.load(model.champion(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
 
 
 def evaluator(url: str, seconds: int = 1) -> Evaluator:

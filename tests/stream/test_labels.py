@@ -14,12 +14,12 @@ from deploy.local import Service
 from finsent import app
 from storage import dead_letters, labels
 from stream import produce
-from tests.support import Asking, eventually
+from tests.support import Asking, data_folder, eventually
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("service")) as started:
+def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped)) as started:
         yield started
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
@@ -25,10 +26,8 @@ Documents = Callable[..., list[Record]]
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    registry = tmp_path_factory.mktemp("models")
-    model.ensure_default(registry)
-    return Pipeline(model.load(model.champion(registry)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
+def pipeline(shipped: Path) -> Pipeline:
+    return Pipeline(model.load(model.champion(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
 
 
 @pytest.fixture

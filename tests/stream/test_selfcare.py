@@ -19,7 +19,7 @@ from deploy.local import Service
 from deploy.local.supervisor import free_port
 from stream import produce
 from stream.watchdog import Watchdog
-from tests.support import eventually
+from tests.support import data_folder, eventually
 
 BLOCK_THE_LOOP = """
 import time, stream.app
@@ -41,8 +41,8 @@ run()
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("selfcare"), workers=0) as started:
+def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("selfcare"), shipped), workers=0) as started:
         yield started
 
 

@@ -26,7 +26,7 @@ from stream import produce, topic_ids
 from stream.outgoing import ModelEvent
 from stream.shadow import chosen
 from stream.swap import announce
-from tests.support import cooled, eventually
+from tests.support import cooled, data_folder, eventually
 from tests.test_cli import finsent
 
 SWAPS = 50
@@ -34,9 +34,11 @@ TOPICS = ("news", "comments")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     # Small batches: a swap waits for the one that is being scored.
-    with Service(tmp_path_factory.mktemp("service"), 1, {"STREAM_BATCH_RECORDS": "32"}) as started:
+    with Service(
+        data_folder(tmp_path_factory.mktemp("service"), shipped), 1, {"STREAM_BATCH_RECORDS": "32"}
+    ) as started:
         yield started
 
 

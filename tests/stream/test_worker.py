@@ -16,14 +16,14 @@ from kafka import KafkaConsumer, TopicPartition
 from deploy.local import Service
 from storage import accounts, dead_letters
 from stream import produce, topic_ids
-from tests.support import Asking, eventually
+from tests.support import Asking, data_folder, eventually
 
 TOPICS = ("news", "comments")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("service")) as started:
+def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped)) as started:
         yield started
 
 
