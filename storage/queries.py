@@ -236,8 +236,9 @@ def alerts(
 ) -> list[Row]:
     """Alerts with their latest state (pending, firing, resolved, inactive), newest first; ``evidence`` is decoded.
 
-    An alert that was escalated is firing with the higher severity; the other columns are of when it fired. ``since``
-    is when they fired; with ``unfinished``, also those that are not over, or were not at ``since``.
+    An alert that was escalated (last at ``escalated_at``, else None) is firing with the higher severity; the other
+    columns are of when it fired. ``since`` is when they fired; with ``unfinished``, also those that are not over, or
+    were not at ``since``.
     ``acknowledged_by`` is '' where nobody has; ``kind`` is sentiment_shift, topic_shift, buzz or feed_stale.
     """
     rows = select(
@@ -249,6 +250,7 @@ def alerts(
                argMax(a.severity, (a.at, a.state != 'firing')) AS severity,
                if(countIf(a.state = 'firing') > 0, minIf(a.fired_at, a.state = 'firing'), min(a.fired_at)) AS fired_at,
                maxIf(a.at, a.state = 'resolved') AS resolved_at,
+               maxOrNullIf(a.at, startsWith(a.state, 'escalated')) AS escalated_at,
                argMax((a.before_mean, a.after_mean, a.before_documents, a.after_documents, a.began_at,
                        a.model_version, a.evidence), (a.state = 'firing', a.at)) AS told,
                told.1 AS before_mean, told.2 AS after_mean, told.3 AS before_documents, told.4 AS after_documents,

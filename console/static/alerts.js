@@ -50,6 +50,7 @@ export function alertCard(row, again) {
   return el("article", { class: `card ${row.direction}`, "aria-label": `Alert about ${row.name}` },
     el("p", { class: "big" }, headline(row), " ", el("span", { class: `badge ${row.severity}` }, row.severity), " ", el("span", { class: "badge" }, row.state)),
     change(row),
+    row.escalated_at ? el("p", {}, `${row.severity[0].toUpperCase()}${row.severity.slice(1)} since `, when(row.escalated_at), ".") : null,
     el("p", {}, "Began ", when(row.began_at), "; told ", when(row.fired_at), waited ? `, ${waited.documents} documents and ${waited.hours} hours later` : "", row.model_version ? `; model ${row.model_version}` : "", "."),
     documents.length ? el("p", { class: "label" }, "Why: the documents that moved it most, the deciding words marked") : null,
     documents.length ? el("ol", {}, documents.slice(0, 5).map(document => document_(document, row.direction))) : null,

@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW alerts_as_of AS
 SELECT
     a.id AS id, a.kind AS kind, a.entity AS entity, a.topic AS topic, a.direction AS direction, a.severity AS severity,
     if(startsWith(a.latest, 'escalated'), 'firing', a.latest) AS state, a.fired_at AS fired_at,
-    if(a.latest = 'resolved', a.ended_at, NULL) AS resolved_at,
+    a.escalated_at AS escalated_at, if(a.latest = 'resolved', a.ended_at, NULL) AS resolved_at,
     told.5 AS began_at, told.1 AS before_mean, told.2 AS after_mean, told.3 AS before_documents,
     told.4 AS after_documents, told.6 AS model_version,
     JSONExtractString(told.7, 'rule') AS rule, JSONExtractFloat(told.7, 'threshold') AS threshold,
@@ -21,6 +21,7 @@ FROM
         argMax(l.severity, (l.at, l.state != 'firing')) AS severity,
         if(countIf(l.state = 'firing') > 0, minIf(l.fired_at, l.state = 'firing'), min(l.fired_at)) AS fired_at,
         maxIf(l.at, l.state = 'resolved') AS ended_at,
+        maxOrNullIf(l.at, startsWith(l.state, 'escalated')) AS escalated_at,
         argMax((l.before_mean, l.after_mean, l.before_documents, l.after_documents, l.began_at,
                 l.model_version, l.evidence), (l.state = 'firing', l.at)) AS told
     FROM alerts AS l FINAL
@@ -36,3 +37,6 @@ LEFT JOIN
     GROUP BY id
 ) AS c ON a.id = c.id
 ORDER BY fired_at DESC, id;
+
+CREATE OR REPLACE VIEW alerts_now AS
+SELECT * FROM alerts_as_of(moment = now64(3), known = now64(3));

@@ -182,10 +182,11 @@ def test_a_shift_that_grows_is_escalated(client: Client, clickhouse_url: str):
     assert critical["evidence"]["escalated_from"] == "warning" and critical["evidence"]["documents"]
     assert critical["after_mean"] < fired["after_mean"]
     (alert,) = alerts(client)
-    assert (alert["severity"], alert["state"]) == ("critical", "resolved")
+    assert (alert["severity"], alert["state"], alert["escalated_at"]) == ("critical", "resolved", critical["at"])
     assert alert["after_mean"] == fired["after_mean"]
-    view = f"SELECT severity, state FROM alerts_as_of(moment = '{critical['at']:%Y-%m-%d %H:%M:%S}', known = now64(3))"
-    assert client.execute(view) == [("critical", "firing")]
+    view = "SELECT severity, state, escalated_at FROM alerts_as_of(moment = %(at)s, known = now64(3))"
+    assert client.execute(view, {"at": fired["at"]}) == [("notice", "firing", None)]
+    assert client.execute(view, {"at": critical["at"]}) == [("critical", "firing", critical["at"])]
     history = client.execute("SELECT event, severity FROM alert_history ORDER BY at")
     assert history == [(row["state"], row["severity"]) for row in made]
 
