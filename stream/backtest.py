@@ -119,6 +119,10 @@ def poisson_interval(count: int, z: float = 1.96) -> tuple[float, float]:
     return max(low, 0.0), up * (1 - 1 / (9 * up) + z / (3 * math.sqrt(up))) ** 3
 
 
+Raised = dict[str, list[dict[str, Any]]]
+"""The escalations of each alert: ``severity`` and ``at``."""
+
+
 def judge(
     transitions: Sequence[Transition], watched: Sequence[Source], history: History, events: Sequence[Event]
 ) -> dict[str, Any]:
@@ -129,6 +133,10 @@ def judge(
     """
     fired = [row for row in transitions if row["state"] == "firing"]
     ended = {row["id"]: row["at"] for row in transitions if row["state"] == "resolved"}
+    raised: Raised = {}
+    for row in transitions:
+        if row["state"].startswith("escalated"):
+            raised.setdefault(row["id"], []).append({"severity": row["severity"], "at": row["at"]})
     tone = [row for row in fired if row["kind"] == "sentiment_shift"]
     windows = [(event.ticker, event.at - BEFORE, event.at + AFTER) for event in events]
     false = [
@@ -148,19 +156,19 @@ def judge(
         "to": datetime.fromtimestamp(history.until, UTC),
         "documents": int(history.windows.documents.sum()),
         "entities": len(np.unique(history.windows.entity.astype(str))) if len(history.windows.entity) else 0,
-        "events": [_judged(event, fired, ended) for event in events],
+        "events": [_judged(event, fired, ended, raised) for event in events],
         "false_alarms": len(false),
         "entity_years": round(years, 2),
         "false_alarms_per_entity_year": len(false) / years if years else None,
         "false_alarms_per_entity_year_interval": [low / years, high / years] if years else None,
         "buzz_notices": len(buzzes),
         "topic_shifts": sum(row["kind"] == "topic_shift" for row in fired),
-        "market_alerts": [_short(row, ended) for row in tone if row["entity"] == MARKET],
-        "alerts": [_short(row, ended) for row in fired],
+        "market_alerts": [_short(row, ended, raised) for row in tone if row["entity"] == MARKET],
+        "alerts": [_short(row, ended, raised) for row in fired],
     }
 
 
-def _judged(event: Event, fired: Sequence[Transition], ended: dict[str, datetime]) -> dict[str, Any]:
+def _judged(event: Event, fired: Sequence[Transition], ended: dict[str, datetime], raised: Raised) -> dict[str, Any]:
     at = event.at
 
     def answers(row: Transition) -> bool:
@@ -190,14 +198,15 @@ def _judged(event: Event, fired: Sequence[Transition], ended: dict[str, datetime
         "price_of_waiting": best["evidence"]["price_of_waiting"] if best else None,
         "id": told["id"] if told else None,
         "buzz_at": volume["fired_at"] if volume else None,
-        "alerts": [_short(row, ended) for row in about],
+        "alerts": [_short(row, ended, raised) for row in about],
     }
 
 
-def _short(row: Transition, ended: dict[str, datetime]) -> dict[str, Any]:
+def _short(row: Transition, ended: dict[str, datetime], raised: Raised) -> dict[str, Any]:
     names = ("id", "kind", "entity", "topic", "direction", "severity", "fired_at", "began_at", "before_mean",
              "after_mean", "before_documents", "after_documents")  # fmt: skip
     return {name: row[name] for name in names} | {
+        "escalations": raised.get(row["id"], []),
         "resolved_at": ended.get(row["id"]),
         "statistic": row["evidence"]["statistic"],
     }

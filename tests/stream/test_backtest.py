@@ -62,6 +62,8 @@ def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
     first, second = found["events"]
     assert first["fired"] and first["direction"] == "negative" and 0 < first["delay_hours"] <= 4
     assert abs((first["change_point"] - events[0].at).total_seconds()) < 4 * 3600
+    (raised,) = first["alerts"][0]["escalations"]
+    assert raised["severity"] == "warning" and raised["at"] > first["fired_at"]
     assert not second["fired"] and found["false_alarms"] == 0
     documents = backtest.evidence(client, next(row for row in transitions if row["state"] == "firing"))
     assert len(documents) == 5 and documents[0]["sentiment"] < -0.5
