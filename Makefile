@@ -1,5 +1,7 @@
 PYTHON ?= python3
 DATA ?= .finsent
+# Processes that run the tests, each with a broker and a ClickHouse of its own.
+TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
 .PHONY: setup demo up test lint chaos bench
 
@@ -25,7 +27,7 @@ lint: setup
 	.venv/bin/python -m stream.schemas --check
 
 test: setup
-	.venv/bin/pytest -q
+	.venv/bin/pytest -q --numprocesses=$(TESTERS) --dist=loadfile
 
 chaos: setup
 	.venv/bin/python -m benchmarks.chaos --json build/chaos.json
