@@ -91,7 +91,7 @@ class Explainer:
                 folder = model.folder(registry, name)
                 self._scorer = model.load(folder, model.ModelSettings())
                 self._name = name
-            return msgspec.to_builtins(explain(self._scorer, text, entity, "occlusion"))  # type: ignore[no-any-return]
+            return msgspec.to_builtins(explain(self._scorer, text, entity, samples=0))  # type: ignore[no-any-return]
 
 
 def state(pool: Pool) -> dict[str, Any]:

@@ -177,6 +177,6 @@ class Scorer:
         from model.explain import UnsupportedLanguage, explain
 
         try:
-            return [(word.text, word.weight) for word in explain(self, text, entity, "occlusion").words]
+            return [(word.text, word.weight) for word in explain(self, text, entity, samples=0).words]
         except UnsupportedLanguage:
             return []

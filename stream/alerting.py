@@ -65,6 +65,9 @@ CHUNK = 200_000
 LONGEST_TAIL_S = 4 * 86400
 """Of event time, the part that is read each time."""
 
+MATTERS = 0.2
+"""A word is named that weighs so much of the one that weighs the most."""
+
 _FLOOR = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
 
 
@@ -709,5 +712,5 @@ class Evaluator:
         """The words that decided a document's score the most, in the direction of the shift."""
         if self._explain is None or sign == 0:
             return []
-        words = sorted(self._explain(text, entity), key=lambda word: -sign * word[1])
-        return [word for word, contribution in words[:most] if sign * contribution > 0]
+        words = sorted(self._explain(text, entity), key=lambda word: -sign * word[1])[:most]
+        return [word for word, weight in words if sign * weight > MATTERS * sign * words[0][1] > 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import permutations
 from pathlib import Path
@@ -133,12 +134,28 @@ EVENTS = (
 )
 
 
-def test_removing_the_words_named_changes_the_probability_more_than_removing_others(scorer: Scorer):
+def test_of_words_that_say_the_same_each_is_named():
+    class Either(Known):
+        def score(self, texts, entities=None, languages=None):  # type: ignore[no-untyped-def]
+            scores = super().score(texts, entities, languages)
+            return replace(scores, logits=np.clip(scores.logits, -2, 2))
+
+    text = "loss of the year and another loss in all of the next of many quarters"
+    for samples, (least, most) in {0: (-1.5, -0.5), 256: (-1.3, -0.7)}.items():
+        words = explain(Either(), text, samples=samples).words
+        lost = [word.weight for word in words if word.text == "loss"]
+        assert all(least < weight < most for weight in lost)
+        assert max(abs(word.weight) for word in words if word.text != "loss") < 0.2
+    assert {word.weight for word in explain(Either(), text, method="occlusion").words} == {0}
+
+
+@pytest.mark.parametrize("samples", [0, 256])
+def test_removing_the_words_named_changes_the_probability_more_than_removing_others(scorer: Scorer, samples: int):
     """AOPC of deletion (Samek et al. 2017, arXiv 1509.06321): the mean fall of the predicted class's probability."""
     rng = np.random.default_rng(5)
     falls: dict[str, list[float]] = {"named": [], "random": [], "last": []}
     for text, company in [(f"{company} {event}", company) for company in COMPANIES for event in EVENTS]:
-        found = explain(scorer, text, company)
+        found = explain(scorer, text, company, samples=samples)
         label, words = int(np.argmax(found.probabilities)), text.split()
         if label == 1:
             continue  # no side is taken
