@@ -65,6 +65,7 @@ CHUNK = 200_000
 LONGEST_TAIL_S = 4 * 86400
 """Of event time, the part that is read each time."""
 
+MARKS = ".,;:!?()[]\"'\u2018\u2019\u201c\u201d\u2013\u2014-"
 MATTERS = 0.2
 """A word is named that weighs so much of the one that weighs the most."""
 
@@ -713,4 +714,5 @@ class Evaluator:
         if self._explain is None or sign == 0:
             return []
         words = sorted(self._explain(text, entity), key=lambda word: -sign * word[1])[:most]
-        return [word for word, weight in words if sign * weight > MATTERS * sign * words[0][1] > 0]
+        named = [word for word, weight in words if sign * weight > MATTERS * sign * words[0][1] > 0]
+        return [word.strip(MARKS) or word for word in named]

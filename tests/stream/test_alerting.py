@@ -48,7 +48,9 @@ def week(crisis: bool) -> list[Record]:
 def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str):
     write(client, week(crisis=True))
     sent: list[dict] = []
-    explained = evaluator(clickhouse_url, publish=sent.extend, explain=lambda text, entity: [("story", -1.0)])
+    explained = evaluator(
+        clickhouse_url, publish=sent.extend, explain=lambda text, entity: [("of", -0.1), ("(story),", -1.0)]
+    )
     made = explained.advance()
     assert [row["state"] for row in made] == ["firing", "escalated_to_warning", "resolved"] and sent == made
     (alert,) = alerts(client)
