@@ -226,7 +226,7 @@ def test_bytes_that_are_no_utf8_reach_the_topic_as_they_are(tmp_path: Path) -> N
         ("a.csv", b"id,text\n1,t\n", "column 'kind'"),
         ("a.jsonl", b"{}\n", "--topic"),
         ("scored.csv", b"id,text,published_at\n1,t,2024-01-01\n", "not of 'scored'"),
-        ("a.jsonl.gz", gzip.compress(b"{}\n" * 1000)[:20], "breaks off or is damaged"),
+        ("a.jsonl.gz", gzip.compress(b"{}\n" * 1000, mtime=0)[:20], "breaks off or is damaged"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_remedy(
