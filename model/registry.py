@@ -78,7 +78,9 @@ GOLDEN: tuple[tuple[str, str | None, str], ...] = (
 """(text, entity, language) whose probabilities a version must reproduce."""
 
 GOLDEN_TOLERANCE = 0.03
-"""Largest difference of a probability: kernels of other CPUs round otherwise, a wrong file differs far more."""
+"""What the largest differences of a probability are at most in the mean over the texts. Engines and CPUs round int8
+otherwise, which moves a doubtful text's logits by up to a quarter and its probability by more than this; what computes
+something else differs in most texts."""
 
 Location = str | Path
 
@@ -177,7 +179,7 @@ def load(folder: Path, how: Running | ModelSettings | None = None) -> Scorer:
     except Exception as error:  # onnxruntime's and tokenizers' errors share no base
         raise BadVersion(f"{folder} cannot be run: {error}") from error
     expected = np.array([case.probabilities for case in cases])
-    if not np.abs(got - expected).max() <= GOLDEN_TOLERANCE:  # also where one is not a number
+    if not np.abs(got - expected).max(axis=1).mean() <= GOLDEN_TOLERANCE:  # also where one is not a number
         raise BadVersion(f"{folder} does not reproduce its golden outputs: {got.round(3).tolist()}")
     return scorer
 
