@@ -65,6 +65,7 @@ CHUNK = 200_000
 LONGEST_TAIL_S = 4 * 86400
 """Of event time, the part that is read each time."""
 
+# Around words, which are named without them.
 MARKS = ".,;:!?()[]\"'\u2018\u2019\u201c\u201d\u2013\u2014-"
 MATTERS = 0.2
 """A word is named that weighs so much of the one that weighs the most."""
@@ -359,7 +360,8 @@ class Lifecycle:
     def _covered(
         self, kind: str, entity: str, topic: str, direction: str, found: Tests, k: int, setting: Setting
     ) -> bool:
-        """Whether an alert that is known speaks of this shift already, or of one too shortly before or after."""
+        """Whether an alert that is known, and not the firing one of this direction, speaks of this shift already, or of
+        one too shortly before or after."""
         at, rule = int(found.at[k]), self._sources[kind].rule
         if kind == "buzz" and any(
             row["state"] == "firing" or abs(at - row["fired_at"].timestamp()) < 2 * rule.buzz_span_s
@@ -369,7 +371,7 @@ class Lifecycle:
         after = found.before[k] + found.effect[k]
         for row in self._alerts.get((kind, entity, topic), ()):
             fired = row["fired_at"].timestamp()
-            if row["state"] in ("firing", "pending") and row["direction"] == direction:
+            if row["state"] == "pending" and row["direction"] == direction:
                 return True
             if row["state"] in ("pending", "inactive"):
                 continue
