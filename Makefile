@@ -23,8 +23,8 @@ up: setup
 lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy finsent.py cli console stream model storage deploy retrain
-	.venv/bin/python -m stream.schemas --check
+	.venv/bin/mypy errors.py finsent.py alerts cli console deploy documents model retrain settings storage stream
+	.venv/bin/python -m documents.schemas --check
 
 test: setup
 	.venv/bin/pytest -q --numprocesses=$(TESTERS) --dist=loadfile

@@ -37,7 +37,7 @@ from cli.common import (
 )
 
 if TYPE_CHECKING:
-    from stream.producer import Produced
+    from stream.kafka.producer import Produced
 
 
 app = typer.Typer(
@@ -136,9 +136,9 @@ def produce(
 
     Exit code 1 if a record failed, or if nothing could be sent; 130 after Ctrl-C.
     """
-    from stream import producer
-    from stream.messages import SCHEMAS
-    from stream.topics import ensure_topics, topic_ids
+    from documents.messages import SCHEMAS
+    from stream.kafka import producer
+    from stream.kafka.topics import ensure_topics, topic_ids
 
     pace, zone, date = _speed(speed), _zone(timezone), parse_time(undated) if undated else None
     bootstrap = kafka_answering()
@@ -196,11 +196,11 @@ def schemas(
 
     `finsent schemas --check` (in CI)
     """
-    from stream import schemas as published
+    from documents import schemas as published
 
     if check:
         if stale := published.differences():
-            fail(f"{', '.join(stale)} differ from the code; run 'python -m stream.schemas' and commit")
+            fail(f"{', '.join(stale)} differ from the code; run 'python -m documents.schemas' and commit")
         return
     topics = [*published.RECEIVED, *published.SENT]
     if topic is not None and topic not in topics:
@@ -324,7 +324,7 @@ def demo(
     Without a screen the console's pages are saved as pictures beside the summary. Exit code 0 only if every record is
     stored once and the week's shifts, and no others, raised alerts.
     """
-    from deploy.demo import run
+    from deploy.demo.run import run
 
     own_environment()
     raise typer.Exit(run(json_path, workers, _speed(speed), keep))
@@ -412,7 +412,7 @@ def replay_dead_letters(
     `finsent dead-letters replay news/0/17`
     """
     from storage import connect
-    from stream.dead_letters import replay
+    from stream.kafka.dead_letters import replay
 
     rows = _chosen(positions or [], everything, again)
     typer.echo(f"{replay(connect(), kafka_answering(), rows)} records sent again")

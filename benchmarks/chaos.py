@@ -39,15 +39,16 @@ import model
 from benchmarks.fuzz import pipeline
 from benchmarks.proxy import Fault, Proxy
 from cli.audit import examine
-from deploy import recorded_week
+from deploy.demo import recorded_week
 from deploy.local import Service
-from model.weights import default_folders
-from storage import ClickHouseSettings, connect, tone_windows, windows
+from documents.outgoing import ModelEvent
+from model.encoder.weights import default_folders
+from settings import ClickHouseSettings
+from storage import connect, tone_windows, windows
 from stream import ensure_topics, topic_ids
-from stream.outgoing import ModelEvent
-from stream.pipeline import Received
-from stream.producer import read
-from stream.swap import announce
+from stream.champion.following import announce
+from stream.kafka.producer import read
+from stream.steps.read import Received
 
 TOPICS = ("news", "comments")
 TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "stream"

@@ -10,7 +10,7 @@ import numpy as np
 
 import stream.worker
 from model import Scorer, Scores
-from stream.pipeline import Pipeline
+from stream.steps.read import Pipeline
 
 
 class ConstantScorer:

@@ -20,7 +20,7 @@ import numpy as np
 
 import model
 from retrain import drift
-from retrain.settings import RetrainSettings
+from settings import RetrainSettings
 from storage import Arrived
 
 SETTINGS = RetrainSettings()

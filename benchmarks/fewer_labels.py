@@ -5,7 +5,7 @@
 ``--start`` is an adapter that never saw ``comments_en`` (see ``benchmarks.retraining``). Of its tweets ``--labels`` are
 drawn, a fifth of all clusters is held out, and the training process of the product runs on the few labels and as many
 replayed rows: plain; with self-training on tweets whose labels it does not see; from the adapter that
-``retrain.pretrain`` makes of the start and the stream's tweets; and with the adversarial step. All with the same
+``retrain.fit.pretrain`` makes of the start and the stream's tweets; and with the adversarial step. All with the same
 seeds, so differences are of pairs.
 On one free core, three seeds with 3,000 texts to pre-train on take about 12 minutes.
 """
@@ -29,20 +29,20 @@ import numpy as np
 import torch
 
 from benchmarks.retraining import NEW, OLD, WATCHED
-from model.weights import base_of, merged
-from retrain.datasets import Example, load, split
+from model.encoder.weights import base_of, merged
+from retrain.data.datasets import Example, load, split
+from retrain.data.labels import NAME
+from retrain.fit.network import SentimentEncoder
 from retrain.job import write_examples
-from retrain.labels import NAME
-from retrain.metrics import macro_f1
-from retrain.network import SentimentEncoder
-from retrain.settings import RetrainSettings
-from retrain.train import Reader, encode, predict
+from retrain.judge.metrics import macro_f1
+from retrain.shipped.train import Reader, encode, predict
+from settings import RetrainSettings
 
 WAYS = ("plain", "self-training", "pre-training", "adversarial")
 
 
 def measure(adapter: Path, sets: dict[str, list[Example]]) -> dict[str, float]:
-    """The score of each set (see ``retrain.metrics.macro_f1``) by the adapter's full-precision network."""
+    """The score of each set (see ``retrain.judge.metrics.macro_f1``) by the adapter's full-precision network."""
     encoder = base_of(adapter)
     weights, config = merged(adapter)
     network, made = SentimentEncoder(encoder, weights), Reader.of(encoder, stand_in=config.get("stand_in", ""))
@@ -71,7 +71,15 @@ def experiment(arguments: argparse.Namespace, work: Path) -> list[dict[str, Any]
     adapted = work / "adapted"
     if "pre-training" in arguments.ways:
         stream = arguments.data.parent / "stream" / "tweets_stocknet_2014_2016.csv.gz"
-        command = [sys.executable, "-m", "retrain.pretrain", "--texts", str(stream), "--start", str(arguments.start)]
+        command = [
+            sys.executable,
+            "-m",
+            "retrain.fit.pretrain",
+            "--texts",
+            str(stream),
+            "--start",
+            str(arguments.start),
+        ]
         command += ["--out", str(adapted), "--limit", str(arguments.texts), "--layers", str(arguments.layers)]
         print(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip(), flush=True)
     rows = [{"way": "start", "seed": 0} | measure(arguments.start, sets)]

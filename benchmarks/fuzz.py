@@ -19,12 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from documents.outgoing import dead_letter, scored
+from documents.privacy import Pseudonymiser
+from documents.record import Record
+from documents.watchlist import Linker, load_watchlist
 from model import Scorer
-from storage import Record
-from stream.entities import Linker, load_watchlist
-from stream.outgoing import dead_letter, scored
-from stream.pipeline import Pipeline, Received
-from stream.privacy import Pseudonymiser
+from stream.steps.read import Pipeline, Received
 
 TOPICS = ("news", "comments")
 IDS = {topic: f"id-of-{topic}" for topic in TOPICS}

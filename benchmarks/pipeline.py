@@ -39,15 +39,16 @@ from clickhouse_driver import Client
 from kafka import KafkaConsumer, KafkaProducer
 
 import model
-from deploy.demo import Arrivals
+from deploy.demo.recorded_week import write as write_week
+from deploy.demo.run import Arrivals
 from deploy.local import Service
 from deploy.local.supervisor import Child, free_port
-from deploy.recorded_week import write as write_week
-from storage import ClickHouseSettings, connect, migrate, positions
+from documents.privacy import Pseudonymiser
+from documents.watchlist import Company, Linker, Watchlist, load_watchlist
+from settings import ClickHouseSettings
+from storage import connect, migrate, positions
 from stream import ensure_topics, topic_ids
-from stream.entities import Company, Linker, Watchlist, load_watchlist
-from stream.pipeline import Pipeline, Received
-from stream.privacy import Pseudonymiser
+from stream.steps.read import Pipeline, Received
 
 TOPICS = ("news", "comments")
 BATCH = 512
@@ -206,7 +207,7 @@ def naive(bootstrap: str, url: str, records: int, seconds: float = 60) -> float:
     or ``seconds``."""
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, pipeline
 
-    from model.weights import base_folder
+    from model.encoder.weights import base_folder
 
     network = BertForSequenceClassification(BertConfig.from_pretrained(base_folder(), num_labels=3))
     classify = pipeline("text-classification", model=network, tokenizer=AutoTokenizer.from_pretrained(base_folder()))

@@ -3,8 +3,9 @@
 ``python -m benchmarks.retraining --data ../shared/data/train [--start DIR] --json OUT --plot PNG``
 
 The start is a model that never saw a stock tweet (``comments_en``): without --start it is made first, by
-``python -m retrain.train`` on the five other English sets. The tweets are split by near-duplicate cluster: four fifths
-are fed as labels, in portions, a fifth is held out here. After each portion a whole run of the product follows, as
+``python -m retrain.shipped.train`` on the five other English sets. The tweets are split by
+near-duplicate cluster: four fifths are fed
+as labels, in portions, a fifth is held out here. After each portion a whole run of the product follows, as
 ``finsent retrain --now`` does it, over a ClickHouse of its own: its own split of the labels, replay of the five sets,
 fine-tuning from the champion, the gate, promotion. Then the champion scores what is held out, and SEntFiN's and TFNS's
 parts that no training saw.
@@ -31,11 +32,12 @@ import numpy as np
 
 import model
 from deploy.local import Stack
-from retrain.datasets import LABELS, Example, load, split
-from retrain.gate import interval, macro_f1, probabilities
+from documents.record import Record
+from retrain.data.datasets import LABELS, Example, load, split
+from retrain.judge.gate import interval, macro_f1, probabilities
 from retrain.run import retrain
-from retrain.settings import RetrainSettings
-from storage import ClickHouseSettings, Record, connect, migrate, write
+from settings import ClickHouseSettings, RetrainSettings
+from storage import connect, migrate, write
 
 OLD = ("sentfin", "tfns", "finentity", "fiqa", "semeval")
 NEW = "comments_en"
@@ -179,7 +181,15 @@ def main() -> None:
         work, start = Path(name), arguments.start
         if start is None:
             start = work / "start"
-            command = [sys.executable, "-m", "retrain.train", "--data", str(arguments.data), "--out", str(start)]
+            command = [
+                sys.executable,
+                "-m",
+                "retrain.shipped.train",
+                "--data",
+                str(arguments.data),
+                "--out",
+                str(start),
+            ]
             subprocess.run([*command, "--sets", ",".join(OLD), *START.split()], check=True)
         rows = experiment(arguments, start, work)
     if arguments.json:

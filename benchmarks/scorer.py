@@ -113,8 +113,8 @@ def same_network(adapter: Path) -> tuple[Any, Any]:
     from transformers import BertConfig, BertModel, BertPreTrainedModel, PreTrainedTokenizerFast
     from transformers.modeling_outputs import SequenceClassifierOutput
 
-    from model.graph import CENTER
-    from model.weights import base_of, merged
+    from model.encoder.graph import CENTER
+    from model.encoder.weights import base_of, merged
 
     weights, _ = merged(adapter)
     base = base_of(adapter)
@@ -264,7 +264,7 @@ def int8_limit(shapes: Sequence[tuple[int, int]], layers: int, threads: int) -> 
 def padding_shares(lengths: Sequence[int], batch_tokens: int, multiple: int) -> dict[str, float]:
     """Share of the places in attention that no token stands in (linear layers compute none), where lengths are rounded
     up to ``multiple``; and what padding batches of 32 in the order of arrival wastes, in every layer."""
-    from model.packing import padding_share
+    from model.engine.packing import padding_share
 
     held = sum(lengths)
     worker = [lengths[start : start + RECORDS] for start in range(0, len(lengths), RECORDS)]
@@ -283,8 +283,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     import transformers
 
     import model
-    from model.session import exact_multiple
-    from model.weights import default_folders, merged
+    from model.encoder.weights import default_folders, merged
+    from model.engine.session import exact_multiple
 
     cuda = arguments.device == "cuda"
     if cuda and not torch.cuda.is_available():

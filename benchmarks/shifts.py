@@ -29,10 +29,10 @@ from typing import Any
 
 import numpy as np
 
+from alerts.evaluator import topic_rule
+from alerts.series import NAMES_TOPIC, WINDOW_S, Series, Topics
+from alerts.shift_test import Rule, test
 from storage import Windows
-from stream.alerting import topic_rule
-from stream.series import NAMES_TOPIC, WINDOW_S, Series, Topics
-from stream.shifts import Rule, test
 
 DAY = 86400
 TICK_S = 900
@@ -247,8 +247,9 @@ def live_seconds(
     """Evaluations of an empty database filled with ``days`` and ``history_days`` before them: the first, which reads
     all of the baseline, and the median of 5 a quarter of an hour apart, with the documents of that time in between.
     ``clickhouse`` is the server's process id."""
-    from storage import ClickHouseSettings, connect, migrate
-    from stream.alerting import AlertSettings, Evaluator
+    from alerts.evaluator import Evaluator
+    from settings import AlertSettings, ClickHouseSettings
+    from storage import connect, migrate
 
     settings = ClickHouseSettings(url=url)
     client = connect(settings)

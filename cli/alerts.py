@@ -12,7 +12,7 @@ import typer
 from cli.common import Format, cell, fail, parse_time, print_rows, user_name
 
 if TYPE_CHECKING:
-    from stream.rules import Rules
+    from alerts.rules import Rules
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -77,12 +77,13 @@ def alerts(
 
 
 def _rules(path: Path | None, threshold: float | None = None) -> Rules:
-    from stream import rules
-    from stream.alerting import AlertSettings
-    from stream.entities import load_watchlist
-    from stream.shifts import Rule
+    from alerts import rules
+    from alerts.evaluator import rule_of
+    from alerts.shift_test import Rule
+    from documents.watchlist import load_watchlist
+    from settings import AlertSettings
 
-    base = AlertSettings().rule() if threshold is None else Rule(threshold=threshold)
+    base = rule_of(AlertSettings()) if threshold is None else Rule(threshold=threshold)
     desks = {company.ticker: company.desk for company in load_watchlist().companies}
     path = path or AlertSettings().rules
     return rules.load(path, base, desks) if path else rules.Rules(base=base, desks=desks)
@@ -128,10 +129,10 @@ def backtest(
 
     `finsent alerts backtest --events events.json --json out.json --plot-dir charts`
     """
+    from alerts import backtest as tests
+    from documents.watchlist import Linker, load_watchlist
+    from settings import AlertSettings
     from storage import connect
-    from stream import backtest as tests
-    from stream.alerting import AlertSettings
-    from stream.entities import Linker, load_watchlist
 
     linker = Linker(load_watchlist())
     known = [_known_as(event, linker) for event in tests.load_events(events)] if events else []
@@ -214,10 +215,10 @@ def calibrate(
 
     `finsent alerts calibrate --rate 0.05 --events events.json`
     """
+    from alerts import backtest as tests
+    from documents.watchlist import Linker, load_watchlist
+    from settings import AlertSettings
     from storage import connect
-    from stream import backtest as tests
-    from stream.alerting import AlertSettings
-    from stream.entities import Linker, load_watchlist
 
     linker = Linker(load_watchlist())
     known = [_known_as(event, linker)[0] for event in tests.load_events(events)] if events else []
@@ -301,8 +302,8 @@ def silence(
     """
     import re
 
+    from alerts.rules import seconds
     from storage import add_silence, connect, note_action
-    from stream.rules import seconds
 
     if not re.fullmatch(r"\d+[smhd]", lasting):
         raise typer.BadParameter(f"{lasting!r} is no duration; one is '2h'")

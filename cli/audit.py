@@ -166,7 +166,7 @@ def _row(account: Audited, part: Partition | None, bootstrap: str | None) -> dic
 def _held(bootstrap: str, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
     """What of ``gap`` is missing: all that the broker holds, or has forgotten."""
     from storage.audit import ranges
-    from stream.broker import reread
+    from stream.kafka.reread import reread
 
     first, end = max(gap[0], part.low), min(gap[1] + 1, part.high)
     if first >= end or end - first > MOST_REREAD:

@@ -40,10 +40,10 @@ def compare(
     """
     import model
     from cli.model import resolve
-    from retrain.compare import compare as side_by_side
-    from retrain.labels import resolve as majority
+    from retrain.data.labels import resolve as majority
+    from retrain.judge.compare import compare as side_by_side
     from retrain.run import fixed_test
-    from retrain.settings import RetrainSettings
+    from settings import RetrainSettings
 
     registry = model.ModelSettings().registry
     names = [resolve(registry, name) for name in (a, b)]
@@ -81,8 +81,8 @@ def _document(text: str, entity: str | None, language: str) -> dict[str, Any]:
 
 def _of_file(file: Path, limit: int) -> tuple[list[Any], list[dict[str, Any]]]:
     """(examples, documents) of a labelled file."""
-    from model import evaluation
-    from retrain.datasets import LABELS, NOT_NEGATIVE, Example
+    from model.evaluation import evaluation
+    from retrain.data.datasets import LABELS, NOT_NEGATIVE, Example
 
     try:
         rows = evaluation.read(file, limit)

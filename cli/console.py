@@ -42,7 +42,8 @@ def console(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from console import ConsoleSettings, serve
+    from console import serve
+    from settings import ConsoleSettings
 
     running = os.environ.get("CONSOLE_URL", "")
     if print_url and running and port is None and host is None:
@@ -55,9 +56,9 @@ def console(
 
 def backlog() -> Mapping[str, int]:
     """Records of each topic that Kafka holds and ClickHouse does not have yet. Raises what the clients raise."""
+    from settings import KafkaSettings
     from storage import connect, positions
     from stream import topic_ids, watermarks
-    from stream.settings import KafkaSettings
 
     bootstrap = KafkaSettings().bootstrap_servers
     topics = ("news", "comments", "labels")

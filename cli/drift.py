@@ -35,7 +35,7 @@ def drift(
     `finsent drift --now --json drift.json`
     """
     from retrain.drift import tell
-    from retrain.settings import RetrainSettings
+    from settings import RetrainSettings
     from storage import connect, drift_now, migrate
 
     client, settings = connect(), RetrainSettings()

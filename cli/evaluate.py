@@ -42,11 +42,11 @@ def evaluate(
 
     `finsent evaluate headlines.csv --noise --json figures.json --plots pictures`
     """
-    from model import evaluation
+    from model.evaluation import evaluation
 
     if plots:
         try:
-            from model import pictures
+            from model.evaluation import pictures
         except ModuleNotFoundError as error:
             raise typer.BadParameter(f"--plots needs {error.name}: pip install 'finsent[local]'") from error
     started = time.perf_counter()

@@ -113,7 +113,7 @@ def label_queue(
 
     `finsent label queue --limit 50 --format csv > todo.csv`
     """
-    from retrain.labels import queue
+    from retrain.data.labels import queue
     from storage import connect, unlabelled
 
     rows = unlabelled(connect())
@@ -165,7 +165,7 @@ def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.
 
     `finsent label agreement`
     """
-    from retrain.labels import resolve
+    from retrain.data.labels import resolve
     from storage import connect, labels
 
     found = resolve(labels(connect()))

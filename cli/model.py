@@ -185,7 +185,7 @@ def build(
     `finsent model build ./adapter`
     """
     import model
-    from model.weights import default_folders
+    from model.encoder.weights import default_folders
 
     registry = _registry()
     try:

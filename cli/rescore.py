@@ -32,11 +32,11 @@ def rescore(
     import secrets
 
     import model
+    from documents.privacy import Pseudonymiser
+    from documents.watchlist import Linker, load_watchlist
     from storage import connect, migrate
     from storage.rescored import Rescoring, write_rescored
-    from stream.entities import Linker, load_watchlist
-    from stream.pipeline import Pipeline
-    from stream.privacy import Pseudonymiser
+    from stream.steps.read import Pipeline
 
     settings = model.ModelSettings()
     scorer = model.load(model.folder(settings.registry, model_version), settings)

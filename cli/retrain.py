@@ -14,7 +14,7 @@ import typer
 from cli.common import Format, kafka_answering, print_rows
 
 if TYPE_CHECKING:
-    from retrain.settings import RetrainSettings
+    from settings import RetrainSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -139,7 +139,7 @@ def scheduler(
 
 
 def _settings(config: Path | None) -> RetrainSettings:
-    from retrain.settings import RetrainSettings, settings_from
+    from settings import RetrainSettings, settings_from
 
     if config is None:
         return RetrainSettings()

@@ -17,9 +17,9 @@ def announce(event: str, version: str, previous: str, detail: str = "") -> None:
     """Tell the workers over Kafka, so that they look at once; without a broker their poll finds out by itself."""
     from kafka.errors import KafkaError
 
-    from stream import swap
-    from stream.outgoing import ModelEvent
-    from stream.settings import KafkaSettings
+    from documents.outgoing import ModelEvent
+    from settings import KafkaSettings
+    from stream.champion import following as swap
 
     told = ModelEvent(event, version, previous, "", 0.0, detail, datetime.now(UTC))  # type: ignore[arg-type]
     try:

@@ -58,8 +58,8 @@ def shadow(
     found = model.shadow(registry)
     told: dict[str, Any] = {"version": None}
     if found is not None:
-        from retrain.settings import RetrainSettings
-        from retrain.shadow import report
+        from retrain.judge.shadow import report
+        from settings import RetrainSettings
         from storage import connect
 
         told = report(connect(), found, model.champion_name(registry), RetrainSettings())

@@ -14,7 +14,7 @@ from cli.common import Format, data_directory, fail, print_rows
 if TYPE_CHECKING:
     from clickhouse_driver import Client
 
-    from storage.access import Person
+    from storage.access.rights import Person
 
 app = typer.Typer(no_args_is_help=True, help="What is in ClickHouse, what it means, and who may read it.")
 DICTIONARY = Path(__file__).parent.parent / "docs" / "dictionary.md"
@@ -68,9 +68,10 @@ def grant(
 
     `finsent storage grant --check`
     """
-    from storage import access, connect
+    from documents.watchlist import load_watchlist
+    from storage import connect
+    from storage.access import rights as access
     from storage.dictionary import comment, views
-    from stream.entities import load_watchlist
 
     watchlist = os.environ.get("FINSENT_WATCHLIST")
     companies = load_watchlist(Path(watchlist) if watchlist else None).companies
@@ -94,8 +95,8 @@ def grant(
 
 
 def _check(client: Client, everybody: Sequence[Person], known: Mapping[str, str], form: Format) -> None:
-    from storage.access import check
-    from storage.settings import ClickHouseSettings
+    from settings import ClickHouseSettings
+    from storage.access.rights import check
 
     url = ClickHouseSettings().http_url
     if not url:

@@ -32,8 +32,8 @@ def topics(
     documents in the last day against a usual day, and the most typical ones. The worker that leads looks for them every
     ALERT_EMERGING_S seconds.
     """
+    from documents.watchlist import Linker, load_watchlist
     from storage import connect, emerging_documents, emerging_topics, topic_counts
-    from stream.entities import Linker, load_watchlist
 
     client, when = connect(), parse_time(since) if since else None
     ticker = entity and Linker(load_watchlist()).ticker(entity)

@@ -2,6 +2,6 @@
 
 from console.app import create_app, serve
 from console.people import ROLES, BadUsers, add
-from console.settings import ConsoleSettings
+from settings import ConsoleSettings
 
 __all__ = ["ROLES", "BadUsers", "ConsoleSettings", "add", "create_app", "serve"]

@@ -15,7 +15,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from console.people import ROLES, People, Role, User
-from console.settings import ConsoleSettings
+from settings import ConsoleSettings
 
 
 class TooMany(HTTPException):

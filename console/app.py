@@ -27,7 +27,7 @@ from console.data import Backlog, as_json, routes, state
 from console.labels import LabelNotSent
 from console.people import User
 from console.pool import Pool
-from console.settings import ConsoleSettings
+from settings import ConsoleSettings
 from storage import StorageUnavailable, note_action
 
 HERE = Path(__file__).parent

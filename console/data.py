@@ -19,17 +19,7 @@ from console.access import Access, address
 from console.labels import LabelSender
 from console.people import User
 from console.pool import Pool
-from storage import (
-    acknowledge,
-    actions,
-    add_silence,
-    alerts,
-    live_workers,
-    note_action,
-    runs,
-    silences,
-    unlabelled,
-)
+from storage import acknowledge, actions, add_silence, alerts, live_workers, note_action, runs, silences, unlabelled
 
 OLD = timedelta(days=1)
 """If the newest document is older, the pages show the moment of that document, and say so."""

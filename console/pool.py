@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
-from storage import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
+from settings import ClickHouseSettings
+from storage import UNAVAILABLE, StorageUnavailable, connect
 
 T = TypeVar("T")
 WAIT_S = 20.0

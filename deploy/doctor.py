@@ -15,9 +15,9 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 import model
-from storage import ClickHouseSettings, connect
-from stream.entities import load_watchlist
-from stream.settings import KafkaSettings, PrivacySettings, StreamSettings
+from documents.watchlist import load_watchlist
+from settings import ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings
+from storage import connect
 
 PACKAGES = (
     "faust-streaming",

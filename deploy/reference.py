@@ -11,9 +11,10 @@ from typing import Any
 
 from clickhouse_driver import Client
 
+from deploy.demo.recorded_week.store import store
 from deploy.local import Stack
-from deploy.recorded_week.store import store
-from storage import ClickHouseSettings, connect, cookbook, dictionary, migrate
+from settings import ClickHouseSettings
+from storage import connect, cookbook, dictionary, migrate
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -1,10 +1,12 @@
 """Text to sentiment: the scorer and the registry of its versions. Knows neither Kafka nor ClickHouse."""
 
-from model.importing import CannotImport
+from documents.text import normalise
+from model.encoder.importing import CannotImport
+from model.engine.native import NoKernel, kernel_problem
+from model.engine.session import NoDevice, Running
 from model.language import detect
-from model.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
-from model.native import NoKernel, kernel_problem
-from model.registry import (
+from model.registry.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
+from model.registry.versions import (
     Change,
     Shadow,
     adapters,
@@ -28,10 +30,8 @@ from model.registry import (
     versions,
 )
 from model.scorer import Scorer, Scores
-from model.session import NoDevice, Running
-from model.settings import ModelSettings
-from model.taxonomy import Classifier, Topics, load_taxonomy
-from model.text import normalise
+from model.topics.taxonomy import Classifier, Topics, load_taxonomy
+from settings import ModelSettings
 
 __all__ = [
     "BadVersion",

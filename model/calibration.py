@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.manifest import Scale
+from model.registry.manifest import Scale
 
 
 def rows(scales: Sequence[Scale]) -> np.ndarray:

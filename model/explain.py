@@ -16,10 +16,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from documents.text import naming, normalise
 from model.language import detect
-from model.manifest import LABELS
+from model.registry.manifest import LABELS
 from model.scorer import Scorer
-from model.text import naming, normalise
 
 Method = Literal["occlusion", "shap"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -9,7 +9,7 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from model.text import ADDRESS
+from documents.text import ADDRESS
 
 UNKNOWN = "und"
 _ADDRESS = re.compile(ADDRESS)

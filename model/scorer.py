@@ -12,14 +12,14 @@ import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from documents.text import as_read, whole_words
 from model import calibration
-from model.engine import Engine
+from model.engine.engine import Engine
+from model.engine.session import Running
 from model.language import detect
-from model.manifest import Part, fingerprint
-from model.session import Running
-from model.settings import ModelSettings
-from model.taxonomy import Classifier
-from model.text import as_read, whole_words
+from model.registry.manifest import Part, fingerprint
+from model.topics.taxonomy import Classifier
+from settings import ModelSettings
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120

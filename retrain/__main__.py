@@ -14,7 +14,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Train the job in the folder that the argument names (see ``retrain.finetune``)."""
+    """Train the job in the folder that the argument names (see ``retrain.fit.finetune``)."""
     job = Path(sys.argv[1])
     settings = json.loads((job / "job.json").read_text(encoding="utf-8"))["settings"]
     launched = "LOCAL_RANK" in os.environ  # by the process below, whose limits it has
@@ -27,15 +27,15 @@ def main() -> None:
         if not launched and os.getppid() != int(sys.argv[2]):
             sys.exit("the parent is gone")
     if not launched:
-        from retrain.search import RESULT, search
+        from retrain.fit.search import RESULT, search
 
         if settings["search"] and not (job / RESULT).exists():
-            from retrain.finetune import tell
+            from retrain.fit.finetune import tell
 
             search(job, tell)
         if (processes := _processes(settings)) > 1:
             _launch(processes)
-    from retrain.finetune import finetune
+    from retrain.fit.finetune import finetune
 
     finetune(job)
 

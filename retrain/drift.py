@@ -18,9 +18,9 @@ import numpy as np
 from clickhouse_driver import Client
 from river.drift import ADWIN
 
-from retrain.datasets import words
+from retrain.data.datasets import words
 from retrain.run import Announce
-from retrain.settings import RetrainSettings
+from settings import RetrainSettings
 from storage import (
     Arrived,
     Drifted,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from retrain.datasets import Example
+from retrain.data.datasets import Example
 
 
 def write_examples(path: Path, examples: Sequence[Example]) -> None:

@@ -28,12 +28,12 @@ import numpy as np
 from clickhouse_driver import Client
 
 import model
-from retrain import gate
-from retrain.datasets import LABELS, TRAINED_ON, Example, load, split
+from retrain.data.datasets import LABELS, TRAINED_ON, Example, load, split
+from retrain.data.labels import Judged, Resolved, parts, resolve
+from retrain.data.phrases import phrases
 from retrain.job import read_examples, write_examples
-from retrain.labels import Judged, Resolved, parts, resolve
-from retrain.phrases import phrases
-from retrain.settings import RetrainSettings
+from retrain.judge import gate
+from settings import RetrainSettings
 from storage import RUN, confident, labels, runs, unlabelled, write_model, write_model_event, write_run
 
 FEWEST_TESTED = 30
@@ -434,7 +434,7 @@ def _positions(rows: Sequence[dict[str, Any]]) -> dict[str, list[int]]:
 
 def written_test() -> list[Example]:
     """The test set that ships: sentences written for it, never trained on."""
-    text = (resources.files("retrain") / "fixed_test.jsonl").read_text(encoding="utf-8")
+    text = (resources.files("retrain.data") / "fixed_test.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
     return [Example("written", row["text"], LABELS.index(row["label"]), row.get("entity")) for row in rows]
 

@@ -22,9 +22,9 @@ from clickhouse_driver import Client
 import model
 from retrain import drift
 from retrain.drift import lasting
+from retrain.judge.shadow import decide
 from retrain.run import Announce, Busy, CannotTrain, exclusive, last_run, retrain
-from retrain.settings import RetrainSettings
-from retrain.shadow import decide
+from settings import RetrainSettings
 from storage import UNAVAILABLE, count_labels, first_label, runs
 
 log = logging.getLogger(__name__)

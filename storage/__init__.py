@@ -1,14 +1,33 @@
 """ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
 
-from storage.actions import actions, note_action
-from storage.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
-from storage.emerging import Told, emerging_documents, emerging_topics, sample_documents, topic_counts, write_emerging
-from storage.indices import tone_and_topics, tone_windows
-from storage.labels import confident, count_labels, first_label, labels, unlabelled
+from documents.record import EMBEDDING_BYTES, LABELS, Record
+from settings import ClickHouseSettings
+from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
-from storage.models import HEARTBEAT_S, RUN, live_workers, runs, tell_version, write_model, write_model_event, write_run
-from storage.queries import (
+from storage.reads.actions import actions, note_action
+from storage.reads.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
+from storage.reads.emerging import (
+    Told,
+    emerging_documents,
+    emerging_topics,
+    sample_documents,
+    topic_counts,
+    write_emerging,
+)
+from storage.reads.indices import tone_and_topics, tone_windows
+from storage.reads.labels import confident, count_labels, first_label, labels, unlabelled
+from storage.reads.models import (
+    HEARTBEAT_S,
+    RUN,
+    live_workers,
+    runs,
+    tell_version,
+    write_model,
+    write_model_event,
+    write_run,
+)
+from storage.reads.queries import (
     Windows,
     acknowledge,
     add_silence,
@@ -32,10 +51,9 @@ from storage.queries import (
     write_alerts,
     write_deliveries,
 )
-from storage.recent import entities_stored, latest_offsets, recent_documents
-from storage.record import COLUMNS, EMBEDDING_BYTES, LABELS, Record
-from storage.settings import UNAVAILABLE, ClickHouseSettings, StorageUnavailable, connect
-from storage.shadow import Beside, Shadowed, latest_texts, shadow_documents, shadowed, write_shadowed
+from storage.reads.recent import entities_stored, latest_offsets, recent_documents
+from storage.reads.shadow import Beside, Shadowed, latest_texts, shadow_documents, shadowed, write_shadowed
+from storage.record import COLUMNS
 from storage.writer import replace_entities, write
 
 __all__ = [

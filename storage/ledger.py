@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from clickhouse_driver import Client
 
-from storage.settings import UNAVAILABLE, StorageUnavailable
+from storage.connection import UNAVAILABLE, StorageUnavailable
 
 LEDGER = """
 SELECT topic, topic_id, partition, max(offset)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from clickhouse_driver import Client
 
-from storage.record import Record
+from documents.record import Record
 from storage.writer import INSERT_SETTINGS
 
 KEPT = ("topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at",

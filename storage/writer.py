@@ -8,9 +8,10 @@ from typing import Any
 
 from clickhouse_driver import Client
 
-from storage.labels import INSERT_LABELS, label_columns
-from storage.record import COLUMNS, FIELDS, Record
-from storage.settings import UNAVAILABLE, StorageUnavailable
+from documents.record import Record
+from storage.connection import UNAVAILABLE, StorageUnavailable
+from storage.reads.labels import INSERT_LABELS, label_columns
+from storage.record import COLUMNS, FIELDS
 
 INSERT = f"INSERT INTO record_log ({', '.join(f'`{column}`' for column in COLUMNS)}) VALUES"
 MOST_ROWS = 1_000_000

@@ -1,6 +1,6 @@
 """The Faust application: agents on ``news`` and ``comments`` that store every record exactly once.
 
-The agents only hand their records to ``stream.flow``; its steps run in a thread each, so that the model never waits.
+The agents only hand their records to ``stream.pipeline``; its steps run in a thread each, so the model never waits.
 Records are acknowledged only after the insert; nothing is ever raised out of an agent (a Faust stream that saw an
 exception goes on acknowledging what it does not process): a worker that cannot go on ends its process, and the ledger
 makes the next one continue where the table stops.
@@ -25,22 +25,22 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP, EventT, StreamT
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from storage import Record
-from stream import labels
-from stream.alerting import Evaluator, Transition
-from stream.breaker import CircuitBreaker, FeedBroken
-from stream.broker import reread
-from stream.flow import Flow, Steps
-from stream.intake import Intake
-from stream.ledger_consumer import use_ledger
-from stream.metrics import Metrics
-from stream.novelty import Novelty
-from stream.outgoing import alert, dead_letter, scored
-from stream.pipeline import Pipeline, Received
-from stream.settings import KafkaSettings, StreamSettings
-from stream.store import GaveUp, Store, TopicReplaced
-from stream.swap import Swapper
-from stream.watchdog import Watchdog
+from alerts.evaluator import Evaluator, Transition
+from documents.outgoing import alert, dead_letter, scored
+from documents.record import Record
+from documents.stories.novelty import Novelty
+from settings import KafkaSettings, StreamSettings
+from stream.champion.following import Swapper
+from stream.kafka.intake import Intake
+from stream.kafka.ledger_consumer import use_ledger
+from stream.kafka.reread import reread
+from stream.pipeline import Flow, Steps
+from stream.steps import labels
+from stream.steps.read import Pipeline, Received
+from stream.steps.store import GaveUp, Store, TopicReplaced
+from stream.upkeep.breaker import CircuitBreaker, FeedBroken
+from stream.upkeep.metrics import Metrics
+from stream.upkeep.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

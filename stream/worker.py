@@ -8,20 +8,20 @@ from typing import Any
 import faust
 
 import model
-from storage import ClickHouseSettings, connect, migrate, replace_entities
-from stream.alerting import AlertSettings, Evaluator
+from alerts.evaluator import Evaluator
+from alerts.receivers.notifier import Notifier
+from documents.privacy import Pseudonymiser
+from documents.watchlist import Linker, load_watchlist
+from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings
+from storage import connect, migrate, replace_entities
 from stream.app import TOPICS, Worker
-from stream.broker import TopicIdentity
-from stream.entities import Linker, load_watchlist
-from stream.metrics import Metrics
-from stream.pipeline import Pipeline
-from stream.privacy import Pseudonymiser
-from stream.receivers import Notifier
-from stream.settings import KafkaSettings, PrivacySettings, StreamSettings
-from stream.shadow import ShadowScoring
-from stream.store import Store
-from stream.swap import Swapper
-from stream.topics import ensure_topics
+from stream.champion.following import Swapper
+from stream.champion.shadow import ShadowScoring
+from stream.kafka.reread import TopicIdentity
+from stream.kafka.topics import ensure_topics
+from stream.steps.read import Pipeline
+from stream.steps.store import Store
+from stream.upkeep.metrics import Metrics
 
 
 def logging_config(level: str) -> dict[str, Any]:

@@ -34,8 +34,9 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recorded(stack: Stack, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of the database ``default`` with the recorded week in it: for tests that only read. People's users may log in
     to this one alone."""
-    from deploy.recorded_week.store import store
-    from storage import ClickHouseSettings, connect, migrate
+    from deploy.demo.recorded_week.store import store
+    from settings import ClickHouseSettings
+    from storage import connect, migrate
 
     settings = ClickHouseSettings(url=stack.clickhouse_url)
     with connect(settings) as client:
@@ -65,7 +66,8 @@ def clickhouse_url(stack: Stack) -> Iterator[str]:
 @pytest.fixture
 def client(clickhouse_url: str) -> Iterator[Client]:
     """Of that database, with the schema."""
-    from storage import ClickHouseSettings, connect, migrate
+    from settings import ClickHouseSettings
+    from storage import connect, migrate
 
     with connect(ClickHouseSettings(url=clickhouse_url)) as made:
         migrate(made)

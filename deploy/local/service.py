@@ -20,7 +20,7 @@ from typing import Any
 
 from deploy.local.stack import Stack
 from deploy.local.supervisor import Child, ChildFailed, free_port, tail
-from storage.access import PASSWORDS
+from storage.access.rights import PASSWORDS
 
 WORKER_START_S = 240.0
 STOP_S = 60.0

@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 from deploy.local import broker, clickhouse_server
 from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
-from storage import access
-from stream.entities import load_watchlist
+from documents.watchlist import load_watchlist
+from storage.access import rights as access
 
 READY_SECONDS = 60.0
 

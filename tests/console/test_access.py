@@ -13,10 +13,11 @@ from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, bu
 
 import pytest
 
-from console import BadUsers, ConsoleSettings, add
+from console import BadUsers, add
 from console.people import People, load
-from storage import ClickHouseSettings, actions, alerts, connect, migrate
-from stream.topics import ensure_topics
+from settings import ClickHouseSettings, ConsoleSettings
+from storage import actions, alerts, connect, migrate
+from stream.kafka.topics import ensure_topics
 from tests.console.test_console import ROOT, fill, served
 
 PASSWORD = "correct horse battery"

@@ -24,18 +24,10 @@ from urllib.request import Request, urlopen
 import pytest
 from clickhouse_driver import Client
 
-from storage import (
-    ClickHouseSettings,
-    Record,
-    alerts,
-    connect,
-    migrate,
-    replace_entities,
-    silences,
-    write,
-    write_alerts,
-)
-from stream.topics import ensure_topics, watermarks
+from documents.record import Record
+from settings import ClickHouseSettings
+from storage import alerts, connect, migrate, replace_entities, silences, write, write_alerts
+from stream.kafka.topics import ensure_topics, watermarks
 from tests.support import eventually
 
 ROOT = Path(__file__).parent.parent.parent

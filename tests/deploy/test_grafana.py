@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from deploy.local import Stack
-from storage import access
+from storage.access import rights as access
 
 GRAFANA = Path(__file__).parent.parent.parent / "deploy" / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.recorded_week import Week, write
+from deploy.demo.recorded_week import Week, write
+from documents.watchlist import Linker, load_watchlist
 from model import normalise
 from stream import BadRecord, decode
-from stream.entities import Linker, load_watchlist
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 from scipy.special import softmax
 
 from model.calibration import probabilities, rows
-from model.manifest import Scale
-from retrain.datasets import NOT_NEGATIVE, Example
-from retrain.metrics import calibrated, fit_calibration
+from model.registry.manifest import Scale
+from retrain.data.datasets import NOT_NEGATIVE, Example
+from retrain.judge.metrics import calibrated, fit_calibration
 
 LOGITS = np.random.default_rng(3).normal(size=(500, 3)).astype(np.float32) * 3
 

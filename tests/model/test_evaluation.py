@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from model.evaluation import (
+from model.evaluation.evaluation import (
     NOT_NEGATIVE,
     BadData,
     Labelled,

@@ -25,10 +25,10 @@ from transformers import (
 )
 
 import model
-from model.graph import build
-from model.importing import CannotImport, read
-from model.packing import pack
-from tests.test_cli import assert_one_line_failure, within
+from model.encoder.graph import build
+from model.encoder.importing import CannotImport, read
+from model.engine.packing import pack
+from tests.support.commands import assert_one_line_failure, within
 
 PROSE = (
     "profit loss rises falls sharply shares of the company bank board dividend cut warns beats misses estimates strong "

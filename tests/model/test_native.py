@@ -13,10 +13,10 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
 from model import NoKernel, Running
-from model.engine import Engine
-from model.graph import CENTER, Architecture, build
-from model.native import Native
-from model.packing import pack
+from model.encoder.graph import CENTER, Architecture, build
+from model.engine.engine import Engine
+from model.engine.native import Native
+from model.engine.packing import pack
 
 SHAPES = {
     "heads of 32, pair": (Architecture(2, 64, 2, 1e-12, "pair"), 96),

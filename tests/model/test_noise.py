@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import normalise
-from model.noise import KINDS, perturb
+from model.evaluation.noise import KINDS, perturb
 
 TEXTS = [
     ("Alder Foods raises its dividend by 12.5% after profit of $1,200 million, against $950 million in 2019",

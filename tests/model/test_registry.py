@@ -22,9 +22,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import model
-from model.manifest import MANIFEST, decode, encode, fingerprint, sealed
-from model.stores import Folder
-from model.weights import default_folders
+from model.encoder.weights import default_folders
+from model.registry.manifest import MANIFEST, decode, encode, fingerprint, sealed
+from model.registry.stores import Folder
 from tests.support import cooled, eventually
 
 

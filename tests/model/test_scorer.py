@@ -13,12 +13,13 @@ import pytest
 from tokenizers import Tokenizer
 
 import model
-from deploy import recorded_week
-from model import NoKernel, Running, Scorer, Scores, native, session, tuning
-from model.packing import pack
-from model.registry import _graph
-from model.session import exact_multiple
-from model.weights import base_of, merged
+from deploy.demo import recorded_week
+from model import NoKernel, Running, Scorer, Scores
+from model.encoder.weights import base_of, merged
+from model.engine import native, session, tuning
+from model.engine.packing import pack
+from model.engine.session import exact_multiple
+from model.registry.versions import _graph
 
 TEXTS = [
     "Profit jumps 40 percent and the board raises its dividend",

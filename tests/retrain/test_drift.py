@@ -10,20 +10,15 @@ import numpy as np
 import pytest
 from clickhouse_driver import Client
 
+from documents.record import Record
 from retrain import drift
-from retrain.labels import queue
+from retrain.data.labels import queue
 from retrain.schedule import upcoming
-from retrain.settings import RetrainSettings
-from storage import (
-    Record,
-    Shadowed,
-    drift_now,
-    unlabelled,
-    write_shadowed,
-)
+from settings import RetrainSettings
+from storage import Shadowed, drift_now, unlabelled, write_shadowed
 from storage.record import FIELDS
 from storage.writer import INSERT, INSERT_SETTINGS
-from tests.test_cli import within
+from tests.support.commands import within
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
 EVERY = timedelta(minutes=1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from model.bases import base
-from retrain.datasets import Example
-from retrain.fitting import FEWEST_TO_SHOW, Fitted, eased, material, worth
-from retrain.network import SentimentEncoder
-from retrain.train import Reader
+from model.encoder.bases import base
+from retrain.data.datasets import Example
+from retrain.fit.fitting import FEWEST_TO_SHOW, Fitted, eased, material, worth
+from retrain.fit.network import SentimentEncoder
+from retrain.shipped.train import Reader
 
 
 def network(bias: tuple[float, float, float]) -> SentimentEncoder:

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from clickhouse_driver import Client
 
-from retrain import gate
-from retrain.datasets import SIGNED, Example
+from documents.record import Record
+from retrain.data.datasets import SIGNED, Example
+from retrain.judge import gate
 from retrain.run import Busy, exclusive, last_run
 from retrain.schedule import upcoming
-from retrain.settings import RetrainSettings
-from storage import Record, write, write_run
+from settings import RetrainSettings
+from storage import write, write_run
 
 FIXED = [Example("written", f"fixed {n}", n % 3) for n in range(150)]
 NEW = [Example("labels", f"new {n}", n % 3) for n in range(60)]

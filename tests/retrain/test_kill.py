@@ -18,10 +18,11 @@ from clickhouse_driver import Client
 
 import model
 from deploy.local import Stack
-from model.bases import base
-from retrain import adapter
-from retrain.network import SentimentEncoder
-from storage import Record, runs, write
+from documents.record import Record
+from model.encoder.bases import base
+from retrain.fit import adapter
+from retrain.fit.network import SentimentEncoder
+from storage import runs, write
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]

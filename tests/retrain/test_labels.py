@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from retrain.datasets import SIGNED
-from retrain.labels import NAME, alpha, parts, queue, resolve
+from retrain.data.datasets import SIGNED
+from retrain.data.labels import NAME, alpha, parts, queue, resolve
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -16,14 +16,15 @@ import pytest
 import torch
 
 import model
-from model.bases import base
-from retrain import adapter
-from retrain.datasets import LABELS
-from retrain.network import SentimentEncoder
-from retrain.phrases import phrases
+from documents.record import Record
+from model.encoder.bases import base
+from retrain.data.datasets import LABELS
+from retrain.data.phrases import phrases
+from retrain.fit import adapter
+from retrain.fit.network import SentimentEncoder
 from retrain.run import CannotTrain, retrain
-from retrain.settings import RetrainSettings
-from storage import ClickHouseSettings, Record, connect, migrate, runs, write
+from settings import ClickHouseSettings, RetrainSettings
+from storage import connect, migrate, runs, write
 from tests.support import eventually
 
 HOW: dict[str, Any] = {

@@ -16,20 +16,20 @@ import numpy as np
 import pytest
 import torch
 
-from model.bases import base
-from model.weights import merged
-from retrain import adapter, selftraining
-from retrain.adversary import Adversary
-from retrain.datasets import Example
-from retrain.finetune import finetune, prepared
-from retrain.fitting import new_network
+from model.encoder.bases import base
+from model.encoder.weights import merged
+from retrain.data.datasets import Example
+from retrain.data.phrases import phrases
+from retrain.fit import adapter, selftraining
+from retrain.fit.adversary import Adversary
+from retrain.fit.finetune import finetune, prepared
+from retrain.fit.fitting import new_network
+from retrain.fit.network import SentimentEncoder
+from retrain.fit.pretrain import hide, pretrain
+from retrain.fit.search import search
 from retrain.job import write_examples
-from retrain.network import SentimentEncoder
-from retrain.phrases import phrases
-from retrain.pretrain import hide, pretrain
-from retrain.search import search
-from retrain.settings import RetrainSettings, settings_from
-from retrain.train import collate, encode, losses
+from retrain.shipped.train import collate, encode, losses
+from settings import RetrainSettings, settings_from
 
 ROWS = [replace(e, dataset="labels") for e in phrases(60, 1)]
 SMALL: dict[str, Any] = {"rank": 4, "layers": 1, "epochs": 2, "keep_rank": 4, "learning_rate": 5e-3}

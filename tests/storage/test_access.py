@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from deploy.local import Stack
 from finsent import app
-from storage import access, connect
+from storage import connect
+from storage.access import rights as access
 
 RUN = CliRunner()
 pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it

@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 from deploy.local import Stack
 from deploy.reference import DOCS, answers
 from finsent import app
-from storage import ClickHouseSettings, access, connect, cookbook
+from settings import ClickHouseSettings
+from storage import connect, cookbook
+from storage.access import rights as access
 
 RUN = CliRunner()
 pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it

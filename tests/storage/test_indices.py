@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from clickhouse_driver import Client
 
+from documents.record import Record
+from settings import ClickHouseSettings
 from storage import (
-    ClickHouseSettings,
-    Record,
     connect,
     migrate,
     moving_documents,

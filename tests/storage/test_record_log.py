@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from clickhouse_driver import Client
 
-from storage import COLUMNS, MigrationChanged, Record, accounts, migrate, positions, write
+from documents.record import Record
+from storage import COLUMNS, MigrationChanged, accounts, migrate, positions, write
 from storage.ledger import LEDGER
 
 IDS = {"news": "id-of-news"}

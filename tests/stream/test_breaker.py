@@ -1,6 +1,6 @@
 import pytest
 
-from stream.breaker import CircuitBreaker, FeedBroken
+from stream.upkeep.breaker import CircuitBreaker, FeedBroken
 
 
 def test_scattered_bad_records_pass():

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from storage import Record
-from stream.flow import INSERT_SHARE, UNSTORED, Flow, Steps
+from documents.record import Record
+from stream.pipeline import INSERT_SHARE, UNSTORED, Flow, Steps
 
 BATCH = 8
 

@@ -1,5 +1,5 @@
-from stream.intake import Intake
-from stream.pipeline import Received
+from stream.kafka.intake import Intake
+from stream.steps.read import Received
 
 
 def record(offset: int, topic: str = "news", partition: int = 0) -> Received:

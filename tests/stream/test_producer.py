@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from stream.messages import decode
-from stream.producer import ProduceError, Row, produce, produce_many, read
-from stream.topics import ensure_topics, watermarks
+from documents.messages import decode
+from stream.kafka.producer import ProduceError, Row, produce, produce_many, read
+from stream.kafka.topics import ensure_topics, watermarks
 
 _names = itertools.count()
 
@@ -138,7 +138,7 @@ def test_speed_is_event_time_over_wall_time(kafka_bootstrap: str, topic: str, tm
 def test_a_broker_that_is_away_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kafka.errors import KafkaError
 
-    monkeypatch.setattr("stream.producer.CONNECT_MS", 500)
+    monkeypatch.setattr("stream.kafka.producer.CONNECT_MS", 500)
     path = tmp_path / "a.jsonl"
     path.write_bytes(comment(1, "2024-01-01T00:00:00Z"))
     with pytest.raises(KafkaError):

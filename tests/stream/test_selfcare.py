@@ -18,7 +18,7 @@ from clickhouse_driver import Client
 from deploy.local import Service
 from deploy.local.supervisor import free_port
 from stream import produce
-from stream.watchdog import Watchdog
+from stream.upkeep.watchdog import Watchdog
 from tests.support import data_folder, eventually
 
 BLOCK_THE_LOOP = """
@@ -33,7 +33,7 @@ run()
 """
 HANG_WHILE_SCORING = """
 import time
-from stream.pipeline import Pipeline
+from stream.steps.read import Pipeline
 from stream.worker import run
 Pipeline.score = lambda self, rows: time.sleep(3600)
 run()

@@ -8,10 +8,12 @@ import pytest
 from clickhouse_driver import Client
 
 from benchmarks.proxy import Fault, Proxy
-from storage import ClickHouseSettings, Record, connect
+from documents.record import Record
+from settings import ClickHouseSettings
+from storage import connect
 from storage.audit import audited
-from stream.metrics import Metrics
-from stream.store import GaveUp, Store, TopicReplaced
+from stream.steps.store import GaveUp, Store, TopicReplaced
+from stream.upkeep.metrics import Metrics
 
 IDS = {"news": "id"}
 

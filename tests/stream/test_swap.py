@@ -18,16 +18,17 @@ from safetensors.numpy import load_file, save_file
 
 import model
 from deploy.local import Service
-from model.weights import default_folders
-from retrain.settings import RetrainSettings
-from retrain.shadow import decide, report
-from storage import ClickHouseSettings, Record, accounts, connect, live_workers, select
+from documents.outgoing import ModelEvent
+from documents.record import Record
+from model.encoder.weights import default_folders
+from retrain.judge.shadow import decide, report
+from settings import ClickHouseSettings, RetrainSettings
+from storage import accounts, connect, live_workers, select
 from stream import produce, topic_ids
-from stream.outgoing import ModelEvent
-from stream.shadow import chosen
-from stream.swap import announce
+from stream.champion.following import announce
+from stream.champion.shadow import chosen
 from tests.support import cooled, data_folder, eventually
-from tests.test_cli import finsent
+from tests.support.commands import finsent
 
 SWAPS = 50
 TOPICS = ("news", "comments")

@@ -1,0 +1,5 @@
+"""``python -m documents.schemas [--check]``: see ``documents.schemas.main``."""
+
+from documents.schemas import main
+
+main()

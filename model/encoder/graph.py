@@ -1,0 +1,245 @@
+"""Writes an encoder of BERT's kind as an ONNX graph in a packed layout: int8 for CPUs, half precision for GPUs.
+
+Packed: the tokens of all texts stand in one [T, H] matrix, so no linear layer computes padding; texts are
+padded only inside attention. Activations are quantised per TOKEN (row maximum), never per tensor: a score then
+does not depend on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from model.encoder.bases import Weights
+
+OPSET, IR_VERSION = 20, 10
+Precision = Literal["int8", "fp32", "fp16"]
+INPUTS = ("ids", "types", "positions", "texts", "padded", "mask", "pooling", "first")
+CENTER = "center"
+"""The weight with the mean embedding of all texts, which is taken off each: embeddings of some encoders lie in a narrow
+cone, where everything is like everything (Mu and Viswanath 2018, arXiv 1702.01417)."""
+
+LEAST_OF_GELU = 0.17
+"""GELU is nowhere lower than its negative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The shape of an encoder: ``hidden`` numbers a token in ``heads`` attention heads.
+
+    ``head`` says what is under the logits: ``pair``, one linear layer on the first token and the mean of the text's
+    tokens (``head.weight``, ``head.bias``), or ``dense``, tanh of a layer on the first token (``head.dense.weight``,
+    ``.bias``) and a linear layer (``head.out.weight``, ``.bias``), as BERT and RoBERTa have it.
+    """
+
+    layers: int
+    hidden: int
+    heads: int
+    epsilon: float = 1e-12
+    head: Literal["pair", "dense"] = "pair"
+
+
+class _Graph:
+    """Collects nodes and constants; every method returns the name of its result."""
+
+    def __init__(self, precision: Precision, epsilon: float) -> None:
+        self.precision, self.epsilon = precision, epsilon
+        self.real = np.float16 if precision == "fp16" else np.float32
+        self.kind = TensorProto.FLOAT16 if precision == "fp16" else TensorProto.FLOAT
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, value: np.ndarray | np.generic, name: str = "") -> str:
+        name = name or f"c{len(self.constants)}"
+        value = np.asarray(value, order="C")
+        if value.dtype.kind == "f":
+            value = value.astype(self.real)
+        self.constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def add(self, operation: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> str:
+        names = [f"n{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(operation, list(inputs), names, domain=domain, **attributes))
+        return names[0] if outputs == 1 else ",".join(names)
+
+    def integers(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def linear(
+        self, name: str, x: str, weight: np.ndarray, bias: np.ndarray | None = None, of_gelu: bool = False
+    ) -> str:
+        """``x`` [T, K] times ``weight`` [K, N] plus ``bias``; ``of_gelu``: of what is in ``x``."""
+        if self.precision != "int8":
+            product = self.add("MatMul", x, self.constant(weight, f"{name}.weight"))
+        else:
+            scale = np.maximum(np.abs(weight).max(axis=0), 1e-8) / 127
+            quantised = np.clip(np.rint(weight / scale), -127, 127).astype(np.int8)
+            largest = self.add("ReduceMax", x, self.integers(-1), keepdims=1)
+            if of_gelu:
+                largest = self.add("Max", largest, self.constant(np.float32(LEAST_OF_GELU)))
+            else:
+                least = self.add("Neg", self.add("ReduceMin", x, self.integers(-1), keepdims=1))
+                largest = self.add("Max", largest, least, self.constant(np.float32(1e-8)))
+            unit, zero = self.constant(np.float32(1 / 127)), self.constant(np.uint8(128))
+            rows = self.add("QuantizeLinear", self.add("Mul", x, self.add("Reciprocal", largest)), unit, zero)
+            product = self.add(
+                "MatMulIntegerToFloat",
+                rows,
+                self.constant(quantised, f"{name}.weight"),
+                unit,
+                self.constant(scale.astype(np.float32), f"{name}.scale"),
+                zero,
+                domain="com.microsoft",
+            )
+            product = self.add("Mul", product, largest)
+        return product if bias is None else self.add("Add", product, self.constant(bias, f"{name}.bias"))
+
+    def normalise(self, name: str, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
+        parameters = self.constant(weight, f"{name}.weight"), self.constant(bias, f"{name}.bias")
+        return self.add("LayerNormalization", x, *parameters, axis=-1, epsilon=self.epsilon)
+
+
+def build(weights: Weights, shape: Architecture, precision: Precision = "int8") -> onnx.ModelProto:
+    """The graph of an encoder and its head; GELU is the exact one.
+
+    Inputs, for B texts of T tokens in all, the longest of L: ``ids, types, positions, texts`` int64 [T], of each token
+    its id, its segment, its place in its text, and which text that is; ``padded`` int64 [L, B], the token at each
+    padded place; ``mask`` float [B, 1, 1, L], 0 for a token and a large negative number for padding; ``pooling``
+    float [B, 1, L], the weight of each place in the mean over the text's own tokens; ``first`` int64 [B], each text's
+    first token. Outputs: ``logits`` float [B, 3] and ``sentence_embedding`` float [B, hidden] of unit length.
+
+    The constants that ``model.engine.native`` reads have names, and the graph's metadata the shape: that engine
+    computes the same from them.
+
+    Attention works on [L, B, heads, size] as it lies in memory (FusedMatMul's transposed batches), so nothing is
+    transposed, and what comes out of it is gathered head by head into [T, hidden].
+    """
+    graph = _Graph(precision, shape.epsilon)
+    hidden, size = shape.hidden, shape.hidden // shape.heads
+
+    def vector(name: str) -> np.ndarray:
+        return weights[name]
+
+    def matrix(name: str) -> np.ndarray:
+        return weights[name].T
+
+    words = weights["embeddings.word_embeddings.weight"]
+    if precision == "int8":
+        scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-8) / 127
+        table = graph.constant(np.rint(words / scale).astype(np.int8), "words.weight")
+        rows = graph.add("Cast", graph.add("Gather", table, "ids"), to=TensorProto.FLOAT)
+        x = graph.add("Mul", rows, graph.add("Gather", graph.constant(scale, "words.scale"), "ids"))
+    else:
+        x = graph.add("Gather", graph.constant(words), "ids")
+    for name, indices in (("position", "positions"), ("token_type", "types")):
+        other = graph.constant(weights[f"embeddings.{name}_embeddings.weight"], f"{name}.weight")
+        x = graph.add("Add", x, graph.add("Gather", other, indices))
+    x = graph.normalise("norm", x, vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias"))
+
+    mask, pooling = ("mask", "pooling")
+    if precision == "fp16":
+        mask, pooling = (graph.add("Cast", name, to=graph.kind) for name in (mask, pooling))
+    split, joined = graph.integers(0, 0, shape.heads, size), graph.integers(-1, hidden)
+    # Query, key and value of a token lie one behind the other.
+    threefold = graph.add("Mul", "padded", graph.integers(3))
+    places = [graph.add("Add", threefold, graph.integers(i)) for i in range(3)]
+    # Where the numbers of (text, head, place) lie in what attention gives: (text * heads + head) * L + place.
+    longest = graph.add("Shape", "mask", start=3)
+    rows = graph.add("Unsqueeze", graph.add("Mul", "texts", graph.integers(shape.heads)), graph.integers(1))
+    rows = graph.add("Mul", graph.add("Add", rows, graph.integers(*range(shape.heads))), longest)
+    unpadded = graph.add("Add", rows, graph.add("Unsqueeze", "positions", graph.integers(1)))
+
+    for layer in range(shape.layers):
+        at, here = f"encoder.layer.{layer}.", f"layer.{layer}"
+        attention = f"{at}attention.self."
+        # The scale of the scores is folded into the queries. A bias of the keys adds the same to all scores of a row,
+        # which softmax does not see; one of the values goes through attention as it is, for its shares add up to 1.
+        weight = np.concatenate([matrix(f"{attention}{name}.weight") for name in ("query", "key", "value")], axis=1)
+        weight[:, :hidden] /= np.sqrt(size)
+        out_weight = matrix(f"{at}attention.output.dense.weight")
+        out_bias = vector(f"{at}attention.output.dense.bias") + vector(f"{attention}value.bias") @ out_weight
+        qkv = graph.add("Reshape", graph.linear(f"{here}.qkv", x, weight), joined)
+        query, key, value = (graph.add("Gather", qkv, place) for place in places)
+        bias = graph.constant(vector(f"{attention}query.bias") / np.sqrt(size), f"{here}.query.bias")
+        query = graph.add("Add", query, bias)
+        query, key, value = (graph.add("Reshape", part, split) for part in (query, key, value))
+        batched: dict[str, Any] = {"domain": "com.microsoft", "transBatchB": 1}
+        scores = graph.add("FusedMatMul", query, key, transB=1, transBatchA=1, **batched)
+        shares = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)
+        context = graph.add("Reshape", graph.add("FusedMatMul", shares, value, **batched), graph.integers(-1, size))
+        context = graph.add("Reshape", graph.add("Gather", context, unpadded), joined)
+        x = graph.add("Add", graph.linear(f"{here}.out", context, out_weight, out_bias), x)
+        # The bias that is added behind the next two layers comes along from here.
+        late = vector(f"{at}output.dense.bias")
+        norm = f"{at}attention.output.LayerNorm."
+        x = graph.normalise(f"{here}.norm1", x, vector(f"{norm}weight"), vector(f"{norm}bias") + late)
+        weight = matrix(f"{at}intermediate.dense.weight")
+        inner = graph.linear(f"{here}.up", x, weight, vector(f"{at}intermediate.dense.bias") - late @ weight)
+        weight = matrix(f"{at}output.dense.weight")
+        out = graph.linear(f"{here}.down", graph.add("Gelu", inner), weight, of_gelu=True)
+        norm = f"{at}output.LayerNorm."
+        x = graph.add("Add", out, x)
+        x = graph.normalise(f"{here}.norm2", x, vector(f"{norm}weight"), vector(f"{norm}bias"))
+
+    mean = graph.add("FusedMatMul", pooling, graph.add("Gather", x, "padded"), **batched)
+    mean = graph.add("Reshape", mean, joined)
+    embedding = mean
+    if CENTER in weights:
+        embedding = graph.add("Sub", mean, graph.constant(weights[CENTER], CENTER))
+    first = graph.add("Gather", x, "first")
+    if shape.head == "pair":
+        what, name = graph.add("Concat", first, mean, axis=1), "head"
+    else:
+        dense = graph.constant(matrix("head.dense.weight"), "dense.weight")
+        bias = graph.constant(vector("head.dense.bias"), "dense.bias")
+        what, name = graph.add("Tanh", graph.add("Add", graph.add("MatMul", first, dense), bias)), "head.out"
+    logits = graph.add("MatMul", what, graph.constant(matrix(f"{name}.weight"), "head.weight"))
+    logits = graph.add("Add", logits, graph.constant(vector(f"{name}.bias"), "head.bias"))
+    length = graph.add(
+        "Max", graph.add("ReduceL2", embedding, graph.integers(-1), keepdims=1), graph.constant(np.float32(1e-6))
+    )
+    unit = graph.add("Div", embedding, length)
+    for result, name in ((logits, "logits"), (unit, "sentence_embedding")):
+        if precision == "fp16":
+            graph.nodes.append(helper.make_node("Cast", [result], [name], to=TensorProto.FLOAT))
+        else:
+            next(node for node in graph.nodes if result in node.output).output[0] = name
+
+    def integer(name: str, *shape: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.INT64, list(shape))
+
+    def real(name: str, *shape: str | int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+
+    made = helper.make_graph(
+        graph.nodes,
+        "finsent",
+        [
+            integer("ids", "T"),
+            integer("types", "T"),
+            integer("positions", "T"),
+            integer("texts", "T"),
+            integer("padded", "L", "B"),
+            real("mask", "B", 1, 1, "L"),
+            real("pooling", "B", 1, "L"),
+            integer("first", "B"),
+        ],
+        [real("logits", "B", 3), real("sentence_embedding", "B", hidden)],
+        graph.constants,
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="finsent")
+    facts = {
+        "precision": precision,
+        "layers": str(shape.layers),
+        "hidden": str(hidden),
+        "heads": str(shape.heads),
+        "inner": str(len(weights["encoder.layer.0.intermediate.dense.weight"])),
+        "epsilon": str(shape.epsilon),
+    }
+    helper.set_model_props(model, facts)
+    return model

@@ -1,0 +1,126 @@
+"""Engine, threads and batch size for this machine, from a short run that is remembered."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import onnx
+import onnxruntime
+from tokenizers import Encoding
+
+from model.engine.engine import Engine
+from model.engine.native import kernel_digest
+from model.engine.packing import BATCH_TOKENS
+from model.engine.session import EngineName, Running
+
+BATCHES = (256, 512, 1024, 2048)
+WORTH = 1.5
+"""Twice the threads must bring this much, or more processes of fewer threads do more."""
+
+SECONDS = 0.75
+"""For one candidate; all choices together some 5 s, of which no more than 10 are used."""
+
+WORDS = "The quarterly profit of the group rose by 12 percent and its board raised the forecast".split()  # noqa: SIM905
+
+
+class Tuned(msgspec.Struct, frozen=True):
+    """What was chosen, and the speed that it had (tokens a second)."""
+
+    engine: EngineName
+    threads: int
+    batch_tokens: int
+    tokens_per_second: float
+
+
+class Scoring(Protocol):
+    """What is measured; see ``model.engine.engine.Engine``."""
+
+    def score(self, encodings: Sequence[Encoding], batch_tokens: int) -> object:
+        """Score the texts in batches of so many tokens."""
+
+
+def sample(texts: int = 96) -> list[str]:
+    """Texts of 4 to 42 words, about the lengths of headlines and posts."""
+    return [" ".join((WORDS * 3)[: 4 + i * 7 % 39]) for i in range(texts)]
+
+
+def tuned(graph: Path, encodings: Sequence[Encoding], folder: Path, engines: Sequence[EngineName]) -> Tuned:
+    """The best of ``engines``, threads and batch size for ``graph`` on this machine, measured on ``encodings`` unless
+    ``folder`` holds what was chosen before. One process of a machine measures, others wait for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{fingerprint(graph, engines)}.json"
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Tuned)
+        except (FileNotFoundError, msgspec.DecodeError):
+            found = measure(lambda running: Engine(graph, running), encodings, os.cpu_count() or 1, engines)
+        new = path.with_suffix(".new")
+        new.write_bytes(msgspec.json.encode(found) + b"\n")
+        new.replace(path)
+    return found
+
+
+def measure(
+    opened: Callable[[Running], Scoring], encodings: Sequence[Encoding], cores: int, engines: Sequence[EngineName]
+) -> Tuned:
+    """The choice of an engine, then of 1, 2, 4 ... ``cores`` threads, then of ``BATCHES``. ``opened`` gives what runs
+    so."""
+    ends = time.monotonic() + 9
+
+    def measured(running: Running) -> tuple[float, Running, Scoring]:
+        scoring = opened(running)
+        return _speed(scoring, encodings, BATCH_TOKENS), running, scoring
+
+    speed, running, scoring = max((measured(Running(engine=engine)) for engine in engines), key=lambda found: found[0])
+    while running.threads * 2 <= cores and time.monotonic() < ends:
+        faster, more, with_more = measured(replace(running, threads=2 * running.threads))
+        if faster < WORTH * speed:
+            break
+        speed, running, scoring = faster, more, with_more
+    speeds = {BATCH_TOKENS: speed}
+    for tokens in BATCHES:
+        if tokens not in speeds and time.monotonic() < ends:
+            speeds[tokens] = _speed(scoring, encodings, tokens)
+    best = max(speeds, key=lambda tokens: speeds[tokens])
+    return Tuned(running.engine, running.threads, best, speeds[best])
+
+
+def _speed(scoring: Scoring, encodings: Sequence[Encoding], tokens: int) -> float:
+    """Tokens a second, the best of some, for others use the machine too."""
+    scoring.score(encodings[:8], tokens)
+    ends, best = time.perf_counter() + SECONDS, 0.0
+    while time.perf_counter() < ends or not best:
+        started = time.perf_counter()
+        scoring.score(encodings, tokens)
+        best = max(best, sum(len(encoding) for encoding in encodings) / (time.perf_counter() - started))
+    return best
+
+
+def fingerprint(graph: Path, engines: Sequence[EngineName]) -> str:
+    """Of the machine, the engines and the graph's shape. Not of its weights: a version that was only trained further
+    is as fast, and a hot swap should not wait for a measurement."""
+    model = onnx.load(graph, load_external_data=False)
+    digest = hashlib.sha256()
+    for node in model.graph.node:
+        digest.update(node.op_type.encode())
+    for tensor in model.graph.initializer:
+        digest.update(repr((tensor.data_type, tuple(tensor.dims))).encode())
+    for fact in (_processor(), os.cpu_count(), onnxruntime.__version__, kernel_digest(), *engines):
+        digest.update(repr(fact).encode())
+    return digest.hexdigest()[:24]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

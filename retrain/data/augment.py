@@ -1,0 +1,58 @@
+"""Noise for training, so that a text's meaning and not its spelling decides: the same kinds as
+``model.evaluation.noise`` measures, drawn by other means, so that a measurement does not
+only repeat what was trained."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from retrain.data.datasets import Example
+
+_PICTURES = ("👀", "🤔", "⚡", "📰", "📊", "💼", "🏦", "🗞️")
+"""None of joy or of falling curves: those do change what a comment says."""
+
+_CASES: tuple[Callable[[str], str], ...] = (str.lower, str.upper, str.title)
+
+
+def perturbed(example: Example, names: Sequence[str], share: float, rng: random.Random) -> Example:
+    """What one epoch shows of ``example``: a text about one entity at times without it, as documents are scored too,
+    and a ``share`` of the texts with typos, other case, inserted spaces, a picture, or the entity called by one of
+    the other ``names``."""
+    if example.entity and example.single and rng.random() < (0.5 if example.dataset in {"tfns", "zh_news"} else 0.2):
+        example = replace(example, entity=None)
+    if rng.random() >= share:
+        return example
+    text, entity = example.text, example.entity
+    kind = rng.choice(("case", "typo", "typo", "space", "space", "picture", *(["name"] * 3 if names else [])))
+    if kind == "case":
+        case = rng.choice(_CASES)
+        text, entity = case(text), case(entity) if entity else None
+    elif kind == "picture":
+        text = f"{text} {rng.choice(_PICTURES)}"
+    elif kind == "name":
+        if entity and entity in text and names:
+            name = rng.choice(names)
+            text, entity = text.replace(entity, name), name
+    else:
+        words = text.split(" ")
+        for _ in range(max(1, len(words) // 10)):
+            i = rng.randrange(len(words))
+            if len(words[i]) > 3 and not (entity and words[i] in entity):
+                words[i] = _misspelt(words[i], kind, rng)
+        text = " ".join(words)
+    return replace(example, text=text, entity=entity)
+
+
+def _misspelt(word: str, kind: str, rng: random.Random) -> str:
+    at = rng.randrange(1, len(word) - 1)
+    if kind == "space":
+        return f"{word[:at]} {word[at:]}"
+    return rng.choice(
+        (
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+        )
+    )

@@ -1,0 +1,59 @@
+"""Two versions side by side: the gate's rules, how far they agree, and the documents on which they differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import model
+from retrain.data.datasets import LABELS, Example
+from retrain.judge import beside, gate
+from settings import RetrainSettings
+
+SHOWN_CHARACTERS = 300
+
+
+def compare(
+    a: model.Scorer,
+    b: model.Scorer,
+    fixed: Sequence[Example],
+    new: Sequence[Example],
+    documents: Sequence[Mapping[str, Any]],
+    settings: RetrainSettings,
+    most: int = 10,
+) -> dict[str, Any]:
+    """Plain JSON: ``rules`` as the gate would judge ``b`` in the place of ``a`` (no rule on new labels without
+    ``new``), and on the ``documents`` (``title, text, lang, surfaces``; ``label`` where known) the agreement and the
+    ``most`` different ones. Rows in a language that one of the two does not read are left out and counted."""
+    read = [_readable(a, b, examples) for examples in (fixed, new)]
+    verdict = gate.judge(a, b, read[0], read[1], None, settings)
+    texts = ["\n".join(part for part in (row["title"], row["text"]) if part) for row in documents]
+    about = [row["surfaces"][0] if len(row["surfaces"]) == 1 else None for row in documents]
+    scores = [scorer.score(texts, about, [row["lang"] or None for row in documents]) for scorer in (a, b)]
+    both = np.flatnonzero(scores[0].supported & scores[1].supported)
+    p, q = (found.probabilities[both] for found in scores)
+    differ = []
+    for i in beside.furthest(p, q, most):
+        row = documents[both[i]]
+        told = {name: row[name] for name in ("document_id", "source", "label") if row.get(name)}
+        told |= {"text": texts[both[i]][:SHOWN_CHARACTERS], "entity": about[both[i]] or ""}
+        for side, found in (("a", p[i]), ("b", q[i])):
+            told[side] = {"label": LABELS[int(found.argmax())], "sentiment": round(float(found[2] - found[0]), 4)}
+        differ.append(told)
+    return {
+        "a": a.version,
+        "b": b.version,
+        "would_pass": verdict.passed,
+        "reason": verdict.reason,
+        "rules": verdict.rows(),
+        "unread": len(fixed) + len(new) - len(read[0]) - len(read[1]) + len(documents) - len(both),
+        **beside.agreement(p, q),
+        "differ_most": differ,
+    }
+
+
+def _readable(a: model.Scorer, b: model.Scorer, examples: Sequence[Example]) -> list[Example]:
+    languages = a.languages & b.languages
+    return [example for example in examples if model.detect(example.text) in languages]

@@ -1,0 +1,117 @@
+"""How good a model is: macro-F1, accuracy of the sign, calibration."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.metrics import f1_score
+
+from model.calibration import probabilities
+from model.calibration import rows as scales
+from model.evaluation.evaluation import calibration
+from model.registry.manifest import Scale
+from retrain.data.datasets import NOT_NEGATIVE, SIGN_ONLY, Example
+
+FEWEST_TO_FIT = 100
+
+
+def _labels(examples: Sequence[Example]) -> np.ndarray:
+    return np.array([example.label for example in examples])
+
+
+def macro_f1(logits: np.ndarray, examples: Sequence[Example]) -> float:
+    """Mean over the sets of the macro-F1 of the labels, or for sets without neutrals the sign accuracy; weighted by the
+    square root of a set's rows, for the small sets' scores are noise."""
+    scores, weights = [], []
+    for name in sorted({example.dataset for example in examples}):
+        chosen = np.array([example.dataset == name for example in examples])
+        scores.append(_score(name, logits[chosen], _labels(examples)[chosen]))
+        weights.append(chosen.sum() ** 0.5)
+    return float(np.average(scores, weights=weights))
+
+
+def _score(name: str, logits: np.ndarray, labels: np.ndarray) -> float:
+    if name in SIGN_ONLY:
+        signed = labels != 1
+        return float(((logits[:, 2] > logits[:, 0]) == (labels == 2))[signed].mean())
+    if (labels == NOT_NEGATIVE).any():
+        return float(f1_score(labels == 0, logits.argmax(1) == 0, average="macro"))
+    return float(f1_score(labels, logits.argmax(1), average="macro"))
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """ECE with equal-width bins (Guo et al. 2017, arXiv 1706.04599)."""
+    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    number = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs(correct[number == b].sum() - confidence[number == b].sum()) for b in range(bins)]
+    return float(sum(gaps) / len(labels))
+
+
+def fit_calibration(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, Any]:
+    """What makes probabilities of logits: a ``temperature`` and a ``power`` (see ``model.Scale``) for texts ``alone``
+    and for ``pair``s with an entity, fitted by the negative log-likelihood of what a row says: its label, its sign in
+    sets without neutrals, or that it is not negative. A set weighs as the square root of its rows, as in ``macro_f1``.
+
+    A bias a label fits the training sets' shares of the labels, which are no one else's: it was tried and made texts
+    from elsewhere worse.
+    """
+    labels = _labels(examples)
+    signed = np.array([e.dataset in SIGN_ONLY for e in examples])
+    paired = np.array([e.entity is not None for e in examples])
+    names = np.array([e.dataset for e in examples])
+    told = ~(signed & (labels == 1))
+
+    def fitted(kind: np.ndarray) -> Scale:
+        chosen = np.flatnonzero(told & (kind if (told & kind).sum() >= FEWEST_TO_FIT else True))
+        truth, two_only, rows = labels[chosen], signed[chosen], logits[chosen].astype(np.float64)
+        sizes = Counter(names[chosen])
+        weights = np.array([sizes[name] ** -0.5 for name in names[chosen]])
+
+        def loss(x: np.ndarray) -> float:
+            scale = Scale(temperature=float(np.exp(x[0])), power=float(np.exp(x[1])))
+            p = probabilities(rows, np.repeat(scales([scale]), len(rows), axis=0)).astype(np.float64) + 1e-9
+            given = np.where(truth == NOT_NEGATIVE, p[:, 1] + p[:, 2], p[np.arange(len(p)), np.minimum(truth, 2)])
+            return -float(np.average(np.log(given / np.where(two_only, p[:, 0] + p[:, 2], 1)), weights=weights))
+
+        found = minimize(loss, [0.0, 0.0], method="Nelder-Mead", bounds=[(-3, 3), (-0.7, 1.4)])
+        return Scale(temperature=round(float(np.exp(found.x[0])), 4), power=round(float(np.exp(found.x[1])), 4))
+
+    return {"calibration": msgspec.to_builtins({"alone": fitted(~paired), "pair": fitted(paired)})}
+
+
+def calibrated(logits: np.ndarray, examples: Sequence[Example], fit: Mapping[str, Any]) -> np.ndarray:
+    """Probabilities [n, 3] of the examples (see ``fit_calibration``)."""
+    both = scales([msgspec.convert(fit[kind], Scale) for kind in ("alone", "pair")])
+    return probabilities(logits, both[[int(e.entity is not None) for e in examples]])
+
+
+def report(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
+    """One line a set: rows, score, accuracy, ECE (over two classes where the set has next to no neutral rows) as
+    ``finsent evaluate`` has it; headlines with mixed entities apart."""
+    labels = _labels(examples)
+    names = np.array([example.dataset for example in examples])
+    groups = {name: names == name for name in sorted(set(names))}
+    groups["sentfin mixed"] = np.array([e.dataset == "sentfin" and e.mixed for e in examples])
+    lines = []
+    for name, chosen in groups.items():
+        if not chosen.any():
+            continue
+        rows, truth = probabilities[chosen], labels[chosen]
+        score = _score(name.split()[0], rows, truth)
+        if name in SIGN_ONLY:
+            rows, truth = rows[truth != 1][:, [0, 2]], truth[truth != 1] // 2
+            rows = rows / rows.sum(axis=1, keepdims=True)
+        elif (truth == NOT_NEGATIVE).any():
+            rows, truth = np.stack([rows[:, 0], 1 - rows[:, 0]], axis=1), (truth != 0).astype(int)
+        accuracy = float((rows.argmax(1) == truth).mean())
+        found = calibration(rows.max(1), rows.argmax(1) == truth)
+        lines.append(
+            f"  {name:14} n {len(truth):5} score {score:.3f} accuracy {accuracy:.3f} ECE {found['ece']:.3f} "
+            f"(of a calibrated model {found['ece_if_calibrated']['mean']:.3f})"
+        )
+    return "\n".join(lines)

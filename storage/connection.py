@@ -1,0 +1,35 @@
+"""The connection to ClickHouse."""
+
+from __future__ import annotations
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import Error as DriverError
+
+from settings import ClickHouseSettings
+
+
+class StorageUnavailable(ConnectionError):
+    """ClickHouse does not answer, or refused what it was sent; the sentence says which."""
+
+
+UNAVAILABLE = (DriverError, OSError, EOFError)
+"""What clickhouse-driver raises when the server is away, restarts, or answers with an error."""
+
+
+def connect(settings: ClickHouseSettings | None = None) -> Client:
+    """A client whose connection is open. Raises ``StorageUnavailable``."""
+    settings = settings or ClickHouseSettings()
+    client = Client.from_url(settings.url)
+    connection = client.connection
+    connection.connect_timeout = settings.connect_timeout_s
+    connection.send_receive_timeout = settings.send_receive_timeout_s
+    # We batch ourselves, and an insert must have happened when it returns.
+    client.settings["async_insert"] = 0
+    try:
+        client.execute("SELECT 1")
+    except UNAVAILABLE as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StorageUnavailable(
+            f"ClickHouse at {connection.hosts[0][0]}:{connection.hosts[0][1]} does not answer: {first_line}"
+        ) from error
+    return client

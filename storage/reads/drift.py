@@ -1,0 +1,137 @@
+"""The documents whose drift is looked for, and what was found: the table ``drift``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+from clickhouse_driver import Client
+
+from storage.reads.queries import Row, select
+
+SCORED = """
+error_kind = '' AND unscored = '' AND model_version = %(version)s
+    AND ingested_at > toDateTime64(%(since)s, 3, 'UTC') AND ingested_at <= toDateTime64(%(until)s, 3, 'UTC')
+"""
+
+
+class Drifted(NamedTuple):
+    """What a look found of one measure in one group: a row of ``drift``, in its columns' order."""
+
+    at: datetime
+    kind: str
+    source: str
+    measure: str
+    model_version: str
+    reference_since: datetime
+    reference_until: datetime
+    reference_documents: int
+    current_documents: int
+    reference_mean: float
+    current_mean: float
+    effect: float
+    alarm: str
+    began_at: datetime
+
+
+class Arrived(NamedTuple):
+    """Documents in the order of their arrival, as parallel arrays: ``at`` datetime64[ms], ``source`` and ``text`` str,
+    ``probabilities`` float64 [n, 3] and ``vectors`` float32 [n, 384] of unit length."""
+
+    at: np.ndarray
+    source: np.ndarray
+    text: list[str]
+    probabilities: np.ndarray
+    vectors: np.ndarray
+
+
+def moment(at: datetime) -> str:
+    """``at`` (UTC) as a parameter: the driver would send whole seconds."""
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def scoring_version(client: Client, until: datetime) -> str:
+    """The version that scored the latest document by then; '' for none."""
+    return str(
+        client.execute(
+            "SELECT argMax(model_version, ingested_at) FROM record_log "
+            "WHERE model_version != '' AND ingested_at <= toDateTime64(%(until)s, 3, 'UTC')",
+            {"until": moment(until)},
+        )[0][0]
+    )
+
+
+def counts_by_source(client: Client, version: str, since: datetime, until: datetime) -> dict[tuple[str, str], int]:
+    """How many documents ``version`` scored of each (kind, source) that arrived after ``since`` and by ``until``."""
+    rows = client.execute(
+        f"SELECT kind, source, count() FROM record_log WHERE {SCORED} GROUP BY kind, source",
+        {"version": version, "since": moment(since), "until": moment(until)},
+    )
+    return {(kind, source): count for kind, source, count in rows}
+
+
+def arrived(
+    client: Client,
+    version: str,
+    kind: str,
+    source: str,
+    since: datetime,
+    until: datetime,
+    limit: int,
+    every: int = 1,
+) -> Arrived:
+    """The latest ``limit`` documents of ``kind`` and ``source`` ('' for all) that ``version`` scored; with ``every``,
+    one in so many, chosen by its position. A story counts once."""
+    where = f"""
+        FROM record_log
+        WHERE {SCORED} AND kind = %(kind)s AND (%(source)s = '' OR source = %(source)s)
+            AND cityHash64(topic, partition, offset) %% %(every)s = 0
+    """
+    parameters = {
+        **{"version": version, "kind": kind, "source": source, "since": moment(since), "until": moment(until)},
+        **{"limit": limit, "every": every},
+    }
+    # First how far back: then only those rows are read whole. Positions that were stored twice are the same story.
+    first = client.execute(
+        f"SELECT min(ingested_at) FROM (SELECT ingested_at {where} ORDER BY ingested_at DESC LIMIT %(limit)s)",
+        parameters,
+    )[0][0]
+    rows = client.execute(
+        f"""
+        SELECT toUnixTimestamp64Milli(ingested_at), toString(source), concat(title, '\\n', text),
+               p_negative, p_neutral, p_positive, hex(embedding)
+        {where} AND ingested_at >= toDateTime64(%(first)s, 3, 'UTC')
+        ORDER BY ingested_at DESC, topic, partition, offset DESC LIMIT 1 BY story_id LIMIT %(limit)s
+        """,
+        {**parameters, "first": moment(first)},
+    )
+    rows.reverse()
+    at, sources, texts, negative, neutral, positive, vectors = zip(*rows, strict=True) if rows else ((),) * 7
+    blob = b"".join(bytes.fromhex(vector)[:384].ljust(384, b"\0") for vector in vectors)
+    ints = np.frombuffer(blob, np.int8).reshape(-1, 384).astype(np.float32)
+    return Arrived(
+        np.array(at, "datetime64[ms]"),
+        np.array(sources, str),
+        list(texts),
+        np.array([negative, neutral, positive], float).reshape(3, -1).T,
+        ints / np.maximum(np.linalg.norm(ints, axis=1, keepdims=True), 1),
+    )
+
+
+def write_drift(client: Client, rows: Sequence[Drifted]) -> None:
+    """Append what a look found."""
+    if rows:
+        client.execute(f"INSERT INTO drift ({', '.join(Drifted._fields)}) VALUES", rows)
+
+
+def drift_now(client: Client) -> list[Row]:
+    """The latest row of each group and measure, alarms first, then the largest effect."""
+    return select(
+        client,
+        """
+        SELECT * FROM (SELECT * FROM drift ORDER BY at DESC LIMIT 1 BY kind, source, measure)
+        ORDER BY alarm = '', abs(effect) DESC, kind, source, measure
+        """,
+    )

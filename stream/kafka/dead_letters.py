@@ -1,0 +1,42 @@
+"""Gives bad records another chance: sends their bytes to their topic again, once the cause is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from clickhouse_driver import Client
+from kafka import KafkaProducer
+
+from storage import dead_letter, record_dead_letter_actions
+from stream.kafka.topics import CONNECT_MS, MAX_MESSAGE_BYTES
+
+SEND_TIMEOUT_S = 30
+
+
+def replay(client: Client, bootstrap: str, rows: Sequence[dict[str, Any]]) -> int:
+    """Send the bad records that ``rows`` name (as ``storage.dead_letters`` gives them) to their topics again and
+    note it; returns how many. Each gets a new position, and is dead-lettered again if it is still bad.
+
+    Raises ``KafkaError`` if one is not acknowledged; those before it are noted as replayed.
+    """
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap.split(","),
+        bootstrap_timeout_ms=CONNECT_MS,
+        acks="all",
+        enable_idempotence=False,  # the embedded broker has none; a record sent twice shows as two positions
+        max_request_size=MAX_MESSAGE_BYTES,
+    )
+    sent = 0
+    try:
+        for row in rows:
+            found = dead_letter(client, row["topic"], row["partition"], row["offset"])
+            for record in found:
+                if record["topic_id"] == row["topic_id"]:
+                    producer.send(row["topic"], value=bytes.fromhex(record["raw"])).get(timeout=SEND_TIMEOUT_S)
+                    position = (row["topic"], row["topic_id"], row["partition"], row["offset"])
+                    record_dead_letter_actions(client, "replayed", [position])
+                    sent += 1
+    finally:
+        producer.close(timeout=5)
+    return sent

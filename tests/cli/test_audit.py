@@ -1,0 +1,204 @@
+"""The audit against a table and a broker in which something was made to go wrong."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from clickhouse_driver import Client
+from kafka import KafkaProducer
+
+import cli.audit
+from cli.audit import examine
+from documents.record import Record
+from storage import migrate, write
+from storage.audit import audit_plan, audited
+from stream.kafka.topics import ensure_topics, topic_ids
+
+
+def rows(offsets: range | list[int], topic_id: str = "id", partition: int = 0, bad: int = 10) -> list[Record]:
+    """Every ``bad``-th is a dead letter."""
+    return [
+        Record("news", topic_id, partition, offset, error_kind="" if offset % bad else "invalid") for offset in offsets
+    ]
+
+
+def test_all_once_is_clean_and_counted(client: Client):
+    write(client, rows(range(100, 200)))
+    write(client, rows(range(200, 250)))
+    (found,) = audited(client)
+    assert (found.first, found.last, found.stored, found.dead_lettered) == (100, 249, 135, 15)
+    assert not found.missing and not found.doubled and not found.repeats
+
+
+def test_missing_positions_are_named_across_bucket_borders(client: Client):
+    gone = {3, 65_535, 65_536, 65_537, 100_000, *range(140_000, 280_000)}
+    offsets = sorted(set(range(300_000)) - gone)
+    client.execute(
+        "INSERT INTO record_log (topic, topic_id, partition, offset, ingested_at) VALUES",
+        [
+            ["news"] * len(offsets),
+            ["id"] * len(offsets),
+            [0] * len(offsets),
+            offsets,
+            [datetime.now(UTC)] * len(offsets),
+        ],
+        columnar=True,
+    )
+    (found,) = audited(client)
+    assert found.missing == [(3, 3), (65_535, 65_537), (100_000, 100_000), (140_000, 279_999)]
+    assert found.stored == len(offsets)
+
+
+def test_repeats_that_the_views_leave_out_are_told_but_are_no_fault(client: Client):
+    write(client, rows(range(50)))
+    write(client, rows(range(40, 60)))
+    (found,) = audited(client)
+    assert (found.repeats, found.doubled, found.missing) == (10, [], [])
+    assert (found.stored, found.dead_lettered) == (54, 6)
+
+
+def test_a_repeat_does_not_hide_a_gap(client: Client):
+    """The count is right, and so is the sum of the offsets: the checksum is not."""
+    write(client, rows([0, 1, 2, 4, 5, 6, 7, 9]))
+    write(client, rows([2, 9]))
+    write(client, rows([10]))
+    (found,) = audited(client)
+    assert found.missing == [(3, 3), (8, 8)] and found.repeats == 2
+
+
+def test_a_view_that_shows_a_position_twice_is_found_out(client: Client):
+    write(client, rows(range(1, 9)))
+    write(client, rows([4, 5]))
+    client.execute("CREATE OR REPLACE VIEW documents AS SELECT * FROM record_log WHERE error_kind = ''")
+    (found,) = audited(client)
+    assert found.doubled == [(4, 5)]
+
+
+def test_since_starts_after_what_was_stored_before_and_sees_the_gap_in_between(client: Client):
+    def at(day: int, offsets: list[int]) -> None:
+        moment = datetime(2026, 1, day, tzinfo=UTC)
+        client.execute(
+            "INSERT INTO record_log (topic, topic_id, partition, offset, ingested_at) VALUES",
+            [("news", "id", 0, offset, moment) for offset in offsets],
+        )
+
+    at(1, [0, 1, 4])
+    assert audited(client, datetime(2026, 1, 2, tzinfo=UTC)) == []
+    at(3, [6, 7, 8])
+    (found,) = audited(client, datetime(2026, 1, 2, tzinfo=UTC))
+    assert (found.first, found.last, found.stored, found.missing) == (5, 8, 3, [(5, 5)])
+    assert audited(client)[0].missing == [(2, 3), (5, 5)]
+
+
+def test_the_sums_are_read_from_the_projection(client: Client):
+    for start in range(0, 300, 100):
+        write(client, rows(range(start, start + 100)))
+    assert "ReadFromMergeTree (ledger)" in audit_plan(client)
+    client.execute("OPTIMIZE TABLE record_log FINAL")
+    assert "ReadFromMergeTree (ledger)" in audit_plan(client)
+    assert audited(client)[0].stored == 270
+
+
+def test_a_ledger_from_before_the_checksum_is_audited_too(client: Client):
+    """Parts whose projection is of the first migration, as on a table that was in use."""
+    client.execute("ALTER TABLE record_log DROP PROJECTION ledger")
+    client.execute(
+        "ALTER TABLE record_log ADD PROJECTION ledger (SELECT topic, topic_id, partition, min(offset), max(offset), "
+        "count(), countIf(error_kind != '') GROUP BY topic, topic_id, partition)"
+    )
+    write(client, rows(range(100)))
+    client.execute("DELETE FROM schema_migrations WHERE name = '0005_audit.sql'")
+    assert migrate(client) == ["0005_audit.sql"]
+    write(client, rows(range(100, 200)))
+    (found,) = audited(client)
+    assert (found.first, found.last, found.stored, found.missing) == (0, 199, 180, [])
+
+
+class Feed:
+    """A topic of the test's own that the audit takes for ``news``."""
+
+    def __init__(self, bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.bootstrap, self.topic = bootstrap, f"audit-{uuid.uuid4().hex[:12]}"
+        monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", bootstrap)
+        monkeypatch.setattr(cli.audit, "TOPICS", (self.topic,))
+        ensure_topics(bootstrap, partitions=2, topics=[self.topic])
+        self.id = topic_ids(bootstrap, [self.topic])[self.topic]
+        producer = KafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=False)
+        for number in range(20):
+            producer.send(self.topic, value=b"%d" % number, partition=0)
+        producer.flush()
+        producer.close()
+
+    def write(self, client: Client, offsets: list[int]) -> None:
+        write(client, [Record(self.topic, self.id, 0, offset) for offset in offsets])
+
+
+@pytest.fixture
+def feed(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> Feed:
+    return Feed(kafka_bootstrap, monkeypatch)
+
+
+def test_the_brokers_watermarks_tell_lag_and_what_was_never_taken(client: Client, feed: Feed):
+    report = examine(client)
+    assert report["clean"] and report["lag"] == 20 and len(report["partitions"]) == 2
+    feed.write(client, [*range(5, 9), *range(11, 15)])
+    report = examine(client)
+    row = next(row for row in report["partitions"] if row["partition"] == 0)
+    assert row["missing_ranges"] == [(0, 4), (9, 10)] and row["missing"] == report["missing"] == 7
+    assert (row["low"], row["high"], row["lag"], row["stored"], report["clean"]) == (0, 20, 5, 8, False)
+
+
+def test_rows_beyond_the_brokers_end_are_a_fault(client: Client, feed: Feed):
+    feed.write(client, list(range(23)))
+    report = examine(client)
+    assert report["beyond"] == 3 and not report["clean"]
+
+
+def test_a_gap_where_the_broker_has_no_record_is_none(client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch):
+    """As transaction markers and compaction leave: here the broker's answer is cut to what it would then hold."""
+    from stream.kafka import reread as broker
+
+    real = broker.reread
+    monkeypatch.setattr(broker, "reread", lambda *where: [r for r in real(*where) if r.offset != 7])
+    feed.write(client, [0, 1, 2, 3, 4, 5, 6, 8, 9, 11])
+    row = next(row for row in examine(client)["partitions"] if row["partition"] == 0)
+    assert row["missing_ranges"] == [(10, 10)]
+
+
+def test_an_older_identity_is_audited_by_the_table_alone(client: Client, feed: Feed):
+    feed.write(client, list(range(20)))
+    write(client, [Record(feed.topic, "an older one", 0, offset) for offset in (0, 1, 3)])
+    old = next(row for row in examine(client)["partitions"] if row["topic_id"] == "an older one")
+    assert old["missing_ranges"] == [(2, 2)] and not old["current"] and old["lag"] is None
+
+
+def test_the_command(clickhouse_url: str, client: Client, tmp_path: Path):
+    from tests.support.commands import within
+
+    write(client, rows(range(100)))
+    environment = {"CLICKHOUSE_URL": clickhouse_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    out = tmp_path / "build" / "audit.json"
+    done = within("audit", "--json", str(out), **environment)
+    assert done.returncode == 0 and "no Kafka broker listens" in done.stderr
+    report = json.loads(out.read_text())
+    assert report["clean"] and report["kafka"] is None and (report["stored"], report["dead_lettered"]) == (90, 10)
+    write(client, rows([103, 104, 106]))
+    done = within("audit", "--json", "-", **environment)
+    assert done.returncode == 1 and "missing: news/0 (id): 100-102, 105" in done.stderr
+    assert json.loads(done.stdout)["missing"] == 4
+    done = within("audit", "--since", "2000-01-01", **environment)
+    assert done.returncode == 1 and "100-102, 105" in done.stderr
+    assert "ReadFromMergeTree (ledger)" in within("audit", "--explain", **environment).stdout
+
+
+def test_labels_are_audited_in_their_own_table(client: Client):
+    write(client, [Record("labels", "id", 0, offset, kind="label", label="neutral") for offset in range(20)])
+    write(client, [Record("labels", "id", 0, 21, kind="label", error_kind="invalid")])
+    write(client, rows(range(5)))
+    news, labels = audited(client)
+    assert (labels.topic, labels.stored, labels.dead_lettered, labels.missing) == ("labels", 20, 1, [(20, 20)])
+    assert (news.topic, news.stored, news.missing) == ("news", 4, [])

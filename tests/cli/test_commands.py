@@ -1,0 +1,320 @@
+"""The command line as people and scripts use it: real processes, real broker, real ClickHouse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from clickhouse_driver import Client
+
+from documents.record import Record
+from finsent import mask
+from storage import write, write_alerts
+from stream.kafka.topics import ensure_topics, topic_ids, watermarks
+from tests.support import eventually
+from tests.support.commands import ROOT, assert_one_line_failure, finsent, within
+
+
+def feed(path: Path, count: int, seconds_apart: int = 1) -> Path:
+    start = 1_700_000_000
+    with path.open("w") as stream:
+        for n in range(count):
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + n * seconds_apart))
+            stream.write(json.dumps({"id": f"n{n}", "source": "s", "title": f"t {n}", "published_at": at}) + "\n")
+    return path
+
+
+def test_help_teaches_and_answers_at_once() -> None:
+    # Processor time, not the wall's: the machine may be busy with other tests.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = finsent("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+    assert done.returncode == 0
+    for word in ("produce", "dead-letters", "doctor", "finsent up", "KAFKA_BOOTSTRAP_SERVERS"):
+        assert word in done.stdout
+
+
+@pytest.fixture
+def topic(kafka_bootstrap: str) -> str:
+    """A topic of the test's own, so that no worker of another test reads what is sent."""
+    name = f"cli-{uuid.uuid4().hex[:12]}"
+    ensure_topics(kafka_bootstrap, topics=[name])
+    return name
+
+
+def test_version_and_usage_errors() -> None:
+    assert finsent("--version").stdout.startswith("finsent 0.")
+    for wrong in (["nonsense"], ["produce", "nope.jsonl"], ["produce", __file__, "--speed", "fast"]):
+        done = finsent(*wrong)
+        assert done.returncode == 2, done
+        assert "Traceback" not in done.stderr
+
+
+def test_schemas_are_printed_and_checked() -> None:
+    assert "published_at" in json.loads(finsent("schemas", "news").stdout)["$defs"]["News"]["properties"]
+    assert {"news", "comments", "labels"} <= set(json.loads(finsent("schemas").stdout))
+    assert finsent("schemas", "--check").returncode == 0
+    assert finsent("schemas", "nope").returncode == 2
+
+
+def test_produce_counts_what_became_of_every_record(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    path = feed(tmp_path / "feed.jsonl", 50)
+    done = finsent("produce", path, "--topic", topic, "--json", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert (counts["sent"], counts["acknowledged"], counts["failed"]) == (50, 50, 0)
+    assert counts["topics"] == {topic: 50}
+    done = finsent("produce", path, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    assert f"sent 50 (50 to {topic}), acknowledged 50, failed 0" in done.stdout
+
+
+def test_produce_fails_when_a_record_or_every_row_could_not_be_sent(
+    kafka_bootstrap: str, topic: str, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.jsonl"
+    large.write_text(json.dumps({"id": "x", "pad": "x" * 3_000_000}) + "\n")
+    done = finsent("produce", large, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    assert_one_line_failure(done, "1 failed", "MessageSizeTooLarge")
+    undated = tmp_path / "undated.csv"
+    undated.write_text("text,label,annotator\none,neutral,a\ntwo,neutral,a\n")
+    done = finsent("produce", undated, "--topic", "labels", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    assert done.returncode == 1
+    assert "2 not sent: without a date" in done.stderr and "--undated" in done.stderr
+    done = finsent(
+        "produce",
+        undated,
+        "--topic",
+        "news",
+        "--undated",
+        "2024-01-01",
+        KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_produce_names_what_is_wrong(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    path = feed(tmp_path / "feed.jsonl", 1)
+    done = finsent("produce", path, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert_one_line_failure(done, "127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS", "finsent up")
+    done = finsent("produce", path, "--topic", "newz", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    assert_one_line_failure(done, "no topic 'newz'")
+    done = finsent("produce", path, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    assert_one_line_failure(done, "--topic")
+
+
+def test_ctrl_c_waits_for_what_is_on_its_way_and_reports(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    path = feed(tmp_path / "feed.jsonl", 1000, seconds_apart=60)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "finsent", "produce", path, "--topic", topic, "--speed", "600x", "--json"],
+        cwd=ROOT,
+        env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(3)  # ten records a second: it would take 100 s
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    counts = json.loads(out)
+    assert 5 < counts["sent"] == counts["acknowledged"] < 60
+    assert "interrupted" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("clickhouse://me:hunter2@db:9000/x", "clickhouse://me:***@db:9000/x"),
+        ("http://db:8123/ and s3://key:p:w@host", "http://db:8123/ and s3://key:***@host"),
+        ("clickhouse://default@127.0.0.1:9000", "clickhouse://default@127.0.0.1:9000"),
+    ],
+)
+def test_passwords_are_masked(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+def test_sql_prints_every_format(clickhouse_url: str) -> None:
+    query = (
+        "SELECT 1 AS n, 'é, \"q\"' AS s, toDateTime64('2024-01-31 12:00:00', 3, 'UTC') AS t, [1.5, nan] AS a, "
+        "NULL AS z, unhex('61ff') AS b, map('k', 'v') AS m, toUUID('8460e127-45e3-45c1-a949-ce61e4d41532') AS u"
+    )
+    expected = {
+        "n": 1, "s": 'é, "q"', "t": "2024-01-31T12:00:00Z", "a": [1.5, None], "z": None, "b": "a\\xff", "m": {"k": "v"},
+        "u": "8460e127-45e3-45c1-a949-ce61e4d41532",
+    }  # fmt: skip
+
+    def ask(form: str, query: str = query) -> str:
+        done = within("sql", query, "--format", form, CLICKHOUSE_URL=clickhouse_url)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert json.loads(ask("json")) == [expected]
+    assert json.loads(ask("json", "SELECT 1 WHERE 0")) == []
+    lines = ask("jsonl", "SELECT number AS n FROM numbers(20000)").splitlines()
+    assert [json.loads(line)["n"] for line in lines] == list(range(20000))
+    header, row = csv.reader(io.StringIO(ask("csv")))
+    assert header == list(expected)
+    assert row[:3] == ["1", 'é, "q"', "2024-01-31T12:00:00Z"] and row[4] == ""
+    assert 'é, "q"' in ask("table")
+
+
+def test_sql_reads_only_and_tells_what_is_wrong(clickhouse_url: str, client: Client) -> None:
+    for statement in ("INSERT INTO alerts (id) VALUES ('a')", "DROP TABLE alerts", "SELECT 1 SETTINGS readonly = 0"):
+        assert_one_line_failure(within("sql", statement, CLICKHOUSE_URL=clickhouse_url), "readonly mode")
+    assert client.execute("SELECT count() FROM alerts") == [(0,)]
+    assert_one_line_failure(within("sql", "SELEC 1", CLICKHOUSE_URL=clickhouse_url), "Syntax error")
+    assert_one_line_failure(within("sql", "SELECT nope", CLICKHOUSE_URL=clickhouse_url), "nope")
+    slow = "SELECT sum(sleepEachRow(0.1)) FROM numbers(100) SETTINGS max_block_size = 1"
+    assert within("sql", slow, CLICKHOUSE_URL=clickhouse_url).returncode == 1
+    away = finsent("sql", "SELECT 1", CLICKHOUSE_URL="clickhouse://me:hunter2@127.0.0.1:1/default")
+    assert_one_line_failure(away, "127.0.0.1:1", "CLICKHOUSE_URL", "finsent up")
+    assert "hunter2" not in away.stderr + away.stdout
+
+
+def test_dead_letters_are_listed_shown_replayed_once_and_dropped(
+    clickhouse_url: str, client: Client, kafka_bootstrap: str, topic: str
+) -> None:
+    identity = topic_ids(kafka_bootstrap, [topic])[topic]
+    bad = [b"\xff{", b"not json", b"17"]
+    rows = [Record(topic, identity, 0, offset) for offset in range(3)]
+    for row, raw in zip(rows, bad, strict=True):
+        row.error_kind, row.error, row.raw = "not_json", "why", raw
+    write(client, rows)
+    settings = {"CLICKHOUSE_URL": clickhouse_url, "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap}
+
+    def letters(*args: str) -> str:
+        done = within("dead-letters", *args, **settings)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def actions() -> dict[str, str]:
+        listed = json.loads(letters("list", "--format", "json"))
+        return {row["position"]: row["action"] for row in listed}
+
+    first, second, third = (f"{topic}/0/{offset}" for offset in range(3))
+    assert actions() == {first: "", second: "", third: ""}
+    shown = letters("show", first)
+    assert "error: why" in shown and "raw (2 bytes): \\xff{" in shown
+
+    assert letters("replay", first).startswith("1 ")
+    assert letters("drop", second).startswith("1 ")
+    assert actions() == {first: "replayed", second: "dropped", third: ""}
+    assert letters("replay", first).startswith("0 ")
+    assert letters("replay", "--all").startswith("1 ")
+    assert letters("replay", first, "--again").startswith("1 ")
+    assert sum(high for _, high in watermarks(kafka_bootstrap, [topic]).values()) == 3
+
+    for command in ("show", "replay", "drop"):
+        assert_one_line_failure(within("dead-letters", command, f"{topic}/0/99", **settings), f"{topic}/0/99")
+    assert within("dead-letters", "replay", **settings).returncode == 2
+    assert within("dead-letters", "show", "17", **settings).returncode == 2
+
+
+def test_alerts_are_listed_with_their_latest_state(clickhouse_url: str, client: Client) -> None:
+    at = datetime(2024, 1, 31, 12, tzinfo=UTC)
+    evidence = {"documents": [{"title": "a title", "text": ""}]}
+    alert = {
+        "id": "a1", "kind": "sentiment_shift", "entity": "ACME", "direction": "negative", "severity": "warning",
+        "state": "firing", "fired_at": at, "at": at, "recorded_at": at, "before_mean": 0.1, "after_mean": -0.5,
+        "before_documents": 20, "after_documents": 9, "began_at": at, "model_version": "v", "evidence": evidence,
+    }  # fmt: skip
+    later = at + timedelta(hours=1)
+    write_alerts(client, [alert, alert | {"state": "resolved", "at": later, "recorded_at": later}])
+
+    def listed(*args: str) -> list[dict]:
+        done = within("alerts", "--json", *args, CLICKHOUSE_URL=clickhouse_url)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    (found,) = listed()
+    assert (found["id"], found["state"], found["fired_at"]) == ("a1", "resolved", "2024-01-31T12:00:00Z")
+    assert found["evidence"] == evidence
+    assert len(listed("--entity", "ACME", "--since", "2024-01-31")) == 1
+    assert listed("--entity", "OTHER") == listed("--since", "2024-02-01") == []
+    table = within("alerts", CLICKHOUSE_URL=clickhouse_url).stdout
+    assert "ACME" in table and "a title" in table and "-0.50 (9)" in table
+
+
+def test_doctor_tells_what_to_fix_and_no_secrets(clickhouse_url: str, kafka_bootstrap: str) -> None:
+    settings = {"CLICKHOUSE_URL": clickhouse_url, "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap}
+    well = finsent("doctor", "--json", **settings)
+    states = {finding["what"]: finding for finding in json.loads(well.stdout)}
+    assert states["Kafka"]["ok"] and states["ClickHouse"]["ok"], states
+    ill = settings | {
+        "CLICKHOUSE_URL": "clickhouse://me:hunter2@127.0.0.1:1/default",
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "FINSENT_PSEUDONYM_KEY": "short-secret",
+    }
+    for options in ([], ["--json"]):
+        done = finsent("doctor", *options, **ill)
+        assert done.returncode == 1
+        assert "finsent up" in done.stdout
+        assert "hunter2" not in done.stdout + done.stderr
+        assert "short-secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.timeout(240)
+def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    environment = {"FINSENT_DATA": str(data)}
+    started = finsent("up", "--data", data, "--detach", "--env")
+    try:
+        assert started.returncode == 0, started.stderr
+        settings = dict(line.removeprefix("export ").split("=", 1) for line in started.stdout.splitlines())
+        assert {"KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "CONSOLE_URL"} <= settings.keys()
+        assert "FINSENT_PSEUDONYM_KEY" not in settings
+        assert finsent("up", "--data", data, "--env").stdout == started.stdout
+        path = feed(tmp_path / "feed.jsonl", 20)
+        assert finsent("produce", path, "--topic", "news", **environment).returncode == 0
+
+        def stored() -> bool:
+            done = finsent("sql", "SELECT count() AS n FROM documents", "--format", "json", **environment)
+            return bool(json.loads(done.stdout)[0]["n"] == 20)
+
+        eventually(stored, 60, "the documents are stored")
+        url = finsent("console", "--print-url", **environment).stdout.strip()
+        assert url == settings["CONSOLE_URL"].strip("'")
+        with urlopen(f"{url}api/state", timeout=30) as answer:
+            assert json.load(answer)["records"] == 20
+
+        # A worker that asks for a person takes nothing with it: what the broker holds is in its memory.
+        (tmp_path / "garbage.jsonl").write_text("no record\n" * 600)
+        assert finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", **environment).returncode == 0
+        log = data / "service.log"
+        eventually(lambda: "bad records in a row" in log.read_text(), 60, "the worker stops")
+        eventually(lambda: "finsent worker" in log.read_text(), 10, "what to do is told")
+
+        def behind() -> bool:
+            done = finsent("audit", "--json", "-", **environment)
+            return done.returncode == 0 and any(row["lag"] for row in json.loads(done.stdout)["partitions"])
+
+        # A worker that ends in the middle of a conversation may take the embedded ClickHouse with it, which comes back.
+        eventually(behind, 60, "the broker still has what the worker did not take")
+    finally:
+        stopped = finsent("down", "--data", data)
+    assert stopped.returncode == 0, stopped.stderr
+    assert_one_line_failure(finsent("down", "--data", data), "finsent up")
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "finsent", "schemas"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert shown.stdout is not None and shown.stderr is not None
+    shown.stdout.close()
+    assert shown.stderr.read() == b""
+    shown.wait(60)

@@ -1,0 +1,52 @@
+import json
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from documents.outgoing import dead_letter, scored
+from documents.record import Record
+from documents.schemas import RECEIVED, SENT, differences, schema
+from stream import BadRecord, decode
+
+
+def test_the_committed_schemas_are_those_of_the_code():
+    assert differences() == []
+
+
+def test_every_schema_is_a_schema():
+    for topic in RECEIVED | SENT:
+        Draft202012Validator.check_schema(schema(topic))
+
+
+def test_what_is_sent_fits_its_schema():
+    row = Record("news", "id", 1, 2, kind="news", document_id="d", label="negative", model_version="m")
+    row.scored_at = row.published_at = datetime(2026, 1, 5, tzinfo=UTC)
+    Draft202012Validator(schema("scored")).validate(json.loads(scored(row)))
+    bad = Record("news", "id", 1, 3, error_kind="not_json", error="no", raw=b"\xff")
+    Draft202012Validator(schema("dead-letters")).validate(json.loads(dead_letter(bad)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["news", "comments", "labels"]),
+    st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["id", "source", "title", "text", "published_at", "labelled_at", "label", "annotator", "tickers"]
+                ),
+                inner,
+            )
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+)
+def test_any_bytes_are_a_message_or_a_bad_record(topic: str, raw: bytes):
+    try:
+        decode(topic, raw)
+    except BadRecord as error:
+        assert error.kind in {"too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date"}

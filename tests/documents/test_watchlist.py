@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from documents.watchlist import BadWatchlist, Linker, load_watchlist
+
+
+@pytest.fixture(scope="module")
+def linker() -> Linker:
+    return Linker(load_watchlist())
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "found"),
+    [
+        ("Wirecard shares fall", [], [("WDI.DE", "Wirecard", "name")]),
+        ("wirecard is finished", [], [("WDI.DE", "wirecard", "name")]),
+        ("Eli Lilly's drug works", [], [("LLY", "Eli Lilly", "name")]),
+        ("$tsla and $AAPL.", [], [("TSLA", "$tsla", "cashtag"), ("AAPL", "$AAPL", "cashtag")]),
+        ("It rose again", ["WDI", "XXXX"], [("WDI.DE", "Wirecard", "given")]),
+        ("Tesla rose", ["TSLA"], [("TSLA", "Tesla", "given")]),
+        ("GE Aerospace, not ge", [], [("GE", "GE", "name")]),
+        ("Visa shares and a Visa application", [], [("V", "Visa", "name")]),
+        ("Target price raised; eat an apple", [], []),
+        (
+            "Deutsche Telekom sells T-Mobile US",
+            [],
+            [("DTE.DE", "Deutsche Telekom", "name"), ("TMUS", "T-Mobile US", "name")],
+        ),
+        ("Bank of America, not the bank", [], [("BAC", "Bank of America", "name")]),
+        ("Intelligent people at Teslascope", [], []),
+        ("mail@boeing.com #boeing @boeing", [], []),
+        ("İstanbul: Boeing delivers", [], [("BA", "Boeing", "name")]),
+    ],
+)
+def test_who_is_meant(linker: Linker, text: str, given: list[str], found: list[tuple[str, str, str]]):
+    mentions = linker.find(text, given)
+    assert [(mention.ticker, mention.surface, mention.via) for mention in mentions] == found
+    for mention in mentions:
+        assert mention.start == -1 or text[mention.start : mention.end] == mention.surface
+
+
+def test_a_company_is_mentioned_once_and_not_all_companies_are(linker: Linker):
+    assert len(linker.find("Boeing and Boeing and $BA")) == 1
+    assert len(linker.find("Boeing Airbus Siemens Tesla Microsoft Nvidia Pfizer Moderna Intel Netflix")) == 8
+
+
+def test_the_shipped_list_is_large_and_complete():
+    companies = load_watchlist().companies
+    assert len(companies) >= 300
+    assert all(company.desk and company.sector for company in companies)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {ticker: A, name: X, desk: d, sector: s}\n- {ticker: A, name: Y, desk: d, sector: s}", "'A' stands twice"),
+        ("- {ticker: A, name: X, desk: d, sector: s}\n- {ticker: B, name: x, desk: d, sector: s}", "is A's already"),
+        ("- {ticker: A, name: X, desk: d, sector: s, alias: [Z]}", "unknown field `alias`"),
+        ("- {ticker: A, name: X, desk: d}", "missing required field `sector`"),
+        ("- {ticker: A, name: X, desk: d, sector: s, capitalised: [Q]}", "none of its names"),
+    ],
+)
+def test_a_wrong_watch_list_is_explained(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "list.yaml"
+    path.write_text(text)
+    with pytest.raises(BadWatchlist, match=message):
+        load_watchlist(path)
+
+
+def test_a_missing_watch_list_is_explained(tmp_path: Path):
+    with pytest.raises(BadWatchlist, match="FINSENT_WATCHLIST"):
+        load_watchlist(tmp_path / "none.yaml")

@@ -1,0 +1,68 @@
+"""Helpers of the tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import Error as ClickHouseError
+
+from model.encoder.weights import default_folders
+from settings import ClickHouseSettings
+from storage import connect
+
+T = TypeVar("T")
+
+
+def eventually(condition: Callable[[], T], timeout: float, message: str) -> T:
+    """The first truthy answer of ``condition``; fails the test after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {message}; last answer: {found!r}")
+        time.sleep(0.05)
+    return found
+
+
+def cooled(folder: Path, temperature: float) -> Path:
+    """A copy of the shipped English adapter in ``folder`` that is another version: of other temperatures."""
+    shutil.copytree(default_folders()[0], folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["calibration"] = {kind: {"temperature": temperature} for kind in ("alone", "pair")}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def data_folder(folder: Path, shipped: Path) -> Path:
+    """``folder`` as the data directory of a stack whose registry has the model that ships already."""
+    shutil.copytree(shipped, folder / "models")
+    return folder
+
+
+class Asking:
+    """Queries that outlive a restart of the embedded ClickHouse, which ends when a client is killed in the middle
+    of a conversation (it is started again, with its data)."""
+
+    def __init__(self, url: str) -> None:
+        self._settings = ClickHouseSettings(url=url)
+
+    def __call__(self, action: Callable[[Client], T]) -> T:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                client = connect(self._settings)
+                try:
+                    return action(client)
+                finally:
+                    client.disconnect()
+            except (ClickHouseError, ConnectionError, EOFError):
+                assert time.monotonic() < deadline, "ClickHouse did not come back in 30 s"
+                time.sleep(0.1)
+
+    def execute(self, sql: str, parameters: dict | None = None, **options: bool) -> Any:
+        return self(lambda client: client.execute(sql, parameters, **options))
