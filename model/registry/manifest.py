@@ -193,7 +193,7 @@ def check_graph(path: Path) -> None:
     inputs, outputs = ({value.name for value in values} for values in (model.graph.input, model.graph.output))
     if inputs != set(INPUTS) or outputs != set(OUTPUTS):
         raise BadVersion(f"{path} is another network: {sorted(inputs)} to {sorted(outputs)}")
-    if model.functions or _outside(model.encoder.graph):
+    if model.functions or _outside(model.graph):
         raise BadVersion(f"{path} needs weights or operators from outside of the file")
 
 
