@@ -1,7 +1,33 @@
-"""Failures that people are told of in one sentence; anything else that is raised is a bug."""
+"""The failures that people see, and the exit codes of all processes."""
 
 from __future__ import annotations
 
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What a process of finsent ends with. Codes from 75 on are those of ``sysexits.h``, and of shells."""
+
+    OK = 0
+    FAILED = 1
+    """The command failed, or what it checked has a fault. A line on stderr says which."""
+    REFUSED = 2
+    """The command line is wrong; or a retrained model did not pass its gate."""
+    TEMPFAIL = 75
+    """A worker ended for a reason that may pass: start it again."""
+    CONFIG = 78
+    """A worker ended for a reason that only a person can remove: a supervisor must not start it again."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
 
 class FinsentError(Exception):
-    """An expected failure. Its text says what was wrong, where, and what to do."""
+    """An expected failure. Its text is written for people: what was wrong, where, and what to do.
+
+    The command line shows the text in one line, with ``remedy`` after it, and ends with ``exit_code``. Any other
+    exception is a bug and keeps its traceback.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    remedy: ClassVar[str] = ""

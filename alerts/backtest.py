@@ -21,6 +21,7 @@ from alerts.evaluator import Lifecycle, Source, Transition, about, sources
 from alerts.rules import Rules
 from alerts.series import MARKET, WINDOW_S
 from alerts.shift_test import Rule, exposure_years
+from errors import FinsentError
 from storage import Windows, moving_documents, tone_and_topics
 
 BEFORE, AFTER = timedelta(days=45), timedelta(days=30)
@@ -48,7 +49,7 @@ class Event(msgspec.Struct, frozen=True):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class BadEvents(ValueError):
+class BadEvents(FinsentError, ValueError):
     """The file of events cannot be used; the sentence says why."""
 
 

@@ -24,6 +24,7 @@ import msgspec
 import yaml
 
 from alerts.shift_test import Rule
+from errors import FinsentError
 
 Kind = Literal["sentiment_shift", "topic_shift", "buzz", "feed_stale"]
 Severity = Literal["notice", "warning", "critical"]
@@ -35,7 +36,7 @@ Clock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class BadRules(ValueError):
+class BadRules(FinsentError, ValueError):
     """The rules' file cannot be used; the sentence says in which line and rule, and why."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from cli.common import Failure, Format, kafka_answering, parse_time, print_rows
+from cli.common import Format, KafkaUnavailable, kafka_answering, parse_time, print_rows
 
 if TYPE_CHECKING:
     from storage.audit import Audited
@@ -99,7 +99,7 @@ def examine(client: Any, since: datetime | None = None) -> dict[str, Any]:
     try:
         bootstrap = kafka_answering()
         marks = _partitions(bootstrap, sorted({account.topic for account in held} | {*TOPICS}))
-    except (Failure, KafkaError) as error:
+    except (KafkaUnavailable, KafkaError) as error:
         bootstrap, why = None, str(error)
     rows = []
     for account in held:

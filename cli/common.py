@@ -17,6 +17,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from errors import ExitCode, FinsentError
+
 
 class Format(StrEnum):
     """How rows are printed."""
@@ -27,32 +29,12 @@ class Format(StrEnum):
     jsonl = auto()
 
 
-class Failure(Exception):
-    """An expected failure, told as one line: what was wrong and what to do."""
-
-
-KNOWN = {
-    "stream.ProduceError",
-    "stream.BadEvents",
-    "stream.BadRules",
-    "stream.BadWatchlist",
-    "storage.MigrationChanged",
-    "console.BadUsers",
-    "model.BadVersion",
-    "model.CannotImport",
-    "model.NoDevice",
-    "deploy.AlreadyRunning",
-    "deploy.ChildFailed",
-    "deploy.InstallError",
-    "deploy.NotRunning",
-    "retrain.Busy",
-    "retrain.CannotTrain",
-}
-"""Errors whose sentence is made for people."""
+class KafkaUnavailable(FinsentError):
+    """No broker listens at the configured addresses; the sentence says what to do."""
 
 
 class Commands(TyperGroup):
-    """Tells expected failures of any room in one line on stderr, exit code 1; bugs keep their traceback."""
+    """Shows expected failures in one line on stderr and ends with their exit code; bugs keep their traceback."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
@@ -63,19 +45,20 @@ class Commands(TyperGroup):
             if os.environ.get("FINSENT_TRACEBACK") or (sentence := _sentence(error)) is None:
                 raise
             typer.echo(f"finsent: {mask(sentence)}", err=True)
-            raise typer.Exit(1) from error
+            raise typer.Exit(error.exit_code if isinstance(error, FinsentError) else ExitCode.FAILED) from error
 
 
 def _sentence(error: Exception) -> str | None:
-    """Cause and remedy of an expected failure, or None for a bug. Told by type name: rooms may be absent."""
+    """Cause and remedy of an expected failure, or None for a bug.
+
+    The errors of libraries are recognised by name: importing the libraries would slow every command down.
+    """
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
     cause = " ".join(str(error).split("Stack trace")[0].split()) or type(error).__name__
-    if isinstance(error, Failure) or names & KNOWN:
-        return cause
+    if isinstance(error, FinsentError):
+        return f"{cause}; {error.remedy}" if error.remedy else cause
     if "kafka.KafkaError" in names:
         return f"Kafka at {_kafka()}: {cause}; see 'finsent doctor'"
-    if "storage.StorageUnavailable" in names:
-        return f"{cause}; set CLICKHOUSE_URL, or start the service with 'finsent up'; see 'finsent doctor'"
     if "clickhouse_driver.Error" in names:
         # "Code: 62. DB::Exception: default: Syntax error ... " -> what a person needs of it
         return f"ClickHouse: {re.sub(r'^Code: [0-9]+[.] (DB::Exception: )?', '', cause).rstrip('. ')}"
@@ -106,7 +89,7 @@ def kafka_answering() -> str:
             return bootstrap
         except (OSError, ValueError) as error:
             errors.append(f"{server}: {error}")
-    fail(
+    raise KafkaUnavailable(
         f"no Kafka broker listens ({'; '.join(errors)}); set KAFKA_BOOTSTRAP_SERVERS, or start the service "
         "with 'finsent up'"
     )
@@ -140,7 +123,7 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError) as error:
-        raise Failure("this account has no name; set LOGNAME to say who it is") from error
+        raise FinsentError("this account has no name; set LOGNAME to say who it is") from error
 
 
 def parse_time(text: str) -> datetime:
@@ -245,4 +228,4 @@ def own_environment() -> None:
 
 def fail(sentence: str) -> NoReturn:
     """End the command with one line on stderr and exit code 1."""
-    raise Failure(sentence)
+    raise FinsentError(sentence)

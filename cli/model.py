@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.common import Failure, Format, fail, print_rows
+from cli.common import Format, fail, print_rows
 from cli.compare import compare
 from cli.shadow import shadow
+from errors import FinsentError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -191,7 +192,7 @@ def build(
     try:
         name = model.publish(registry, folder or default_folders())
     except (ValueError, KeyError, FileNotFoundError) as error:
-        raise Failure(f"{folder} is no adapter: {type(error).__name__}: {error}") from error
+        raise FinsentError(f"{folder} is no adapter: {type(error).__name__}: {error}") from error
     _published(registry, name, promoted, why)
 
 

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from errors import FinsentError
+
 TIMEOUT_S = 10.0
 
 
-class LabelNotSent(ConnectionError):
+class LabelNotSent(FinsentError, ConnectionError):
     """Kafka did not take the label; the sentence says why."""
 
 

@@ -12,6 +12,8 @@ import yaml
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from errors import FinsentError
+
 Role = Literal["risk_reader", "annotator", "auditor", "admin"]
 ROLES: dict[Role, str] = {
     "risk_reader": "looks at everything but the audit log, acknowledges and silences alerts",
@@ -25,7 +27,7 @@ _NOBODY = _HASHER.hash("the password of no one")
 """Checked where a name is unknown, so that the time does not tell which names there are."""
 
 
-class BadUsers(ValueError):
+class BadUsers(FinsentError, ValueError):
     """The file of users is not one; the sentence says where and why."""
 
 

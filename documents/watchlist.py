@@ -11,6 +11,8 @@ from typing import NamedTuple
 import ahocorasick
 import msgspec
 
+from errors import FinsentError
+
 MOST_MENTIONS = 8
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
 _WORD_BEFORE = re.compile(r"([\w-]+)\W{0,2}$")
@@ -38,7 +40,7 @@ class Company(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [self.name, *self.aliases]
 
 
-class BadWatchlist(ValueError):
+class BadWatchlist(FinsentError, ValueError):
     """The watch list's file cannot be used; the sentence says which entry and why."""
 
 

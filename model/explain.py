@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from documents.text import naming, normalise
+from errors import FinsentError
 from model.language import detect
 from model.registry.manifest import LABELS
 from model.scorer import Scorer
@@ -67,7 +68,7 @@ class Explanation:
     model_version: str
 
 
-class UnsupportedLanguage(ValueError):
+class UnsupportedLanguage(FinsentError, ValueError):
     """The model does not read the text's language, so there is no score to explain."""
 
 

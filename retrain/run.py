@@ -28,6 +28,7 @@ import numpy as np
 from clickhouse_driver import Client
 
 import model
+from errors import FinsentError
 from retrain.data.datasets import LABELS, TRAINED_ON, Example, load, split
 from retrain.data.labels import Judged, Resolved, parts, resolve
 from retrain.data.phrases import phrases
@@ -55,11 +56,11 @@ Progress = Callable[[dict[str, Any]], None]
 """Called with what the training process tells: ``step, steps, epoch`` and after an epoch ``validation_macro_f1``."""
 
 
-class Busy(RuntimeError):
+class Busy(FinsentError, RuntimeError):
     """Another run is under way."""
 
 
-class CannotTrain(RuntimeError):
+class CannotTrain(FinsentError, RuntimeError):
     """There is nothing to train on or from, or the training process failed; the sentence says what."""
 
 

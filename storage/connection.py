@@ -5,11 +5,14 @@ from __future__ import annotations
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error as DriverError
 
+from errors import FinsentError
 from settings import ClickHouseSettings
 
 
-class StorageUnavailable(ConnectionError):
+class StorageUnavailable(FinsentError, ConnectionError):
     """ClickHouse does not answer, or refused what it was sent; the sentence says which."""
+
+    remedy = "set CLICKHOUSE_URL, or start the service with 'finsent up'; see 'finsent doctor'"
 
 
 UNAVAILABLE = (DriverError, OSError, EOFError)

@@ -9,6 +9,8 @@ from importlib import resources
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
+from errors import FinsentError
+
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations
 (name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
@@ -23,7 +25,7 @@ WHERE database = currentDatabase() AND engine = 'View' AND create_table_query NO
 """
 
 
-class MigrationChanged(RuntimeError):
+class MigrationChanged(FinsentError, RuntimeError):
     """A migration that was applied is not the one in the code any more."""
 
 

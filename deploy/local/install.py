@@ -13,12 +13,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from errors import FinsentError
+
 PACKAGE = "@chdb/lib-linux-x64-gnu"
 LOCKED = Path(__file__).with_name("node")
 CACHE = Path(sys.prefix) / "share" / "finsent" / "clickhouse"
 
 
-class InstallError(RuntimeError):
+class InstallError(FinsentError, RuntimeError):
     """ClickHouse's library could not be fetched; the sentence says why and what to do."""
 
 

@@ -20,13 +20,14 @@ from typing import Any
 
 from deploy.local.stack import Stack
 from deploy.local.supervisor import Child, ChildFailed, free_port, tail
+from errors import FinsentError
 from storage.access.rights import PASSWORDS
 
 WORKER_START_S = 240.0
 STOP_S = 60.0
 
 
-class NotRunning(RuntimeError):
+class NotRunning(FinsentError, RuntimeError):
     """No service runs on this data directory."""
 
 

@@ -17,12 +17,13 @@ from deploy.local import broker, clickhouse_server
 from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
 from documents.watchlist import load_watchlist
+from errors import FinsentError
 from storage.access import rights as access
 
 READY_SECONDS = 60.0
 
 
-class AlreadyRunning(RuntimeError):
+class AlreadyRunning(FinsentError, RuntimeError):
     """Another process uses the data directory."""
 
 

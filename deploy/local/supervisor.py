@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from errors import FinsentError
+
 DO_NOT_RESTART = 78
 """Exit code (EX_CONFIG of sysexits.h) of a child whose failure a restart would only repeat."""
 LOG_BYTES = 20_000_000
@@ -31,7 +33,7 @@ _TETHER = (
 )
 
 
-class ChildFailed(RuntimeError):
+class ChildFailed(FinsentError, RuntimeError):
     """A child will not be restarted; the sentence names it and carries the end of its log."""
 
 

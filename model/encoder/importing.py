@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
+from errors import FinsentError
 from model.encoder.bases import Weights
 from model.encoder.graph import Architecture
 from model.registry.manifest import LABELS
@@ -40,7 +41,7 @@ _LAYER = (
 FEWEST_TOKENS = 8
 
 
-class CannotImport(ValueError):
+class CannotImport(FinsentError, ValueError):
     """A directory that is not a classifier of a kind that can be imported; the sentence says what to do."""
 
 

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from errors import FinsentError
 from model.engine.packing import BATCH_TOKENS, Inputs
 
 CUDA = "CUDAExecutionProvider"
@@ -22,7 +23,7 @@ Device = Literal["cpu", "cuda"]
 EngineName = Literal["onnxruntime", "native"]
 
 
-class NoDevice(RuntimeError):
+class NoDevice(FinsentError, RuntimeError):
     """CUDA was asked for and cannot be used; the sentence says why."""
 
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from documents.text import normalise
+from errors import FinsentError
 from model.evaluation.noise import KINDS, perturb
 from model.language import detect
 from model.registry.manifest import LABELS
@@ -42,7 +43,7 @@ Progress = Callable[[int, float], Any]
 """Told (rows done, share done)."""
 
 
-class BadData(ValueError):
+class BadData(FinsentError, ValueError):
     """A labelled file cannot be used; the sentence says which line and why."""
 
 

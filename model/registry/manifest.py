@@ -16,6 +16,7 @@ import msgspec
 import onnx
 from msgspec import Meta, Struct
 
+from errors import FinsentError
 from model.encoder.graph import INPUTS
 
 MANIFEST = "manifest.json"
@@ -34,7 +35,7 @@ Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
-class BadVersion(RuntimeError):
+class BadVersion(FinsentError, RuntimeError):
     """A version that is incomplete, was changed, or does not reproduce what it was published with."""
 
 

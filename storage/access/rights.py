@@ -22,6 +22,7 @@ from xml.sax.saxutils import escape
 
 from clickhouse_driver import Client
 
+from errors import FinsentError
 from storage.dictionary import COMPANIES, auditors_only, public, views
 
 PASSWORDS = "clickhouse-passwords.json"
@@ -42,7 +43,7 @@ QUERIES_A_MINUTE, SECONDS_A_MINUTE = 1200, 300
 ANNOTATORS = ("documents", "mentions", COMPANIES, "labels", "labels_as_of")
 
 
-class FixedUsers(RuntimeError):
+class FixedUsers(FinsentError, RuntimeError):
     """This ClickHouse takes its users from a file, as the embedded one does."""
 
 

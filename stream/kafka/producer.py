@@ -28,6 +28,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from documents.messages import CLOCK_TOLERANCE, EARLIEST_PUBLICATION, SCHEMAS, Comment, Label, News
+from errors import FinsentError
 from stream.kafka.topics import CONNECT_MS, MAX_MESSAGE_BYTES
 
 OnAcknowledged = Callable[[str, int, int, float], None]
@@ -42,7 +43,7 @@ BATCH_BYTES = 256 * 1024
 MAX_LEAD_S = 0.002  # a paced record goes out when it is due within this
 
 
-class ProduceError(Exception):
+class ProduceError(FinsentError):
     """A file that cannot be read as messages of its topic; the sentence says which line and what to do."""
 
 
