@@ -25,7 +25,6 @@ from cli.common import (
     Data,
     Format,
     cell,
-    data_directory,
     fail,
     kafka_answering,
     mask,
@@ -35,6 +34,7 @@ from cli.common import (
     progress_bar,
     use_running_service,
 )
+from settings import data_directory
 
 if TYPE_CHECKING:
     from stream.kafka.producer import Produced

@@ -25,6 +25,10 @@ from typing import NamedTuple
 import numpy as np
 
 from alerts.series import WINDOW_S, Series, Sums, Topics
+from settings import AlertSettings
+
+_DEFAULTS = AlertSettings.model_construct()
+"""The defaults of the settings, whatever the environment says."""
 
 PRIOR_DOCUMENTS = 20.0
 LEAST_SHARE_VARIANCE = 0.05
@@ -43,9 +47,9 @@ class Rule:
 
     recent_s: tuple[int, ...] = (3600, 3 * 3600, 12 * 3600, 48 * 3600, 7 * 86400)
     baseline_s: int = 30 * 86400
-    minimum_documents: int = 5
-    minimum_effect: float = 0.3
-    threshold: float = 3.5
+    minimum_documents: int = _DEFAULTS.minimum_documents
+    minimum_effect: float = _DEFAULTS.minimum_effect
+    threshold: float = _DEFAULTS.threshold
     """In standard errors; ``finsent alerts calibrate`` finds the one for a wanted false-alarm rate."""
     drift: float = 0.08
     likeness: float = 0.03

@@ -89,7 +89,7 @@ def _anything(rng: random.Random, depth: int) -> Any:
 def pipeline() -> Pipeline:
     """The worker's own, but for the model, which reading does not ask."""
     no_model: Scorer = None  # type: ignore[assignment]
-    return Pipeline(no_model, Linker(load_watchlist(None)), Pseudonymiser("k" * 32))
+    return Pipeline(no_model, Linker(load_watchlist()), Pseudonymiser("k" * 32))
 
 
 def check(read: Callable[..., list[Record]], topic: str, value: bytes | None) -> Record:

@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from errors import ExitCode, FinsentError
+from settings import data_directory, given, tracebacks_wanted
 
 
 class Format(StrEnum):
@@ -42,7 +43,7 @@ class Commands(TyperGroup):
         except BrokenPipeError:  # the reader of our output has seen enough; click ends without a word
             raise
         except Exception as error:
-            if os.environ.get("FINSENT_TRACEBACK") or (sentence := _sentence(error)) is None:
+            if tracebacks_wanted() or (sentence := _sentence(error)) is None:
                 raise
             typer.echo(f"finsent: {mask(sentence)}", err=True)
             raise typer.Exit(error.exit_code if isinstance(error, FinsentError) else ExitCode.FAILED) from error
@@ -76,7 +77,9 @@ def mask(text: str) -> str:
 
 
 def _kafka() -> str:
-    return os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+    from settings import KafkaSettings
+
+    return KafkaSettings().bootstrap_servers
 
 
 def kafka_answering() -> str:
@@ -98,14 +101,9 @@ def kafka_answering() -> str:
 _taken_over: set[str] = set()
 
 
-def data_directory() -> Path:
-    """FINSENT_DATA, or finsent's place in the home directory."""
-    return Path(os.environ.get("FINSENT_DATA") or Path.home() / ".local" / "share" / "finsent")
-
-
 def use_running_service() -> None:
     """With no cluster named, commands speak to the service that runs on the data directory, if one does."""
-    if "KAFKA_BOOTSTRAP_SERVERS" in os.environ or "CLICKHOUSE_URL" in os.environ:
+    if given("KAFKA_BOOTSTRAP_SERVERS") or given("CLICKHOUSE_URL"):
         return
     state = data_directory() / "state.json"
     if state.exists():

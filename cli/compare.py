@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli.common import Format, fail, print_rows
+from settings import given
 
 RULES = ("rule", "rows", "a", "b", "difference", "95 %", "p_value", "passed", "why")
 
@@ -51,7 +51,7 @@ def compare(
         new, documents = _of_file(file, limit)
     else:
         new, documents = [], []
-        if "CLICKHOUSE_URL" in os.environ:
+        if given("CLICKHOUSE_URL"):
             from storage import connect, labels, latest_texts
 
             client = connect()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from settings import given
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -45,13 +46,13 @@ def console(
     from console import serve
     from settings import ConsoleSettings
 
-    running = os.environ.get("CONSOLE_URL", "")
+    running = given("CONSOLE_URL")
     if print_url and running and port is None and host is None:
         typer.echo(running)
         return
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    options = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     # Settings from the environment; what the command line gives comes before them.
-    serve(ConsoleSettings(**given), backlog, lambda url: typer.echo(url if print_url else f"console: {url}"))  # type: ignore[arg-type]
+    serve(ConsoleSettings(**options), backlog, lambda url: typer.echo(url if print_url else f"console: {url}"))  # type: ignore[arg-type]
 
 
 def backlog() -> Mapping[str, int]:

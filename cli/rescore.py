@@ -41,7 +41,7 @@ def rescore(
     settings = model.ModelSettings()
     scorer = model.load(model.folder(settings.registry, model_version), settings)
     # The documents are linked and their authors pseudonymised already; of the pipeline only the scoring is used.
-    pipeline = Pipeline(scorer, Linker(load_watchlist(None)), Pseudonymiser(secrets.token_hex(32)))
+    pipeline = Pipeline(scorer, Linker(load_watchlist()), Pseudonymiser(secrets.token_hex(32)))
     client = connect()
     migrate(client)
     work = Rescoring(client, scorer.version, parse_time(since), parse_time(until))

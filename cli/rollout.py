@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, datetime
 
 import typer
 
 from cli.common import fail, user_name
+from settings import given
 
 PATIENCE_S = 90.0
 
@@ -36,7 +36,7 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     """
     from storage import connect, live_workers, note_action, write_model_event
 
-    if "CLICKHOUSE_URL" not in os.environ:
+    if not given("CLICKHOUSE_URL"):
         typer.echo("finsent: no service is configured (CLICKHOUSE_URL), so no worker was asked", err=True)
         return
     since = datetime.now(UTC).replace(microsecond=0)
@@ -45,7 +45,7 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     note_action(
         client, user_name(), event.replace("_", " "), version, f"after {previous} {detail}".strip(), "command line"
     )
-    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+    if given("KAFKA_BOOTSTRAP_SERVERS"):
         announce(event, version, previous, detail)
     deadline = time.monotonic() + PATIENCE_S
     while behind := {w: v for w, v in live_workers(client, since).items() if v != version}:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli.common import Format, fail, print_rows
+from settings import given
 
 
 def shadow(
@@ -50,7 +50,7 @@ def shadow(
             fail(f"{name} is the champion; a version in the shadow is another one")
         model.put_in_shadow(registry, name, share, documents, minutes, "by hand")
         typer.echo(f"{name} scores {share:.2%} of the documents in the shadow of {champion}")
-        if "CLICKHOUSE_URL" in os.environ:
+        if given("CLICKHOUSE_URL"):
             from storage import connect, write_model_event
 
             write_model_event(connect(), "shadowed", name, champion, detail=f"share {share:g}, by hand")

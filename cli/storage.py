@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import Format, data_directory, fail, print_rows
+from cli.common import Format, fail, print_rows
+from settings import data_directory
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client
@@ -73,8 +73,7 @@ def grant(
     from storage.access import rights as access
     from storage.dictionary import comment, views
 
-    watchlist = os.environ.get("FINSENT_WATCHLIST")
-    companies = load_watchlist(Path(watchlist) if watchlist else None).companies
+    companies = load_watchlist().companies
     everybody = access.people([company.desk for company in companies if company.desk])
     path = passwords or data_directory() / access.PASSWORDS
     client = connect()

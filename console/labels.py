@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from datetime import UTC, datetime
 
@@ -11,6 +10,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from errors import FinsentError
+from settings import KafkaSettings
 
 TIMEOUT_S = 10.0
 
@@ -35,7 +35,7 @@ class LabelSender:
                 if self._producer is None:
                     # Not idempotent: the embedded broker has no producer ids, and a label sent twice is one judgement.
                     self._producer = KafkaProducer(
-                        bootstrap_servers=os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092").split(","),
+                        bootstrap_servers=KafkaSettings().bootstrap_servers.split(","),
                         acks="all",
                         enable_idempotence=False,
                         max_block_ms=int(TIMEOUT_S * 1000),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sys
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 
 import model
 from documents.watchlist import load_watchlist
-from settings import ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings
+from settings import ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, given, watchlist_file
 from storage import connect
 
 PACKAGES = (
@@ -105,13 +104,12 @@ def _model() -> Finding:
 
 
 def _watchlist() -> Finding:
-    path = os.environ.get("FINSENT_WATCHLIST")
-    count = len(load_watchlist(Path(path) if path else None).companies)
-    return Finding("watch list", True, f"{count} companies from {path or 'the shipped list'}")
+    count = len(load_watchlist().companies)
+    return Finding("watch list", True, f"{count} companies from {watchlist_file() or 'the shipped list'}")
 
 
 def _key() -> Finding:
-    if "FINSENT_PSEUDONYM_KEY" not in os.environ:
+    if not given("FINSENT_PSEUDONYM_KEY"):
         return Finding("pseudonym key", None, "not set; 'finsent up' makes one, a worker of your own needs it")
     PrivacySettings()
     return Finding("pseudonym key", True, "set")

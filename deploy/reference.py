@@ -1,5 +1,5 @@
-"""The pages of reference that are made from the code: ``python -m deploy.reference`` writes docs/dictionary.md and
-docs/cookbook.md."""
+"""The pages of reference that are made from the code: ``python -m deploy.reference`` writes docs/settings.md,
+docs/dictionary.md and docs/cookbook.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clickhouse_driver import Client
 
 from deploy.demo.recorded_week.store import store
 from deploy.local import Stack
-from settings import ClickHouseSettings
+from settings import ClickHouseSettings, settings_page
 from storage import connect, cookbook, dictionary, migrate
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -40,6 +40,7 @@ def _cell(value: Any) -> str:
 
 def main() -> None:
     """Write the pages, from a ClickHouse that lives as long as that takes."""
+    (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
         settings = ClickHouseSettings(url=stack.clickhouse_url)
         client = connect(settings)

@@ -12,6 +12,7 @@ import ahocorasick
 import msgspec
 
 from errors import FinsentError
+from settings import watchlist_file
 
 MOST_MENTIONS = 8
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
@@ -68,7 +69,10 @@ class Watchlist:
 
 
 def load_watchlist(path: Path | None = None) -> Watchlist:
-    """The watch list in the YAML file ``path``, or the one that ships. Raises ``BadWatchlist``."""
+    """The watch list in the YAML file ``path``: by default the file that ``FINSENT_WATCHLIST`` names, or else the list
+    that ships with finsent. Raises ``BadWatchlist``.
+    """
+    path = path or watchlist_file()
     where = str(path or "the shipped watch list")
     try:
         text = path.read_bytes() if path else (resources.files("documents") / "watchlist.yaml").read_bytes()

@@ -1,13 +1,25 @@
-"""What can be configured: one class a group of environment variables."""
+"""What can be configured: one class a group of environment variables; docs/settings.md lists them all.
 
-from settings.alerts import AlertSettings
-from settings.clickhouse import ClickHouseSettings
-from settings.console import ConsoleSettings
-from settings.kafka import KafkaSettings
-from settings.model import ModelSettings
-from settings.privacy import PrivacySettings
-from settings.retrain import RetrainSettings, settings_from
-from settings.stream import StreamSettings
+The classes are imported when they are asked for: pydantic takes longer to import than a short command takes to run.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from settings.environment import data_directory, given, tracebacks_wanted, watchlist_file
+
+if TYPE_CHECKING:
+    from settings.alerts import AlertSettings
+    from settings.clickhouse import ClickHouseSettings
+    from settings.console import ConsoleSettings
+    from settings.kafka import KafkaSettings
+    from settings.model import ModelSettings
+    from settings.privacy import PrivacySettings
+    from settings.reference import settings_page
+    from settings.retrain import RetrainSettings, settings_from
+    from settings.stream import StreamSettings
 
 __all__ = [
     "AlertSettings",
@@ -18,5 +30,29 @@ __all__ = [
     "PrivacySettings",
     "RetrainSettings",
     "StreamSettings",
+    "data_directory",
+    "given",
     "settings_from",
+    "settings_page",
+    "tracebacks_wanted",
+    "watchlist_file",
 ]
+
+_MODULES = {
+    "AlertSettings": "settings.alerts",
+    "ClickHouseSettings": "settings.clickhouse",
+    "ConsoleSettings": "settings.console",
+    "KafkaSettings": "settings.kafka",
+    "ModelSettings": "settings.model",
+    "PrivacySettings": "settings.privacy",
+    "RetrainSettings": "settings.retrain",
+    "StreamSettings": "settings.stream",
+    "settings_from": "settings.retrain",
+    "settings_page": "settings.reference",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

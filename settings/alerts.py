@@ -15,14 +15,27 @@ class AlertSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ALERT_")
 
     clock: Literal["wall", "stream"] = Field(
-        default="wall", description="wall: as time passes; stream: as the documents' dates do, for a replay"
+        default="wall",
+        description="The evaluator's clock: `wall` is real time; `stream` is the time of the documents, for a replay",
     )
-    rules: Path | None = Field(default=None, description="the YAML file of rules; read again when it changes")
-    tick_s: int = Field(default=900, ge=60)
-    minimum_documents: int = Field(default=5, ge=2)
-    minimum_effect: float = Field(default=0.3, gt=0, le=2)
-    threshold: float = Field(default=3.5, gt=0, description="in standard errors")
-    catch_up_s: int = Field(default=86400, ge=0, description="how far back a restarted evaluator starts")
-    console_url: str = Field(default="", description="where people open finsent: alerts link to <url>/alerts/<id>")
-    emerging_s: int = Field(default=300, ge=0, description="how often emerging topics are looked for; 0: never")
-    reread_s: int = Field(default=6 * 3600, ge=0, description="how often all of the baseline is read again")
+    rules: Path | None = Field(
+        default=None, description="The YAML file of alert rules; it is read again when it changes"
+    )
+    tick_s: int = Field(default=900, ge=60, description="Seconds between two evaluations")
+    minimum_documents: int = Field(default=5, ge=2, description="The fewest stories that can make a shift")
+    minimum_effect: float = Field(
+        default=0.3, gt=0, le=2, description="The smallest change of mean sentiment that fires; sentiment is -1 to 1"
+    )
+    threshold: float = Field(default=3.5, gt=0, description="The change that fires, in standard errors")
+    catch_up_s: int = Field(
+        default=86400, ge=0, description="Seconds that a restarted evaluator goes back, to evaluate what it missed"
+    )
+    console_url: str = Field(
+        default="", description="The console's address for people; an alert links to its page there"
+    )
+    emerging_s: int = Field(
+        default=300, ge=0, description="Seconds between two searches for emerging topics; 0 switches them off"
+    )
+    reread_s: int = Field(
+        default=6 * 3600, ge=0, description="Seconds after which the whole baseline is read from ClickHouse again"
+    )

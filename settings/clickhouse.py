@@ -7,11 +7,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ClickHouseSettings(BaseSettings):
-    """The native protocol's URL, ``clickhouse://user:password@host:port/database``, and its time-outs."""
+    """The address of ClickHouse's native protocol, and time-outs."""
 
     model_config = SettingsConfigDict(env_prefix="CLICKHOUSE_")
 
-    url: str = "clickhouse://default@127.0.0.1:9000/default"
-    http_url: str = Field(default="", description="for people and their tools; the service does not use it")
-    connect_timeout_s: float = Field(default=5, gt=0)
-    send_receive_timeout_s: float = Field(default=60, gt=0)
+    url: str = Field(
+        default="clickhouse://default@127.0.0.1:9000/default",
+        description="The native protocol's address, as clickhouse://user:password@host:port/database",
+    )
+    http_url: str = Field(
+        default="", description="The HTTP port's address, for people and their tools; the service does not use it"
+    )
+    connect_timeout_s: float = Field(default=5, gt=0, description="Seconds to wait for a connection")
+    send_receive_timeout_s: float = Field(default=60, gt=0, description="Seconds to wait for an answer")

@@ -13,34 +13,41 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ConsoleSettings(BaseSettings):
     """Where the console listens and who may use it.
 
-    On loopback nobody signs in, unless ``users`` names a file. On any other address people must sign in, and their
-    passwords must not cross the network in the clear: raises ``ValueError`` otherwise.
+    On loopback nobody signs in, unless ``users`` names a file. On any other address people must sign in, over TLS, so
+    that no password crosses the network in the clear; raises ``ValueError`` otherwise.
     """
 
     model_config = SettingsConfigDict(env_prefix="CONSOLE_")
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8800, ge=0, le=65535)
-    users: Path | None = Field(default=None, description="YAML file of those who may sign in")
-    secret: SecretStr | None = Field(
-        default=None, min_length=32, description="signs the sessions; without it they end with the process"
+    host: str = Field(default="127.0.0.1", description="The address to listen on")
+    port: int = Field(default=8800, ge=0, le=65535, description="The port to listen on; 0: any free one")
+    users: Path | None = Field(
+        default=None, description="The YAML file of those who may sign in; `finsent console add-user` writes it"
     )
-    session_hours: float = Field(default=12, gt=0)
-    names: str = Field(default="", description="host names that people use for it, separated by commas")
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    behind_tls: bool = Field(default=False, description="a proxy in front of it does TLS")
-    requests: str = Field(default="600/minute", description="so many requests a person (or address)")
-    sign_ins: str = Field(default="10/minute", description="so many attempts an address, and a name")
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="The key that signs sessions, at least 32 characters; unset: sessions end with the process",
+    )
+    session_hours: float = Field(default=12, gt=0, description="Hours after which a session ends")
+    names: str = Field(default="", description="Host names under which people reach it, separated by commas")
+    tls_certificate: Path | None = Field(default=None, description="The file of the TLS certificate")
+    tls_key: Path | None = Field(default=None, description="The file of the certificate's key")
+    behind_tls: bool = Field(default=False, description="Whether a proxy in front of the console does TLS")
+    requests: str = Field(default="600/minute", description="The most requests of a person, or of an address")
+    sign_ins: str = Field(default="10/minute", description="The most attempts to sign in of an address, or of a name")
+    url: str = Field(
+        default="", description="Where the console of a running service is; `finsent up` sets it for other commands"
+    )
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether it can be reached from this machine only."""
         return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
 
     @property
     def secure(self) -> bool:
-        """Whether browsers reach it by HTTPS alone."""
+        """Whether browsers reach it over HTTPS only."""
         return self.behind_tls or self.tls_certificate is not None
 
     @model_validator(mode="after")

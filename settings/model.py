@@ -8,26 +8,37 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from settings.environment import HOME
+
 
 class ModelSettings(BaseSettings):
-    """Where versions lie, and what one scorer may use."""
+    """Where the versions of the model are, and what one scorer may use."""
 
     model_config = SettingsConfigDict(env_prefix="MODEL_", protected_namespaces=())
 
     registry: str | Path = Field(
-        default=Path.home() / ".local" / "share" / "finsent" / "models",
-        description="a folder, or a URL that fsspec knows, such as s3://bucket/models (with s3fs installed)",
+        default=HOME / "models",
+        description="The registry of versions: a folder, or a URL that fsspec knows, such as s3://bucket/models (with "
+        "s3fs installed)",
     )
     cache: Path = Field(
-        default=Path.home() / ".cache" / "finsent" / "models", description="where versions of a URL are fetched to"
+        default=Path.home() / ".cache" / "finsent" / "models",
+        description="The folder into which versions are fetched from a registry that is a URL",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: CUDA where it can be used")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="`cpu`, `cuda`, or `auto`: CUDA where it can be used"
+    )
     engine: Literal["auto", "onnxruntime", "native"] = Field(
         default="auto",
-        description="on a CPU; native is our own, for AVX-512 VNNI; auto: which of the two a short run finds faster",
+        description="The engine on a CPU: `onnxruntime`, `native` (finsent's own, for AVX-512 VNNI), or `auto`: the "
+        "one that a short measurement finds faster",
     )
-    threads: int | None = Field(default=None, ge=1, description="intra-op threads; unset: what a short run finds best")
-    batch_tokens: int | None = Field(default=None, ge=16, description="tokens a batch; unset: found likewise")
+    threads: int | None = Field(
+        default=None, ge=1, description="Threads of one scorer; unset: what a short measurement finds best"
+    )
+    batch_tokens: int | None = Field(
+        default=None, ge=16, description="Tokens in a batch; unset: what a short measurement finds best"
+    )
     repeats: int = Field(
-        default=4096, ge=0, description="so many scores are kept for texts that come again (2 kB each); 0: none"
+        default=4096, ge=0, description="Scores kept for texts that come again, 2 kB each; 0: none are kept"
     )

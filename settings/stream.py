@@ -11,25 +11,35 @@ class StreamSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STREAM_")
 
-    batch_records: int = Field(default=512, ge=1, description="scored at once, at most; fewer where that takes long")
-    batch_seconds: float = Field(default=0.05, gt=0, description="how long a record on its own waits for others")
+    batch_records: int = Field(
+        default=512, ge=1, description="The most records in a batch; a batch that would take long has fewer"
+    )
+    batch_seconds: float = Field(default=0.05, gt=0, description="Seconds that a record waits for others to join it")
     store_patience_s: float = Field(
-        default=900, gt=0, description="with ClickHouse away for longer, the worker ends instead of waiting"
+        default=900, gt=0, description="Seconds without ClickHouse after which a worker ends instead of waiting"
     )
     stuck_after_s: float = Field(
-        default=300, gt=0, description="no progress for so long although there is lag: dump stacks and end"
+        default=300,
+        gt=0,
+        description="Seconds without progress, although records wait, after which a worker logs its stacks and ends",
     )
     stop_within_s: float = Field(
-        default=12, gt=0, description="a stop takes no longer; below the supervisor's time until it kills"
+        default=12, gt=0, description="The most seconds a stop takes; keep it below the supervisor's time before a kill"
     )
-    breaker_run: int = Field(default=500, ge=1, description="bad records in a row that stop the worker")
-    breaker_share: float = Field(default=0.5, gt=0, le=1, description="share of bad records that stops it")
-    breaker_window: int = Field(default=2000, ge=1, description="the records over which the share is taken")
+    breaker_run: int = Field(default=500, ge=1, description="Bad records in a row that stop the worker")
+    breaker_share: float = Field(
+        default=0.5, gt=0, le=1, description="The share of bad records among the latest ones that stops the worker"
+    )
+    breaker_window: int = Field(default=2000, ge=1, description="How many of the latest records the share is taken of")
     novelty_documents: int = Field(
-        default=20_000, ge=1, description="documents that a new one is compared with, at most (and 24 hours of them)"
+        default=20_000,
+        ge=1,
+        description="The most documents, of the last 24 hours, with which a new one is compared to find its story",
     )
-    novelty_refresh_s: float = Field(default=2, gt=0, description="how often a worker reads what others have stored")
-    alerts: bool = Field(default=True, description="evaluate the alert rules in this worker when it leads")
-    alert_interval_s: float = Field(default=2, gt=0)
-    web_host: str = "127.0.0.1"
-    web_port: int = Field(default=6066, ge=1, le=65535)
+    novelty_refresh_s: float = Field(
+        default=2, gt=0, description="Seconds between two reads of the documents that other workers have stored"
+    )
+    alerts: bool = Field(default=True, description="Whether this worker evaluates the alert rules when it leads")
+    alert_interval_s: float = Field(default=2, gt=0, description="Seconds between two looks at whether a tick is due")
+    web_host: str = Field(default="127.0.0.1", description="The address of the worker's metrics page")
+    web_port: int = Field(default=6066, ge=1, le=65535, description="The port of the worker's metrics page")

@@ -47,7 +47,7 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
     logging.config.dictConfig(logging_config(level))
     settings = settings or StreamSettings()
     kafka, privacy, clickhouse = KafkaSettings(), PrivacySettings(), ClickHouseSettings()
-    watchlist = load_watchlist(privacy.watchlist)
+    watchlist = load_watchlist()
     client = connect(clickhouse)
     migrate(client)
     replace_entities(client, watchlist.companies)

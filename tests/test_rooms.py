@@ -35,7 +35,7 @@ USES = {
 }
 USES["cli"] = USES["deploy"] | {"deploy"}
 USES["benchmarks"] = USES["cli"] | {"cli"}
-USES["finsent"] = {"cli", "errors"}
+USES["finsent"] = BASE | {"cli"}
 """The rooms that each room may import. An arrow that is not here points upwards, or sideways."""
 
 KAFKA = {"kafka", "faust", "aiokafka"}

@@ -21,6 +21,7 @@ from typing import Any
 from deploy.local.stack import Stack
 from deploy.local.supervisor import Child, ChildFailed, free_port, tail
 from errors import FinsentError
+from settings import given
 from storage.access.rights import PASSWORDS
 
 WORKER_START_S = 240.0
@@ -53,7 +54,7 @@ class Service:
         self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
         self._console = console
         self._extra = dict(extra or {})
-        if workers > 1 and "MODEL_THREADS" not in os.environ:  # each finds by itself what is best for one
+        if workers > 1 and not given("MODEL_THREADS"):  # each finds by itself what is best for one
             self._extra.setdefault("MODEL_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
     def __enter__(self) -> Service:
@@ -120,7 +121,7 @@ class Service:
 
 def _port_of_console() -> int:
     """CONSOLE_PORT, or 8800, where it is free: people keep addresses."""
-    wanted = int(os.environ.get("CONSOLE_PORT", "8800"))
+    wanted = int(given("CONSOLE_PORT") or "8800")
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", wanted))
@@ -173,7 +174,7 @@ def run(data: Path, workers: int = 1) -> None:
 def stopped(child: Child, data: Path) -> str:
     """What to do about a worker that asks for a person."""
     path = data / "pseudonym.key"
-    if os.environ.get("FINSENT_PSEUDONYM_KEY") or not path.exists():
+    if given("FINSENT_PSEUDONYM_KEY") or not path.exists():
         key = "# with the FINSENT_PSEUDONYM_KEY that finsent up was given\n  "
     else:
         key = f"FINSENT_PSEUDONYM_KEY=$(cat {path}) "

@@ -18,6 +18,7 @@ from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
 from documents.watchlist import load_watchlist
 from errors import FinsentError
+from settings import given
 from storage.access import rights as access
 
 READY_SECONDS = 60.0
@@ -43,9 +44,9 @@ class Stack:
         self._lock = FileLock(self.data / "lock", timeout=0)
         self._writing = threading.Lock()
         self._running = False
-        self.kafka_bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
-        self.clickhouse_url = os.environ.get("CLICKHOUSE_URL", "")
-        self.clickhouse_http_url = os.environ.get("CLICKHOUSE_HTTP_URL", "") if self.clickhouse_url else ""
+        self.kafka_bootstrap = given("KAFKA_BOOTSTRAP_SERVERS")
+        self.clickhouse_url = given("CLICKHOUSE_URL")
+        self.clickhouse_http_url = given("CLICKHOUSE_HTTP_URL") if self.clickhouse_url else ""
         self.console_url = ""
 
     def __enter__(self) -> Self:
@@ -115,8 +116,7 @@ class Stack:
 
     def _write_users(self) -> None:
         """People's roles and passwords: the embedded ClickHouse reads them when it starts."""
-        watchlist = os.environ.get("FINSENT_WATCHLIST")
-        desks = {company.desk for company in load_watchlist(Path(watchlist) if watchlist else None).companies}
+        desks = {company.desk for company in load_watchlist().companies}
         everybody = access.people([desk for desk in desks if desk])
         known = access.passwords(self.data / access.PASSWORDS, everybody)
         (self.data / "clickhouse").mkdir(exist_ok=True)
@@ -152,8 +152,8 @@ class Stack:
             "CLICKHOUSE_HTTP_URL": self.clickhouse_http_url,
             "CONSOLE_URL": self.console_url,
             "FINSENT_DATA": str(self.data),
-            "MODEL_REGISTRY": os.environ.get("MODEL_REGISTRY", str(self.data / "models")),
-            "FINSENT_PSEUDONYM_KEY": os.environ.get("FINSENT_PSEUDONYM_KEY") or pseudonym_key(self.data),
+            "MODEL_REGISTRY": given("MODEL_REGISTRY") or str(self.data / "models"),
+            "FINSENT_PSEUDONYM_KEY": given("FINSENT_PSEUDONYM_KEY") or pseudonym_key(self.data),
         }
         return {name: value for name, value in found.items() if value}
 

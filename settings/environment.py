@@ -1,0 +1,52 @@
+"""The variables that every command reads. They are read without pydantic, which takes a third of a second to import."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Variable(NamedTuple):
+    """An environment variable, as docs/settings.md shows it."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+HOME = Path.home() / ".local" / "share" / "finsent"
+"""Where finsent keeps its files unless a variable names another folder."""
+
+VARIABLES = (
+    Variable(
+        "FINSENT_DATA",
+        "`~/.local/share/finsent`",
+        "The data directory of `finsent up`: ClickHouse's data, logs, passwords, and the files of retraining runs.",
+    ),
+    Variable("FINSENT_WATCHLIST", "the shipped list", "The YAML file of companies, for the worker and all commands."),
+    Variable("FINSENT_TRACEBACK", "", "Any text: commands show the traceback of a failure in place of one line."),
+)
+
+
+def given(variable: str) -> str:
+    """The value of an environment variable, "" where it is not set.
+
+    For code that must tell a value that somebody gave from a default. All other code asks the settings classes.
+    """
+    return os.environ.get(variable, "")
+
+
+def data_directory() -> Path:
+    """``FINSENT_DATA``, or finsent's place in the home directory."""
+    return Path(given("FINSENT_DATA") or HOME)
+
+
+def watchlist_file() -> Path | None:
+    """``FINSENT_WATCHLIST``; None for the list that comes with finsent."""
+    return Path(name) if (name := given("FINSENT_WATCHLIST")) else None
+
+
+def tracebacks_wanted() -> bool:
+    """Whether ``FINSENT_TRACEBACK`` asks for the traceback of expected failures."""
+    return bool(given("FINSENT_TRACEBACK"))
