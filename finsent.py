@@ -352,7 +352,8 @@ def list_dead_letters(
 
     `finsent dead-letters list --since 2026-01-31`
     """
-    from storage import connect, dead_letters
+    from storage import connect
+    from storage.reads import dead_letters
 
     rows = dead_letters(connect(), parse_time(since) if since else None, limit)
     columns = ["position", "ingested_at", "error_kind", "error_field", "error", "bytes", "action"]
@@ -369,9 +370,10 @@ def show_dead_letter(position: Position) -> None:
 
     `finsent dead-letters show news/0/17`
     """
-    from storage import connect, dead_letter
+    from storage import connect
+    from storage.reads import dead_letters_at
 
-    rows = dead_letter(connect(), *_position(position))
+    rows = dead_letters_at(connect(), *_position(position))
     if not rows:
         fail(f"no bad record at {position}; see 'finsent dead-letters list'")
     for row in rows:
@@ -382,7 +384,8 @@ def show_dead_letter(position: Position) -> None:
 
 
 def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[str, Any]]:
-    from storage import connect, dead_letters
+    from storage import connect
+    from storage.reads import dead_letters
 
     if bool(positions) == everything:
         raise typer.BadParameter("name positions, or --all")
@@ -427,7 +430,8 @@ def drop_dead_letters(
 
     `finsent dead-letters drop news/0/17`
     """
-    from storage import connect, record_dead_letter_actions
+    from storage import connect
+    from storage.writes import record_dead_letter_actions
 
     rows = _chosen(positions or [], everything, again=False)
     keys = ("topic", "topic_id", "partition", "offset")

@@ -22,7 +22,7 @@ from alerts.rules import Rules
 from alerts.series import MARKET, WINDOW_S
 from alerts.shift_test import Rule, exposure_years
 from errors import FinsentError
-from storage import Windows, moving_documents, tone_and_topics
+from storage.reads import Windows, moving_documents, sentiment_and_topic_windows
 
 BEFORE, AFTER = timedelta(days=45), timedelta(days=30)
 """Around an event, alerts about its company are neither found nor false."""
@@ -86,13 +86,13 @@ def read(
             "SELECT min(published_at), max(published_at), count() FROM record_log WHERE error_kind = ''"
         )[0]
         if not n:
-            return History(*tone_and_topics(client, _EPOCH, _EPOCH), 0, 0)
+            return History(*sentiment_and_topic_windows(client, _EPOCH, _EPOCH), 0, 0)
         since, until = since or first - timedelta(seconds=1), until or last + timedelta(minutes=15)
     rule = Rule()
     begin = max(_EPOCH, since - timedelta(seconds=rule.baseline_s + 2 * max(rule.recent_s)))
     names = list(entities) or None
     return History(
-        *tone_and_topics(client, begin, until, WINDOW_S, names),
+        *sentiment_and_topic_windows(client, begin, until, WINDOW_S, names),
         int(since.timestamp()),
         math.ceil(until.timestamp()),
     )

@@ -24,7 +24,8 @@ import numpy as np
 from clickhouse_driver import Client
 
 from documents.record import EMBEDDING_BYTES
-from storage import Told, emerging_topics, sample_documents, write_emerging
+from storage.reads import SampledDocument, emerging_topics, sample_documents
+from storage.writes import write_emerging_topics
 
 SPAN = timedelta(days=7)
 RECENT = timedelta(days=1)
@@ -90,11 +91,12 @@ class Emerging:
     usual: float
     burst: float
     entities: list[str]
-    members: list[Told]
+    members: list[SampledDocument]
 
 
 def find(
-    recent: Sequence[Told], before: Sequence[Told], others: Sequence[Told], at: datetime,
+    recent: Sequence[SampledDocument], before: Sequence[SampledDocument], others: Sequence[SampledDocument],
+    at: datetime,
     known: Mapping[str, set[tuple[str, str, int, int]]], scale: tuple[float, float] = (1.0, 1.0),
 ) -> list[Emerging]:  # fmt: skip
     """The clusters of the strange documents ``recent`` and ``before``, the largest burst first. ``others`` are a sample
@@ -161,13 +163,13 @@ def look(client: Client, at: datetime) -> tuple[list[Emerging], float]:
     rows = [
         {**vars(topic), "members": [document.position for document in topic.members[:KEPT_MEMBERS]]} for topic in found
     ]
-    write_emerging(client, rows)
+    write_emerging_topics(client, rows)
     return found, share * sum(document.published_at > began for document in others)
 
 
-def _different(documents: Iterable[Told]) -> list[Told]:
+def _different(documents: Iterable[SampledDocument]) -> list[SampledDocument]:
     """Without those that differ in tickers, numbers and links alone: they are one sender's template."""
-    kept: dict[str, Told] = {}
+    kept: dict[str, SampledDocument] = {}
     for document in sorted(documents, key=lambda one: (one.published_at, one.position)):
         kept.setdefault(_LETTERS.sub("", _LINK.sub("", document.whole.lower()))[:200], document)
     return list(kept.values())
@@ -188,7 +190,7 @@ def terms(text: str) -> set[str]:
     return found
 
 
-def _embedded(documents: Sequence[Told], others: Sequence[Told]) -> np.ndarray:
+def _embedded(documents: Sequence[SampledDocument], others: Sequence[SampledDocument]) -> np.ndarray:
     """Cosines of the embeddings, whitened by all documents of the same version and language; 0 between two of those."""
     cosines = np.zeros((len(documents), len(documents)), np.float32)
     groups: dict[tuple[str, str], list[int]] = {}
@@ -210,7 +212,7 @@ def _embedded(documents: Sequence[Told], others: Sequence[Told]) -> np.ndarray:
     return cosines
 
 
-def _vectors(documents: Sequence[Told]) -> np.ndarray:
+def _vectors(documents: Sequence[SampledDocument]) -> np.ndarray:
     joined = np.frombuffer(b"".join(document.embedding for document in documents), np.int8)
     return joined.reshape(len(documents), EMBEDDING_BYTES).astype(np.float32)
 
@@ -273,13 +275,13 @@ def _length(term: str) -> int:
     return len(term) - 1 if term[0] >= "\u4e00" else term.count(" ") + 1
 
 
-def _entities(documents: Sequence[Told]) -> list[str]:
+def _entities(documents: Sequence[SampledDocument]) -> list[str]:
     """Who is in at least a fifth of the documents, most of them first."""
     named = Counter(entity for document in documents for entity in set(document.entities))
     return [entity for entity, n in sorted(named.items(), key=lambda one: (-one[1], one[0])) if n * 5 >= len(documents)]
 
 
-def _identity(documents: Sequence[Told], known: Mapping[str, set[tuple[str, str, int, int]]]) -> str:
+def _identity(documents: Sequence[SampledDocument], known: Mapping[str, set[tuple[str, str, int, int]]]) -> str:
     """The id of the topic whose documents these are, or one made of its first document."""
     here = {document.position for document in documents}
     shared = {key: len(here & members) / min(len(here), len(members)) for key, members in known.items() if members}

@@ -37,19 +37,19 @@ from alerts.shift_test import (
     test,
 )
 from settings import AlertSettings
-from storage import (
+from storage.reads import (
     Windows,
-    alerts,
+    active_feeds,
+    alerts_now,
     emerging_documents,
     entities_stored,
-    feeds,
+    event_time_watermark,
     latest_offsets,
     moving_documents,
     rising_topics,
-    tone_and_topics,
-    watermark,
-    write_alerts,
+    sentiment_and_topic_windows,
 )
+from storage.writes import write_alerts
 
 log = logging.getLogger(__name__)
 Transition = dict[str, Any]
@@ -523,7 +523,7 @@ class Evaluator:
             if self._settings.clock == "wall":
                 reached: float = time.time()
             else:
-                mark = watermark(self._client, datetime.now(UTC) - RECENTLY_STORED)
+                mark = event_time_watermark(self._client, datetime.now(UTC) - RECENTLY_STORED)
                 # Of the last instant more may come.
                 reached = mark.timestamp() - 0.001 if mark else 0
             last = int(reached) // self._settings.tick_s * self._settings.tick_s
@@ -543,7 +543,7 @@ class Evaluator:
         seen = latest_offsets(client)  # first, so that what comes meanwhile is new the next time
         late = [] if self._seen is None else entities_stored(client, self._seen, _time(after))
         watched = self._watched(client, after, until)
-        known = alerts(client, since=_time(max(after - self._memory_s(), 0)), limit=1_000_000, unfinished=True)
+        known = alerts_now(client, since=_time(max(after - self._memory_s(), 0)), limit=1_000_000, unfinished=True)
         if self._settings.clock == "wall":
             transitions += self._stale(client, known)
         if begin := watched[0].series.begin:
@@ -595,15 +595,15 @@ class Evaluator:
             or not past.until <= after <= past.until + LONGEST_TAIL_S
         ):
             split = max(day_begins(after - 43200), need)
-            laid = sources(*tone_and_topics(client, _time(need), _time(split)), rule)
+            laid = sources(*sentiment_and_topic_windows(client, _time(need), _time(split)), rule)
             past = self._past = Past(time.monotonic(), need, split, laid)
-        return sources(*tone_and_topics(client, _time(past.until), _time(until)), rule, past.sources)
+        return sources(*sentiment_and_topic_windows(client, _time(past.until), _time(until)), rule, past.sources)
 
     def _stale(self, client: Client, known: list[Transition]) -> list[Transition]:
         """Alarms for feeds that used to bring documents and have stopped, and their ends."""
         made = []
         now, limit = datetime.now(UTC), timedelta(seconds=self.rules.stale_after_s)
-        for topic, latest, documents in feeds(client, now - timedelta(days=7)):
+        for topic, latest, documents in active_feeds(client, now - timedelta(days=7)):
             entity = f"feed:{topic}"
             open_ = next((r for r in known if r["kind"] == "feed_stale" and r["entity"] == entity
                           and r["state"] == "firing"), None)  # fmt: skip

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from storage import Windows
+from storage.reads import Windows
 
 WINDOW_S = 60
 MARKET = "*"

@@ -44,7 +44,8 @@ from deploy.local import Service
 from documents.outgoing import ModelEvent
 from model.encoder.weights import default_folders
 from settings import ClickHouseSettings
-from storage import connect, tone_windows, windows
+from storage import connect
+from storage.reads import sentiment_windows, windows
 from stream import ensure_topics, topic_ids
 from stream.champion.following import announce
 from stream.kafka.producer import read
@@ -294,7 +295,7 @@ def view_differences(client: Client) -> list[str]:
     for name, columns, made in (
         ("counted_mentions", counted, opens),
         ("windows", windows(client, *span, 60), opens),
-        ("tone_windows", tone_windows(client, *span, 60), closes),
+        ("tone_windows", sentiment_windows(client, *span, 60), closes),
     ):
         got = {(e, int(start)): (count, total) for e, start, count, total in zip(*columns[:4], strict=True)}
         wrong = [key for key in made.keys() | got.keys() if not _same(made.get(key), got.get(key))]

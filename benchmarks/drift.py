@@ -21,7 +21,7 @@ import numpy as np
 import model
 from retrain import drift
 from settings import RetrainSettings
-from storage import Arrived
+from storage.reads import ArrivedDocuments
 
 SETTINGS = RetrainSettings()
 WINDOW = SETTINGS.drift_documents
@@ -31,7 +31,7 @@ SHARES = (0.1, 0.2, 0.3, 0.5, 1.0)
 TRIALS = 12
 
 
-def read(path: Path, skip: int, most: int, scorer: model.Scorer | None) -> Arrived:
+def read(path: Path, skip: int, most: int, scorer: model.Scorer | None) -> ArrivedDocuments:
     """``most`` documents of a stream in the order of time, after the first ``skip``."""
     csv.field_size_limit(10**8)
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
@@ -44,17 +44,19 @@ def read(path: Path, skip: int, most: int, scorer: model.Scorer | None) -> Arriv
             part = slice(start, start + 256)
             scores = scorer.score(texts[part], None, ["en"] * len(texts[part]))
             p[part], vectors[part] = scores.probabilities, scores.embeddings
-    return Arrived(np.zeros(len(rows), "datetime64[ms]"), np.array([row[1] for row in rows], str), texts, p, vectors)
+    return ArrivedDocuments(
+        np.zeros(len(rows), "datetime64[ms]"), np.array([row[1] for row in rows], str), texts, p, vectors
+    )
 
 
-def taken(documents: Arrived, chosen: np.ndarray) -> Arrived:
+def taken(documents: ArrivedDocuments, chosen: np.ndarray) -> ArrivedDocuments:
     """The documents at the places ``chosen``."""
     texts = [documents.text[i] for i in chosen]
-    return Arrived(documents.at[chosen], documents.source[chosen], texts, documents.probabilities[chosen],
+    return ArrivedDocuments(documents.at[chosen], documents.source[chosen], texts, documents.probabilities[chosen],
                    documents.vectors[chosen])  # fmt: skip
 
 
-def alarms(documents: Arrived, names: tuple[str, ...]) -> list[str]:
+def alarms(documents: ArrivedDocuments, names: tuple[str, ...]) -> list[str]:
     """The measures that raise an alarm over a reference and a current window."""
     known = taken(documents, np.arange(int(REFERENCE * drift.FITTED)))
     values = drift.measures(known, taken(documents, np.arange(len(known.text), len(documents.text))))
@@ -62,7 +64,7 @@ def alarms(documents: Arrived, names: tuple[str, ...]) -> list[str]:
     return [n for n, f in found.items() if f.began is not None and abs(f.effect) >= SETTINGS.drift_effect]
 
 
-def quiet(stream: Arrived, names: tuple[str, ...], order: np.ndarray) -> dict[str, Any]:
+def quiet(stream: ArrivedDocuments, names: tuple[str, ...], order: np.ndarray) -> dict[str, Any]:
     """Looks over the whole stream in this order."""
     counts: Counter[str] = Counter()
     ends = range(REFERENCE + WINDOW, len(order) + 1, EVERY)
@@ -71,7 +73,7 @@ def quiet(stream: Arrived, names: tuple[str, ...], order: np.ndarray) -> dict[st
     return {"looks": len(ends), "alarms": {name: counts[name] for name in names}}
 
 
-def injected(stream: Arrived, other: Arrived, names: tuple[str, ...], share: float) -> dict[str, Any]:
+def injected(stream: ArrivedDocuments, other: ArrivedDocuments, names: tuple[str, ...], share: float) -> dict[str, Any]:
     """A share of the current window from another stream, at ``TRIALS`` places."""
     rng = np.random.default_rng(4)
     counts: Counter[str] = Counter()

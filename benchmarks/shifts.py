@@ -32,7 +32,7 @@ import numpy as np
 from alerts.evaluator import topic_rule
 from alerts.series import NAMES_TOPIC, WINDOW_S, Series, Topics
 from alerts.shift_test import Rule, test
-from storage import Windows
+from storage.reads import Windows
 
 DAY = 86400
 TICK_S = 900

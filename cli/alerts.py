@@ -43,10 +43,10 @@ def alerts(
     """List the alerts, newest first: what shifted, since when, and the documents that moved it most."""
     if ctx.invoked_subcommand is not None:
         return
-    from storage import alerts as stored
     from storage import connect
+    from storage.reads import alerts_now
 
-    rows = stored(connect(), entity, parse_time(since) if since else None, kind=kind)
+    rows = alerts_now(connect(), entity, parse_time(since) if since else None, kind=kind)
     if json_out:
         typer.echo(json.dumps(rows, indent=1, default=cell))
         return
@@ -245,16 +245,17 @@ def ack(
 
     `finsent alerts ack 3f2a9c11d0e4b567 --by ana --note "earnings, hedged"`
     """
-    from storage import acknowledge, connect, note_action
-    from storage import alerts as stored
+    from storage import connect
+    from storage.reads import alerts_now
+    from storage.writes import acknowledge, record_action
 
     client = connect()
-    if unknown := set(ids) - {row["id"] for row in stored(client, limit=1_000_000)}:
+    if unknown := set(ids) - {row["id"] for row in alerts_now(client, limit=1_000_000)}:
         fail(f"no alert has the id {sorted(unknown)[0]}; see 'finsent alerts'")
     who = by or user_name()
     acknowledge(client, ids, who, note, undo)
     for identity in ids:
-        note_action(client, who, "reopened" if undo else "acknowledged", identity, note, "command line")
+        record_action(client, who, "reopened" if undo else "acknowledged", identity, note, "command line")
     typer.echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
 
 
@@ -272,18 +273,19 @@ def deliveries(
     `finsent alerts deliveries --again` puts what was given up on the way again (of the last two days: what is older
     nobody is told any more).
     """
-    from storage import connect, write_deliveries
-    from storage import deliveries as stored
+    from storage import connect
+    from storage.reads import deliveries
+    from storage.writes import write_deliveries
 
     client = connect()
     if outcome not in ("", "sent", "dead", "held", "again"):
         raise typer.BadParameter(f"{outcome!r} is no outcome; one is 'dead'")
     if again:
-        rows = stored(client, parse_time(since), "dead", limit=1_000_000)
+        rows = deliveries(client, parse_time(since), "dead", limit=1_000_000)
         write_deliveries(client, [(row["id"], row["state"], row["receiver"], "again", 0, "") for row in rows])
         typer.echo(f"{len(rows)} are tried again")
         return
-    rows = stored(client, parse_time(since), outcome)
+    rows = deliveries(client, parse_time(since), outcome)
     columns = ["at", "receiver", "outcome", "attempts", "state", "id", "error"]
     print_rows(columns, [[row[name] for name in columns] for row in rows], form)
 
@@ -303,7 +305,8 @@ def silence(
     import re
 
     from alerts.rules import seconds
-    from storage import add_silence, connect, note_action
+    from storage import connect
+    from storage.writes import add_silence, record_action
 
     if not re.fullmatch(r"\d+[smhd]", lasting):
         raise typer.BadParameter(f"{lasting!r} is no duration; one is '2h'")
@@ -311,5 +314,5 @@ def silence(
     client, who = connect(), by or user_name()
     identity = add_silence(client, entity, kind, now, now + timedelta(seconds=seconds(lasting)), who, note)
     about = " ".join(f"{entity or 'all'} {kind} for {lasting} {note}".split())
-    note_action(client, who, "silenced", identity, about, "command line")
+    record_action(client, who, "silenced", identity, about, "command line")
     typer.echo(f"silence {identity} until {cell(now + timedelta(seconds=seconds(lasting)))}")

@@ -13,7 +13,7 @@ import typer
 from cli.common import Format, KafkaUnavailable, kafka_answering, parse_time, print_rows
 
 if TYPE_CHECKING:
-    from storage.audit import Audited
+    from storage import Audited
 
 TOPICS = ("news", "comments", "labels")
 MOST_REREAD = 100_000
@@ -52,8 +52,7 @@ def audit(
 
     `finsent audit --since 2026-01-31 --json audit.json`
     """
-    from storage import connect
-    from storage.audit import audit_plan
+    from storage import audit_plan, connect
 
     client = connect()
     if explain:
@@ -91,7 +90,7 @@ def examine(client: Any, since: datetime | None = None) -> dict[str, Any]:
     """The account as ``finsent audit --json`` writes it. Raises what ClickHouse's driver raises."""
     from kafka.errors import KafkaError
 
-    from storage.audit import audited
+    from storage import audited
 
     at = datetime.now(UTC)
     held = audited(client, since)  # before the broker is asked: what comes in between is lag
@@ -165,7 +164,7 @@ def _row(account: Audited, part: Partition | None, bootstrap: str | None) -> dic
 
 def _held(bootstrap: str, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
     """What of ``gap`` is missing: all that the broker holds, or has forgotten."""
-    from storage.audit import ranges
+    from storage import ranges
     from stream.kafka.reread import reread
 
     first, end = max(gap[0], part.low), min(gap[1] + 1, part.high)

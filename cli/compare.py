@@ -52,10 +52,11 @@ def compare(
     else:
         new, documents = [], []
         if given("CLICKHOUSE_URL"):
-            from storage import connect, labels, latest_texts
+            from storage import connect
+            from storage.reads import latest_labels, latest_texts
 
             client = connect()
-            new = [item.example for item in majority(labels(client)).items]
+            new = [item.example for item in majority(latest_labels(client)).items]
             documents = latest_texts(client)
     fixed = fixed_test()
     if not documents:

@@ -36,7 +36,7 @@ def cookbook(
     `finsent cookbook how-late-is-each-feed --sql` prints the query, with its parameters, to start one's own from.
     """
     from storage import connect
-    from storage.cookbook import ask, live, questions
+    from storage.questions import ask, live, questions
 
     found = questions()
     if name is None:

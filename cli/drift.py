@@ -36,7 +36,8 @@ def drift(
     """
     from retrain.drift import tell
     from settings import RetrainSettings
-    from storage import connect, drift_now, migrate
+    from storage import connect, migrate
+    from storage.reads import drift_now
 
     client, settings = connect(), RetrainSettings()
     if now:

@@ -114,9 +114,10 @@ def label_queue(
     `finsent label queue --limit 50 --format csv > todo.csv`
     """
     from retrain.data.labels import queue
-    from storage import connect, unlabelled
+    from storage import connect
+    from storage.reads import unlabelled_documents
 
-    rows = unlabelled(connect())
+    rows = unlabelled_documents(connect())
     if against != "none":
         _ask(rows, against)
     rows = queue(rows, limit, random_share)
@@ -166,9 +167,10 @@ def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.
     `finsent label agreement`
     """
     from retrain.data.labels import resolve
-    from storage import connect, labels
+    from storage import connect
+    from storage.reads import latest_labels
 
-    found = resolve(labels(connect()))
+    found = resolve(latest_labels(connect()))
     told = {
         "items": len(found.items),
         "annotators": found.annotators,

@@ -35,7 +35,8 @@ def rescore(
     from documents.privacy import Pseudonymiser
     from documents.watchlist import Linker, load_watchlist
     from storage import connect, migrate
-    from storage.rescored import Rescoring, write_rescored
+    from storage.reads import Rescoring
+    from storage.writes import write_rescored
     from stream.steps.read import Pipeline
 
     settings = model.ModelSettings()

@@ -60,7 +60,8 @@ def retrain(
     import model
     from retrain.run import retrain as run
     from retrain.schedule import upcoming as waiting
-    from storage import connect, runs
+    from storage import connect
+    from storage.reads import training_runs
 
     settings = _settings(config)
     if search is not None:
@@ -74,7 +75,7 @@ def retrain(
             rows = [told]
         else:
             names = ("id", "cause", "state", "champion", "challenger", "labels", "detail")
-            rows = [{name: row[name] for name in names} for row in runs(client)]
+            rows = [{name: row[name] for name in names} for row in training_runs(client)]
         if json_out:
             _write(json_out, rows[0] if upcoming else rows)
         elif rows:

@@ -34,7 +34,9 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     Fails with the names of those that do not within ``PATIENCE_S``. Where no ClickHouse is configured there is no
     service to ask.
     """
-    from storage import connect, live_workers, note_action, write_model_event
+    from storage import connect
+    from storage.reads import live_workers
+    from storage.writes import record_action, write_model_event
 
     if not given("CLICKHOUSE_URL"):
         typer.echo("finsent: no service is configured (CLICKHOUSE_URL), so no worker was asked", err=True)
@@ -42,7 +44,7 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     since = datetime.now(UTC).replace(microsecond=0)
     client = connect()
     write_model_event(client, event, version, previous, detail=detail)
-    note_action(
+    record_action(
         client, user_name(), event.replace("_", " "), version, f"after {previous} {detail}".strip(), "command line"
     )
     if given("KAFKA_BOOTSTRAP_SERVERS"):

@@ -51,7 +51,8 @@ def shadow(
         model.put_in_shadow(registry, name, share, documents, minutes, "by hand")
         typer.echo(f"{name} scores {share:.2%} of the documents in the shadow of {champion}")
         if given("CLICKHOUSE_URL"):
-            from storage import connect, write_model_event
+            from storage import connect
+            from storage.writes import write_model_event
 
             write_model_event(connect(), "shadowed", name, champion, detail=f"share {share:g}, by hand")
         return

@@ -14,7 +14,7 @@ from settings import data_directory
 if TYPE_CHECKING:
     from clickhouse_driver import Client
 
-    from storage.access.rights import Person
+    from storage.access import Person
 
 app = typer.Typer(no_args_is_help=True, help="What is in ClickHouse, what it means, and who may read it.")
 DICTIONARY = Path(__file__).parent.parent / "docs" / "dictionary.md"
@@ -34,16 +34,15 @@ def dictionary(
 
     `finsent storage dictionary --check` (in CI)
     """
-    from storage import connect
-    from storage.dictionary import faults, render, views
+    from storage import connect, dictionary_faults, dictionary_page, public_views
 
-    found = views(connect())
+    found = public_views(connect())
     if not check:
-        typer.echo(render(found), nl=False)
+        typer.echo(dictionary_page(found), nl=False)
         return
-    if wrong := faults(found):
+    if wrong := dictionary_faults(found):
         fail(f"{'; '.join(wrong)}: mend storage/dictionary.yaml")
-    if not DICTIONARY.exists() or DICTIONARY.read_text(encoding="utf-8") != render(found):
+    if not DICTIONARY.exists() or DICTIONARY.read_text(encoding="utf-8") != dictionary_page(found):
         fail(f"{DICTIONARY} is not what the schema says; run 'python -m deploy.reference' and commit")
 
 
@@ -69,13 +68,11 @@ def grant(
     `finsent storage grant --check`
     """
     from documents.watchlist import load_watchlist
-    from storage import connect
-    from storage.access import rights as access
-    from storage.dictionary import comment, views
+    from storage import access, comment_views, connect, public_views
 
     companies = load_watchlist().companies
     everybody = access.people([company.desk for company in companies if company.desk])
-    path = passwords or data_directory() / access.PASSWORDS
+    path = passwords or data_directory() / access.PASSWORDS_FILE
     client = connect()
     if check:
         if not path.exists():
@@ -89,18 +86,18 @@ def grant(
         typer.echo(f"{count} statements; passwords in {path}", err=True)
     except access.FixedUsers as error:
         typer.echo(f"finsent: {error}: 'finsent up' wrote it, and the passwords to {path}", err=True)
-    comment(client, views(client))
+    comment_views(client, public_views(client))
     print_rows(["user", "may read", "and"], [[p.user, p.what, "write" if p.writes else ""] for p in everybody], form)
 
 
 def _check(client: Client, everybody: Sequence[Person], known: Mapping[str, str], form: Format) -> None:
     from settings import ClickHouseSettings
-    from storage.access.rights import check
+    from storage.access import check_access
 
     url = ClickHouseSettings().http_url
     if not url:
         fail("set CLICKHOUSE_HTTP_URL, for instance http://db:8123: people log in there")
-    tried = list(check(client, url, everybody, known))
+    tried = list(check_access(client, url, everybody, known))
     rows = [
         [
             one.user,

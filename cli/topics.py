@@ -33,7 +33,8 @@ def topics(
     ALERT_EMERGING_S seconds.
     """
     from documents.watchlist import Linker, load_watchlist
-    from storage import connect, emerging_documents, emerging_topics, topic_counts
+    from storage import connect
+    from storage.reads import emerging_documents, emerging_topics, topic_counts
 
     client, when = connect(), parse_time(since) if since else None
     ticker = entity and Linker(load_watchlist()).ticker(entity)

@@ -28,7 +28,8 @@ from console.labels import LabelNotSent
 from console.people import User
 from console.pool import Pool
 from settings import ConsoleSettings
-from storage import StorageUnavailable, note_action
+from storage import StorageUnavailable
+from storage.writes import record_action
 
 HERE = Path(__file__).parent
 HEADERS = {
@@ -121,7 +122,7 @@ def create_app(
 
     def note(request: Request, name: str, action: str) -> None:
         with suppress(StorageUnavailable, ServerException):  # who signs in must also see that ClickHouse is away
-            pool.read(lambda client: note_action(client, name, action, via="console", address=address(request)))
+            pool.read(lambda client: record_action(client, name, action, via="console", address=address(request)))
 
     @app.post("/api/sign-in")
     def sign_in(body: Credentials, request: Request) -> Response:

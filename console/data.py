@@ -19,7 +19,8 @@ from console.access import Access, address
 from console.labels import LabelSender
 from console.people import User
 from console.pool import Pool
-from storage import acknowledge, actions, add_silence, alerts, live_workers, note_action, runs, silences, unlabelled
+from storage.reads import actions, alerts_now, live_workers, silences_at, training_runs, unlabelled_documents
+from storage.writes import acknowledge, add_silence, record_action
 
 OLD = timedelta(days=1)
 """If the newest document is older, the pages show the moment of that document, and say so."""
@@ -115,7 +116,7 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
 
     def noted(request: Request, user: User, action: str, subject: str, detail: str = "") -> None:
         where = ("console", address(request))
-        pool.read(lambda client: note_action(client, user.name, action, subject, detail, *where))
+        pool.read(lambda client: record_action(client, user.name, action, subject, detail, *where))
 
     def listed(sql: str) -> list[dict[str, Any]]:
         columns, found = pool.rows(sql)
@@ -176,11 +177,11 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
         """Alerts with their evidence, newest first (or the one with ``id``), and the silences that hold."""
         names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
         most = 1_000_000 if identity else (page + 1) * limit
-        rows = pool.read(lambda client: alerts(client, entity, limit=most))
+        rows = pool.read(lambda client: alerts_now(client, entity, limit=most))
         rows = [row for row in rows if row["id"] == identity] if identity else rows[page * limit :]
         for row in rows:
             row["name"] = names.get(row["entity"], row["entity"])
-        return as_json({"rows": rows, "silences": pool.read(lambda client: silences(client, datetime.now(UTC)))})
+        return as_json({"rows": rows, "silences": pool.read(lambda client: silences_at(client, datetime.now(UTC)))})
 
     @api.get("/health")
     def health(form: Form = "json") -> Response:
@@ -199,7 +200,7 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
             "backlog": waiting,
             "backlog_unknown": why,
             "workers": pool.read(live_workers),
-            "runs": pool.read(lambda client: runs(client, 5)),
+            "runs": pool.read(lambda client: training_runs(client, 5)),
             "events": listed(queries.MODEL_EVENTS),
             "drift": listed(queries.DRIFT),
             "shadow": listed(queries.SHADOW),
@@ -226,7 +227,7 @@ def routes(pool: Pool, access: Access, backlog: Backlog | None = None) -> APIRou
     @api.get("/queue")
     def queue(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> Response:
         """Documents worth a label, the least certain first."""
-        rows = pool.read(lambda client: unlabelled(client, 2000))
+        rows = pool.read(lambda client: unlabelled_documents(client, 2000))
         rows.sort(key=lambda row: max(row["p_negative"], row["p_neutral"], row["p_positive"]))
         shown = ("document_id", "source", "kind", "title", "text", "published_at", "entities")
         return as_json({"rows": [{name: row[name] for name in shown} for row in rows[:limit]]})

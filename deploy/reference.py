@@ -14,7 +14,8 @@ from clickhouse_driver import Client
 from deploy.demo.recorded_week.store import store
 from deploy.local import Stack
 from settings import ClickHouseSettings, settings_page
-from storage import connect, cookbook, dictionary, migrate
+from storage import connect, dictionary_faults, dictionary_page, migrate, public_views
+from storage.questions import ask, cookbook_page, questions
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -22,8 +23,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 def answers(client: Client) -> dict[str, tuple[list[str], Sequence[Sequence[str]]]]:
     """What the cookbook's questions are answered, as cells of a page."""
     found: dict[str, tuple[list[str], Sequence[Sequence[str]]]] = {}
-    for question in cookbook.questions().values():
-        columns, rows = cookbook.ask(client, question, {})
+    for question in questions().values():
+        columns, rows = ask(client, question, {})
         found[question.name] = columns, [[_cell(value) for value in row] for row in rows]
     return found
 
@@ -45,12 +46,12 @@ def main() -> None:
         settings = ClickHouseSettings(url=stack.clickhouse_url)
         client = connect(settings)
         migrate(client)
-        found = dictionary.views(client)
-        for fault in dictionary.faults(found):
+        found = public_views(client)
+        for fault in dictionary_faults(found):
             print(fault)
-        (DOCS / "dictionary.md").write_text(dictionary.render(found), encoding="utf-8")
+        (DOCS / "dictionary.md").write_text(dictionary_page(found), encoding="utf-8")
         store(lambda: connect(settings), Path(folder) / "models")
-        (DOCS / "cookbook.md").write_text(cookbook.render(answers(client)), encoding="utf-8")
+        (DOCS / "cookbook.md").write_text(cookbook_page(answers(client)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,16 +21,8 @@ from river.drift import ADWIN
 from retrain.data.datasets import words
 from retrain.run import Announce
 from settings import RetrainSettings
-from storage import (
-    Arrived,
-    Drifted,
-    arrived,
-    counts_by_source,
-    drift_now,
-    scoring_version,
-    write_drift,
-    write_model_event,
-)
+from storage.reads import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
+from storage.writes import DriftRow, write_drift, write_model_event
 
 REFERENCES = 8
 """The reference is so many times the current window at most,"""
@@ -70,7 +62,7 @@ class Change(NamedTuple):
     began: int | None
 
 
-def measures(known: Arrived, documents: Arrived) -> dict[str, np.ndarray]:
+def measures(known: ArrivedDocuments, documents: ArrivedDocuments) -> dict[str, np.ndarray]:
     """Each measure of ``documents``, float64 [n] between 0 and 1, given what is ``known``:
 
     ``embedding`` is the distance to the fifth-nearest known document, ``vocabulary`` the share of words that are not
@@ -138,7 +130,7 @@ def _means(values: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(values[len(values) % size :].reshape(-1, size).mean(axis=1))
 
 
-def look(client: Client, settings: RetrainSettings, at: datetime) -> Iterator[tuple[str, str, Drifted]]:
+def look(client: Client, settings: RetrainSettings, at: datetime) -> Iterator[tuple[str, str, DriftRow]]:
     """Look at what had arrived by ``at``, and store what was found; ('drift' or 'drift_ended', the alarm's id, row) of
     each alarm that begins or ends. Another process that looks at the same moment finds and stores the same."""
     version = scoring_version(client, at)
@@ -146,15 +138,15 @@ def look(client: Client, settings: RetrainSettings, at: datetime) -> Iterator[tu
     if any(row["at"] >= at for row in before.values()):
         return
     since = at - timedelta(days=settings.drift_days)
-    rows: list[Drifted] = []
+    rows: list[DriftRow] = []
     for kind, source, every in _groups(client, settings, version, since, at):
         rows += _look_at(client, settings, version, (kind, source), every, since, at, before)
     seen = {(row.kind, row.source, row.measure) for row in rows}
     for key, old in before.items():
         # Another version scores now: it was judged on later documents, and its own ones are the reference.
         if old["alarm"] and key not in seen and old["model_version"] != version:
-            ended = {name: old[name] for name in Drifted._fields}
-            rows.append(Drifted(**ended)._replace(at=at, model_version=version, alarm=""))
+            ended = {name: old[name] for name in DriftRow._fields}
+            rows.append(DriftRow(**ended)._replace(at=at, model_version=version, alarm=""))
     write_drift(client, rows)
     for row in rows:
         last = before.get((row.kind, row.source, row.measure), {"alarm": ""})["alarm"]
@@ -191,15 +183,15 @@ def _look_at(
     since: datetime,
     at: datetime,
     before: dict[tuple[str, str, str], dict],
-) -> Iterator[Drifted]:
+) -> Iterator[DriftRow]:
     size = settings.drift_documents
     kind, source = group
-    documents = arrived(client, version, kind, source, since, at, (1 + REFERENCES) * size, every)
+    documents = arrived_documents(client, version, kind, source, since, at, (1 + REFERENCES) * size, every)
     if len(documents.text) < (1 + FEWEST_REFERENCES) * size:
         return
     reference, current = _cut(documents, 0, -size), _cut(documents, -size, None)
     usual = (_time(reference.at[0]) - timedelta(milliseconds=1), _time(reference.at[-1]))
-    compared: dict[tuple[datetime, datetime], tuple[Arrived, int, dict[str, np.ndarray]]] = {}
+    compared: dict[tuple[datetime, datetime], tuple[ArrivedDocuments, int, dict[str, np.ndarray]]] = {}
     for measure in (*MEASURES, *(() if source else OF_A_KIND)):
         old = before.get((kind, source, measure))
         held_on = old if old and old["alarm"] and old["model_version"] == version else None
@@ -207,7 +199,7 @@ def _look_at(
         span = (held_on["reference_since"], held_on["reference_until"]) if held_on else usual
         if span not in compared:
             held = (
-                arrived(client, version, kind, source, span[0], span[1], REFERENCES * size, every)
+                arrived_documents(client, version, kind, source, span[0], span[1], REFERENCES * size, every)
                 if held_on
                 else reference
             )
@@ -218,7 +210,7 @@ def _look_at(
             compared[span] = shown, len(held.text), measures(_cut(held, 0, fitted), shown)
         shown, count, values = compared[span]
         found = change(values[measure], size, settings.drift_delta)
-        row = Drifted(
+        row = DriftRow(
             at, kind, source, measure, version, span[0], span[1], count, size, found.reference_mean, found.current_mean,
             found.effect, "", at,
         )  # fmt: skip
@@ -239,7 +231,7 @@ def identity(kind: str, source: str, measure: str, version: str, at: datetime) -
     return hashlib.blake2b(f"{kind}|{source}|{measure}|{version}|{at.isoformat()}".encode(), digest_size=6).hexdigest()
 
 
-def sentence(alarm: str, row: Drifted) -> str:
+def sentence(alarm: str, row: DriftRow) -> str:
     """What ``alarm`` says when it begins or ends."""
     where = f"{row.kind}, source {row.source}" if row.source else f"{row.kind}, all sources"
     if not row.alarm:
@@ -260,9 +252,9 @@ def moment(now: datetime, settings: RetrainSettings) -> datetime:
 SETTLED_S = 5
 
 
-def _cut(documents: Arrived, start: int, stop: int | None) -> Arrived:
+def _cut(documents: ArrivedDocuments, start: int, stop: int | None) -> ArrivedDocuments:
     part = slice(start, stop)
-    return Arrived(
+    return ArrivedDocuments(
         documents.at[part],
         documents.source[part],
         documents.text[part],
@@ -271,9 +263,9 @@ def _cut(documents: Arrived, start: int, stop: int | None) -> Arrived:
     )
 
 
-def joined(a: Arrived, b: Arrived) -> Arrived:
+def joined(a: ArrivedDocuments, b: ArrivedDocuments) -> ArrivedDocuments:
     """The documents of ``a``, and after them those of ``b``."""
-    return Arrived(
+    return ArrivedDocuments(
         np.concatenate([a.at, b.at]),
         np.concatenate([a.source, b.source]),
         a.text + b.text,

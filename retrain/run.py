@@ -35,7 +35,8 @@ from retrain.data.phrases import phrases
 from retrain.job import read_examples, write_examples
 from retrain.judge import gate
 from settings import RetrainSettings
-from storage import RUN, confident, labels, runs, unlabelled, write_model, write_model_event, write_run
+from storage.reads import confident_documents, latest_labels, training_runs, unlabelled_documents
+from storage.writes import RUN_COLUMNS, write_model, write_model_event, write_training_run
 
 FEWEST_TESTED = 30
 """With fewer new labels held out, those of earlier runs are tested as well."""
@@ -105,7 +106,7 @@ def exclusive(folder: Path) -> Iterator[IO[str]]:
 
 def last_run(client: Client, but: str = "") -> dict[str, Any] | None:
     """The latest run that came to an end by itself, ``but`` one: an interrupted one does not count."""
-    return next((run for run in runs(client) if run["state"] != "started" and run["id"] != but), None)
+    return next((run for run in training_runs(client) if run["state"] != "started" and run["id"] != but), None)
 
 
 def unfinished(
@@ -113,7 +114,7 @@ def unfinished(
 ) -> tuple[dict[str, Any], RetrainSettings] | None:
     """The latest run and its settings, if it was killed after its rows were written and ``champion`` and ``settings``
     are still its own; ``forced``: also if it failed or had other settings."""
-    latest = next(iter(runs(client, 1)), None)
+    latest = next(iter(training_runs(client, 1)), None)
     if latest is None or latest["champion"] != champion or latest["state"] not in ("started", "failed"):
         return None
     path = settings.place() / "runs" / latest["id"] / "job.json"
@@ -123,7 +124,7 @@ def unfinished(
     own = own.model_copy(update={"folder": settings.folder})
     if not forced and own != settings:
         return None
-    return {name: latest[name] for name in RUN} | {"state": "started", "detail": ""}, own
+    return {name: latest[name] for name in RUN_COLUMNS} | {"state": "started", "detail": ""}, own
 
 
 def retrain(
@@ -166,13 +167,15 @@ def retrain(
                 f"another champion than {champion}; 'finsent retrain' lists them"
             )
         previous = last_run(client, str(run["id"]))
-        write_run(client, run)
+        write_training_run(client, run)
         try:
             outcome = _Run(client, registry, settings, announce, progress, run, lock).go(previous)
         except Exception as error:
-            write_run(client, {**run, "state": "failed", "detail": str(error)[:2000]})
+            write_training_run(client, {**run, "state": "failed", "detail": str(error)[:2000]})
             raise
-        write_run(client, {**run, "state": "passed" if outcome.passed else "rejected", "detail": outcome.reason})
+        write_training_run(
+            client, {**run, "state": "passed" if outcome.passed else "rejected", "detail": outcome.reason}
+        )
         return outcome
 
 
@@ -195,7 +198,7 @@ class _Run:
 
     def go(self, previous: dict[str, Any] | None) -> Outcome:
         settings, champion = self._settings, self._run["champion"]
-        rows = labels(self._client, self._run["labels_until"])
+        rows = latest_labels(self._client, self._run["labels_until"])
         found = resolve(rows)
         language, items = _one_language(found.items)
         if len(items) < settings.fewest_labels:
@@ -323,7 +326,7 @@ class _Run:
     ) -> list[Example]:
         """Stored documents with the champion's own label, where it is sure: against forgetting. Not those near a text
         that people labelled otherwise than it does: its errors must not be taught again."""
-        found = confident(self._client, champion, language, self._settings.confident, count)
+        found = confident_documents(self._client, champion, language, self._settings.confident, count)
         if not found:
             return []
         examples = [
@@ -347,7 +350,7 @@ class _Run:
         """The latest documents that nobody labelled, for self-training; not the texts that people's labels test."""
         known = {e.text for e in held}
         found = []
-        for row in unlabelled(self._client, MOST_UNLABELLED):
+        for row in unlabelled_documents(self._client, MOST_UNLABELLED):
             text = "\n".join(part for part in (row["title"], row["text"]) if part)
             if text not in known and model.detect(text) == language:
                 found.append(Example("unlabelled", text, 1))
@@ -448,4 +451,4 @@ def fixed_test() -> list[Example]:
 
 def resolved(client: Client) -> Resolved:
     """All labels as a run would use them now."""
-    return resolve(labels(client))
+    return resolve(latest_labels(client))

@@ -25,7 +25,8 @@ from retrain.drift import lasting
 from retrain.judge.shadow import decide
 from retrain.run import Announce, Busy, CannotTrain, exclusive, last_run, retrain
 from settings import RetrainSettings
-from storage import UNAVAILABLE, count_labels, first_label, runs
+from storage import UNAVAILABLE
+from storage.reads import count_labels, first_label_at, training_runs
 
 log = logging.getLogger(__name__)
 WATCH_S = 10.0
@@ -47,10 +48,10 @@ class Next(NamedTuple):
 def upcoming(client: Client, settings: RetrainSettings, now: datetime | None = None) -> Next:
     """What the next run waits for. Raises ``ValueError`` for a bad cron line."""
     last = last_run(client)
-    judged = next((run for run in runs(client, 200) if run["state"] in ("passed", "rejected")), None)
+    judged = next((run for run in training_runs(client, 200) if run["state"] in ("passed", "rejected")), None)
     trigger = CronTrigger.from_crontab(settings.cron, timezone=UTC)
     # Before the first run the first label counts: a time that was missed since then is caught up with, too.
-    since = last["started_at"] if last else first_label(client) or now or datetime.now(UTC)
+    since = last["started_at"] if last else first_label_at(client) or now or datetime.now(UTC)
     at = trigger.get_next_fire_time(None, since)
     new = count_labels(client, last["labels_until"] if last else None)
     left = count_labels(client, judged["labels_until"] if judged else None)

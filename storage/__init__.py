@@ -1,136 +1,41 @@
-"""ClickHouse: the schema and its migrations, the writer, the ledger, and the queries people use."""
+"""ClickHouse: the connection, the schema, the writing of records, and the proof that each one is stored once.
 
-from documents.record import EMBEDDING_BYTES, LABELS, Record
-from settings import ClickHouseSettings
+- ``storage.reads``: everything that is read, ``storage.writes``: everything else that is written
+- ``storage.access``: who may read and write what
+- ``storage.questions``: the cookbook
+"""
+
+from storage.audit import Audited, audit_plan, audited, ranges
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
+from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
-from storage.reads.actions import actions, note_action
-from storage.reads.drift import Arrived, Drifted, arrived, counts_by_source, drift_now, scoring_version, write_drift
-from storage.reads.emerging import (
-    Told,
-    emerging_documents,
-    emerging_topics,
-    sample_documents,
-    topic_counts,
-    write_emerging,
-)
-from storage.reads.indices import tone_and_topics, tone_windows
-from storage.reads.labels import confident, count_labels, first_label, labels, unlabelled
-from storage.reads.models import (
-    HEARTBEAT_S,
-    RUN,
-    live_workers,
-    runs,
-    tell_version,
-    write_model,
-    write_model_event,
-    write_run,
-)
-from storage.reads.queries import (
-    Windows,
-    acknowledge,
-    add_silence,
-    alerts,
-    claim,
-    dead_letter,
-    dead_letters,
-    deliveries,
-    due_alerts,
-    feeds,
-    latest_documents,
-    movers,
-    moving_documents,
-    record_dead_letter_actions,
-    renew_claim,
-    rising_topics,
-    select,
-    silences,
-    watermark,
-    windows,
-    write_alerts,
-    write_deliveries,
-)
-from storage.reads.recent import entities_stored, latest_offsets, recent_documents
-from storage.reads.shadow import Beside, Shadowed, latest_texts, shadow_documents, shadowed, write_shadowed
-from storage.record import COLUMNS
+from storage.rows import Row, select
 from storage.writer import replace_entities, write
 
-__all__ = [
-    "COLUMNS",
-    "EMBEDDING_BYTES",
-    "HEARTBEAT_S",
-    "LABELS",
-    "RUN",
+__all__ = [  # noqa: RUF022 (grouped)
+    # connection
     "UNAVAILABLE",
-    "Account",
-    "Arrived",
-    "Beside",
-    "ClickHouseSettings",
-    "Drifted",
-    "MigrationChanged",
-    "Record",
-    "Shadowed",
+    "Row",
     "StorageUnavailable",
-    "Told",
-    "Windows",
-    "accounts",
-    "acknowledge",
-    "actions",
-    "add_silence",
-    "alerts",
-    "arrived",
-    "claim",
-    "confident",
     "connect",
-    "count_labels",
-    "counts_by_source",
-    "dead_letter",
-    "dead_letters",
-    "deliveries",
-    "drift_now",
-    "due_alerts",
-    "emerging_documents",
-    "emerging_topics",
-    "entities_stored",
-    "feeds",
-    "first_label",
-    "labels",
-    "latest_documents",
-    "latest_offsets",
-    "latest_texts",
-    "live_workers",
-    "migrate",
-    "movers",
-    "moving_documents",
-    "note_action",
-    "positions",
-    "recent_documents",
-    "record_dead_letter_actions",
-    "renew_claim",
-    "replace_entities",
-    "rising_topics",
-    "runs",
-    "sample_documents",
-    "scoring_version",
     "select",
-    "shadow_documents",
-    "shadowed",
-    "silences",
-    "tell_version",
-    "tone_and_topics",
-    "tone_windows",
-    "topic_counts",
-    "unlabelled",
-    "watermark",
-    "windows",
+    # schema
+    "MigrationChanged",
+    "comment_views",
+    "dictionary_faults",
+    "dictionary_page",
+    "migrate",
+    "public_views",
+    # records from Kafka
+    "replace_entities",
     "write",
-    "write_alerts",
-    "write_deliveries",
-    "write_drift",
-    "write_emerging",
-    "write_model",
-    "write_model_event",
-    "write_run",
-    "write_shadowed",
+    # ledger and audit
+    "Account",
+    "Audited",
+    "accounts",
+    "audit_plan",
+    "audited",
+    "positions",
+    "ranges",
 ]

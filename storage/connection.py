@@ -18,6 +18,17 @@ class StorageUnavailable(FinsentError, ConnectionError):
 UNAVAILABLE = (DriverError, OSError, EOFError)
 """What clickhouse-driver raises when the server is away, restarts, or answers with an error."""
 
+MOST_ROWS = 1_000_000
+"""More than a batch can be. With it neither the driver nor the server cuts an insert into blocks."""
+
+WHOLE_INSERT = {
+    "insert_block_size": MOST_ROWS,
+    "max_insert_block_size": MOST_ROWS,
+    "min_insert_block_size_rows": 0,
+    "min_insert_block_size_bytes": 0,
+}
+"""Settings of an insert that is stored whole or not at all."""
+
 
 def connect(settings: ClickHouseSettings | None = None) -> Client:
     """A client whose connection is open. Raises ``StorageUnavailable``."""

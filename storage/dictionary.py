@@ -46,7 +46,7 @@ def _told() -> dict[str, Any]:
     return told
 
 
-def views(client: Client) -> list[View]:
+def public_views(client: Client) -> list[View]:
     """The public views of the database: every view is one."""
     found = client.execute(
         """
@@ -91,7 +91,7 @@ def _column(name: str, kind: str, text: str) -> Column:
     return Column(name, kind, unit, means)
 
 
-def faults(found: Sequence[View]) -> list[str]:
+def dictionary_faults(found: Sequence[View]) -> list[str]:
     """What has no meaning in the dictionary, and what the dictionary tells of things that are not there."""
     told = _told()
     missing = [f"view {view.name} has no meaning" for view in found if not view.means]
@@ -111,7 +111,7 @@ def faults(found: Sequence[View]) -> list[str]:
     return missing
 
 
-def render(found: Sequence[View]) -> str:
+def dictionary_page(found: Sequence[View]) -> str:
     """The dictionary as Markdown."""
     by_name = {view.name: view for view in found}
     groups = {title: [by_name[name] for name in names if name in by_name] for title, names in _told()["groups"].items()}
@@ -140,7 +140,7 @@ def _text(column: Column) -> str:
     return f"{column.means}, in {column.unit}" if column.unit else column.means
 
 
-def comment(client: Client, found: Sequence[View]) -> None:
+def comment_views(client: Client, found: Sequence[View]) -> None:
     """Write the meanings into ClickHouse, where DESCRIBE and people's tools show them."""
     for view in found:
         parts = [f"MODIFY COMMENT {_quoted(view.means)}"]

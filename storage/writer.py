@@ -9,20 +9,11 @@ from typing import Any
 from clickhouse_driver import Client
 
 from documents.record import Record
-from storage.connection import UNAVAILABLE, StorageUnavailable
-from storage.reads.labels import INSERT_LABELS, label_columns
+from storage.connection import UNAVAILABLE, WHOLE_INSERT, StorageUnavailable
 from storage.record import COLUMNS, FIELDS
+from storage.writes.labels import INSERT_LABELS, label_columns
 
 INSERT = f"INSERT INTO record_log ({', '.join(f'`{column}`' for column in COLUMNS)}) VALUES"
-MOST_ROWS = 1_000_000
-"""More than a batch can be: with it neither the driver nor the server cuts an insert into blocks."""
-
-INSERT_SETTINGS = {
-    "insert_block_size": MOST_ROWS,
-    "max_insert_block_size": MOST_ROWS,
-    "min_insert_block_size_rows": 0,
-    "min_insert_block_size_bytes": 0,
-}
 
 
 def write(client: Client, records: Sequence[Record], stamp: bool = True) -> None:
@@ -44,7 +35,7 @@ def write(client: Client, records: Sequence[Record], stamp: bool = True) -> None
     else:
         insert, columns = INSERT, [[getattr(record, name) for record in records] for name in FIELDS]
     try:
-        client.execute(insert, columns, columnar=True, settings=INSERT_SETTINGS)
+        client.execute(insert, columns, columnar=True, settings=WHOLE_INSERT)
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"insert of {len(records)} rows: {_first_line(error)}") from error
 

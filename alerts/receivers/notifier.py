@@ -22,16 +22,9 @@ from clickhouse_driver import Client
 from alerts.receivers.send import Failed, Refused, send
 from alerts.rules import RANK, Receiver, Rules, seconds
 from alerts.series import MARKET
-from storage import (
-    UNAVAILABLE,
-    StorageUnavailable,
-    alerts,
-    claim,
-    due_alerts,
-    renew_claim,
-    silences,
-    write_deliveries,
-)
+from storage import UNAVAILABLE, StorageUnavailable
+from storage.reads import alerts_now, silences_at, transitions_to_send
+from storage.writes import claim, renew_claim, write_deliveries
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +80,8 @@ class Notifier:
         if not rules.receivers:
             return
         now = datetime.now(UTC)
-        rows, quiet = due_alerts(client, now - DUE_FOR), silences(client, now)
-        lasting = alerts(client, MARKET, since=now, kind="sentiment_shift", unfinished=True)
+        rows, quiet = transitions_to_send(client, now - DUE_FOR), silences_at(client, now)
+        lasting = alerts_now(client, MARKET, since=now, kind="sentiment_shift", unfinished=True)
         market = any(row["state"] == "firing" for row in lasting)
         held: list[tuple[str, str, str, str, int, str]] = []
         groups: dict[tuple[str, str], list[dict]] = {}

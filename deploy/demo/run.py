@@ -32,7 +32,8 @@ from deploy.demo.pictures import has_screen, take
 from deploy.demo.recorded_week import Week, write
 from deploy.local import Service
 from settings import ClickHouseSettings
-from storage import accounts, alerts, connect, live_workers, positions, runs, select, windows
+from storage import accounts, connect, positions, select
+from storage.reads import alerts_now, live_workers, training_runs, windows
 from stream import Produced, produce_many, topic_ids
 
 TOPICS = ("news", "comments")
@@ -255,7 +256,7 @@ def _replay(service: Service, week: Week, speed: float | None, progress: Progres
             {name: row[name] for name in ("id", "kind", "entity", "topic", "direction", "severity", "fired_at")}
             | {"state": row["state"], "before_mean": row["before_mean"], "after_mean": row["after_mean"]}
             | {"why": [_headline(document) for document in row["evidence"]["documents"][:3]]}
-            for row in sorted(alerts(client), key=lambda row: row["fired_at"])
+            for row in sorted(alerts_now(client), key=lambda row: row["fired_at"])
         ],
         retrain=_retrained(client, service),
     )
@@ -299,7 +300,7 @@ def _until_swapped(client: Client, service: Service, show: Callable[[], object])
 
 def _swapped(client: Client) -> bool:
     """A run was judged, and if it passed, every live worker scores with the challenger."""
-    last = next(iter(runs(client, 1)), None)
+    last = next(iter(training_runs(client, 1)), None)
     if last is None or last["state"] == "started":
         return False
     if last["state"] != "passed":
@@ -309,13 +310,13 @@ def _swapped(client: Client) -> bool:
 
 
 def _told(client: Client) -> str:
-    last = next(iter(runs(client, 1)), None)
+    last = next(iter(training_runs(client, 1)), None)
     return "labels" if last is None else f"retraining: {last['state']}"
 
 
 def _retrained(client: Client, service: Service) -> dict[str, Any]:
     """What the first run did, and which version scored how many documents; {} if none came to an end."""
-    ended = [run for run in runs(client) if run["state"] != "started"]
+    ended = [run for run in training_runs(client) if run["state"] != "started"]
     if not ended:
         return {}
     home = Path(service.stack.environment()["FINSENT_DATA"]) / "retrain" / "runs"

@@ -22,7 +22,7 @@ from deploy.local.stack import Stack
 from deploy.local.supervisor import Child, ChildFailed, free_port, tail
 from errors import FinsentError
 from settings import given
-from storage.access.rights import PASSWORDS
+from storage.access import PASSWORDS_FILE
 
 WORKER_START_S = 240.0
 STOP_S = 60.0
@@ -201,7 +201,7 @@ def usage(environment: Mapping[str, str], data: Path) -> str:
 
 def _reading(environment: Mapping[str, str], data: Path) -> str:
     """How people's tools reach the embedded ClickHouse, '' if that is not the one that is used."""
-    path = data / PASSWORDS
+    path = data / PASSWORDS_FILE
     if not path.exists() or not environment.get("CLICKHOUSE_HTTP_URL"):
         return ""
     return f"""  for people's tools:  {environment["CLICKHOUSE_HTTP_URL"]} as risk_reader, password in {path}

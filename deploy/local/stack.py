@@ -19,7 +19,7 @@ from deploy.local.supervisor import Child, ChildFailed, free_port
 from documents.watchlist import load_watchlist
 from errors import FinsentError
 from settings import given
-from storage.access import rights as access
+from storage import access
 
 READY_SECONDS = 60.0
 
@@ -118,7 +118,7 @@ class Stack:
         """People's roles and passwords: the embedded ClickHouse reads them when it starts."""
         desks = {company.desk for company in load_watchlist().companies}
         everybody = access.people([desk for desk in desks if desk])
-        known = access.passwords(self.data / access.PASSWORDS, everybody)
+        known = access.passwords(self.data / access.PASSWORDS_FILE, everybody)
         (self.data / "clickhouse").mkdir(exist_ok=True)
         with _private(self.data / "clickhouse" / "users.xml") as file:
             file.write(access.users_xml("default", everybody, known))

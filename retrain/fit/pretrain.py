@@ -177,9 +177,10 @@ def _texts(arguments: argparse.Namespace) -> Iterator[str]:
         yield from (e.text for e in read(path, labelled=False))
     if arguments.stored:
         import model
-        from storage import connect, unlabelled
+        from storage import connect
+        from storage.reads import unlabelled_documents
 
-        for row in unlabelled(connect(), arguments.stored):
+        for row in unlabelled_documents(connect(), arguments.stored):
             text = "\n".join(part for part in (row["title"], row["text"]) if part)
             if model.detect(text) == arguments.language:
                 yield text

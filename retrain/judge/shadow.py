@@ -11,13 +11,14 @@ from clickhouse_driver import Client
 import model
 from retrain.judge import beside
 from settings import RetrainSettings
-from storage import shadow_documents, shadowed, write_model_event
+from storage.reads import count_shadow_documents, shadow_scores
+from storage.writes import write_model_event
 
 
 def report(client: Client, shadow: model.Shadow, champion: str, settings: RetrainSettings) -> dict[str, Any]:
     """Plain JSON: what the version in the shadow said of live documents beside ``champion``, over all and by source,
     and ``objections``: the rules that it breaks."""
-    found = shadowed(client, shadow.version, champion, datetime.fromisoformat(shadow.at))
+    found = shadow_scores(client, shadow.version, champion, datetime.fromisoformat(shadow.at))
     told = {
         "version": shadow.version,
         "champion": champion,
@@ -73,7 +74,7 @@ def decide(
     if (now or datetime.now(UTC)) < since + timedelta(minutes=shadow.minutes):
         return None
     champion = model.champion_name(registry)
-    if shadow_documents(client, shadow.version, champion, since) < shadow.documents:
+    if count_shadow_documents(client, shadow.version, champion, since) < shadow.documents:
         return None
     told = report(client, shadow, champion, settings)
     parent = model.describe(registry, shadow.version).parent

@@ -1,0 +1,23 @@
+"""Who may read and write what in ClickHouse: the declaration, how a server gets it, and how it is checked."""
+
+from storage.access.check import Attempt, check_access
+from storage.access.passwords import PASSWORDS_FILE, passwords
+from storage.access.people import Person, people
+from storage.access.server import FixedUsers, grant, grant_statements
+from storage.access.users_file import users_xml
+
+__all__ = [  # noqa: RUF022 (grouped)
+    # declaration
+    "PASSWORDS_FILE",
+    "Person",
+    "passwords",
+    "people",
+    # granting
+    "FixedUsers",
+    "grant",
+    "grant_statements",
+    "users_xml",
+    # checking
+    "Attempt",
+    "check_access",
+]

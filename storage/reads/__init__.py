@@ -1,0 +1,76 @@
+"""Everything that is read from ClickHouse: one file for each kind of thing, named after what is read.
+
+Reading and writing are apart (``storage.writes``), because they have little in common: readers use the public views,
+which show each record once, and need no more than SELECT; writers append to the tables below. Input reaches SQL only
+as parameters. All functions raise what clickhouse-driver raises (``storage.UNAVAILABLE``), unless they say otherwise.
+"""
+
+from storage.reads.actions import actions
+from storage.reads.alerts import alerts_now, transitions_to_send
+from storage.reads.candidates import confident_documents, unlabelled_documents
+from storage.reads.dead_letters import dead_letters, dead_letters_at
+from storage.reads.deliveries import deliveries
+from storage.reads.documents import entities_stored, latest_offsets, latest_texts, recent_documents
+from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
+from storage.reads.emerging_topics import SampledDocument, emerging_documents, emerging_topics, sample_documents
+from storage.reads.feeds import active_feeds, event_time_watermark
+from storage.reads.labels import count_labels, first_label_at, latest_labels
+from storage.reads.moving import moving_documents, rising_topics
+from storage.reads.rescoring import Rescoring
+from storage.reads.shadow import ShadowScores, count_shadow_documents, shadow_scores
+from storage.reads.silences import silences_at
+from storage.reads.topics import topic_counts
+from storage.reads.training_runs import training_runs
+from storage.reads.windows import Windows, sentiment_and_topic_windows, sentiment_windows, windows
+from storage.reads.workers import HEARTBEAT_S, live_workers
+
+__all__ = [  # noqa: RUF022 (grouped)
+    # documents
+    "Rescoring",
+    "entities_stored",
+    "latest_offsets",
+    "latest_texts",
+    "recent_documents",
+    # series and shifts
+    "Windows",
+    "moving_documents",
+    "rising_topics",
+    "sentiment_and_topic_windows",
+    "sentiment_windows",
+    "windows",
+    # topics
+    "SampledDocument",
+    "emerging_documents",
+    "emerging_topics",
+    "sample_documents",
+    "topic_counts",
+    # alerts
+    "alerts_now",
+    "deliveries",
+    "silences_at",
+    "transitions_to_send",
+    # labels
+    "confident_documents",
+    "count_labels",
+    "first_label_at",
+    "latest_labels",
+    "unlabelled_documents",
+    # models
+    "ArrivedDocuments",
+    "ShadowScores",
+    "arrived_documents",
+    "count_shadow_documents",
+    "counts_by_source",
+    "drift_now",
+    "scoring_version",
+    "shadow_scores",
+    "training_runs",
+    # health and audit
+    "HEARTBEAT_S",
+    "actions",
+    "active_feeds",
+    "dead_letters",
+    "dead_letters_at",
+    "event_time_watermark",
+    "live_workers",
+]

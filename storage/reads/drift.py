@@ -1,15 +1,14 @@
-"""The documents whose drift is looked for, and what was found: the table ``drift``."""
+"""The documents that a drift check compares, and the results of the latest check."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 from clickhouse_driver import Client
 
-from storage.reads.queries import Row, select
+from storage.rows import Row, select
 
 SCORED = """
 error_kind = '' AND unscored = '' AND model_version = %(version)s
@@ -17,26 +16,7 @@ error_kind = '' AND unscored = '' AND model_version = %(version)s
 """
 
 
-class Drifted(NamedTuple):
-    """What a look found of one measure in one group: a row of ``drift``, in its columns' order."""
-
-    at: datetime
-    kind: str
-    source: str
-    measure: str
-    model_version: str
-    reference_since: datetime
-    reference_until: datetime
-    reference_documents: int
-    current_documents: int
-    reference_mean: float
-    current_mean: float
-    effect: float
-    alarm: str
-    began_at: datetime
-
-
-class Arrived(NamedTuple):
+class ArrivedDocuments(NamedTuple):
     """Documents in the order of their arrival, as parallel arrays: ``at`` datetime64[ms], ``source`` and ``text`` str,
     ``probabilities`` float64 [n, 3] and ``vectors`` float32 [n, 384] of unit length."""
 
@@ -72,7 +52,7 @@ def counts_by_source(client: Client, version: str, since: datetime, until: datet
     return {(kind, source): count for kind, source, count in rows}
 
 
-def arrived(
+def arrived_documents(
     client: Client,
     version: str,
     kind: str,
@@ -81,7 +61,7 @@ def arrived(
     until: datetime,
     limit: int,
     every: int = 1,
-) -> Arrived:
+) -> ArrivedDocuments:
     """The latest ``limit`` documents of ``kind`` and ``source`` ('' for all) that ``version`` scored; with ``every``,
     one in so many, chosen by its position. A story counts once."""
     where = f"""
@@ -111,19 +91,13 @@ def arrived(
     at, sources, texts, negative, neutral, positive, vectors = zip(*rows, strict=True) if rows else ((),) * 7
     blob = b"".join(bytes.fromhex(vector)[:384].ljust(384, b"\0") for vector in vectors)
     ints = np.frombuffer(blob, np.int8).reshape(-1, 384).astype(np.float32)
-    return Arrived(
+    return ArrivedDocuments(
         np.array(at, "datetime64[ms]"),
         np.array(sources, str),
         list(texts),
         np.array([negative, neutral, positive], float).reshape(3, -1).T,
         ints / np.maximum(np.linalg.norm(ints, axis=1, keepdims=True), 1),
     )
-
-
-def write_drift(client: Client, rows: Sequence[Drifted]) -> None:
-    """Append what a look found."""
-    if rows:
-        client.execute(f"INSERT INTO drift ({', '.join(Drifted._fields)}) VALUES", rows)
 
 
 def drift_now(client: Client) -> list[Row]:

@@ -29,7 +29,9 @@ from kafka import KafkaProducer
 from documents.outgoing import ModelEvent, model_event
 from documents.record import Record
 from model import BadVersion, Scorer
-from storage import HEARTBEAT_S, UNAVAILABLE, tell_version, write_model_event
+from storage import UNAVAILABLE
+from storage.reads import HEARTBEAT_S
+from storage.writes import write_heartbeat, write_model_event
 from stream.champion.shadow import ShadowScoring
 from stream.steps.read import Pipeline
 from stream.upkeep.metrics import Metrics
@@ -105,7 +107,7 @@ class Swapper:
                     await self._take(wanted)
             except OSError as error:
                 log.warning("the champion cannot be read; the next look tries again: %s", error)
-            await self._tell(partial(tell_version, worker=self.worker, version=self._pipeline.scorer.version))
+            await self._tell(partial(write_heartbeat, worker=self.worker, version=self._pipeline.scorer.version))
 
     async def _take(self, wanted: str) -> None:
         loop = asyncio.get_running_loop()
@@ -194,7 +196,7 @@ class Swapper:
         if self.shadow is not None:
             self.shadow.stop()
         version = self._pipeline.scorer.version
-        await self._tell(partial(tell_version, worker=self.worker, version=version, stopped=True))
+        await self._tell(partial(write_heartbeat, worker=self.worker, version=version, stopped=True))
 
 
 def announce(bootstrap: str, event: ModelEvent) -> None:

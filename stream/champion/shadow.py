@@ -23,7 +23,9 @@ from clickhouse_driver import Client
 
 from documents.record import LABELS, Record
 from model import BadVersion, Scorer, Shadow
-from storage import HEARTBEAT_S, UNAVAILABLE, Shadowed, write_model_event, write_shadowed
+from storage import UNAVAILABLE
+from storage.reads import HEARTBEAT_S
+from storage.writes import ShadowRow, write_model_event, write_shadow_rows
 from stream.upkeep.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ WRITTEN_AT_ONCE = 512
 
 
 class _Waiting(NamedTuple):
-    row: Shadowed
+    row: ShadowRow
     text: str
     entity: str | None
     language: str
@@ -148,16 +150,16 @@ class ShadowScoring:
         log.info("scores in the shadow", extra={"version": wanted.version, "share": wanted.share})
 
     def _score_waiting(self) -> None:
-        done: list[Shadowed] = []
+        done: list[ShadowRow] = []
         while self._waiting and not self._stopping.is_set():
             chunk = [self._waiting.popleft() for _ in range(min(CHUNK, len(self._waiting)))]
             done += self._score(chunk)
             if len(done) >= WRITTEN_AT_ONCE:
                 break
-        if done and self._tell(lambda client: write_shadowed(client, done)):
+        if done and self._tell(lambda client: write_shadow_rows(client, done)):
             self._metrics.shadow_documents.inc(len(done))
 
-    def _score(self, chunk: Sequence[_Waiting]) -> list[Shadowed]:
+    def _score(self, chunk: Sequence[_Waiting]) -> list[ShadowRow]:
         scorer = self._scorer
         if scorer is None:
             return []
@@ -219,7 +221,7 @@ def chosen(row: Record, share: float) -> bool:
 def _waiting(row: Record, challenger: str, worker: str) -> _Waiting:
     text = f"{row.title}\n{row.text}" if row.title and row.text else row.title or row.text
     entity = row.mention_surface[0] if len(row.mention_surface) == 1 else None
-    kept = Shadowed(
+    kept = ShadowRow(
         row.topic, row.topic_id, row.partition, row.offset, row.ingested_at, worker, row.kind, row.source,
         row.document_id, row.model_version, challenger, row.label, row.label,
         [row.p_negative, row.p_neutral, row.p_positive], [], 0.0, 0.0,

@@ -8,7 +8,8 @@ from typing import Any
 from clickhouse_driver import Client
 from kafka import KafkaProducer
 
-from storage import dead_letter, record_dead_letter_actions
+from storage.reads import dead_letters_at
+from storage.writes import record_dead_letter_actions
 from stream.kafka.topics import CONNECT_MS, MAX_MESSAGE_BYTES
 
 SEND_TIMEOUT_S = 30
@@ -30,7 +31,7 @@ def replay(client: Client, bootstrap: str, rows: Sequence[dict[str, Any]]) -> in
     sent = 0
     try:
         for row in rows:
-            found = dead_letter(client, row["topic"], row["partition"], row["offset"])
+            found = dead_letters_at(client, row["topic"], row["partition"], row["offset"])
             for record in found:
                 if record["topic_id"] == row["topic_id"]:
                     producer.send(row["topic"], value=bytes.fromhex(record["raw"])).get(timeout=SEND_TIMEOUT_S)

@@ -12,7 +12,8 @@ from clickhouse_driver import Client
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from documents.record import Record
-from storage import StorageUnavailable, positions, recent_documents, write
+from storage import StorageUnavailable, positions, write
+from storage.reads import recent_documents
 from stream.upkeep.metrics import Metrics
 
 log = logging.getLogger(__name__)

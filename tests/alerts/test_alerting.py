@@ -10,7 +10,9 @@ from clickhouse_driver import Client
 from alerts.evaluator import Evaluator
 from documents.record import Record
 from settings import AlertSettings, ClickHouseSettings
-from storage import alerts, connect, write, write_alerts
+from storage import connect, write
+from storage.reads import alerts_now
+from storage.writes import write_alerts
 
 MONDAY = datetime(2020, 6, 15, tzinfo=UTC)
 STREAM = AlertSettings(clock="stream")
@@ -55,7 +57,7 @@ def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str
     )
     made = explained.advance()
     assert [row["state"] for row in made] == ["firing", "escalated_to_warning", "resolved"] and sent == made
-    (alert,) = alerts(client)
+    (alert,) = alerts_now(client)
     assert (alert["entity"], alert["direction"], alert["state"]) == ("AAA", "negative", "resolved")
     turned = MONDAY + timedelta(hours=81)
     assert turned < alert["fired_at"] <= turned + timedelta(hours=4)
@@ -68,7 +70,7 @@ def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str
 
 def test_a_quiet_week_fires_nothing(client: Client, clickhouse_url: str):
     write(client, week(crisis=False))
-    assert evaluator(clickhouse_url).advance() == [] and alerts(client) == []
+    assert evaluator(clickhouse_url).advance() == [] and alerts_now(client) == []
 
 
 def test_a_second_evaluator_and_a_restarted_one_write_nothing_new(client: Client, clickhouse_url: str):
@@ -185,7 +187,7 @@ def test_a_shift_that_grows_is_escalated(client: Client, clickhouse_url: str):
     assert len({(row["id"], row["fired_at"]) for row in made}) == 1 and fired["at"] < warned["at"] < critical["at"]
     assert critical["evidence"]["escalated_from"] == "warning" and critical["evidence"]["documents"]
     assert critical["after_mean"] < fired["after_mean"]
-    (alert,) = alerts(client)
+    (alert,) = alerts_now(client)
     assert (alert["severity"], alert["state"], alert["escalated_at"]) == ("critical", "resolved", critical["at"])
     assert alert["after_mean"] == fired["after_mean"]
     view = "SELECT severity, state, escalated_at FROM alerts_as_of(moment = %(at)s, known = now64(3))"
@@ -200,8 +202,8 @@ def test_an_old_alert_is_remembered_while_it_lasts(client: Client, clickhouse_ur
     write(client, [record for record in records if record.published_at < MONDAY + timedelta(hours=90)])
     fired = evaluator(clickhouse_url).advance()[0]
     later = fired["fired_at"] + timedelta(days=90)
-    assert [row["id"] for row in alerts(client, since=later, unfinished=True)] == [fired["id"]]
-    assert alerts(client, since=later) == []
+    assert [row["id"] for row in alerts_now(client, since=later, unfinished=True)] == [fired["id"]]
+    assert alerts_now(client, since=later) == []
     write_alerts(client, [{**fired, "state": "resolved", "at": fired["at"] + timedelta(days=1)}])
-    assert alerts(client, since=later, unfinished=True) == []
-    assert len(alerts(client, since=fired["at"] + timedelta(hours=23), unfinished=True)) == 1
+    assert alerts_now(client, since=later, unfinished=True) == []
+    assert len(alerts_now(client, since=fired["at"] + timedelta(hours=23), unfinished=True)) == 1

@@ -18,7 +18,8 @@ from documents.record import Record
 from documents.watchlist import Linker, load_watchlist
 from finsent import app
 from settings import AlertSettings, ClickHouseSettings
-from storage import alerts, connect, emerging_documents, emerging_topics, write
+from storage import connect, write
+from storage.reads import alerts_now, emerging_documents, emerging_topics
 from stream.steps.read import Pipeline, Received
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -120,7 +121,7 @@ def test_litigation_about_a_company_is_a_topic_shift(pipeline: Pipeline, client:
     made = [row for row in evaluator(clickhouse_url).advance() if row["kind"] == "topic_shift"]
     told = [(row["entity"], row["topic"], row["direction"]) for row in made if row["state"] == "firing"]
     assert ("BA", "litigation", "up") in told
-    (alert,) = [row for row in alerts(client) if row["topic"] == "litigation"]
+    (alert,) = [row for row in alerts_now(client) if row["topic"] == "litigation"]
     assert alert["before_mean"] < 0.1 and alert["after_mean"] > 0.2
     assert timedelta(0) < alert["fired_at"] - court <= timedelta(hours=36)
     assert abs(alert["began_at"] - court) <= timedelta(hours=12)
@@ -162,7 +163,7 @@ def test_what_no_topic_fits_emerges_once_and_ends(pipeline: Pipeline, client: Cl
     ends = [one for one in evaluator(clickhouse_url).advance() if one["topic"].startswith("new: ")]
     assert [(one["id"], one["state"]) for one in ends] == [(notice["id"], "resolved")]
     assert [one["id"] for one in emerging_topics(client)] == [row["id"]]
-    assert [one["state"] for one in alerts(client) if one["topic"].startswith("new: ")] == ["resolved"]
+    assert [one["state"] for one in alerts_now(client) if one["topic"].startswith("new: ")] == ["resolved"]
 
 
 def test_a_topic_is_followed_over_a_change_of_the_model(pipeline: Pipeline):

@@ -21,7 +21,8 @@ from alerts.receivers.send import Refused, is_public, open_socket
 from alerts.receivers.text import title
 from alerts.rules import Rules, read
 from settings import ClickHouseSettings
-from storage import acknowledge, add_silence, connect, write_alerts
+from storage import connect
+from storage.writes import acknowledge, add_silence, write_alerts
 from tests.support import eventually
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -9,7 +9,7 @@ from alerts.evaluator import topic_rule
 from alerts.series import NAMES_TOPIC, NEWS_OF_NO_COMPANY, WINDOW_S, Series, Topics, day_begins
 from alerts.shift_test import Rule
 from alerts.shift_test import test as check
-from storage import Windows
+from storage.reads import Windows
 
 DAY = 86400
 DAYS = 5

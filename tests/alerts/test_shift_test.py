@@ -7,7 +7,7 @@ import numpy as np
 from alerts.series import WINDOW_S, Series
 from alerts.shift_test import Rule, Shift, buzz, describe, detect, is_over
 from alerts.shift_test import test as check
-from storage import Windows
+from storage.reads import Windows
 
 DAY = 86400
 LEVELS = np.array([-0.8, -0.3, 0.0, 0.3, 0.8])

@@ -10,7 +10,8 @@ from clickhouse_driver import Client
 from typer.testing import CliRunner
 
 from finsent import app
-from storage import actions, alerts, due_alerts, silences, write_alerts, write_deliveries
+from storage.reads import actions, alerts_now, silences_at, transitions_to_send
+from storage.writes import write_alerts, write_deliveries
 from tests.alerts.test_receivers import transition
 
 pytestmark = pytest.mark.usefixtures("configured")
@@ -22,10 +23,10 @@ def test_an_alert_is_acknowledged_and_reopened(client: Client):
     write_alerts(client, [transition(1)])
     done = RUN.invoke(app, ["alerts", "ack", "a1", "--by", "ana", "--note", "hedged"])
     assert done.exit_code == 0, done.output
-    assert alerts(client)[0]["acknowledged_by"] == "ana"
+    assert alerts_now(client)[0]["acknowledged_by"] == "ana"
     assert "acknowledged by" in " ".join(RUN.invoke(app, ["alerts"], env={"COLUMNS": "400"}).output.split())
     RUN.invoke(app, ["alerts", "ack", "a1", "--by", "ana", "--undo"])
-    assert alerts(client)[0]["acknowledged_by"] == ""
+    assert alerts_now(client)[0]["acknowledged_by"] == ""
     assert RUN.invoke(app, ["alerts", "ack", "nope", "--by", "ana"]).exit_code != 0
     noted = [(row["user"], row["action"], row["subject"], row["detail"]) for row in reversed(actions(client))]
     assert noted == [("ana", "acknowledged", "a1", "hedged"), ("ana", "reopened", "a1", "")]
@@ -34,7 +35,7 @@ def test_an_alert_is_acknowledged_and_reopened(client: Client):
 def test_a_company_is_silenced_for_a_time(client: Client):
     done = RUN.invoke(app, ["alerts", "silence", "--entity", "BA", "--for", "2h", "--by", "ana"])
     assert done.exit_code == 0, done.output
-    (silence,) = silences(client, datetime.now(UTC))
+    (silence,) = silences_at(client, datetime.now(UTC))
     assert (silence["entity"], silence["by"]) == ("BA", "ana")
     assert 7100 < (silence["ends_at"] - datetime.now(UTC)).total_seconds() <= 7200
     assert RUN.invoke(app, ["alerts", "silence", "--for", "soon"]).exit_code != 0
@@ -54,7 +55,7 @@ def test_what_was_given_up_is_shown_and_tried_again(client: Client):
     write_deliveries(client, [("a1", "firing", "hook", "dead", 5, "answered 503")])
     shown = RUN.invoke(app, ["alerts", "deliveries", "--outcome", "dead", "-f", "csv"])
     assert shown.exit_code == 0 and "hook,dead,5,firing,a1,answered 503" in shown.output
-    assert due_alerts(client, transition(1)["recorded_at"])[0]["outcomes"] == {"hook": "dead"}
+    assert transitions_to_send(client, transition(1)["recorded_at"])[0]["outcomes"] == {"hook": "dead"}
     assert "1 are tried again" in RUN.invoke(app, ["alerts", "deliveries", "--again"]).output
-    assert due_alerts(client, transition(1)["recorded_at"])[0]["outcomes"] == {}
+    assert transitions_to_send(client, transition(1)["recorded_at"])[0]["outcomes"] == {}
     assert RUN.invoke(app, ["alerts", "deliveries", "--outcome", "lost"]).exit_code == 2

@@ -14,8 +14,7 @@ from kafka import KafkaProducer
 import cli.audit
 from cli.audit import examine
 from documents.record import Record
-from storage import migrate, write
-from storage.audit import audit_plan, audited
+from storage import audit_plan, audited, migrate, write
 from stream.kafka.topics import ensure_topics, topic_ids
 
 

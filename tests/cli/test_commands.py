@@ -21,7 +21,8 @@ from clickhouse_driver import Client
 
 from documents.record import Record
 from finsent import mask
-from storage import write, write_alerts
+from storage import write
+from storage.writes import write_alerts
 from stream.kafka.topics import ensure_topics, topic_ids, watermarks
 from tests.support import eventually
 from tests.support.commands import ROOT, assert_one_line_failure, finsent, within

@@ -11,7 +11,8 @@ from clickhouse_driver import Client
 import model
 from documents.record import Record
 from storage import write
-from storage.rescored import Rescoring, write_rescored
+from storage.reads import Rescoring
+from storage.writes import write_rescored
 from tests.support import cooled, eventually
 from tests.support.commands import within
 

@@ -16,7 +16,8 @@ import pytest
 from console import BadUsers, add
 from console.people import People, load
 from settings import ClickHouseSettings, ConsoleSettings
-from storage import actions, alerts, connect, migrate
+from storage import connect, migrate
+from storage.reads import actions, alerts_now
 from stream.kafka.topics import ensure_topics
 from tests.console.test_console import ROOT, fill, served
 
@@ -105,7 +106,7 @@ def test_who_signs_in_may_do_what_the_role_says_and_it_is_noted(
         add(users, "ben", PASSWORD, ("annotator",))
         users.write_text(users.read_text().replace("name: ana", "name: anna"))
         assert ana.ask("api/market")[0] == 401 and ben.ask("api/market")[0] == 200
-    assert [row["acknowledged_by"] for row in alerts(client)] == ["ana"]
+    assert [row["acknowledged_by"] for row in alerts_now(client)] == ["ana"]
     assert actions(client, user="ben")[0]["via"] == "console"
     client.disconnect()
 

@@ -26,7 +26,9 @@ from clickhouse_driver import Client
 
 from documents.record import Record
 from settings import ClickHouseSettings
-from storage import alerts, connect, migrate, replace_entities, silences, write, write_alerts
+from storage import connect, migrate, replace_entities, write
+from storage.reads import alerts_now, silences_at
+from storage.writes import write_alerts
 from stream.kafka.topics import ensure_topics, watermarks
 from tests.support import eventually
 
@@ -203,14 +205,14 @@ def test_every_answer_has_a_strict_policy_and_only_loopback_is_served(console: C
 def test_a_post_without_the_page_s_token_is_refused(console: Console) -> None:
     for headers in ({}, {"X_CSRF_Token": "guessed"}, {"X_CSRF_Token": "\xe9"}):
         assert console.ask("api/alerts/a1/acknowledge", {}, **headers).status == 403
-    assert alerts(console.client)[0]["acknowledged_by"] == ""
+    assert alerts_now(console.client)[0]["acknowledged_by"] == ""
     assert console.post("api/alerts/a1/acknowledge", {"note": "hedged"}).status == 200
-    assert alerts(console.client)[0]["acknowledged_by"]
+    assert alerts_now(console.client)[0]["acknowledged_by"]
     assert console.post("api/alerts/a1/acknowledge", {"undo": True}).json == {"by": ""}
-    assert alerts(console.client)[0]["acknowledged_by"] == ""
+    assert alerts_now(console.client)[0]["acknowledged_by"] == ""
     assert console.post("api/alerts/nope/acknowledge", {}).status == 404
     assert console.post("api/silences", {"entity": "ACME", "minutes": 5}).status == 200
-    assert [row["entity"] for row in silences(console.client, datetime.now(UTC))] == ["ACME"]
+    assert [row["entity"] for row in silences_at(console.client, datetime.now(UTC))] == ["ACME"]
 
 
 def test_without_its_services_it_says_so(console: Console, clickhouse_url: str) -> None:
@@ -276,7 +278,7 @@ def test_pages_in_a_browser(console: Console) -> None:
         assert page.get_by_text(HOSTILE).count() >= 2
         page.get_by_role("button", name="Acknowledge").click()
         page.get_by_role("button", name="Reopen").wait_for()
-        eventually(lambda: alerts(console.client)[0]["acknowledged_by"], 10, "the acknowledgement")
+        eventually(lambda: alerts_now(console.client)[0]["acknowledged_by"], 10, "the acknowledgement")
         page.get_by_role("link", name="Older").click()
         page.get_by_text("Acme wins order 3", exact=False).first.wait_for()
         page.get_by_role("button", name="Why: Acme wins order 3", exact=True).click()

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from deploy.local import Stack
-from storage.access import rights as access
+from storage import access
+from storage.access.people import MOST_SECONDS
 
 GRAFANA = Path(__file__).parent.parent.parent / "deploy" / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
@@ -44,7 +45,7 @@ def filled(sql: str, values: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def reader(stack: Stack, recorded: str) -> Iterator[Any]:
     host, _, port = stack.clickhouse_http_url.removeprefix("http://").partition(":")
-    password = json.loads((stack.data / access.PASSWORDS).read_text())["risk_reader"]
+    password = json.loads((stack.data / access.PASSWORDS_FILE).read_text())["risk_reader"]
     client = clickhouse_connect.get_client(host=host, port=int(port), username="risk_reader", password=password)
     yield client
     client.close()
@@ -82,5 +83,5 @@ def test_every_query_of_a_dashboard_answers(path: Path, reader: Any):
 def test_the_data_source_is_the_risk_reader():
     (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/finsent.yaml").read_text())["datasources"]
     assert (source["uid"], source["jsonData"]["username"]) == ("finsent", "risk_reader")
-    assert float(source["jsonData"]["queryTimeout"]) <= access.MOST_SECONDS
+    assert float(source["jsonData"]["queryTimeout"]) <= MOST_SECONDS
     assert len(BOARDS) == 4 and len({json.loads(path.read_text())["uid"] for path in BOARDS}) == 4

@@ -17,7 +17,8 @@ from documents.record import Record
 from documents.stories.key import story_key
 from documents.stories.novelty import Novelty, facts
 from documents.watchlist import Linker, load_watchlist
-from storage import recent_documents, write
+from storage import write
+from storage.reads import recent_documents
 from stream.steps.read import Pipeline, Received
 
 AT = datetime(2020, 6, 18, 9, 0, tzinfo=UTC)

@@ -15,9 +15,11 @@ from retrain import drift
 from retrain.data.labels import queue
 from retrain.schedule import upcoming
 from settings import RetrainSettings
-from storage import Shadowed, drift_now, unlabelled, write_shadowed
+from storage.connection import WHOLE_INSERT
+from storage.reads import drift_now, unlabelled_documents
 from storage.record import FIELDS
-from storage.writer import INSERT, INSERT_SETTINGS
+from storage.writer import INSERT
+from storage.writes import ShadowRow, write_shadow_rows
 from tests.support.commands import within
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
@@ -57,7 +59,7 @@ class Writer:
             rows.append(row)
             self.count += 1
         columns = [[getattr(row, name) for row in rows] for name in FIELDS]
-        self._client.execute(INSERT, columns, columnar=True, settings=INSERT_SETTINGS)
+        self._client.execute(INSERT, columns, columnar=True, settings=WHOLE_INSERT)
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_another_register_is_told_once_and_asks_for_labels_until_it_ends(client:
     assert len(of_forum) == 1
     assert drift.tell(client, SETTINGS, feed.at, lambda *event: told.append(event)) == [], "this moment was looked at"
 
-    asked = queue(unlabelled(client, 2000), 20, random_share=0)
+    asked = queue(unlabelled_documents(client, 2000), 20, random_share=0)
     assert sum("drifting source" in row["reason"] for row in asked) >= 15
     assert all(
         row["source"] == "forum" for row in asked if "drifting source" in row["reason"] and not everywhere(client)
@@ -156,15 +158,15 @@ def test_stable_values_raise_hardly_an_alarm_and_a_moved_mean_always_one():
 
 def test_the_queue_asks_where_another_version_says_otherwise(client: Client, feed: Writer):
     feed.write(60, sure=50.0)
-    rows = unlabelled(client)
+    rows = unlabelled_documents(client)
     against = next(row for row in rows if row["label"] == "positive")
     number = int(against["document_id"][1:])
-    said = Shadowed(
+    said = ShadowRow(
         "news", "t", 0, number, START, "w", "news", "wire", against["document_id"], "v1", "v2", "positive",
         "negative", [0.0, 0.0, 1.0], [1.0, 0.0, 0.0], 0.0, 0.0,
     )  # fmt: skip
-    write_shadowed(client, [said])
-    first = queue(unlabelled(client), 1, random_share=0)[0]
+    write_shadow_rows(client, [said])
+    first = queue(unlabelled_documents(client), 1, random_share=0)[0]
     assert first["document_id"] == against["document_id"] and "against another version" in first["reason"]
     assert first["other_sentiment"] == -1.0
 

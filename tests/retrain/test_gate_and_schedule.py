@@ -19,7 +19,8 @@ from retrain.judge import gate
 from retrain.run import Busy, exclusive, last_run
 from retrain.schedule import upcoming
 from settings import RetrainSettings
-from storage import write, write_run
+from storage import write
+from storage.writes import write_training_run
 
 FIXED = [Example("written", f"fixed {n}", n % 3) for n in range(150)]
 NEW = [Example("labels", f"new {n}", n % 3) for n in range(60)]
@@ -73,8 +74,10 @@ def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(client: Clie
     assert upcoming(client, settings).at > now and last_run(client) is None
     run = {"id": "a", "started_at": now - timedelta(days=3), "cause": "cron", "state": "passed", "champion": "x"}
     run |= {"challenger": "y", "labels": 1, "labels_until": now - timedelta(days=3), "detail": ""}
-    write_run(client, run)
-    write_run(client, run | {"id": "b", "started_at": now, "state": "started"})  # killed: it never told its end
+    write_training_run(client, run)
+    write_training_run(
+        client, run | {"id": "b", "started_at": now, "state": "started"}
+    )  # killed: it never told its end
     assert upcoming(client, settings).at < now and (last_run(client) or {})["id"] == "a"
 
 
@@ -91,11 +94,11 @@ def test_what_a_failed_run_has_not_dealt_with_waits_for_the_next_time_and_not_fo
     write_label(client)
     later = datetime.now(UTC) + timedelta(minutes=1)
     run = {"id": "a", "started_at": later, "cause": "labels", "state": "failed", "champion": "x", "challenger": ""}
-    write_run(client, run | {"labels": 0, "labels_until": later, "detail": "no memory"})
+    write_training_run(client, run | {"labels": 0, "labels_until": later, "detail": "no memory"})
     found = upcoming(client, RetrainSettings(cron="0 3 * * *", new_labels=1))
     assert found.new == 0, "it is not tried again every minute"
     assert found.left == 1 and found.at > later, "but at the next time"
-    write_run(client, run | {"id": "b", "state": "rejected", "labels": 1, "labels_until": later, "detail": ""})
+    write_training_run(client, run | {"id": "b", "state": "rejected", "labels": 1, "labels_until": later, "detail": ""})
     assert upcoming(client, RetrainSettings()).left == 0
 
 

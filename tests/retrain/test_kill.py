@@ -22,7 +22,8 @@ from documents.record import Record
 from model.encoder.bases import base
 from retrain.fit import adapter
 from retrain.fit.network import SentimentEncoder
-from storage import runs, write
+from storage import write
+from storage.reads import training_runs
 from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -112,16 +113,16 @@ def test_two_schedulers_do_one_run_also_when_the_one_that_does_it_is_killed(
     schedulers[busy].wait()
     eventually(lambda: not trainer.is_running(), 20, "the training process ends with its parent")
     assert model.versions(registry) == [champion] and model.champion_name(registry) == champion
-    assert [row["state"] for row in runs(client)] == ["started"]
+    assert [row["state"] for row in training_runs(client)] == ["started"]
 
     ended = (
         "SELECT uniqExactIf(id, state IN ('passed', 'rejected')), uniqExactIf(id, state = 'failed') FROM retrain_runs"
     )
     eventually(lambda: client.execute(ended)[0] != (0, 0), 240, "the other one brings it to an end")
-    assert client.execute(ended) == [(1, 0)], runs(client)
+    assert client.execute(ended) == [(1, 0)], training_runs(client)
     assert len(model.versions(registry)) == 2
     assert client.execute("SELECT count() FROM model_events WHERE event = 'published'") == [(1,)]
-    judged = next(row for row in runs(client) if row["state"] in ("passed", "rejected"))
+    judged = next(row for row in training_runs(client) if row["state"] in ("passed", "rejected"))
     assert judged["labels"] == 90 and judged["champion"] == champion
 
 

@@ -24,7 +24,8 @@ from retrain.fit import adapter
 from retrain.fit.network import SentimentEncoder
 from retrain.run import CannotTrain, retrain
 from settings import ClickHouseSettings, RetrainSettings
-from storage import connect, migrate, runs, write
+from storage import connect, migrate, write
+from storage.reads import training_runs
 from tests.support import eventually
 
 HOW: dict[str, Any] = {
@@ -69,7 +70,7 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     finally:
         os.killpg(killed.pid, signal.SIGKILL)
         killed.communicate()
-    (run,) = runs(client)
+    (run,) = training_runs(client)
     assert run["state"] == "started" and model.champion_name(registry) == champion
     assert model.versions(registry) == [champion]
 
@@ -77,7 +78,7 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     outcome = eventually(lambda: _retrained(client, registry, settings, told), 60, "the killed process is gone")
     assert outcome.run == run["id"] and told[0] == {"stage": f"run {run['id']} goes on"}
     assert {progress["epoch"] for progress in told[1:]} == {2}
-    assert outcome.labels > 60 and len(runs(client)) == 1 and runs(client)[0]["state"] != "started"
+    assert outcome.labels > 60 and len(training_runs(client)) == 1 and training_runs(client)[0]["state"] != "started"
     with pytest.raises(CannotTrain, match="no run to go on with"):
         retrain(client, registry, settings, resume=True)
 

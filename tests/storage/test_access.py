@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 
 from deploy.local import Stack
 from finsent import app
-from storage import connect
-from storage.access import rights as access
+from storage import access, connect
 
 RUN = CliRunner()
 pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
@@ -35,7 +34,7 @@ def stack_of_people(stack: Stack, recorded: str, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def log_in(stack_of_people: Stack) -> Callable[[str], clickhouse_connect.driver.Client]:
-    known = json.loads((stack_of_people.data / access.PASSWORDS).read_text())
+    known = json.loads((stack_of_people.data / access.PASSWORDS_FILE).read_text())
     host, _, port = stack_of_people.clickhouse_http_url.removeprefix("http://").partition(":")
 
     def made(user: str) -> clickhouse_connect.driver.Client:
@@ -68,8 +67,8 @@ def test_a_surprise_is_told(stack_of_people: Stack, tmp_path: Path):
 
 def test_the_embedded_users_are_told(stack_of_people: Stack):
     done = RUN.invoke(app, ["storage", "grant"])
-    assert done.exit_code == 0 and access.PASSWORDS in done.output
-    for name in (access.PASSWORDS, "clickhouse/users.xml"):
+    assert done.exit_code == 0 and access.PASSWORDS_FILE in done.output
+    for name in (access.PASSWORDS_FILE, "clickhouse/users.xml"):
         assert (stack_of_people.data / name).stat().st_mode & 0o077 == 0
 
 
@@ -115,7 +114,7 @@ def test_clickhouse_connect_asks_as_the_risk_reader(log_in: Callable):
 def test_the_statements_for_a_server_are_sql(client_of_default: Client):
     everybody = access.people(["technology", "real estate", "o'clock"])
     known = {person.user: "secret" for person in everybody}
-    wanted = access.statements("default", everybody, known)
+    wanted = access.grant_statements("default", everybody, known)
     assert "secret" not in " ".join(wanted)
     for statement in wanted:  # the embedded ClickHouse reads them, and then has no place for them
         with pytest.raises(ServerException) as refused:

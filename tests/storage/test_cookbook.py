@@ -16,8 +16,8 @@ from deploy.local import Stack
 from deploy.reference import DOCS, answers
 from finsent import app
 from settings import ClickHouseSettings
-from storage import connect, cookbook
-from storage.access import rights as access
+from storage import access, connect
+from storage.questions import Question, ask, cookbook_page, live, questions, shown_rows
 
 RUN = CliRunner()
 pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
@@ -41,27 +41,27 @@ def alike(one: str, other: str) -> bool:
 
 def test_the_page_shows_what_the_questions_answer(client: Client):
     page = (DOCS / "cookbook.md").read_text(encoding="utf-8")
-    assert len(cookbook.questions()) >= 20
+    assert len(questions()) >= 20
     for name, (_, rows) in answers(client).items():
-        shown = cookbook.shown(page, cookbook.questions()[name])
+        shown = shown_rows(page, questions()[name])
         same = len(rows) == len(shown) and all(
             len(row) == len(cells) and all(map(alike, row, cells)) for row, cells in zip(rows, shown, strict=True)
         )
         assert same, f"{name} answers {rows}, the page says {shown}; if that is right: python -m deploy.reference"
-    questions = cookbook.questions().values()
-    assert page == cookbook.render({q.name: _from(page, q) for q in questions}), "python -m deploy.reference"
+    recipes = questions().values()
+    assert page == cookbook_page({q.name: _from(page, q) for q in recipes}), "python -m deploy.reference"
 
 
-def _from(page: str, question: cookbook.Question) -> tuple[list[str], list[list[str]]]:
+def _from(page: str, question: Question) -> tuple[list[str], list[list[str]]]:
     part = page.partition(f"\n## {question.question}\n")[2].partition("\n## ")[0].rpartition("```\n")[2]
     head = next(line for line in part.splitlines() if line.startswith("|"))
-    return head[2:-2].split(" | "), cookbook.shown(page, question)
+    return head[2:-2].split(" | "), shown_rows(page, question)
 
 
 def test_risk_readers_may_ask_them(recorded: str, stack: Stack):
-    known = json.loads((stack.data / access.PASSWORDS).read_text())
+    known = json.loads((stack.data / access.PASSWORDS_FILE).read_text())
     host, _, port = stack.clickhouse_http_url.removeprefix("http://").partition(":")
-    for question in cookbook.questions().values():
+    for question in questions().values():
         user = "auditor" if "(for auditors)" in question.question else "risk_reader"
         reader = clickhouse_connect.get_client(host=host, port=int(port), username=user, password=known[user])
         answer = reader.query(question.sql, parameters=dict(question.values))
@@ -86,13 +86,13 @@ def test_a_question_is_asked_from_the_command_line(recorded: str, monkeypatch: p
 
 
 def test_a_value_is_never_a_part_of_the_query(client: Client):
-    question = cookbook.questions()["search"]
-    assert cookbook.ask(client, question, {"word": "x') > 0 OR 1 = 1 --"})[1] == []
+    question = questions()["search"]
+    assert ask(client, question, {"word": "x') > 0 OR 1 = 1 --"})[1] == []
     with pytest.raises(Exception, match="Code: "):
-        cookbook.ask(client, question, {"since": "now() OR 1"})
+        ask(client, question, {"since": "now() OR 1"})
 
 
 def test_a_running_service_is_asked_about_now():
     now = datetime(2026, 1, 30, 12, tzinfo=UTC)
-    found = cookbook.live(cookbook.questions()["since-the-close"], now)
+    found = live(questions()["since-the-close"], now)
     assert found == {"moment": now, "close": datetime(2026, 1, 29, 15, 30, tzinfo=UTC)}

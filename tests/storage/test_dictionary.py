@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from cli import storage as commands
 from finsent import app
-from storage import migrate
-from storage.dictionary import comment, faults, render, views
+from storage import comment_views, dictionary_faults, dictionary_page, migrate, public_views
 
 pytestmark = pytest.mark.usefixtures("configured")
 
@@ -19,7 +18,7 @@ RUN = CliRunner()
 
 
 def test_every_column_of_every_view_has_a_meaning_and_the_page_is_fresh(client: Client):
-    assert faults(views(client)) == [], "mend storage/dictionary.yaml"
+    assert dictionary_faults(public_views(client)) == [], "mend storage/dictionary.yaml"
     done = RUN.invoke(app, ["storage", "dictionary", "--check"])
     assert done.exit_code == 0, done.output
 
@@ -27,13 +26,13 @@ def test_every_column_of_every_view_has_a_meaning_and_the_page_is_fresh(client: 
 def test_what_is_not_told_is_found(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     client.execute("CREATE VIEW secret AS SELECT 1 AS riddle, entity FROM mentions")
     client.execute("DROP VIEW alert_silences")
-    found = faults(views(client))
+    found = dictionary_faults(public_views(client))
     assert found[:2] == ["view secret has no meaning", "secret.riddle has no meaning"]
     assert "alert_silences.ends_at is not in the schema" in found
     done = RUN.invoke(app, ["storage", "dictionary", "--check"])
     assert done.exit_code == 1 and "storage/dictionary.yaml" in done.output
     client.execute("DROP VIEW secret")
-    assert "## Others" not in render(views(client))
+    assert "## Others" not in dictionary_page(public_views(client))
 
 
 def test_a_stale_page_is_found(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -43,7 +42,7 @@ def test_a_stale_page_is_found(client: Client, tmp_path: Path, monkeypatch: pyte
 
 
 def test_tools_show_the_meanings(client: Client):
-    comment(client, views(client))
+    comment_views(client, public_views(client))
     described = {row[0]: row[4] for row in client.execute("DESCRIBE mentions")}
     assert described["sentiment"] == "sentiment about the company (-1 to 1)"
     of = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = 'mentions'"

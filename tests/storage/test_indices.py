@@ -11,17 +11,8 @@ from clickhouse_driver import Client
 
 from documents.record import Record
 from settings import ClickHouseSettings
-from storage import (
-    connect,
-    migrate,
-    moving_documents,
-    replace_entities,
-    sample_documents,
-    select,
-    tone_and_topics,
-    tone_windows,
-    write,
-)
+from storage import connect, migrate, replace_entities, select, write
+from storage.reads import moving_documents, sample_documents, sentiment_and_topic_windows, sentiment_windows
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 VIEWS = ("sentiment_now", "sentiment_1m", "sentiment_1h", "sentiment_1d", "movers")
@@ -93,8 +84,8 @@ def test_copies_count_once_a_day_however_much_is_read(client: Client):
         (NOON,), (NOON + timedelta(hours=80),)
     ]  # fmt: skip
     late = NOON + timedelta(hours=15)
-    assert len(tone_windows(client, late, NOON + timedelta(days=9)).start) == 1
-    assert len(tone_windows(client, NOON - timedelta(days=9), NOON + timedelta(days=9)).start) == 2
+    assert len(sentiment_windows(client, late, NOON + timedelta(days=9)).start) == 1
+    assert len(sentiment_windows(client, NOON - timedelta(days=9), NOON + timedelta(days=9)).start) == 2
     days = "SELECT sum(documents) FROM sentiment_1d WHERE scope = 'market' AND kind = 'all'"
     assert client.execute(days) == [(2,)]
 
@@ -158,7 +149,7 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
     for merged in (False, True):
         if merged:
             client.execute("OPTIMIZE TABLE record_log FINAL")
-        windows, topics = tone_and_topics(client, NOON, until)
+        windows, topics = sentiment_and_topic_windows(client, NOON, until)
         read = client.last_query.progress.rows
         # The day before is looked through for copies, by two queries, in whole granules.
         assert windows.documents.sum() == 399 and topics[3].sum() == 399 and read < count / 2

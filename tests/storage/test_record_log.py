@@ -8,8 +8,9 @@ import pytest
 from clickhouse_driver import Client
 
 from documents.record import Record
-from storage import COLUMNS, MigrationChanged, accounts, migrate, positions, write
+from storage import MigrationChanged, accounts, migrate, positions, write
 from storage.ledger import LEDGER
+from storage.record import COLUMNS
 
 IDS = {"news": "id-of-news"}
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from clickhouse_driver import Client
 
 from documents.record import Record
-from storage import acknowledge, select, write, write_alerts, write_deliveries, write_model
+from storage import select, write
+from storage.writes import acknowledge, write_alerts, write_deliveries, write_model
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 MOMENT = "moment = '2026-01-30 12:00:00'"

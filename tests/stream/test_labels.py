@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from deploy.local import Service
 from finsent import app
-from storage import dead_letters, labels
+from storage.reads import dead_letters, latest_labels
 from stream import produce
 from tests.support import Asking, data_folder, eventually
 
@@ -64,7 +64,7 @@ def test_the_latest_judgement_counts_and_knows_its_document(service: Service, cl
     eventually(lambda: client.execute("SELECT count() FROM documents")[0][0] == 1, 30, "the document is stored")
     log = "SELECT count() FROM label_log WHERE document_id = 'n-1'"
     eventually(lambda: client.execute(log)[0][0] == 2, 30, "both versions are kept")
-    found = [row for row in client(labels) if row["document_id"] == "n-1"]
+    found = [row for row in client(latest_labels) if row["document_id"] == "n-1"]
     assert [(row["label"], row["title"], row["surface"]) for row in found] == [("positive", news["title"], "Siemens")]
     assert client.execute("SELECT count() FROM documents") == [(1,)]  # a label is no document
 

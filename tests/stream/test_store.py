@@ -10,8 +10,7 @@ from clickhouse_driver import Client
 from benchmarks.proxy import Fault, Proxy
 from documents.record import Record
 from settings import ClickHouseSettings
-from storage import connect
-from storage.audit import audited
+from storage import audited, connect
 from stream.steps.store import GaveUp, Store, TopicReplaced
 from stream.upkeep.metrics import Metrics
 

@@ -23,7 +23,8 @@ from documents.record import Record
 from model.encoder.weights import default_folders
 from retrain.judge.shadow import decide, report
 from settings import ClickHouseSettings, RetrainSettings
-from storage import accounts, connect, live_workers, select
+from storage import accounts, connect, select
+from storage.reads import live_workers
 from stream import produce, topic_ids
 from stream.champion.following import announce
 from stream.champion.shadow import chosen

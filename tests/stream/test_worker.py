@@ -14,7 +14,8 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from deploy.local import Service
-from storage import accounts, dead_letters
+from storage import accounts
+from storage.reads import dead_letters
 from stream import produce, topic_ids
 from tests.support import Asking, data_folder, eventually
 

@@ -29,7 +29,8 @@ from documents.watchlist import Linker, load_watchlist
 from settings import AlertSettings
 from storage import replace_entities
 from storage import write as store_records
-from storage.rescored import Rescoring, write_rescored
+from storage.reads import Rescoring
+from storage.writes import write_rescored
 from stream.steps import labels
 from stream.steps.read import Pipeline, Received
 

@@ -1,4 +1,4 @@
-"""What was stored last: how a worker learns which stories are being told, after a start and from the other workers."""
+"""Stored documents: the latest ones, and those beyond given Kafka offsets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from clickhouse_driver import Client
 from documents.record import Record
 from storage.connection import UNAVAILABLE, StorageUnavailable
 from storage.record import column_of
+from storage.rows import Row, select
 
 LAST = "SELECT topic, topic_id, partition, max(offset) FROM record_log GROUP BY topic, topic_id, partition"
+
 _FIELDS = (
     "topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "title", "text", "lang",
     "published_at", "scored_at", "sentiment", "story_id", "novelty", "mention_entity", "mention_surface", "error_kind",
@@ -80,3 +82,19 @@ def recent_documents(client: Client, after: Mapping[tuple[str, str, int], int], 
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the latest documents cannot be read: {error}") from error
     return [Record(**dict(zip(_FIELDS, row[:-1], strict=True)), embedding=bytes.fromhex(row[-1])) for row in rows]
+
+
+def latest_texts(client: Client, limit: int = 2000) -> list[Row]:
+    """The latest scored documents, a story once: what two versions can be compared on."""
+    return select(
+        client,
+        """
+        SELECT document_id, kind, source, lang, title, text, published_at, mentions.surface AS surfaces
+        FROM documents
+        WHERE unscored = ''
+        ORDER BY ingested_at DESC, topic, partition, offset DESC
+        LIMIT 1 BY story_id
+        LIMIT %(limit)s
+        """,
+        {"limit": limit},
+    )

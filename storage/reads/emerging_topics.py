@@ -1,20 +1,19 @@
-"""Emerging topics: the documents they are looked for in, and the topics that were found."""
+"""Emerging topics, and the sample of documents in which they are searched."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from clickhouse_driver import Client
 
-from storage.reads.queries import Row, select
+from storage.rows import Row, select
 
 TEXT = 400
 """Characters of a document's text that are read."""
 
 
-class Told(NamedTuple):
+class SampledDocument(NamedTuple):
     """What of a document tells a topic. ``position`` is (topic, topic id, partition, offset)."""
 
     position: tuple[str, str, int, int]
@@ -34,7 +33,7 @@ class Told(NamedTuple):
 
 def sample_documents(
     client: Client, since: datetime, until: datetime, limit: int, strangeness: float | None = None
-) -> tuple[list[Told], float]:
+) -> tuple[list[SampledDocument], float]:
     """At most ``limit`` documents of ``since < published_at <= until``, each story once, and how many documents one of
     them stands for. The same ones whoever asks. With ``strangeness`` only those without a topic that are at least so
     strange."""
@@ -58,25 +57,8 @@ def sample_documents(
         {"since": since, "until": until, "limit": limit, "strange": strangeness},
     )
     # As text: the driver would take an embedding whose bytes happen to be UTF-8 for a string.
-    told = [Told(row[:4], *row[4:9], row[9], bytes.fromhex(row[10])) for row in rows]  # type: ignore[call-arg]
+    told = [SampledDocument(row[:4], *row[4:9], row[9], bytes.fromhex(row[10])) for row in rows]  # type: ignore[call-arg]
     return told, rows[0][11] / len(rows) if rows else 1.0
-
-
-_COLUMNS = (
-    "id", "at", "name", "terms", "lang", "first_at", "last_at", "documents", "recent", "usual", "burst", "entities",
-    "members.topic", "members.topic_id", "members.partition", "members.offset",
-)  # fmt: skip
-
-
-def write_emerging(client: Client, topics: Sequence[Row]) -> None:
-    """Store what was found of topics; ``members`` are positions. Written by two workers, it is there once."""
-    rows = [
-        [*(topic[name] for name in _COLUMNS[:12]), *([list(c) for c in zip(*topic["members"], strict=True)])]
-        for topic in topics
-    ]
-    if rows:
-        names = ", ".join(f"`{name}`" for name in _COLUMNS)
-        client.execute(f"INSERT INTO emerging_topics ({names}) VALUES", rows)
 
 
 def emerging_topics(
@@ -106,34 +88,4 @@ def emerging_documents(client: Client, topic: str, limit: int = 5) -> list[Row]:
         "SELECT * EXCEPT (emerging_id, place) FROM emerging_documents WHERE emerging_id = %(topic)s "
         "ORDER BY place LIMIT %(limit)s",
         {"topic": topic, "limit": limit},
-    )
-
-
-def topic_counts(client: Client, since: datetime | None = None, entity: str = "") -> list[Row]:
-    """How many stories, and what share of them, have each topic of the taxonomy ('' for none); of one ``entity`` or of
-    all documents; with their mean sentiment and the latest of them."""
-    return select(
-        client,
-        """
-        SELECT arrayJoin(if(empty(names), [''], names)) AS topic, count() AS documents,
-               count() / any(everything) AS share, avg(tone) AS sentiment, max(published_at) AS latest_at
-        FROM
-        (
-            SELECT names, tone, published_at, count() OVER () AS everything
-            FROM
-            (
-                SELECT `topics.name` AS names, published_at, story_id,
-                       indexOf(`mentions.entity`, %(entity)s) AS place,
-                       if(place = 0, sentiment, `mentions.sentiment`[place]) AS tone
-                FROM documents
-                WHERE unscored = '' AND (isNull(%(since)s) OR published_at >= %(since)s)
-                    AND (%(entity)s = '' OR has(`mentions.entity`, %(entity)s))
-                ORDER BY published_at, topic, topic_id, partition, offset
-                LIMIT 1 BY story_id
-            )
-        )
-        GROUP BY topic
-        ORDER BY documents DESC, topic
-        """,
-        {"since": since, "entity": entity},
     )

@@ -32,9 +32,9 @@ class Question(NamedTuple):
 @cache
 def questions() -> dict[str, Question]:
     """All recipes by name, in the cookbook's order."""
-    folder = resources.files(__package__) / "questions"
+    files = [file for file in resources.files(__package__).iterdir() if file.name.endswith(".sql")]
     found = {}
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+    for file in sorted(files, key=lambda entry: entry.name):
         name = file.name.partition("-")[2].removesuffix(".sql")
         found[name] = _parse(name, file.read_text(encoding="utf-8"))
     return found
@@ -75,7 +75,7 @@ def live(question: Question, now: datetime) -> dict[str, datetime]:
     return {name: at for name, at in times.items() if name in question.values}
 
 
-def render(answers: Mapping[str, tuple[list[str], Sequence[Sequence[str]]]]) -> str:
+def cookbook_page(answers: Mapping[str, tuple[list[str], Sequence[Sequence[str]]]]) -> str:
     """The cookbook as Markdown, with the answers of the recorded week (cells as text) by the question's name."""
     lines = [
         "# Cookbook",
@@ -105,7 +105,7 @@ def anchor(question: Question) -> str:
     return re.sub(r"[^\w -]", "", question.question.lower()).replace(" ", "-")
 
 
-def shown(page: str, question: Question) -> list[list[str]]:
+def shown_rows(page: str, question: Question) -> list[list[str]]:
     """The rows that a rendered ``page`` has for ``question``."""
     part = page.partition(f"\n## {question.question}\n")[2].partition("\n## ")[0].rpartition("```\n")[2]
     lines = [line for line in part.splitlines() if line.startswith("|")][2:]

@@ -1,24 +1,19 @@
-"""Stored documents given to another version of the model, and the scores it gave: the table ``rescored_log``."""
+"""Stored documents that a given model version has not scored yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 
 from clickhouse_driver import Client
 
 from documents.record import Record
-from storage.writer import INSERT_SETTINGS
 
 KEPT = ("topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at",
         "ingested_at", "story_id")  # fmt: skip
+
 READ = {**{name: name for name in (*KEPT, "title", "text")},
         **{f"mention_{name}": f"mentions.{name}" for name in ("entity", "surface", "via")}}  # fmt: skip
-SCORED = {**{name: name for name in ("scored_at", "model_version", "label", "p_negative", "p_neutral", "p_positive",
-                                     "sentiment", "tokens")},
-          **{f"mention_{name}": f"mentions.{name}" for name in ("entity", "surface", "via", "label", "p_negative",
-                                                                "p_neutral", "p_positive", "sentiment")}}  # fmt: skip
-WRITTEN = {**{name: name for name in KEPT}, **SCORED}
 
 # The documents of the time that were scored, by another version, and not by this one since.
 LEFT = """
@@ -57,16 +52,3 @@ class Rescoring:
             while rows := self._client.execute(query, {**where, "size": size}):
                 yield [Record(**dict(zip(READ, row, strict=True))) for row in rows]
                 where["after"] = rows[-1][list(READ).index("offset")]
-
-
-def write_rescored(client: Client, records: Sequence[Record]) -> None:
-    """Store the scores of ``records`` beside those they had. Written twice, the first ones are read."""
-    now = datetime.now(UTC)
-    columns = [[getattr(record, name) for record in records] for name in WRITTEN]
-    names = ", ".join(f"`{column}`" for column in (*WRITTEN.values(), "rescored_at"))
-    client.execute(
-        f"INSERT INTO rescored_log ({names}) VALUES",
-        [*columns, [now] * len(records)],
-        columnar=True,
-        settings=INSERT_SETTINGS,
-    )

@@ -1,0 +1,31 @@
+"""The file with people's passwords."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from storage.access.people import Person
+
+PASSWORDS_FILE = "clickhouse-passwords.json"
+"""The file in the data directory that has people's passwords."""
+
+
+def passwords(path: Path, everybody: Sequence[Person]) -> dict[str, str]:
+    """Each one's password from the file ``path``, which only its owner may read; those that lack are made."""
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    lacking = {person.user: secrets.token_urlsafe(18) for person in everybody if person.user not in known}
+    if lacking:
+        scratch = path.with_name(path.name + ".new")
+        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(known | lacking, file, indent=1)
+        scratch.replace(path)
+    return known | lacking
+
+
+def hashed(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()

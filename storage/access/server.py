@@ -1,0 +1,61 @@
+"""Users, roles and row policies of a ClickHouse server, as SQL grant_statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from clickhouse_driver import Client
+
+from errors import FinsentError
+from storage.access.passwords import hashed
+from storage.access.people import LIMITS, MOST_SECONDS, QUERIES_A_MINUTE, SECONDS_A_MINUTE, Person, rights, row_filter
+from storage.dictionary import public
+
+
+class FixedUsers(FinsentError, RuntimeError):
+    """This ClickHouse takes its users from a file, as the embedded one does."""
+
+
+def grant(client: Client, everybody: Sequence[Person], known: Mapping[str, str]) -> int:
+    """Make a server's users what is declared here; how many grant_statements it took. Raises ``FixedUsers``."""
+    if client.execute("SELECT DISTINCT type FROM system.user_directories") == [("users_xml",)]:
+        raise FixedUsers("this ClickHouse takes its users from a file")
+    database = client.execute("SELECT currentDatabase()")[0][0]
+    wanted = grant_statements(database, everybody, known)
+    for statement in wanted:
+        client.execute(statement)
+    return len(wanted)
+
+
+def grant_statements(database: str, everybody: Sequence[Person], known: Mapping[str, str]) -> list[str]:
+    """What makes a server's users what is declared here, however they were before."""
+    limits = ", ".join(
+        f"{name} = {value}{f' MAX {MOST_SECONDS} CHANGEABLE_IN_READONLY' if name == 'max_execution_time' else ''}"
+        for name, value in LIMITS.items()
+    )
+    readers = ", ".join(person.role for person in everybody if not person.writes)
+    found = [f"CREATE ROLE IF NOT EXISTS {person.role}" for person in everybody]
+    found += [
+        f"CREATE SETTINGS PROFILE OR REPLACE finsent_reader SETTINGS {limits} TO {readers}",
+        f"CREATE QUOTA OR REPLACE finsent_reader KEYED BY user_name FOR INTERVAL 1 MINUTE "
+        f"MAX queries = {QUERIES_A_MINUTE}, execution_time = {SECONDS_A_MINUTE} TO {readers}",
+    ]
+    whole = ", ".join(person.role for person in everybody if not person.desk)
+    for person in everybody:
+        found.append(f"REVOKE ALL ON *.* FROM {person.role}")
+        found += [f"GRANT {right} TO {person.role}" for right in rights(database, person)]
+        identified = f"IDENTIFIED WITH sha256_hash BY '{hashed(known[person.user])}'"
+        found.append(f"CREATE USER OR REPLACE {person.user} {identified} DEFAULT DATABASE {database}")
+        found.append(f"GRANT {person.role} TO {person.user}")
+    for view, column in public().items():
+        if not column:
+            continue
+        # Who has no policy on a view that has one for others might see nothing.
+        found.append(f"CREATE ROW POLICY OR REPLACE finsent_all ON {database}.{view} USING 1 TO {whole}, CURRENT_USER")
+        found += [
+            f"CREATE ROW POLICY OR REPLACE {person.role} ON {database}.{view} "
+            f"USING {row_filter(database, person.desk, column)} TO {person.role}"
+            for person in everybody
+            if person.desk
+        ]
+    return found

@@ -1,0 +1,5 @@
+"""The cookbook: questions that people ask, each with the SQL that answers it, one file each."""
+
+from storage.questions.cookbook import Question, ask, cookbook_page, live, questions, shown_rows
+
+__all__ = ["Question", "ask", "cookbook_page", "live", "questions", "shown_rows"]

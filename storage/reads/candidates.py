@@ -1,0 +1,82 @@
+"""Documents without a label: candidates for people to label, and for self-training."""
+
+from __future__ import annotations
+
+from clickhouse_driver import Client
+
+from storage.rows import Row, select
+
+
+def unlabelled_documents(client: Client, limit: int = 5000) -> list[Row]:
+    """The latest scored documents that nobody has labelled, a story once: with their probabilities, their entities,
+    and the ``embedding`` (384 bytes, int8). ``other_sentiment`` is another version's, where one has scored the
+    document, too (in the shadow or again), else None; ``drifting`` whether an alarm lasts on its source or kind."""
+    return select(
+        client,
+        """
+        WITH alarms AS
+        (
+            SELECT kind, source FROM (SELECT * FROM drift ORDER BY at DESC LIMIT 1 BY kind, source, measure)
+            WHERE alarm != ''
+        ),
+        latest AS
+        (
+            SELECT topic, topic_id, partition, offset,
+                   document_id, source, kind, lang, title, text, published_at, label, sentiment,
+                   p_negative, p_neutral, p_positive, model_version,
+                   mentions.entity AS entities, mentions.surface AS surfaces, hex(embedding) AS embedding, story_id,
+                   ingested_at
+            FROM documents
+            WHERE unscored = '' AND document_id NOT IN (SELECT document_id FROM label_log WHERE error_kind = '')
+            ORDER BY ingested_at DESC, published_at DESC, document_id
+            LIMIT 1 BY story_id
+            LIMIT %(limit)s
+        ),
+        others AS
+        (
+            SELECT topic, topic_id, partition, offset, argMax(sentiment, at) AS sentiment
+            FROM
+            (
+                SELECT topic, topic_id, partition, offset, challenger_p[3] - challenger_p[1] AS sentiment, at
+                FROM shadow_log FINAL
+                WHERE (topic, topic_id, partition, offset) IN (SELECT topic, topic_id, partition, offset FROM latest)
+                UNION ALL
+                SELECT topic, topic_id, partition, offset, sentiment, rescored_at AS at
+                FROM rescored_log FINAL
+                WHERE (topic, topic_id, partition, offset) IN (SELECT topic, topic_id, partition, offset FROM latest)
+            )
+            GROUP BY topic, topic_id, partition, offset
+        )
+        SELECT l.* EXCEPT (topic, topic_id, partition, offset, ingested_at),
+               if(o.topic = '', NULL, o.sentiment) AS other_sentiment,
+               (l.kind, l.source) IN (SELECT kind, source FROM alarms) OR (l.kind, '') IN
+                   (SELECT kind, source FROM alarms) AS drifting
+        FROM latest AS l
+        LEFT JOIN others AS o USING (topic, topic_id, partition, offset)
+        ORDER BY l.ingested_at DESC, l.published_at DESC, l.document_id
+        """,
+        {"limit": limit},
+    )
+
+
+def confident_documents(client: Client, version: str, language: str, surer_than: float, limit: int) -> list[Row]:
+    """Stored documents that ``version`` is sure of and nobody has labelled, as many of each label, in an order that has
+    nothing to do with them; a story once."""
+    return select(
+        client,
+        """
+        SELECT title, text, toString(label) AS label, mentions.surface AS surfaces
+        FROM
+        (
+            SELECT * FROM documents
+            WHERE model_version = %(version)s AND lang = %(language)s AND unscored = ''
+                AND greatest(p_negative, p_neutral, p_positive) > %(surer_than)s
+                AND document_id NOT IN (SELECT document_id FROM label_log WHERE error_kind = '')
+            ORDER BY cityHash64(document_id)
+            LIMIT 1 BY story_id
+        )
+        ORDER BY cityHash64(document_id)
+        LIMIT %(each)s BY label
+        """,
+        {"version": version, "language": language, "surer_than": surer_than, "each": -(-limit // 3)},
+    )

@@ -1,0 +1,41 @@
+"""Records that could not be read, with their raw bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from clickhouse_driver import Client
+
+from storage.rows import Row, select
+
+
+def dead_letters(client: Client, since: datetime | None = None, limit: int = 100) -> list[Row]:
+    """Bad records, newest first, with what was done with them ('' if nothing was)."""
+    return select(
+        client,
+        """
+        SELECT d.topic AS topic, d.topic_id AS topic_id, d.partition AS partition, d.offset AS offset,
+               d.ingested_at AS ingested_at, d.error_kind AS error_kind, d.error_field AS error_field,
+               d.error AS error, length(d.raw) AS bytes, if(toUnixTimestamp(a.at) = 0, '', toString(a.action)) AS action
+        FROM dead_letters AS d
+        LEFT JOIN (SELECT * FROM dead_letter_actions FINAL) AS a USING (topic, topic_id, partition, offset)
+        WHERE isNull(%(since)s) OR d.ingested_at >= %(since)s
+        ORDER BY ingested_at DESC, topic, partition, offset
+        LIMIT %(limit)s
+        """,
+        {"since": since, "limit": limit},
+    )
+
+
+def dead_letters_at(client: Client, topic: str, partition: int, offset: int) -> list[Row]:
+    """The bad records at a position (one for each identity the topic has had), with ``raw`` as hexadecimal."""
+    return select(
+        client,
+        """
+        SELECT topic, topic_id, partition, offset, ingested_at, error_kind, error_field, error, hex(raw) AS raw
+        FROM dead_letters
+        WHERE topic = %(topic)s AND partition = %(partition)s AND offset = %(offset)s
+        ORDER BY ingested_at DESC
+        """,
+        {"topic": topic, "partition": partition, "offset": offset},
+    )

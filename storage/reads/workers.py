@@ -1,0 +1,28 @@
+"""Which workers are alive, and the model version that each one scores with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from clickhouse_driver import Client
+
+HEARTBEAT_S = 5.0
+
+LIVE_S = 4 * HEARTBEAT_S
+"""A worker that has not told its version for so long is not counted any more."""
+
+
+def live_workers(client: Client, since: datetime | None = None) -> dict[str, str]:
+    """Worker -> version of those heard of within ``LIVE_S`` and not stopped; with ``since``, the version is '' of those
+    that have not told anything since then."""
+    rows = client.execute(
+        """
+        SELECT worker, argMax(version, at), max(at) AS last, argMax(stopped, at) AS gone
+        FROM worker_status
+        GROUP BY worker
+        HAVING NOT gone AND last > now64(3) - toIntervalMillisecond(%(live)s)
+        ORDER BY worker
+        """,
+        {"live": int(LIVE_S * 1000)},
+    )
+    return {worker: version if since is None or last >= since else "" for worker, version, last, _ in rows}
