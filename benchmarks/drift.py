@@ -58,7 +58,7 @@ def taken(documents: ArrivedDocuments, chosen: np.ndarray) -> ArrivedDocuments:
 
 def alarms(documents: ArrivedDocuments, names: tuple[str, ...]) -> list[str]:
     """The measures that raise an alarm over a reference and a current window."""
-    known = taken(documents, np.arange(int(REFERENCE * drift.FITTED)))
+    known = taken(documents, np.arange(int(REFERENCE * drift.KNOWN)))
     values = drift.measures(known, taken(documents, np.arange(len(known.text), len(documents.text))))
     found = {name: drift.change(values[name], WINDOW, SETTINGS.drift_delta) for name in names}
     return [n for n, f in found.items() if f.began is not None and abs(f.effect) >= SETTINGS.drift_effect]
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     scorer = model.load(model.champion(model.ModelSettings().registry)) if args.model else None
-    names = (*drift.MEASURES, *drift.OF_A_KIND) if args.model else ("vocabulary", "sources")
+    names = (*drift.MEASURES, *drift.MEASURES_OF_A_KIND) if args.model else ("vocabulary", "sources")
     stream = read(args.stream, args.skip, args.documents, scorer)
     if len(stream.text) < REFERENCE + WINDOW:
         parser.error(f"{args.stream} has {len(stream.text)} documents; {REFERENCE + WINDOW} are needed")

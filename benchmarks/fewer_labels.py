@@ -5,7 +5,7 @@
 ``--start`` is an adapter that never saw ``comments_en`` (see ``benchmarks.retraining``). Of its tweets ``--labels`` are
 drawn, a fifth of all clusters is held out, and the training process of the product runs on the few labels and as many
 replayed rows: plain; with self-training on tweets whose labels it does not see; from the adapter that
-``retrain.fit.pretrain`` makes of the start and the stream's tweets; and with the adversarial step. All with the same
+``retrain.pretrain`` makes of the start and the stream's tweets; and with the adversarial step. All with the same
 seeds, so differences are of pairs.
 On one free core, three seeds with 3,000 texts to pre-train on take about 12 minutes.
 """
@@ -29,20 +29,17 @@ import numpy as np
 import torch
 
 from benchmarks.retraining import NEW, OLD, WATCHED
-from model.encoder.weights import base_of, merged
-from retrain.data.datasets import Example, load, split
-from retrain.data.labels import NAME
-from retrain.fit.network import SentimentEncoder
-from retrain.job import write_examples
-from retrain.judge.metrics import macro_f1
-from retrain.shipped.train import Reader, encode, predict
+from model.encoder import base_of, merged
+from retrain.data import PEOPLE, Example, load, split, write_examples
+from retrain.fit import Reader, SentimentEncoder, encode, predict
+from retrain.judge import macro_f1
 from settings import RetrainSettings
 
 WAYS = ("plain", "self-training", "pre-training", "adversarial")
 
 
 def measure(adapter: Path, sets: dict[str, list[Example]]) -> dict[str, float]:
-    """The score of each set (see ``retrain.judge.metrics.macro_f1``) by the adapter's full-precision network."""
+    """The score of each set (see ``retrain.judge.macro_f1``) by the adapter's full-precision network."""
     encoder = base_of(adapter)
     weights, config = merged(adapter)
     network, made = SentimentEncoder(encoder, weights), Reader.of(encoder, stand_in=config.get("stand_in", ""))
@@ -74,7 +71,7 @@ def experiment(arguments: argparse.Namespace, work: Path) -> list[dict[str, Any]
         command = [
             sys.executable,
             "-m",
-            "retrain.fit.pretrain",
+            "retrain.pretrain",
             "--texts",
             str(stream),
             "--start",
@@ -86,7 +83,7 @@ def experiment(arguments: argparse.Namespace, work: Path) -> list[dict[str, Any]
     for seed in range(arguments.seeds):
         rng = random.Random(seed)
         drawn = rng.sample(fed, arguments.labels * 5 // 4 + arguments.candidates)
-        people = [replace(e, dataset=NAME) for e in drawn[: arguments.labels * 5 // 4]]
+        people = [replace(e, dataset=PEOPLE) for e in drawn[: arguments.labels * 5 // 4]]
         given = {"train": [*people[: arguments.labels], *rng.sample(replayed, arguments.labels)]}
         given["validation"] = [*people[arguments.labels :], *rng.sample(replayed, arguments.labels // 4)]
         unlabelled = [Example("unlabelled", e.text, 1) for e in drawn[len(people) :]]

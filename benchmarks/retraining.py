@@ -3,7 +3,7 @@
 ``python -m benchmarks.retraining --data ../shared/data/train [--start DIR] --json OUT --plot PNG``
 
 The start is a model that never saw a stock tweet (``comments_en``): without --start it is made first, by
-``python -m retrain.shipped.train`` on the five other English sets. The tweets are split by
+``python -m retrain.shipped`` on the five other English sets. The tweets are split by
 near-duplicate cluster: four fifths are fed
 as labels, in portions, a fifth is held out here. After each portion a whole run of the product follows, as
 ``finsent retrain --now`` does it, over a ClickHouse of its own: its own split of the labels, replay of the five sets,
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ import numpy as np
 import model
 from deploy.local import Stack
 from documents.record import Record
-from retrain.data.datasets import LABELS, Example, load, split
-from retrain.judge.gate import interval, macro_f1, probabilities
-from retrain.run import retrain
+from retrain import retrain
+from retrain.data import LABELS, Example, load, split
+from retrain.judge import interval, macro_f1, probabilities
 from settings import ClickHouseSettings, RetrainSettings
 from storage import connect, migrate, write
 
@@ -122,7 +123,11 @@ def experiment(arguments: argparse.Namespace, start: Path, work: Path) -> list[d
             outcome = retrain(client, registry, settings)
             assert outcome is not None
             row = {"labels": outcome.labels, "passed": outcome.passed, "reason": outcome.reason}
-            row |= {"seconds": outcome.seconds, "replayed": outcome.replayed, "gate": outcome.gate}
+            row |= {
+                "seconds": outcome.seconds,
+                "replayed": outcome.replayed,
+                "gate": [asdict(rule) for rule in outcome.gate],
+            }
             rows.append(row | measure(registry, held, watched))
             _tell(rows[-1])
     return rows
@@ -184,7 +189,7 @@ def main() -> None:
             command = [
                 sys.executable,
                 "-m",
-                "retrain.shipped.train",
+                "retrain.shipped",
                 "--data",
                 str(arguments.data),
                 "--out",

@@ -40,9 +40,9 @@ def compare(
     """
     import model
     from cli.model import resolve
-    from retrain.data.labels import resolve as majority
-    from retrain.judge.compare import compare as side_by_side
-    from retrain.run import fixed_test
+    from retrain.data import fixed_test
+    from retrain.data import resolve as majority
+    from retrain.judge import compare as side_by_side
     from settings import RetrainSettings
 
     registry = model.ModelSettings().registry
@@ -83,7 +83,7 @@ def _document(text: str, entity: str | None, language: str) -> dict[str, Any]:
 def _of_file(file: Path, limit: int) -> tuple[list[Any], list[dict[str, Any]]]:
     """(examples, documents) of a labelled file."""
     from model.evaluation import evaluation
-    from retrain.data.datasets import LABELS, NOT_NEGATIVE, Example
+    from retrain.data import LABELS, NOT_NEGATIVE, Example
 
     try:
         rows = evaluation.read(file, limit)

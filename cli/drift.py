@@ -34,7 +34,7 @@ def drift(
 
     `finsent drift --now --json drift.json`
     """
-    from retrain.drift import tell
+    from retrain.drift import announce_alarms
     from settings import RetrainSettings
     from storage import connect, migrate
     from storage.reads import drift_now
@@ -42,12 +42,12 @@ def drift(
     client, settings = connect(), RetrainSettings()
     if now:
         from cli.rollout import announce
-        from retrain.run import Busy, exclusive
+        from retrain import Busy, exclusive
 
         migrate(client)
         try:
             with exclusive(settings.place() / "drift"):
-                tell(client, settings, datetime.now(UTC), announce)
+                announce_alarms(client, settings, datetime.now(UTC), announce)
         except Busy as error:
             fail(str(error))
     rows = drift_now(client)

@@ -113,7 +113,7 @@ def label_queue(
 
     `finsent label queue --limit 50 --format csv > todo.csv`
     """
-    from retrain.data.labels import queue
+    from retrain.data import queue
     from storage import connect
     from storage.reads import unlabelled_documents
 
@@ -166,7 +166,7 @@ def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.
 
     `finsent label agreement`
     """
-    from retrain.data.labels import resolve
+    from retrain.data import resolve
     from storage import connect
     from storage.reads import latest_labels
 

@@ -14,6 +14,7 @@ import typer
 from cli.common import Format, kafka_answering, print_rows
 
 if TYPE_CHECKING:
+    from retrain import Progress
     from settings import RetrainSettings
 
 
@@ -58,8 +59,8 @@ def retrain(
     `finsent retrain --next`
     """
     import model
-    from retrain.run import retrain as run
-    from retrain.schedule import upcoming as waiting
+    from retrain import retrain as run
+    from retrain import upcoming as waiting
     from storage import connect
     from storage.reads import training_runs
 
@@ -92,7 +93,7 @@ def retrain(
         _write(json_out, asdict(outcome))
     columns = ["rule", "champion", "challenger", "difference", "low", "high", "p_value", "passed", "why"]
     cells = [
-        [f"{v:.4f}" if isinstance(v := rule[name], float) else "" if v is None else v for name in columns]
+        [f"{v:.4f}" if isinstance(v := getattr(rule, name), float) else "" if v is None else v for name in columns]
         for rule in outcome.gate
     ]
     if json_out != "-":
@@ -120,7 +121,7 @@ def scheduler(
 
     import model
     from cli.rollout import announce
-    from retrain.schedule import Scheduler
+    from retrain import Scheduler
     from storage import connect, migrate
     from stream.worker import logging_config
 
@@ -171,7 +172,7 @@ class _bar:
         self._progress.start()
         return self
 
-    def __call__(self, told: dict[str, Any]) -> None:
+    def __call__(self, told: Progress) -> None:
         if "step" not in told:
             self._progress.console.print(told["stage"])
             return

@@ -59,11 +59,11 @@ def shadow(
     found = model.shadow(registry)
     told: dict[str, Any] = {"version": None}
     if found is not None:
-        from retrain.judge.shadow import report
+        from retrain.judge import shadow_report
         from settings import RetrainSettings
         from storage import connect
 
-        told = report(connect(), found, model.champion_name(registry), RetrainSettings())
+        told = shadow_report(connect(), found, model.champion_name(registry), RetrainSettings())
     if json_out:
         text = json.dumps(told, indent=1)
         if json_out == "-":

@@ -1,6 +1,8 @@
 """Text to sentiment: the scorer and the registry of its versions. Knows neither Kafka nor ClickHouse."""
 
 from documents.text import normalise
+from model.calibration import probabilities
+from model.calibration import rows as scale_rows
 from model.encoder.importing import CannotImport
 from model.engine.native import NoKernel, kernel_problem
 from model.engine.session import NoDevice, Running
@@ -66,12 +68,14 @@ __all__ = [
     "load",
     "load_taxonomy",
     "normalise",
+    "probabilities",
     "promote",
     "publish",
     "published",
     "put_in_shadow",
     "rollback",
     "running",
+    "scale_rows",
     "shadow",
     "verify",
     "versions",

@@ -1,20 +1,109 @@
-"""Rows on their way to the training process, as JSON lines."""
+"""What a run and its training process hand to each other: a folder of files, and lines of progress."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict
 
-from retrain.data.datasets import Example
-
-
-def write_examples(path: Path, examples: Sequence[Example]) -> None:
-    """One JSON object a line."""
-    path.write_text("".join(json.dumps(asdict(e), ensure_ascii=False) + "\n" for e in examples), encoding="utf-8")
+from retrain.data import Example, Rows, write_examples
+from settings import RetrainSettings
 
 
-def read_examples(path: Path) -> list[Example]:
-    """What ``write_examples`` wrote."""
-    return [Example(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+class Progress(TypedDict, total=False):
+    """One line of the training process's standard output, as JSON.
+
+    ``stage`` says in words what is under way. ``step`` of ``steps`` batches are learned, in ``epoch`` (from 1);
+    ``validation_macro_f1`` comes with the last line of an epoch. ``at`` is the time in seconds since 1970.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    epoch: int
+    validation_macro_f1: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The folder of one training.
+
+    The run writes ``job.json`` (the settings), ``start`` (the adapter to start from), ``train.jsonl``,
+    ``validation.jsonl``, ``fixed.jsonl`` (the fixed test) and, for self-training, ``unlabelled.jsonl``. The training
+    process leaves ``out`` (the adapter), ``curves.json``, ``curves.png``, ``tensorboard`` and, last, ``done.json``. On
+    the way it keeps ``*.checkpoint.safetensors``, from which a training that was killed goes on.
+    """
+
+    folder: Path
+
+    @property
+    def start(self) -> Path:
+        """The adapter that the training starts from."""
+        return self.folder / "start"
+
+    @property
+    def train(self) -> Path:
+        """The rows to train on."""
+        return self.folder / "train.jsonl"
+
+    @property
+    def validation(self) -> Path:
+        """The rows that choose the best epoch."""
+        return self.folder / "validation.jsonl"
+
+    @property
+    def fixed(self) -> Path:
+        """The fixed test, which the training process does not read."""
+        return self.folder / "fixed.jsonl"
+
+    @property
+    def unlabelled(self) -> Path:
+        """The rows for self-training; the file is there only if self-training is on."""
+        return self.folder / "unlabelled.jsonl"
+
+    @property
+    def out(self) -> Path:
+        """The adapter that the training made."""
+        return self.folder / "out"
+
+    @property
+    def prepared(self) -> bool:
+        """Whether ``write`` came to its end: ``job.json`` is written last."""
+        return (self.folder / "job.json").exists()
+
+    @property
+    def done(self) -> bool:
+        """Whether the training came to its end."""
+        return (self.folder / "done.json").exists()
+
+    def write(
+        self, run: str, settings: RetrainSettings, start: Path, rows: Rows, unlabelled: Sequence[Example] | None
+    ) -> None:
+        """Write all that the training process needs. ``unlabelled`` is None without self-training."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(start, self.start, dirs_exist_ok=True)
+        write_examples(self.train, rows.train)
+        write_examples(self.validation, rows.validation)
+        write_examples(self.fixed, rows.fixed)
+        if unlabelled is not None:
+            write_examples(self.unlabelled, unlabelled)
+        job = {"run": run, "replayed": rows.replayed, "settings": settings.model_dump(mode="json")}
+        new = self.folder / "job.json.new"
+        new.write_text(json.dumps(job, indent=1), encoding="utf-8")
+        new.replace(self.folder / "job.json")
+
+    def _read(self) -> dict[str, Any]:
+        job: dict[str, Any] = json.loads((self.folder / "job.json").read_text(encoding="utf-8"))
+        return job
+
+    def settings(self) -> RetrainSettings:
+        """The settings of the run."""
+        return RetrainSettings(**self._read()["settings"])
+
+    def replayed(self) -> int:
+        """How many of the rows to train on are replayed ones."""
+        return int(self._read()["replayed"])

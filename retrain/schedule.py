@@ -1,7 +1,7 @@
-"""When a run is due: at the times of a cron line if there are new labels, and as soon as there are many.
+"""When a run is due: at the times of a cron line if there are new labels, and as soon as there are many new labels.
 
-The state is the table ``retrain_runs``, so a scheduler that was away catches up with one run, and of two
-schedulers one runs: the run's lock is taken first, and what is due is asked again under it.
+The state is the table ``retrain_runs``, so a scheduler that was down catches up with one run. If there are two
+schedulers, one of them runs: it takes the run's lock first, and asks again under the lock whether the run is due.
 """
 
 from __future__ import annotations
@@ -11,31 +11,37 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 from clickhouse_driver import Client
 
 import model
-from retrain import drift
-from retrain.drift import lasting
-from retrain.judge.shadow import decide
-from retrain.run import Announce, Busy, CannotTrain, exclusive, last_run, retrain
+from retrain.drift import announce_alarms, last_moment, lasting_alarms
+from retrain.events import Announce
+from retrain.job import Progress
+from retrain.judge import decide_shadow
+from retrain.lock import Busy, exclusive
+from retrain.run import last_run, retrain
+from retrain.training_process import CannotTrain
 from settings import RetrainSettings
 from storage import UNAVAILABLE
 from storage.reads import count_labels, first_label_at, training_runs
 
 log = logging.getLogger(__name__)
 WATCH_S = 10.0
+"""The version in the shadow, and the moments for drift, are looked at this often or more often."""
+
+Cause = Literal["cron", "labels", "drift"]
 
 
 class Next(NamedTuple):
-    """``at`` is the cron line's next time (past, if it was missed), ``new`` the labels since the last run, ``wanted``
-    how many of them start one; ``left`` are those since the last run that came to a verdict: what a run that failed has
-    not dealt with is tried again at the cron line's next time."""
+    """What the next run waits for.
+
+    ``at`` is the cron line's next time; it is past if the time was missed. ``new`` are the labels since the last run,
+    and ``wanted`` is how many of them start a run at once. ``left`` are the labels since the last run that came to a
+    verdict: those of a run that failed are tried again at the cron line's next time. ``last`` is when the last run
+    started, None if there was none. ``alarms`` is how many drift alarms last.
+    """
 
     at: datetime
     new: int
@@ -47,28 +53,34 @@ class Next(NamedTuple):
 
 def upcoming(client: Client, settings: RetrainSettings, now: datetime | None = None) -> Next:
     """What the next run waits for. Raises ``ValueError`` for a bad cron line."""
+    from apscheduler.triggers.cron import CronTrigger
+
     last = last_run(client)
     judged = next((run for run in training_runs(client, 200) if run["state"] in ("passed", "rejected")), None)
     trigger = CronTrigger.from_crontab(settings.cron, timezone=UTC)
-    # Before the first run the first label counts: a time that was missed since then is caught up with, too.
+    # Before the first run, times that were missed since the first label are caught up with, too.
     since = last["started_at"] if last else first_label_at(client) or now or datetime.now(UTC)
     at = trigger.get_next_fire_time(None, since)
     new = count_labels(client, last["labels_until"] if last else None)
     left = count_labels(client, judged["labels_until"] if judged else None)
-    alarms = len(lasting(client))
+    alarms = len(lasting_alarms(client))
     wanted = min(settings.new_labels, settings.on_drift) if alarms and settings.on_drift else settings.new_labels
     return Next(at, new, wanted, last["started_at"] if last else None, left, alarms)
 
 
 class Scheduler:
-    """Runs what is due until ``stop``; ``connect`` makes a client a turn."""
+    """Runs what is due until it is stopped; ``connect`` makes a client for each turn."""
 
     def __init__(
         self, connect: Callable[[], Client], registry: str | Path, settings: RetrainSettings, announce: Announce
     ) -> None:
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+
         self._connect, self._registry, self._settings, self._announce = connect, registry, settings, announce
         self._looked: datetime | None = None
-        # One thread: a run that is due while another is on waits for it, and then mostly is not due any more.
+        # One thread for runs: a run that is due while another is under way waits for it, and then is mostly not due
+        # any more. The looks have a thread of their own, so they do not wait for a run.
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1), "watch": ThreadPoolExecutor(1)},
@@ -76,23 +88,29 @@ class Scheduler:
         )
 
     def serve(self, stop: threading.Event) -> None:
-        """Until ``stop`` is set; a run under way is ended with the process. Raises as ``connect`` does at first."""
-        first = upcoming(self._connect(), self._settings)
+        """Run what is due until ``stop`` is set; a run under way then ends with the process.
+
+        Raises what ``connect`` raises, at the start only, and ``ValueError`` for a bad cron line.
+        """
+        from apscheduler.triggers.cron import CronTrigger
+        from apscheduler.triggers.interval import IntervalTrigger
+
+        settings = self._settings
+        first = upcoming(self._connect(), settings)
         log.info("next run", extra={"due": first.at.isoformat(), "new": first.left, "or_at_new": first.wanted})
-        cron = CronTrigger.from_crontab(self._settings.cron, timezone=UTC)
+        cron = CronTrigger.from_crontab(settings.cron, timezone=UTC)
         self._scheduler.add_job(self._turn, cron, ["cron"], next_run_time=first.at)
-        every = IntervalTrigger(seconds=self._settings.check_s)
+        every = IntervalTrigger(seconds=settings.check_s)
         self._scheduler.add_job(self._turn, every, ["labels"], next_run_time=datetime.now(UTC))
-        watch = IntervalTrigger(seconds=min(self._settings.check_s, WATCH_S))
-        # On a thread of their own: they must not wait for a run.
+        watch = IntervalTrigger(seconds=min(settings.check_s, WATCH_S))
         self._scheduler.add_job(self._watch_shadow, watch, executor="watch")
-        looking = IntervalTrigger(seconds=min(self._settings.drift_s, WATCH_S))
+        looking = IntervalTrigger(seconds=min(settings.drift_s, WATCH_S))
         self._scheduler.add_job(self._look_for_drift, looking, executor="watch")
         self._scheduler.start()
         stop.wait()
         self._scheduler.shutdown(wait=False)
 
-    def _turn(self, cause: str) -> None:
+    def _turn(self, cause: Cause) -> None:
         try:
             client = self._connect()
             if self._due(client, cause):
@@ -104,8 +122,9 @@ class Scheduler:
         try:
             if (shadow := model.shadow(self._registry)) is None or not shadow.documents:
                 return
-            if event := decide(self._connect(), self._registry, self._settings):
-                log.info("judged in the shadow", extra={"event": event[0], "version": event[1], "detail": event[3]})
+            if event := decide_shadow(self._connect(), self._registry, self._settings):
+                details = {"event": event.event, "version": event.version, "detail": event.detail}
+                log.info("judged in the shadow", extra=details)
                 self._announce(*event)
         except UNAVAILABLE as error:
             log.warning("the version in the shadow could not be judged; the next turn tries again: %s", error)
@@ -113,13 +132,13 @@ class Scheduler:
             log.exception("the version in the shadow could not be judged; the next turn tries again")
 
     def _look_for_drift(self) -> None:
-        """Once at each of the moments at which every scheduler looks."""
-        at = drift.moment(datetime.now(UTC), self._settings)
+        """Look once at each of the moments that all schedulers look at."""
+        at = last_moment(datetime.now(UTC), self._settings)
         if at == self._looked:
             return
         try:
             with exclusive(self._settings.place() / "drift"):
-                for sentence in drift.tell(self._connect(), self._settings, at, self._announce):
+                for sentence in announce_alarms(self._connect(), self._settings, at, self._announce):
                     log.warning("drift", extra={"detail": sentence})
             self._looked = at
         except Busy:
@@ -130,16 +149,16 @@ class Scheduler:
             self._looked = at
             log.exception("the look for drift failed; the next one is in %d s", self._settings.drift_s)
 
-    def _due(self, client: Client, cause: str) -> bool:
-        found = upcoming(client, self._settings)
+    def _due(self, client: Client, cause: Cause) -> bool:
+        waiting = upcoming(client, self._settings)
         if cause == "cron":
-            return found.left > 0 and found.at <= datetime.now(UTC)
-        return found.new >= found.wanted
+            return waiting.left > 0 and waiting.at <= datetime.now(UTC)
+        return waiting.new >= waiting.wanted
 
-    def _run(self, client: Client, cause: str) -> None:
-        found = upcoming(client, self._settings)
-        if cause == "labels" and found.new < self._settings.new_labels:  # an alarm made fewer enough
-            cause = "drift"
+    def _run(self, client: Client, cause: Cause) -> None:
+        waiting = upcoming(client, self._settings)
+        if cause == "labels" and waiting.new < self._settings.new_labels:
+            cause = "drift"  # only because of an alarm are so few labels enough
         log.info("a run is due", extra={"cause": cause})
         try:
             outcome = retrain(
@@ -159,10 +178,11 @@ class Scheduler:
             log.exception("the run failed")
         else:
             if outcome is not None:
-                told = {name: getattr(outcome, name) for name in ("run", "challenger", "passed", "reason", "seconds")}
-                log.info("run ended", extra=told)
+                names = ("run", "challenger", "passed", "reason", "seconds")
+                log.info("run ended", extra={name: getattr(outcome, name) for name in names})
 
     @staticmethod
-    def _log_epoch(told: dict[str, Any]) -> None:
-        if "validation_macro_f1" in told:
-            log.info("epoch", extra={name: told[name] for name in ("epoch", "validation_macro_f1")})
+    def _log_epoch(progress: Progress) -> None:
+        if "validation_macro_f1" in progress:
+            figures = {"epoch": progress["epoch"], "validation_macro_f1": progress["validation_macro_f1"]}
+            log.info("epoch", extra=figures)

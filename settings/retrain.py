@@ -40,7 +40,7 @@ class RetrainSettings(BaseSettings):
 
     start: Path | None = Field(
         default=None,
-        description="The adapter to start from instead of the champion; `python -m retrain.fit.pretrain` makes one",
+        description="The adapter to start from instead of the champion; `python -m retrain.pretrain` makes one",
     )
     method: str = Field(
         default="lora", pattern="^(lora|full)$", description="`lora` trains low-rank adapters, `full` all weights"

@@ -1,0 +1,51 @@
+"""Rows to learn from: labelled sets, people's labels, replayed rows, phrases, and what to label next."""
+
+from retrain.data.augment import perturbed
+from retrain.data.examples import (
+    LABELS,
+    NOT_NEGATIVE,
+    PEOPLE,
+    PEOPLES,
+    SELF_LABELLED,
+    SIGN_ONLY,
+    SIGNED,
+    Example,
+    read_examples,
+    write_examples,
+)
+from retrain.data.fixed_test import fixed_test
+from retrain.data.labelled_sets import TRAINED_ON, load, read, split
+from retrain.data.labels import Judged, Resolved, parts, resolve
+from retrain.data.near_duplicates import words
+from retrain.data.phrases import phrases
+from retrain.data.queue import queue
+from retrain.data.replay import Rows, documents_to_label, rows_to_learn
+
+__all__ = [
+    "LABELS",
+    "NOT_NEGATIVE",
+    "PEOPLE",
+    "PEOPLES",
+    "SELF_LABELLED",
+    "SIGNED",
+    "SIGN_ONLY",
+    "TRAINED_ON",
+    "Example",
+    "Judged",
+    "Resolved",
+    "Rows",
+    "documents_to_label",
+    "fixed_test",
+    "load",
+    "parts",
+    "perturbed",
+    "phrases",
+    "queue",
+    "read",
+    "read_examples",
+    "resolve",
+    "rows_to_learn",
+    "split",
+    "words",
+    "write_examples",
+]

@@ -1,6 +1,8 @@
-"""Noise for training, so that a text's meaning and not its spelling decides: the same kinds as
-``model.evaluation.noise`` measures, drawn by other means, so that a measurement does not
-only repeat what was trained."""
+"""Noise for training, so that a text's meaning decides and not its spelling.
+
+The kinds of noise are those that ``model.evaluation`` measures. They are drawn by other means, so that the measurement
+does not only repeat what was trained.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +10,21 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from retrain.data.datasets import Example
+from retrain.data.examples import Example
 
 _PICTURES = ("👀", "🤔", "⚡", "📰", "📊", "💼", "🏦", "🗞️")
-"""None of joy or of falling curves: those do change what a comment says."""
+"""No pictures of joy or of falling curves: those change what a comment says."""
 
 _CASES: tuple[Callable[[str], str], ...] = (str.lower, str.upper, str.title)
 
 
 def perturbed(example: Example, names: Sequence[str], share: float, rng: random.Random) -> Example:
-    """What one epoch shows of ``example``: a text about one entity at times without it, as documents are scored too,
-    and a ``share`` of the texts with typos, other case, inserted spaces, a picture, or the entity called by one of
-    the other ``names``."""
+    """``example`` as one epoch shows it.
+
+    A text about one entity is sometimes shown without it, because documents are scored as a whole too. A ``share`` of
+    the texts gets one kind of noise: typos, another case, inserted spaces, a picture, or the entity renamed to one of
+    ``names``.
+    """
     if example.entity and example.single and rng.random() < (0.5 if example.dataset in {"tfns", "zh_news"} else 0.2):
         example = replace(example, entity=None)
     if rng.random() >= share:

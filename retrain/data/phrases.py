@@ -1,15 +1,17 @@
-"""Sentences in the language of company reports, written for finsent and filled in by chance.
+"""Sentences in the language of company reports, written for finsent and filled in at random.
 
-The labelled sets that may be used commercially are headlines and posts; they teach little about the sober language
-of reports, where a result is good because one figure is above another. These sentences do, and the ones on two
-companies teach that what is good for one can be bad for the other.
+The labelled sets that may be used commercially are headlines and posts. They teach little about the sober language of
+reports, in which a result is good because one figure is above another; these sentences do. Those on two companies teach
+that news can be good for one company and bad for another.
+
+The module is long because it holds the sentences.
 """
 
 from __future__ import annotations
 
 import random
 
-from retrain.data.datasets import LABELS, Example
+from retrain.data.examples import LABELS, Example
 
 NAME = "phrases"
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
-from model.encoder.bases import Weights
+from model.encoder import Weights
+
+WEIGHTS, CONFIG = "adapter.safetensors", "config.json"
 
 
-def write(
+def write_adapter(
     folder: Path,
     base: Weights,
     tuned: Weights,
@@ -21,11 +23,11 @@ def write(
     config: Mapping[str, Any],
     vocabulary: np.ndarray | None = None,
 ) -> None:
-    """``adapter.safetensors`` (half precision) and ``config.json``: what ``model`` merges into the base again.
+    """Write ``adapter.safetensors`` (half precision) and ``config.json``, which ``model`` merges into the base again.
 
     A layer's change is kept as its best approximation of ``rank`` (truncated singular value decomposition; Eckart
-    and Young 1936), in LoRA's form with alpha = rank; biases, norms and the head as they are. ``vocabulary`` are
-    the ids of the pieces that the encoder knows, if not all.
+    and Young 1936), in LoRA's form with alpha = rank. Biases, norms and the head are kept as they are. ``vocabulary``
+    are the ids of the pieces that the encoder knows, if not all.
     """
     kept: dict[str, np.ndarray] = {}
     for name, value in tuned.items():
@@ -41,6 +43,16 @@ def write(
     if vocabulary is not None:
         kept["vocabulary"] = np.asarray(vocabulary, np.int32)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(kept, folder / "adapter.safetensors")
+    save_file(kept, folder / WEIGHTS)
     full = {"rank": rank, "alpha": rank, "labels": ["negative", "neutral", "positive"], **config}
-    (folder / "config.json").write_text(json.dumps(full, indent=1) + "\n", encoding="utf-8")
+    (folder / CONFIG).write_text(json.dumps(full, indent=1) + "\n", encoding="utf-8")
+
+
+def vocabulary_of(folder: Path) -> np.ndarray | None:
+    """The ids of the pieces that the adapter in ``folder`` was made for, int32; None if all."""
+    return load_file(folder / WEIGHTS).get("vocabulary")
+
+
+def inherited(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What an adapter made from another takes over from its config: all but the rank, which is the other's own."""
+    return {name: value for name, value in config.items() if name not in {"rank", "alpha"}}

@@ -15,8 +15,9 @@ from retrain.fit.network import SentimentEncoder
 class Adversary:
     """The fast gradient method on word embeddings (Miyato et al. 2017, arXiv 1605.07725).
 
-    A text's embedding as one vector moves by ``epsilon`` of its own length along the gradient of the pass before,
-    which must have been sent backward. Costs a second pass, and the backward pass reaches down to the embeddings.
+    A text's embedding, taken as one vector, moves by ``epsilon`` of its own length along its gradient. The gradient is
+    that of the last forward pass, which must have been followed by a backward pass. The step costs a second pass, and
+    makes the backward pass go down to the embeddings.
     """
 
     def __init__(self, network: SentimentEncoder, epsilon: float) -> None:
@@ -36,7 +37,7 @@ class Adversary:
 
     @contextmanager
     def attacking(self) -> Iterator[None]:
-        """The forward pass within sees the moved texts of the one before."""
+        """In this context a forward pass reads the texts of the last one, moved."""
         assert self._embedded is not None and self._embedded.grad is not None, "no backward pass before"
         gradient, embedded = self._embedded.grad, self._embedded.detach()
         read = (gradient != 0).any(-1, keepdim=True)  # not the padding
@@ -49,5 +50,5 @@ class Adversary:
             self._moved = self._embedded = None
 
     def leave(self) -> None:
-        """The network is as it was."""
+        """Take the hook off; the network is as it was before."""
         self._hook.remove()

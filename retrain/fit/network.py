@@ -10,14 +10,13 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from model.encoder.bases import Base, Weights
-from model.encoder.graph import CENTER
+from model.encoder import CENTER, Base, Weights
 
 LINEAR_LAYERS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the processor has it: where it is only emulated, it takes nearly four times float32's time."""
+    """Compute in bfloat16 if the processor has it. Emulated, it takes nearly four times as long as float32."""
     if device.type == "cpu":
         has = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     else:
@@ -28,10 +27,11 @@ def autocast(device: torch.device) -> torch.autocast:
 class SentimentEncoder(nn.Module):
     """An encoder and one linear head.
 
-    The head reads the first token, which sees the entity and the text, beside the mean over the text's own tokens,
-    which is the document's embedding as well. With ``rank``, LoRA on all linear layers is trained (Hu et al. 2021,
-    arXiv 2106.09685), else all weights but those of the embeddings; with ``top``, of that many last layers alone.
-    ``weights`` are where to start: the base's own, or those of a fine-tuned encoder, with its head.
+    The head reads two vectors: that of the first token, which sees the entity and the text, and the mean over the
+    text's own tokens, which is also the document's embedding. With ``rank``, LoRA on all linear layers is trained
+    (Hu et al. 2021, arXiv 2106.09685), otherwise all weights but those of the embeddings. With ``top``, only that many
+    last layers are trained. ``weights`` are where to start: None for the base's own, or those of a fine-tuned encoder
+    with its head.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class SentimentEncoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device that holds the weights."""
         return self.head.weight.device
 
     def weights(self) -> Weights:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import model
-from retrain.data.datasets import LABELS, Example
-from retrain.judge import beside, gate
+from retrain.data import LABELS, Example
+from retrain.judge import agreement, gate
 from settings import RetrainSettings
 
 SHOWN_CHARACTERS = 300
@@ -24,9 +24,13 @@ def compare(
     settings: RetrainSettings,
     most: int = 10,
 ) -> dict[str, Any]:
-    """Plain JSON: ``rules`` as the gate would judge ``b`` in the place of ``a`` (no rule on new labels without
-    ``new``), and on the ``documents`` (``title, text, lang, surfaces``; ``label`` where known) the agreement and the
-    ``most`` different ones. Rows in a language that one of the two does not read are left out and counted."""
+    """Both versions' figures, as plain JSON.
+
+    ``rules`` are the gate's, if ``b`` were to replace ``a``; without ``new`` there is no rule on new labels. The
+    agreement and the ``most`` different documents are of ``documents``, which have the keys ``title, text, lang,
+    surfaces`` and, where known, ``label``. Texts in a language that one of the two does not read are left out, and
+    counted as ``unread``.
+    """
     read = [_readable(a, b, examples) for examples in (fixed, new)]
     verdict = gate.judge(a, b, read[0], read[1], None, settings)
     texts = ["\n".join(part for part in (row["title"], row["text"]) if part) for row in documents]
@@ -35,7 +39,7 @@ def compare(
     both = np.flatnonzero(scores[0].supported & scores[1].supported)
     p, q = (found.probabilities[both] for found in scores)
     differ = []
-    for i in beside.furthest(p, q, most):
+    for i in agreement.furthest(p, q, most):
         row = documents[both[i]]
         told = {name: row[name] for name in ("document_id", "source", "label") if row.get(name)}
         told |= {"text": texts[both[i]][:SHOWN_CHARACTERS], "entity": about[both[i]] or ""}
@@ -49,7 +53,7 @@ def compare(
         "reason": verdict.reason,
         "rules": verdict.rows(),
         "unread": len(fixed) + len(new) - len(read[0]) - len(read[1]) + len(documents) - len(both),
-        **beside.agreement(p, q),
+        **agreement.agreement(p, q),
         "differ_most": differ,
     }
 

@@ -9,24 +9,24 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.stats import binomtest
 
-from retrain.data.augment import perturbed
-from retrain.data.datasets import NOT_NEGATIVE, SIGN_ONLY, Example
-from retrain.judge.metrics import expected_calibration_error, macro_f1
+from retrain.data import NOT_NEGATIVE, SIGN_ONLY, Example, perturbed
+from retrain.judge.bootstrap import RESAMPLES, SEED, bounds, difference
+from retrain.judge.metrics import expected_calibration_error
 from settings import RetrainSettings
 
-RESAMPLES = 500
 CALIBRATION_SLACK = 0.02
 GOOD_CALIBRATION = 0.06
 """An expected calibration error below this is good enough, whatever the champion's."""
 
 FORGOTTEN = 0.03
-"""Loss of a single set's score that counts as forgetting, if it is beyond chance."""
+"""A single set that loses more than this, beyond chance, is being forgotten."""
+
+TIMED_TEXTS, TIMED_TURNS = 200, 5
 
 
 class Scoring(Protocol):
-    """What of ``model.Scorer`` is used here."""
+    """The part of ``model.Scorer`` that is used here."""
 
     def score(self, texts: Sequence[str], entities: Sequence[str | None], languages: Sequence[str | None]) -> Any:
         """See ``model.Scorer.score``."""
@@ -35,7 +35,12 @@ class Scoring(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of the gate: the measure of both, the difference with its 95 % interval, and what was decided."""
+    """One rule of the gate: the measure of both versions, the difference with its 95 % interval, and the verdict.
+
+    ``p_value`` is None if the rule has no test; ``rows`` is how many rows the measure is over; ``why`` says why the
+    rule is broken, '' if it is not. Of the rule ``speed``, ``low`` and ``high`` are the least and the largest ratio of
+    the two times.
+    """
 
     rule: str
     champion: float
@@ -51,18 +56,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All rules; ``passed`` if each is."""
+    """What all rules say."""
 
     rules: list[Rule]
 
     @property
     def passed(self) -> bool:
-        """Whether the challenger may be promoted."""
+        """Whether the challenger may be promoted: no rule is broken."""
         return all(rule.passed for rule in self.rules)
 
     @property
     def reason(self) -> str:
-        """Why not, '' if it passed."""
+        """Why the challenger may not be promoted, '' if it may."""
         return "; ".join(f"{rule.rule}: {rule.why}" for rule in self.rules if not rule.passed)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -71,7 +76,7 @@ class Verdict:
 
 
 def probabilities(scorer: Scoring, examples: Sequence[Example], language: str | None) -> np.ndarray:
-    """float32 [n, 3] of the examples; with None, each one's language is told from its text."""
+    """float32 [n, 3] of the examples. With ``language`` None, each text's language is detected."""
     texts, entities = [e.text for e in examples], [e.entity for e in examples]
     return np.asarray(scorer.score(texts, entities, [language] * len(texts)).probabilities)
 
@@ -86,9 +91,8 @@ def judge(
 ) -> Verdict:
     """Compare on the ``fixed`` test set and on held-out ``new`` labels.
 
-    Intervals are percentile bootstraps over rows, paired (Efron and Tibshirani 1993); the new labels also pass
-    McNemar's exact test on the rows that only one of the two gets right. Without ``new`` there is no such rule; two
-    versions can be compared so, but a run never asks.
+    On the new labels the challenger must be better, by McNemar's exact test on the rows that only one of the two gets
+    right. A run always has new labels; without them, two versions can be compared by the other rules.
     """
 
     def of(scorer: Scoring, examples: Sequence[Example]) -> np.ndarray:
@@ -112,60 +116,6 @@ def judge(
     return Verdict(rules)
 
 
-def _resamples(examples: Sequence[Example]) -> np.ndarray:
-    """[RESAMPLES, n]: how often each row is drawn; as many rows of each set as it has."""
-    rng = np.random.default_rng(20200615)
-    names = np.array([e.dataset for e in examples])
-    drawn = np.zeros((RESAMPLES, len(examples)), np.float32)
-    for name in sorted(set(names)):
-        rows = np.flatnonzero(names == name)
-        drawn[:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), RESAMPLES)
-    return drawn
-
-
-def _resampled(p: np.ndarray, examples: Sequence[Example], drawn: np.ndarray) -> np.ndarray:
-    """``macro_f1`` of each resample, by the counts that it is made of: 500 calls would take seconds."""
-    names, truth = np.array([e.dataset for e in examples]), np.array([e.label for e in examples])
-    predicted = p.argmax(1)
-    scores, weights = [], []
-    for name in sorted(set(names)):
-        here = names == name
-        if name in SIGN_ONLY:
-            signed = here & (truth != 1)
-            right = (p[signed, 2] > p[signed, 0]) == (truth[signed] == 2)
-            scores.append(drawn[:, signed] @ right / np.maximum(drawn[:, signed].sum(1), 1))
-        else:
-            t, q = truth[here], predicted[here]
-            if (t == NOT_NEGATIVE).any():
-                t, q = (t == 0).astype(int), (q == 0).astype(int)
-            of = [
-                2
-                * (drawn[:, here] @ ((t == c) & (q == c)))
-                / np.maximum(drawn[:, here] @ ((t == c).astype(int) + (q == c)), 1)
-                for c in sorted({*t, *q})
-            ]
-            scores.append(np.mean(of, axis=0))
-        weights.append(here.sum() ** 0.5)
-    return np.average(scores, axis=0, weights=weights)
-
-
-def _bounds(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def difference(a: np.ndarray, b: np.ndarray, examples: Sequence[Example]) -> tuple[float, float, float, float]:
-    """(macro-F1 of ``a``, of ``b``, and the 95 % interval of b - a) for probabilities [n, 3]."""
-    drawn = _resamples(examples)
-    low, high = _bounds(_resampled(b, examples, drawn) - _resampled(a, examples, drawn))
-    return macro_f1(a, examples), macro_f1(b, examples), low, high
-
-
-def interval(p: np.ndarray, examples: Sequence[Example]) -> tuple[float, float]:
-    """The 95 % interval of the macro-F1 of probabilities [n, 3]."""
-    return _bounds(_resampled(p, examples, _resamples(examples)))
-
-
 def _not_worse(
     name: str, a: np.ndarray, b: np.ndarray, examples: Sequence[Example], margin: float, beyond_chance: bool = False
 ) -> Rule:
@@ -176,8 +126,10 @@ def _not_worse(
 
 
 def mcnemar(a: np.ndarray, b: np.ndarray, examples: Sequence[Example]) -> tuple[int, int, float]:
-    """(rows only ``a`` gets right, only ``b``, one-sided exact p that ``b`` is better) (McNemar 1947). Of a set
-    without neutrals it is the order of positive and negative that is right or not."""
+    """(rows that only ``a`` gets right, rows that only ``b`` gets right, one-sided exact p that ``b`` is better)
+    (McNemar 1947). In a set without neutral rows, a row is right if positive and negative are in the right order."""
+    from scipy.stats import binomtest
+
     truth = np.array([e.label for e in examples])
     signed = np.array([e.dataset in SIGN_ONLY for e in examples])
     right = [np.where(signed, np.where(p[:, 2] > p[:, 0], 2, 0), p.argmax(1)) == truth for p in (a, b)]
@@ -202,10 +154,10 @@ def _calibrated(a: np.ndarray, b: np.ndarray, examples: Sequence[Example]) -> Ru
     truth = np.array([e.label for e in examples])[usable]
     a, b = a[usable], b[usable]
     before, after = expected_calibration_error(a, truth), expected_calibration_error(b, truth)
-    rng = np.random.default_rng(20200615)
+    rng = np.random.default_rng(SEED)
     draws = [rng.integers(0, len(truth), len(truth)) for _ in range(RESAMPLES)]
     gaps = [[expected_calibration_error(p[i], truth[i]) for i in draws] for p in (a, b)]
-    low, high = _bounds(np.subtract(gaps[1], gaps[0]))
+    low, high = bounds(np.subtract(gaps[1], gaps[0]))
     passed = after <= max(before + CALIBRATION_SLACK, GOOD_CALIBRATION)
     why = "" if passed else f"expected calibration error {before:.3f} -> {after:.3f}"
     return Rule("calibration", before, after, after - before, low, high, None, passed, len(truth), why)
@@ -214,10 +166,11 @@ def _calibrated(a: np.ndarray, b: np.ndarray, examples: Sequence[Example]) -> Ru
 def _not_slower(
     champion: Scoring, challenger: Scoring, examples: Sequence[Example], language: str | None, most: float
 ) -> Rule:
-    """Seconds for 200 texts, taken in turns, the quickest of five each: what else runs on the machine hits both."""
-    chosen = (list(examples) * (200 // len(examples) + 1))[:200]
+    """The seconds for 200 texts. The two take turns, because whatever else runs on the machine slows both; the quickest
+    of each one's five turns counts."""
+    chosen = (list(examples) * (TIMED_TEXTS // len(examples) + 1))[:TIMED_TEXTS]
     seconds: list[list[float]] = [[], []]
-    for _ in range(5):
+    for _ in range(TIMED_TURNS):
         for side, scorer in enumerate((champion, challenger)):
             started = time.perf_counter()
             probabilities(scorer, chosen, language)

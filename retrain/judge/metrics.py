@@ -8,16 +8,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from scipy.optimize import minimize
-from sklearn.metrics import f1_score
 
-from model.calibration import probabilities
-from model.calibration import rows as scales
-from model.evaluation.evaluation import calibration
-from model.registry.manifest import Scale
-from retrain.data.datasets import NOT_NEGATIVE, SIGN_ONLY, Example
+from model import Scale, probabilities, scale_rows
+from model.evaluation import calibration
+from retrain.data import NOT_NEGATIVE, SIGN_ONLY, Example
 
 FEWEST_TO_FIT = 100
+"""A calibration is fitted on at least so many rows."""
 
 
 def _labels(examples: Sequence[Example]) -> np.ndarray:
@@ -25,8 +22,11 @@ def _labels(examples: Sequence[Example]) -> np.ndarray:
 
 
 def macro_f1(logits: np.ndarray, examples: Sequence[Example]) -> float:
-    """Mean over the sets of the macro-F1 of the labels, or for sets without neutrals the sign accuracy; weighted by the
-    square root of a set's rows, for the small sets' scores are noise."""
+    """The mean over the sets of each set's score, from logits or probabilities [n, 3].
+
+    A set's score is the macro-F1 of its labels or, for a set without neutral rows, the accuracy of the sign. A set
+    weighs as the square root of its number of rows, because the scores of small sets are noisy.
+    """
     scores, weights = [], []
     for name in sorted({example.dataset for example in examples}):
         chosen = np.array([example.dataset == name for example in examples])
@@ -36,6 +36,8 @@ def macro_f1(logits: np.ndarray, examples: Sequence[Example]) -> float:
 
 
 def _score(name: str, logits: np.ndarray, labels: np.ndarray) -> float:
+    from sklearn.metrics import f1_score
+
     if name in SIGN_ONLY:
         signed = labels != 1
         return float(((logits[:, 2] > logits[:, 0]) == (labels == 2))[signed].mean())
@@ -53,28 +55,32 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def fit_calibration(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, Any]:
-    """What makes probabilities of logits: a ``temperature`` and a ``power`` (see ``model.Scale``) for texts ``alone``
-    and for ``pair``s with an entity, fitted by the negative log-likelihood of what a row says: its label, its sign in
-    sets without neutrals, or that it is not negative. A set weighs as the square root of its rows, as in ``macro_f1``.
+    """The ``calibration`` of an adapter's config: how probabilities are made of its logits [n, 3].
 
-    A bias a label fits the training sets' shares of the labels, which are no one else's: it was tried and made texts
-    from elsewhere worse.
+    For texts ``alone`` and for ``pair``s with an entity it holds a ``temperature`` and a ``power`` (see
+    ``model.Scale``). They are fitted by the negative log-likelihood of what a row says: its label, its sign in sets
+    without neutral rows, or that it is not negative. A set weighs as the square root of its rows, as in ``macro_f1``.
+
+    A bias for each label was tried. It fits the training sets' shares of the labels, which differ elsewhere, and made
+    texts from other sources worse.
     """
+    from scipy.optimize import minimize
+
     labels = _labels(examples)
     signed = np.array([e.dataset in SIGN_ONLY for e in examples])
     paired = np.array([e.entity is not None for e in examples])
     names = np.array([e.dataset for e in examples])
-    told = ~(signed & (labels == 1))
+    usable = ~(signed & (labels == 1))
 
     def fitted(kind: np.ndarray) -> Scale:
-        chosen = np.flatnonzero(told & (kind if (told & kind).sum() >= FEWEST_TO_FIT else True))
+        chosen = np.flatnonzero(usable & (kind if (usable & kind).sum() >= FEWEST_TO_FIT else True))
         truth, two_only, rows = labels[chosen], signed[chosen], logits[chosen].astype(np.float64)
         sizes = Counter(names[chosen])
         weights = np.array([sizes[name] ** -0.5 for name in names[chosen]])
 
         def loss(x: np.ndarray) -> float:
             scale = Scale(temperature=float(np.exp(x[0])), power=float(np.exp(x[1])))
-            p = probabilities(rows, np.repeat(scales([scale]), len(rows), axis=0)).astype(np.float64) + 1e-9
+            p = probabilities(rows, np.repeat(scale_rows([scale]), len(rows), axis=0)).astype(np.float64) + 1e-9
             given = np.where(truth == NOT_NEGATIVE, p[:, 1] + p[:, 2], p[np.arange(len(p)), np.minimum(truth, 2)])
             return -float(np.average(np.log(given / np.where(two_only, p[:, 0] + p[:, 2], 1)), weights=weights))
 
@@ -86,13 +92,17 @@ def fit_calibration(logits: np.ndarray, examples: Sequence[Example]) -> dict[str
 
 def calibrated(logits: np.ndarray, examples: Sequence[Example], fit: Mapping[str, Any]) -> np.ndarray:
     """Probabilities [n, 3] of the examples (see ``fit_calibration``)."""
-    both = scales([msgspec.convert(fit[kind], Scale) for kind in ("alone", "pair")])
+    both = scale_rows([msgspec.convert(fit[kind], Scale) for kind in ("alone", "pair")])
     return probabilities(logits, both[[int(e.entity is not None) for e in examples]])
 
 
-def report(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
-    """One line a set: rows, score, accuracy, ECE (over two classes where the set has next to no neutral rows) as
-    ``finsent evaluate`` has it; headlines with mixed entities apart."""
+def score_table(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
+    """A table as text, one line a set: rows, score, accuracy, and the expected calibration error (ECE), which
+    ``finsent evaluate`` reports too.
+
+    For sets with hardly any neutral rows, accuracy and ECE are over two classes. Headlines whose companies have
+    different labels have a line of their own.
+    """
     labels = _labels(examples)
     names = np.array([example.dataset for example in examples])
     groups = {name: names == name for name in sorted(set(names))}

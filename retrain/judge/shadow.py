@@ -1,4 +1,4 @@
-"""What becomes of a challenger in the shadow: promoted by rule, turned down, or still watched."""
+"""The verdict on a version in the shadow: it is promoted by rule, rejected, or watched for longer."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 from clickhouse_driver import Client
 
 import model
-from retrain.judge import beside
+from retrain.events import VersionEvent
+from retrain.judge import agreement
 from settings import RetrainSettings
 from storage.reads import count_shadow_documents, shadow_scores
 from storage.writes import write_model_event
 
 
-def report(client: Client, shadow: model.Shadow, champion: str, settings: RetrainSettings) -> dict[str, Any]:
-    """Plain JSON: what the version in the shadow said of live documents beside ``champion``, over all and by source,
-    and ``objections``: the rules that it breaks."""
-    found = shadow_scores(client, shadow.version, champion, datetime.fromisoformat(shadow.at))
-    told = {
+def shadow_report(client: Client, shadow: model.Shadow, champion: str, settings: RetrainSettings) -> dict[str, Any]:
+    """How the version in the shadow and ``champion`` scored the same live documents, as plain JSON: figures over all
+    documents and by source, and ``objections``, the limits that the version exceeds."""
+    scored = shadow_scores(client, shadow.version, champion, datetime.fromisoformat(shadow.at))
+    report = {
         "version": shadow.version,
         "champion": champion,
         "share": shadow.share,
@@ -27,28 +28,28 @@ def report(client: Client, shadow: model.Shadow, champion: str, settings: Retrai
         "wanted_documents": shadow.documents,
         "wanted_minutes": shadow.minutes,
         "why": shadow.why,
-        **beside.agreement(found.champion, found.challenger),
-        "latency": beside.slower(found.champion_s, found.challenger_s),
-        "sources": beside.by_source(found.source, found.champion, found.challenger),
+        **agreement.agreement(scored.champion, scored.challenger),
+        "latency": agreement.slower(scored.champion_s, scored.challenger_s),
+        "sources": agreement.by_source(scored.source, scored.champion, scored.challenger),
     }
-    return told | {"objections": objections(told, settings)}
+    return report | {"objections": objections(report, settings)}
 
 
-def objections(told: dict[str, Any], settings: RetrainSettings) -> list[str]:
-    """Which limits of ``settings`` a ``report`` breaks beyond chance: where the whole interval lies outside."""
-    if not told["documents"]:
+def objections(report: dict[str, Any], settings: RetrainSettings) -> list[str]:
+    """The limits of ``settings`` that are exceeded beyond chance: the whole 95 % interval lies outside."""
+    if not report["documents"]:
         return []
     broken = []
-    low, high = told["agreement_interval"]
+    low, high = report["agreement_interval"]
     if high < settings.shadow_agreement:
         broken.append(
-            f"the same label on {told['agreement']:.1%} [{low:.1%}, {high:.1%}] of the documents, wanted at least "
+            f"the same label on {report['agreement']:.1%} [{low:.1%}, {high:.1%}] of the documents, wanted at least "
             f"{settings.shadow_agreement:.0%} (RETRAIN_SHADOW_AGREEMENT)"
         )
-    latency = told["latency"]
+    latency = report["latency"]
     if latency["ratio"] is not None and latency["interval"][0] > settings.slower:
         broken.append(f"{latency['ratio']:.2f} times the champion's time, wanted at most {settings.slower:g}")
-    for name, part in (("all documents", told), *told["sources"].items()):
+    for name, part in (("all documents", report), *report["sources"].items()):
         for what in ("sentiment_shift", "confidence_shift"):
             start, end = part[what]["interval"]
             if max(start, -end) > settings.shadow_shift:
@@ -59,13 +60,13 @@ def objections(told: dict[str, Any], settings: RetrainSettings) -> list[str]:
     return broken
 
 
-def decide(
+def decide_shadow(
     client: Client, registry: str | Path, settings: RetrainSettings, now: datetime | None = None
-) -> tuple[str, str, str, str] | None:
-    """Judge the version in the shadow if it has been there for long enough and is to be promoted by rule.
+) -> VersionEvent | None:
+    """Judge the version in the shadow, if it is to be promoted by rule and has been there for long enough.
 
-    Promotes it or takes it out; (event, version, previous, detail) of what was done, None if nothing was. Raises as
-    ``model.promote`` does.
+    It is promoted or taken out of the shadow. The event of that is written and returned; None if it is too early.
+    Raises what ``model.promote`` raises.
     """
     shadow = model.shadow(registry)
     if shadow is None or not shadow.documents:
@@ -76,17 +77,17 @@ def decide(
     champion = model.champion_name(registry)
     if count_shadow_documents(client, shadow.version, champion, since) < shadow.documents:
         return None
-    told = report(client, shadow, champion, settings)
+    report = shadow_report(client, shadow, champion, settings)
     parent = model.describe(registry, shadow.version).parent
-    broken = told["objections"]
+    broken = report["objections"]
     if parent not in ("", champion):
         broken = [f"it was judged against {parent}, and {champion} is the champion now", *broken]
     if broken:
-        event = ("rejected", shadow.version, champion, f"in the shadow: {'; '.join(broken)}")
+        event = VersionEvent("rejected", shadow.version, champion, f"in the shadow: {'; '.join(broken)}")
         model.clear_shadow(registry, shadow.version)
     else:
-        why = f"in the shadow: the same label on {told['agreement']:.1%} of {told['documents']} documents"
+        why = f"in the shadow: the same label on {report['agreement']:.1%} of {report['documents']} documents"
         model.promote(registry, shadow.version, why)
-        event = ("promoted", shadow.version, champion, why)
-    write_model_event(client, event[0], event[1], event[2], detail=event[3])
+        event = VersionEvent("promoted", shadow.version, champion, why)
+    write_model_event(client, event.event, event.version, event.previous, detail=event.detail)
     return event

@@ -1,7 +1,7 @@
 """Calibrates an adapter as it is served: ``python -m retrain.shipped.calibrate --data DIR ADAPTER``.
 
-The int8 graph is built, ``calibration`` in the adapter's config.json is fitted on the validation part of the labelled
-sets, and the test part, which decides nothing, is reported with it.
+The int8 graph is built. ``calibration`` in the adapter's config.json is fitted on the validation part of the labelled
+sets; then the scores on the test part, which decides nothing, are printed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 
 import model
 from documents.text import normalise
-from model.evaluation.evaluation import CHUNK
-from retrain.data.datasets import LABELS, SIGN_ONLY, TRAINED_ON, Example, load, split
-from retrain.judge.metrics import calibrated, fit_calibration, report
+from model.evaluation import CHUNK
+from retrain.data import LABELS, SIGN_ONLY, TRAINED_ON, Example, load, split
+from retrain.judge import calibrated, fit_calibration, score_table
+from retrain.shipped.rows import whole_tweets
 
 
 def logits(scorer: model.Scorer, examples: list[Example], language: str) -> np.ndarray:
@@ -57,23 +58,19 @@ def main() -> None:
     path = arguments.adapter / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     (language,) = config["languages"]
-    # A tweet's label is of the whole tweet, so it is judged without its cashtag, as in training.
-    _, validation, test = (
-        [replace(e, entity=None) if e.dataset == "tfns" else e for e in rows]
-        for rows in split(load(arguments.data, TRAINED_ON[language]))
-    )
+    _, validation, test = (whole_tweets(rows) for rows in split(load(arguments.data, TRAINED_ON[language])))
     if arguments.test:
         write(arguments.test, test)
     with tempfile.TemporaryDirectory() as registry:
         scorer = model.load(model.folder(registry, model.publish(registry, arguments.adapter)))
         if not arguments.keep:
-            # A document is also scored as a whole, and texts without an entity are of few sets.
+            # Documents are also scored as a whole, and only few sets have texts without an entity.
             alone = [e for e in validation if e.entity and e.single and e.dataset not in SIGN_ONLY]
             rows = [*validation, *(replace(e, entity=None, dataset=f"{e.dataset} alone") for e in alone)]
             config |= fit_calibration(logits(scorer, rows, language), rows)
             path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         print(json.dumps(config["calibration"]))
-        print(report(calibrated(logits(scorer, test, language), test, config["calibration"]), test))
+        print(score_table(calibrated(logits(scorer, test, language), test, config["calibration"]), test))
 
 
 if __name__ == "__main__":

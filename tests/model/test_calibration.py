@@ -8,8 +8,8 @@ from scipy.special import softmax
 
 from model.calibration import probabilities, rows
 from model.registry.manifest import Scale
-from retrain.data.datasets import NOT_NEGATIVE, Example
-from retrain.judge.metrics import calibrated, fit_calibration
+from retrain.data import NOT_NEGATIVE, Example
+from retrain.judge import calibrated, fit_calibration
 
 LOGITS = np.random.default_rng(3).normal(size=(500, 3)).astype(np.float32) * 3
 

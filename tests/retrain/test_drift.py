@@ -11,9 +11,8 @@ import pytest
 from clickhouse_driver import Client
 
 from documents.record import Record
-from retrain import drift
-from retrain.data.labels import queue
-from retrain.schedule import upcoming
+from retrain import drift, upcoming
+from retrain.data import queue
 from settings import RetrainSettings
 from storage.connection import WHOLE_INSERT
 from storage.reads import drift_now, unlabelled_documents
@@ -69,8 +68,8 @@ def feed(client: Client) -> Writer:
 
 def look(client: Client, feed: Writer, told: list[tuple[str, str, str, str]]) -> set[tuple[str, str]]:
     """The alarms (source, measure) that last after a look at the feed's time."""
-    drift.tell(client, SETTINGS, feed.at, lambda *event: told.append(event))
-    return {(row["source"], row["measure"]) for row in drift.lasting(client)}
+    drift.announce_alarms(client, SETTINGS, feed.at, lambda *event: told.append(event))
+    return {(row["source"], row["measure"]) for row in drift.lasting_alarms(client)}
 
 
 def test_another_register_is_told_once_and_asks_for_labels_until_it_ends(client: Client, feed: Writer):
@@ -80,7 +79,7 @@ def test_another_register_is_told_once_and_asks_for_labels_until_it_ends(client:
         feed.write(200, ["wire", "forum"])
         assert look(client, feed, told) == set() and told == []
     rows = drift_now(client)
-    assert {row["measure"] for row in rows} == {*drift.MEASURES, *drift.OF_A_KIND}
+    assert {row["measure"] for row in rows} == {*drift.MEASURES, *drift.MEASURES_OF_A_KIND}
     assert {row["source"] for row in rows} == {"", "wire", "forum"}
 
     for _ in range(8):  # the forum changes its register; the wire does not
@@ -91,11 +90,13 @@ def test_another_register_is_told_once_and_asks_for_labels_until_it_ends(client:
     assert not any(source == "wire" for source, _ in found)
     began = [event for event in told if event[0] == "drift"]
     assert len(began) == len(told) == len(found)
-    ids = {row["alarm"] for row in drift.lasting(client)}
+    ids = {row["alarm"] for row in drift.lasting_alarms(client)}
     assert ids == {event[3].split(":")[0] for event in began}
     events = client.execute("SELECT event, detail FROM model_events ORDER BY detail")
     assert events == sorted((event[0], event[3]) for event in told)
-    onset = next(row for row in drift.lasting(client) if (row["source"], row["measure"]) == ("forum", "vocabulary"))
+    onset = next(
+        row for row in drift.lasting_alarms(client) if (row["source"], row["measure"]) == ("forum", "vocabulary")
+    )
     assert abs(onset["began_at"] - (START + 1800 * EVERY)) < timedelta(hours=4)
 
     # It is not told again while it lasts, also once it has become what is usual.
@@ -105,7 +106,9 @@ def test_another_register_is_told_once_and_asks_for_labels_until_it_ends(client:
         assert ("forum", "vocabulary") in look(client, feed, told)
     of_forum = [event[3] for event in told if "vocabulary of news, source forum" in event[3]]
     assert len(of_forum) == 1
-    assert drift.tell(client, SETTINGS, feed.at, lambda *event: told.append(event)) == [], "this moment was looked at"
+    assert drift.announce_alarms(client, SETTINGS, feed.at, lambda *event: told.append(event)) == [], (
+        "this moment was looked at"
+    )
 
     asked = queue(unlabelled_documents(client, 2000), 20, random_share=0)
     assert sum("drifting source" in row["reason"] for row in asked) >= 15
@@ -121,7 +124,7 @@ def test_another_register_is_told_once_and_asks_for_labels_until_it_ends(client:
 
 
 def everywhere(client: Client) -> bool:
-    return any(not row["source"] for row in drift.lasting(client))
+    return any(not row["source"] for row in drift.lasting_alarms(client))
 
 
 def test_a_flood_from_a_new_source_is_told_by_the_mix(client: Client, feed: Writer):
@@ -179,6 +182,6 @@ def test_the_command_shows_what_was_found(client: Client, feed: Writer, clickhou
     feed.write(900)
     assert within("drift", "--now", "--json", str(tmp_path / "drift.json"), **environment).returncode == 0
     rows = json.loads((tmp_path / "drift.json").read_text())
-    assert {row["measure"] for row in rows} == {*drift.MEASURES, *drift.OF_A_KIND}
+    assert {row["measure"] for row in rows} == {*drift.MEASURES, *drift.MEASURES_OF_A_KIND}
     assert all(row["alarm"] == "" and row["current_documents"] == 200 for row in rows)
     assert "vocabulary" in within("drift", **environment).stdout

@@ -14,10 +14,10 @@ import pytest
 from clickhouse_driver import Client
 
 from documents.record import Record
-from retrain.data.datasets import SIGNED, Example
-from retrain.judge import gate
-from retrain.run import Busy, exclusive, last_run
-from retrain.schedule import upcoming
+from retrain import Busy, exclusive, upcoming
+from retrain.data import SIGNED, Example
+from retrain.judge import gate, macro_f1
+from retrain.run import last_run
 from settings import RetrainSettings
 from storage import write
 from storage.writes import write_training_run
@@ -65,7 +65,7 @@ def test_of_labels_without_neutrals_the_order_of_the_signs_counts():
     signs = [Example(SIGNED, "text", label) for label in (0, 2, 2)]
     unsure, wrong = np.array([[0.3, 0.6, 0.1]] * 3), np.array([[0.1, 0.6, 0.3]] * 3)
     assert gate.mcnemar(unsure, wrong, signs)[:2] == (1, 2)
-    assert gate.macro_f1(wrong, signs) == pytest.approx(2 / 3)
+    assert macro_f1(wrong, signs) == pytest.approx(2 / 3)
 
 
 def test_a_missed_time_is_due_and_an_interrupted_run_does_not_count(client: Client):
@@ -110,7 +110,7 @@ def write_label(client: Client) -> None:
 
 def test_one_run_at_a_time_and_the_lock_goes_with_its_process(tmp_path: Path):
     code = (
-        "import sys; from pathlib import Path; from retrain.run import exclusive\n"
+        "import sys; from pathlib import Path; from retrain import exclusive\n"
         "with exclusive(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(

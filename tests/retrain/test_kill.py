@@ -19,9 +19,8 @@ from clickhouse_driver import Client
 import model
 from deploy.local import Stack
 from documents.record import Record
-from model.encoder.bases import base
-from retrain.fit import adapter
-from retrain.fit.network import SentimentEncoder
+from model.encoder import base
+from retrain.fit import SentimentEncoder, write_adapter
 from storage import write
 from storage.reads import training_runs
 from tests.support import eventually
@@ -50,7 +49,7 @@ def registry(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     encoder, one = base("minilm"), {"temperature": 1.0, "bias": [0.0, 0.0, 0.0]}
     config = {"base": "minilm", "languages": ["en"], "calibration": {"alone": one, "pair": one}}
-    adapter.write(tmp_path / "start", encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
+    write_adapter(tmp_path / "start", encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
     model.promote(tmp_path / "registry", model.publish(tmp_path / "registry", tmp_path / "start"))
     return tmp_path / "registry"
 

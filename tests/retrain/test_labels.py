@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from retrain.data.datasets import SIGNED
-from retrain.data.labels import NAME, alpha, parts, queue, resolve
+from retrain.data import PEOPLE, SIGNED, parts, queue, resolve
+from retrain.data.labels import alpha
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def test_a_majority_decides_and_a_tie_is_left_out_and_told():
     assert found.alpha is not None and found.alpha < 0.5
 
 
-@pytest.mark.parametrize(("neutrals", "name"), [(0, SIGNED), (30, NAME)])
+@pytest.mark.parametrize(("neutrals", "name"), [(0, SIGNED), (30, PEOPLE)])
 def test_labels_without_neutrals_do_not_teach_that_nothing_is_neutral(neutrals: int, name: str):
     """Somebody asked for rises and falls only: what is not neutral in them says nothing of what is elsewhere."""
     signs = [row(f"text {n}", ("negative", "positive")[n % 2]) for n in range(150)]

@@ -17,12 +17,10 @@ import torch
 
 import model
 from documents.record import Record
-from model.encoder.bases import base
-from retrain.data.datasets import LABELS
-from retrain.data.phrases import phrases
-from retrain.fit import adapter
-from retrain.fit.network import SentimentEncoder
-from retrain.run import CannotTrain, retrain
+from model.encoder import base
+from retrain import CannotTrain, Progress, retrain
+from retrain.data import LABELS, phrases
+from retrain.fit import SentimentEncoder, write_adapter
 from settings import ClickHouseSettings, RetrainSettings
 from storage import connect, migrate, write
 from storage.reads import training_runs
@@ -45,7 +43,7 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     torch.manual_seed(0)
     encoder, one = base("minilm"), {"temperature": 1.0, "bias": [0.0, 0.0, 0.0]}
     config = {"base": "minilm", "languages": ["en"], "calibration": {"alone": one, "pair": one}}
-    adapter.write(tmp_path / "start", encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
+    write_adapter(tmp_path / "start", encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
     registry = tmp_path / "models"
     champion = model.publish(registry, tmp_path / "start")
     model.promote(registry, champion)
@@ -74,7 +72,7 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     assert run["state"] == "started" and model.champion_name(registry) == champion
     assert model.versions(registry) == [champion]
 
-    told: list[dict[str, Any]] = []
+    told: list[Progress] = []
     outcome = eventually(lambda: _retrained(client, registry, settings, told), 60, "the killed process is gone")
     assert outcome.run == run["id"] and told[0] == {"stage": f"run {run['id']} goes on"}
     assert {progress["epoch"] for progress in told[1:]} == {2}
@@ -83,8 +81,8 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
         retrain(client, registry, settings, resume=True)
 
 
-def _retrained(client: Any, registry: Path, settings: RetrainSettings, told: list[dict[str, Any]]) -> Any:
-    from retrain.run import Busy
+def _retrained(client: Any, registry: Path, settings: RetrainSettings, told: list[Progress]) -> Any:
+    from retrain import Busy
 
     try:
         return retrain(client, registry, settings, progress=told.append)

@@ -16,19 +16,27 @@ import numpy as np
 import pytest
 import torch
 
-from model.encoder.bases import base
-from model.encoder.weights import merged
-from retrain.data.datasets import Example
-from retrain.data.phrases import phrases
-from retrain.fit import adapter, selftraining
+from model.encoder import base, merged
+from retrain import Job as Folder
+from retrain import Progress
+from retrain.data import Example, phrases, write_examples
+from retrain.fit import (
+    PretrainRecipe,
+    Recipe,
+    SentimentEncoder,
+    encode,
+    pretrain,
+    search,
+    selftraining,
+    train_job,
+    write_adapter,
+)
 from retrain.fit.adversary import Adversary
-from retrain.fit.finetune import finetune, prepared
-from retrain.fit.fitting import new_network
-from retrain.fit.network import SentimentEncoder
-from retrain.fit.pretrain import hide, pretrain
-from retrain.fit.search import search
-from retrain.job import write_examples
-from retrain.shipped.train import collate, encode, losses
+from retrain.fit.inputs import collate
+from retrain.fit.loop import new_network
+from retrain.fit.losses import losses
+from retrain.fit.prepare import prepare
+from retrain.fit.pretraining import hide
 from settings import RetrainSettings, settings_from
 
 ROWS = [replace(e, dataset="labels") for e in phrases(60, 1)]
@@ -46,7 +54,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoder = base("minilm")
     one = {"temperature": 1.0, "bias": [0.0, 0.0, 0.0]}
     config = {"base": "minilm", "languages": ["en"], "calibration": {"alone": one, "pair": one}}
-    adapter.write(folder, encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
+    write_adapter(folder, encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
     return folder
 
 
@@ -65,6 +73,10 @@ def job(tmp_path: Path, start: Path) -> Job:
         return folder
 
     return made
+
+
+def finetune(job: Path) -> None:
+    train_job(Folder(job))
 
 
 def process(job: Path) -> subprocess.Popen[str]:
@@ -126,13 +138,13 @@ def test_several_processes_train_one_model(job: Job):
 
 def test_the_adversary_moves_texts_to_where_the_loss_is_higher(job: Job):
     folder = job("attacked", dropout=0.0, adversarial=0.05)
-    settings = json.loads((folder / "job.json").read_text())["settings"]
-    _, given, _ = prepared(folder, settings)
-    network = new_network(given.encoder, given.start, settings).train()
+    settings = Folder(folder).settings()
+    given = prepare(Folder(folder), settings).material
+    network = new_network(given.encoder, given.start, Recipe.of(settings)).train()
     for part in network.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
-    inputs, rows = collate(encode(given.made, ROWS[:16])), ROWS[:16]
+    inputs, rows = collate(encode(given.reader, ROWS[:16])), ROWS[:16]
     plain = losses(network(*inputs)[0], rows, 0).mean()
     adversary = Adversary(network, 0.05)
     watched = losses(network(*inputs)[0], rows, 0).mean()
@@ -149,8 +161,8 @@ def test_the_adversary_moves_texts_to_where_the_loss_is_higher(job: Job):
 
 def test_a_search_tries_prunes_and_its_best_settings_are_used_and_kept(job: Job):
     folder = job("searched", search=3, epochs=1)
-    told: list[dict[str, Any]] = []
-    search(folder, lambda **progress: told.append(progress))
+    told: list[Progress] = []
+    search(Folder(folder), told.append)
     found = json.loads((folder / "search.json").read_text())
     assert len(found["trials"]) == 3 and (folder / "study.jsonl").exists()
     assert found["trials"][0]["settings"]["learning_rate"] == 5e-3  # the settings as they were
@@ -164,7 +176,7 @@ def test_a_search_tries_prunes_and_its_best_settings_are_used_and_kept(job: Job)
     curves = json.loads((folder / "curves.json").read_text())
     assert max(point["validation_macro_f1"] for point in curves) == found["validation_macro_f1"]
     (folder / "search.json").unlink()
-    search(folder, lambda **progress: pytest.fail("a finished trial ran again"))
+    search(Folder(folder), lambda progress: pytest.fail("a finished trial ran again"))
 
 
 def test_self_training_takes_steady_answers_in_peoples_proportions_and_only_what_helps(job: Job):
@@ -185,10 +197,10 @@ def test_self_training_takes_steady_answers_in_peoples_proportions_and_only_what
 
 def test_what_the_network_is_not_sure_of_teaches_nothing(job: Job):
     folder = job("unsure", [replace(e, dataset="unlabelled") for e in phrases(24, 2)])
-    settings = json.loads((folder / "job.json").read_text())["settings"]
-    _, given, _ = prepared(folder, settings)
-    network = new_network(given.encoder, given.start, settings)  # its head has learned nothing
-    chosen = selftraining.choose(network, given.made, ROWS[:24], ROWS[24:], 0.95, 1.0, 17)
+    settings = Folder(folder).settings()
+    given = prepare(Folder(folder), settings).material
+    network = new_network(given.encoder, given.start, Recipe.of(settings))  # its head has learned nothing
+    chosen = selftraining.choose(network, given.reader, ROWS[:24], ROWS[24:], 0.95, 1.0, 17)
     assert chosen.candidates == 24 and chosen.sure == 0 and chosen.rows == []
 
 
@@ -196,7 +208,7 @@ def test_pretraining_guesses_hidden_pieces_better_and_training_starts_from_it(st
     encoder = base("minilm")
     weights, _ = merged(start)
     texts = sorted({e.text for e in phrases(300, 3)})
-    found = pretrain(encoder, weights, texts, layers=1, epochs=2, rate=1e-3)
+    found = pretrain(encoder, weights, texts, PretrainRecipe(layers=1, epochs=2, rate=1e-3))
     assert found.losses[2] < found.losses[1] < found.losses[0] - 1
     assert 0 < found.drift < 0.3
     assert np.array_equal(
@@ -204,7 +216,7 @@ def test_pretraining_guesses_hidden_pieces_better_and_training_starts_from_it(st
     )
     folder = job("adapted")
     (folder / "start").unlink()
-    adapter.write(folder / "start", encoder.weights, found.weights, 4, json.loads((start / "config.json").read_text()))
+    write_adapter(folder / "start", encoder.weights, found.weights, 4, json.loads((start / "config.json").read_text()))
     finetune(folder)
     assert (folder / "done.json").exists()
 

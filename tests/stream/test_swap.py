@@ -21,7 +21,7 @@ from deploy.local import Service
 from documents.outgoing import ModelEvent
 from documents.record import Record
 from model.encoder.weights import default_folders
-from retrain.judge.shadow import decide, report
+from retrain.judge import decide_shadow, shadow_report
 from settings import ClickHouseSettings, RetrainSettings
 from storage import accounts, connect, select
 from storage.reads import live_workers
@@ -215,24 +215,25 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
     assert scoring(service) == champion and metric(service, "finsent_model_swaps_total") == before
     found = model.shadow(registry)
     assert found is not None
-    told = report(client, found, champion, RetrainSettings())
+    told = shadow_report(client, found, champion, RetrainSettings())
     # They differ in the temperature alone: never in the label, but in how sure they are.
     assert told["documents"] == wanted and told["agreement"] == 1.0 and told["flips"] == {}
     assert told["agreement_interval"][0] > 0.92 and told["confidence_shift"]["interval"][1] < 0
     assert told["latency"]["documents"] > 0 and 0.2 < told["latency"]["ratio"] < 5
     assert list(told["sources"]) == ["news/desk"] and told["objections"] == []
 
-    assert decide(client, registry, RetrainSettings(), datetime.fromisoformat(found.at) - timedelta(hours=1)) is None
+    early = datetime.fromisoformat(found.at) - timedelta(hours=1)
+    assert decide_shadow(client, registry, RetrainSettings(), early) is None
     strict = RetrainSettings(shadow_shift=-told["confidence_shift"]["mean"] / 2)
-    rejected = decide(client, registry, strict)
+    rejected = decide_shadow(client, registry, strict)
     assert rejected is not None and rejected[0] == "rejected" and "confidence shift" in rejected[3]
     assert model.shadow(registry) is None and model.champion_name(registry) == champion
 
     model.put_in_shadow(registry, challenger, 1.0, documents=40)
     eventually(lambda: metric(service, share) == 1.0, 60, "the worker has it in the shadow again")
-    assert decide(client, registry, RetrainSettings()) is None, "too few documents"
+    assert decide_shadow(client, registry, RetrainSettings()) is None, "too few documents"
     send(service, tmp_path / "more.jsonl", "more", 40)
-    promoted = eventually(lambda: decide(client, registry, RetrainSettings()), 60, "it is promoted by rule")
+    promoted = eventually(lambda: decide_shadow(client, registry, RetrainSettings()), 60, "it is promoted by rule")
     assert promoted[:3] == ("promoted", challenger, champion) and model.shadow(registry) is None
     eventually(lambda: scoring(service) == challenger, 60, "the worker takes it without being told")
     eventually(lambda: metric(service, share) == 0, 60, "and nothing is in the shadow any more")

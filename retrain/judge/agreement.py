@@ -1,4 +1,4 @@
-"""Two versions on the same documents: how far they agree, which labels change, how much slower one is, and where."""
+"""Two versions on the same documents: how often they agree, which labels change, and how much slower one is."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from retrain.data.datasets import LABELS
+from retrain.data import LABELS
 
 Z = 1.96
-"""For 95 % intervals."""
+"""The normal distribution's quantile for 95 % intervals."""
 
 FEWEST = 30
-"""A source with fewer documents is not told apart."""
+"""A source with fewer documents gets no figures of its own."""
 
 RESAMPLES = 500
 
@@ -28,8 +28,12 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
-    """Of probabilities [n, 3] of the same documents: the share with the same label, what became of each label of
-    ``a`` (flips), and how far sentiment and confidence moved, each with its 95 % interval."""
+    """Figures of two versions' probabilities [n, 3] of the same documents, as plain JSON.
+
+    ``agreement`` is the share with the same label; ``flips`` counts the documents whose label changes, by the two
+    labels; ``sentiment_shift`` and ``confidence_shift`` are the mean changes from ``a`` to ``b``, ``sentiment_moved``
+    the mean absolute change. Intervals are 95 %. Means and shares are None without documents.
+    """
     n = len(a)
     before, after = a.argmax(1), b.argmax(1)
     same = int((before == after).sum())
@@ -59,8 +63,8 @@ def by_source(source: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, dic
 
 
 def slower(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
-    """How many times ``a``'s seconds ``b`` takes, over the documents timed (both above 0), with the 95 % interval of a
-    bootstrap."""
+    """The ratio of ``b``'s seconds to ``a``'s, over the documents that both have a time above 0 for, with the 95 %
+    interval of a bootstrap; None without such documents."""
     timed = (a > 0) & (b > 0)
     a, b = a[timed], b[timed]
     if not len(a):

@@ -1,0 +1,70 @@
+"""The rows that the shipped models are trained, validated and tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from model.encoder import base, pieces
+from retrain.data import TRAINED_ON, Example, load, phrases, read, split
+
+REPEATED = ("semeval", "fiqa", "finentity")
+"""Small sets, shown twice an epoch unless others are named. Headlines whose companies have different labels are shown
+twice as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedRows:
+    """``examples`` are all rows of the sets, before they were split."""
+
+    training: list[Example]
+    validation: list[Example]
+    test: list[Example]
+    examples: list[Example]
+
+
+def whole_tweets(rows: Sequence[Example]) -> list[Example]:
+    """``rows`` with the tweets' cashtags taken away: a tweet's label is of the whole tweet, so it is judged without its
+    cashtag. Training shows the cashtag at times."""
+    return [replace(e, entity=None) if e.dataset == "tfns" else e for e in rows]
+
+
+def shipped_rows(
+    data: Path, language: str, sets: Sequence[str], repeated: Sequence[str], phrase_count: int, seed: int, limit: int
+) -> ShippedRows:
+    """Rows of ``sets`` in the folder ``data`` and, for English, about ``phrase_count`` phrases; with ``limit``, only
+    about so many to train on. Raises ``FileNotFoundError`` for a missing set."""
+    # Split with all sets, so that a row is in the same part whichever of the sets are chosen.
+    examples = load(data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
+    training, validation, test = ([e for e in rows if e.dataset in sets] for rows in split(examples))
+    validation, test = whole_tweets(validation), whole_tweets(test)
+    extra = [e for e in training if e.dataset in repeated or (e.dataset == "sentfin" and e.mixed)]
+    # This set has several rows for each text of some hundred tokens. Half of the rows teach as much and cost half.
+    training = [e for i, e in enumerate(training) if e.dataset != "zh_finnsp" or i % 2]
+    if language == "en":
+        training = [*training, *extra, *phrases(phrase_count, seed)]
+    if limit:
+        training, validation = training[:: -(-len(training) // limit)], validation[::10]
+    return ShippedRows(training, validation, test, examples)
+
+
+def vocabulary(texts: Sequence[str]) -> list[int]:
+    """The pieces of ``e5`` that ``texts`` use, all single ASCII characters, and all pieces of Chinese characters."""
+    whole = Tokenizer.from_str(base("e5").tokenizer)
+    used = {i for encoding in whole.encode_batch(texts) for i in encoding.ids}
+    signs = "▁0123456789%.,:;!?-+()/"
+
+    def kept(piece: str) -> bool:
+        return (len(piece) == 1 and piece.isascii()) or all("一" <= c <= "鿿" or c in signs for c in piece)
+
+    return [i for i, (piece, _) in enumerate(pieces()) if i < 4 or i in used or kept(piece)]
+
+
+def vocabulary_of_rows(data: Path, language: str, examples: Sequence[Example]) -> list[int]:
+    """The ``vocabulary`` of the rows and, for Chinese, of the stream's unlabelled texts beside the folder ``data``."""
+    unlabelled = data.parent / "stream" / "zh_unlabelled.csv.gz"
+    more = read(unlabelled, labelled=False) if language == "zh" and unlabelled.exists() else []
+    return vocabulary([e.text for e in [*examples, *more]])
