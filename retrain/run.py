@@ -130,7 +130,9 @@ def retrain(
         except Exception as error:
             write_training_run(client, {**run, "state": "failed", "detail": str(error)[:2000]})
             raise
-        write_training_run(client, {**run, "state": "passed" if outcome.passed else "rejected", "detail": outcome.reason})
+        write_training_run(
+            client, {**run, "state": "passed" if outcome.passed else "rejected", "detail": outcome.reason}
+        )
         return outcome
 
 

@@ -48,7 +48,7 @@ class Resolved:
 
 
 def resolve(rows: Sequence[Mapping[str, Any]]) -> Resolved:
-    """The majority's label of each item; ``rows`` are those of ``storage.reads.labels``."""
+    """The majority's label of each item; ``rows`` are those of ``storage.reads.latest_labels``."""
     votes_by_item: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         votes_by_item[row["document_id"], row["text"], row["entity"]].append(row)

@@ -18,7 +18,7 @@ WATCHED, AGAINST_CROWD, AGAINST_VERSION, DRIFTING = 0.2, 0.3, 0.5, 0.5
 
 
 def queue(rows: Sequence[Mapping[str, Any]], limit: int, random_share: float = 0.2, seed: int = 13) -> list[Row]:
-    """The documents to label next, out of the rows of ``storage.reads.unlabelled``, with a ``reason`` each.
+    """The documents to label next, out of the rows of ``storage.reads.unlabelled_documents``, with a ``reason`` each.
 
     A share of them is drawn at random, for an unbiased estimate of the model's quality. The others are picked one by
     one. The most uncertain come first (entropy of the probabilities over its maximum). These rank higher:
