@@ -38,7 +38,7 @@ from rich.console import Console
 import model
 from benchmarks.fuzz import pipeline
 from benchmarks.proxy import Fault, Proxy
-from cli.audit import examine
+from cli import audit_report
 from deploy.demo import recorded_week
 from deploy.local import Service
 from documents.outgoing import ModelEvent
@@ -423,7 +423,7 @@ class Chaos:
         """Wait until all that Kafka holds is stored; what ``finsent audit`` says then, and where the views are off."""
         url = self.service.stack.clickhouse_url
         deadline = time.monotonic() + SETTLE_S
-        while asking(url, examine)["lag"] != 0 and time.monotonic() < deadline:
+        while asking(url, audit_report)["lag"] != 0 and time.monotonic() < deadline:
             time.sleep(0.5)
         out = folder / "audit.json"
         environment = {**os.environ, "CLICKHOUSE_URL": url}

@@ -39,8 +39,8 @@ from clickhouse_driver import Client
 from kafka import KafkaConsumer, KafkaProducer
 
 import model
+from deploy.demo import Arrivals
 from deploy.demo.recorded_week import write as write_week
-from deploy.demo.run import Arrivals
 from deploy.local import Service
 from deploy.local.supervisor import Child, free_port
 from documents.privacy import Pseudonymiser

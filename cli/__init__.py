@@ -1,1 +1,45 @@
-"""The groups of commands of ``finsent``, and what they share."""
+"""The commands. A file is named as its command or group; ``cli/shared/`` holds what several of them use.
+
+Commands import other rooms inside their functions, so that ``finsent --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from cli import (
+    alerts,
+    audit,
+    console,
+    cookbook,
+    dead_letters,
+    demo,
+    doctor,
+    down,
+    drift,
+    evaluate,
+    explain,
+    label,
+    model,
+    produce,
+    rescore,
+    retrain,
+    scheduler,
+    schemas,
+    score,
+    sql,
+    storage,
+    topics,
+    up,
+    worker,
+)
+from cli.audit import audit_report
+from cli.shared.failures import Commands
+from cli.shared.service import use_running_service
+
+__all__ = ["COMMANDS", "Commands", "audit_report", "use_running_service"]
+
+COMMANDS = (
+    *(produce, schemas, sql, worker, up, down, demo),
+    *(score, evaluate, explain, audit, rescore, retrain, scheduler, cookbook, drift, topics, doctor),
+    *(dead_letters, console, model, alerts, label, storage),
+)
+"""In the order of ``finsent --help``, which lists single commands before groups."""

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import Format, cell, fail, parse_time, print_rows, user_name
+from cli.shared.arguments import parse_time
+from cli.shared.failures import fail
+from cli.shared.output import Format, cell, print_rows, write_text
+from cli.shared.service import user_name
 
 if TYPE_CHECKING:
+    from clickhouse_driver import Client
+
+    from alerts.backtest import History
     from alerts.rules import Rules
 
-app = typer.Typer(
+group = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode="markdown",
     help="""What shifted, since when and why; the rules; and the same over history.
@@ -30,7 +36,12 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+def register(app: typer.Typer) -> None:
+    """Add the group to ``app``."""
+    app.add_typer(group, name="alerts")
+
+
+@group.callback()
 def alerts(
     ctx: typer.Context,
     entity: Annotated[
@@ -76,20 +87,20 @@ def alerts(
     )
 
 
-def _rules(path: Path | None, threshold: float | None = None) -> Rules:
+def _rules(path: Path | None) -> Rules:
+    """The rules in ``path``, or else in ALERT_RULES, or else the default rule for everybody."""
     from alerts import rules
     from alerts.evaluator import rule_of
-    from alerts.shift_test import Rule
     from documents.watchlist import load_watchlist
     from settings import AlertSettings
 
-    base = rule_of(AlertSettings()) if threshold is None else Rule(threshold=threshold)
+    settings = AlertSettings()
     desks = {company.ticker: company.desk for company in load_watchlist().companies}
-    path = path or AlertSettings().rules
-    return rules.load(path, base, desks) if path else rules.Rules(base=base, desks=desks)
+    path = path or settings.rules
+    return rules.load(path, rule_of(settings), desks) if path else rules.Rules(base=rule_of(settings), desks=desks)
 
 
-@app.command()
+@group.command()
 def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True, dir_okay=False)]) -> None:
     """Check a file of rules against its schema and the watch list; exit code 1 and line and rule where one is wrong.
 
@@ -109,7 +120,7 @@ Events = Annotated[
 RulesFile = Annotated[Path | None, typer.Option("--rules", metavar="RULES.yaml", help="Default: ALERT_RULES.")]
 
 
-@app.command()
+@group.command()
 def backtest(
     events: Events = None,
     since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Default: the first document.")] = None,
@@ -138,13 +149,11 @@ def backtest(
     known = [_known_as(event, linker) for event in tests.load_events(events)] if events else []
     chosen = entity and linker.ticker(entity)
     client = connect()
-    history = tests.read(client, _time(since), _time(until))
-    if not len(history.windows.start):
-        fail("nothing is stored in that time; 'finsent produce' sends documents")
+    history = _history(client, since, until)
     transitions, watched = tests.run(history, _rules(rules), AlertSettings().tick_s)
     found = tests.judge(transitions, watched, history, [event for event, _ in known])
-    for told, (_, ticker) in zip(found["events"], known, strict=True):
-        told["ticker"] = ticker
+    for row, (_, ticker) in zip(found["events"], known, strict=True):
+        row["ticker"] = ticker
     if chosen:
         found["alerts"] = [row for row in found["alerts"] if row["entity"] == chosen]
         by_id = {row["id"]: row for row in transitions if row["state"] == "firing"}
@@ -158,29 +167,34 @@ def backtest(
             title = f"{event.name} ({ticker}, {event.kind.replace('_', ' ')})"
             first, last = event.at - tests.BEFORE, event.at + tests.AFTER
             tests.plot(watched, transitions, event.ticker, first, last, plot_dir / f"{event.name}.png", title, event.at)
-    text = json.dumps(found, indent=1, default=cell)
-    if json_path == "-":
-        typer.echo(text)
-        return
     if json_path:
-        Path(json_path).parent.mkdir(parents=True, exist_ok=True)
-        Path(json_path).write_text(text + "\n", encoding="utf-8")
-    if known:
+        write_text(json.dumps(found, indent=1, default=cell), json_path)
+    if json_path != "-":
+        _print_backtest(found)
+
+
+def _history(client: Client, since: str | None, until: str | None) -> History:
+    """The stored documents between two times; fails where there are none."""
+    from alerts import backtest as tests
+
+    first, last = (parse_time(text) if text else None for text in (since, until))
+    history = tests.read(client, first, last)
+    if not len(history.windows.start):
+        fail("nothing is stored in that time; 'finsent produce' sends documents")
+    return history
+
+
+def _print_backtest(found: dict[str, Any]) -> None:
+    if found["events"]:
         names = ["name", "event_kind", "fired", "kind", "direction", "fired_at", "delay_hours", "change_point"]
-        print_rows(names, [[told[name] for name in names] for told in found["events"]], Format.table)
+        rows = found["events"]
     else:
         names = [
-            "fired_at",
-            "kind",
-            "entity",
-            "topic",
-            "direction",
-            "severity",
-            "before_mean",
-            "after_mean",
-            "began_at",
+            *("fired_at", "kind", "entity", "topic", "direction", "severity"),
+            *("before_mean", "after_mean", "began_at"),
         ]
-        print_rows(names, [[row[name] for name in names] for row in found["alerts"]], Format.table)
+        rows = found["alerts"]
+    print_rows(names, [[row[name] for name in names] for row in rows], Format.table)
     rate, interval = found["false_alarms_per_entity_year"], found["false_alarms_per_entity_year_interval"]
     if rate is not None:
         typer.echo(
@@ -190,10 +204,6 @@ def backtest(
         )
 
 
-def _time(text: str | None) -> datetime | None:
-    return parse_time(text) if text else None
-
-
 def _known_as(event: Any, linker: Any) -> tuple[Any, str]:
     """The event with its ticker as the watch list has it, and the ticker as it was given."""
     import msgspec
@@ -201,7 +211,7 @@ def _known_as(event: Any, linker: Any) -> tuple[Any, str]:
     return msgspec.structs.replace(event, ticker=linker.ticker(event.ticker)), event.ticker
 
 
-@app.command()
+@group.command()
 def calibrate(
     rate: Annotated[float, typer.Option(min=0.001, help="Sentiment alerts per entity-year that are wanted at most.")],
     events: Events = None,
@@ -222,9 +232,7 @@ def calibrate(
 
     linker = Linker(load_watchlist())
     known = [_known_as(event, linker)[0] for event in tests.load_events(events)] if events else []
-    history = tests.read(connect(), _time(since), _time(until))
-    if not len(history.windows.start):
-        fail("nothing is stored in that time; 'finsent produce' sends documents")
+    history = _history(connect(), since, until)
     threshold, curve = tests.calibrate(history, _rules(rules), rate, known, AlertSettings().tick_s)
     if json_out:
         typer.echo(json.dumps({"rate": rate, "threshold": threshold, "curve": curve}, indent=1))
@@ -234,7 +242,7 @@ def calibrate(
     typer.echo(f"threshold {threshold:.2f} (in the rules' file, or ALERT_THRESHOLD={threshold:.2f})")
 
 
-@app.command()
+@group.command()
 def ack(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
     by: Annotated[str, typer.Option(help="Who has seen it.")] = "",
@@ -259,7 +267,7 @@ def ack(
     typer.echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
 
 
-@app.command()
+@group.command()
 def deliveries(
     outcome: Annotated[str, typer.Option(help="Only sent, dead (given up), held (back) or again.")] = "",
     since: Annotated[str, typer.Option(metavar="TIME", help="Since then.")] = "1970-01-02",
@@ -290,7 +298,7 @@ def deliveries(
     print_rows(columns, [[row[name] for name in columns] for row in rows], form)
 
 
-@app.command()
+@group.command()
 def silence(
     lasting: Annotated[str, typer.Option("--for", metavar="DURATION", help="90s, 30m, 12h or 7d.")],
     entity: Annotated[str, typer.Option(help="Only about this company; '*' is the market.")] = "",

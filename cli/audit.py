@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from cli.common import Format, KafkaUnavailable, kafka_answering, parse_time, print_rows
+from cli.shared.arguments import parse_time
+from cli.shared.output import Format, print_rows, write_text
+from cli.shared.service import KafkaUnavailable, kafka_answering
+from errors import ExitCode
 
 if TYPE_CHECKING:
     from storage import Audited
@@ -58,13 +60,9 @@ def audit(
     if explain:
         typer.echo(audit_plan(client))
         return
-    report = examine(client, parse_time(since) if since else None)
-    text = json.dumps(report, indent=1)
-    if json_out == "-":
-        typer.echo(text)
-    elif json_out:
-        Path(json_out).parent.mkdir(parents=True, exist_ok=True)
-        Path(json_out).write_text(text + "\n", encoding="utf-8")
+    report = audit_report(client, parse_time(since) if since else None)
+    if json_out:
+        write_text(json.dumps(report, indent=1), json_out)
     if json_out != "-":
         columns = ["topic", "topic_id", "partition", "first", "last", "low", "high", "stored", "dead_lettered",
                    "missing", "doubled", "repeats", "lag"]  # fmt: skip
@@ -83,10 +81,10 @@ def audit(
                 err=True,
             )
     if not report["clean"]:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def examine(client: Any, since: datetime | None = None) -> dict[str, Any]:
+def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
     """The account as ``finsent audit --json`` writes it. Raises what ClickHouse's driver raises."""
     from kafka.errors import KafkaError
 

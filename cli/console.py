@@ -10,7 +10,7 @@ import typer
 
 from settings import given
 
-app = typer.Typer(
+group = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode="markdown",
     help="""The web page: market, companies, alerts, labels, search, health.
@@ -24,7 +24,12 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+def register(app: typer.Typer) -> None:
+    """Add the group to ``app``."""
+    app.add_typer(group, name="console")
+
+
+@group.callback()
 def console(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen on; default CONSOLE_HOST, or loopback.")] = None,
@@ -75,7 +80,7 @@ def backlog() -> Mapping[str, int]:
     return waiting
 
 
-@app.command("add-user")
+@group.command("add-user")
 def add_user(
     file: Annotated[Path, typer.Argument(metavar="USERS.yaml", dir_okay=False)],
     name: Annotated[str, typer.Argument(metavar="NAME")],

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.common import Format, fail, parse_time, print_rows
+from cli.shared.arguments import parse_time
+from cli.shared.failures import fail
+from cli.shared.output import Format, print_rows
 
 
 def register(app: typer.Typer) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.common import Format, fail, print_rows
+from cli.shared.failures import fail
+from cli.shared.output import Format, print_rows, write_text
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +41,7 @@ def drift(
 
     client, settings = connect(), RetrainSettings()
     if now:
-        from cli.rollout import announce
+        from cli.shared.rollout import announce
         from retrain import Busy, exclusive
 
         migrate(client)
@@ -52,11 +52,7 @@ def drift(
             fail(str(error))
     rows = drift_now(client)
     if json_out:
-        text = json.dumps(rows, indent=1, default=lambda value: value.isoformat())
-        if json_out == "-":
-            typer.echo(text)
-        else:
-            Path(json_out).write_text(text + "\n", encoding="utf-8")
+        write_text(json.dumps(rows, indent=1, default=lambda value: value.isoformat()), json_out)
         return
     if not rows:
         needed = 3 * settings.drift_documents

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.common import fail, progress_bar
-from cli.score import Chosen, chosen_scorer
+from cli.shared.failures import fail
+from cli.shared.output import progress_bar, write_text
+from cli.shared.versions import Scoring, chosen_scorer
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +28,7 @@ def evaluate(
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write reliability.png and confusion.png there.")
     ] = None,
-    chosen: Chosen = None,
+    chosen: Scoring = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many rows, drawn at random (always the same).")
     ] = None,
@@ -74,13 +75,9 @@ def evaluate(
         pictures.reliability(report, plots / "reliability.png")
         pictures.confusion(report, plots / "confusion.png")
     if json_out:
-        text = json.dumps(report, indent=1)
-        if str(json_out) == "-":
-            typer.echo(text)
-            return
-        json_out.parent.mkdir(parents=True, exist_ok=True)
-        json_out.write_text(text + "\n", encoding="utf-8")
-    _print(report)
+        write_text(json.dumps(report, indent=1), json_out)
+    if str(json_out) != "-":
+        _print(report)
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import fail
-from cli.score import Chosen, chosen_scorer
+from cli.shared.failures import fail
+from cli.shared.versions import Scoring, chosen_scorer
 
 if TYPE_CHECKING:
     from model.explain import Explanation
@@ -31,7 +31,7 @@ def explain(
     method: Annotated[
         str, typer.Option(help="occlusion: leave out one word at a time; shap: share out what words do together.")
     ] = "shap",
-    chosen: Chosen = None,
+    chosen: Scoring = None,
 ) -> None:
     """Explain a score: the words that speak for positive (green) and for negative (red), in logits.
 

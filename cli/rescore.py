@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.common import parse_time, progress_bar
+from cli.shared.arguments import parse_time
+from cli.shared.output import progress_bar
+from errors import ExitCode
 
 BATCH = 1000
 
@@ -56,5 +58,5 @@ def rescore(
                 show(done, done / work.left)
     except KeyboardInterrupt:
         typer.echo(f"finsent: stopped after {done:,} of {work.left:,}; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     typer.echo(f"{done:,} documents scored with {scorer.version}")

@@ -1,27 +1,25 @@
-"""``finsent retrain`` and ``finsent scheduler``: new labels become a judged model."""
+"""``finsent retrain``: new labels become a judged model."""
 
 from __future__ import annotations
 
 import json
-import signal
-import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import Format, kafka_answering, print_rows
+from cli.shared.output import Format, print_rows, write_text
+from cli.shared.retraining import settings_of
+from errors import ExitCode
 
 if TYPE_CHECKING:
     from retrain import Progress
-    from settings import RetrainSettings
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
+    """Add the command to ``app``."""
     app.command()(retrain)
-    app.command()(scheduler)
 
 
 def retrain(
@@ -64,7 +62,7 @@ def retrain(
     from storage import connect
     from storage.reads import training_runs
 
-    settings = _settings(config)
+    settings = settings_of(config)
     if search is not None:
         settings = settings.model_copy(update={"search": search})
     client = connect()
@@ -78,11 +76,11 @@ def retrain(
             names = ("id", "cause", "state", "champion", "challenger", "labels", "detail")
             rows = [{name: row[name] for name in names} for row in training_runs(client)]
         if json_out:
-            _write(json_out, rows[0] if upcoming else rows)
+            write_text(json.dumps(rows[0] if upcoming else rows, indent=1, default=str), json_out)
         elif rows:
             print_rows(list(rows[0]), [list(row.values()) for row in rows], Format.table)
         return
-    from cli.rollout import announce
+    from cli.shared.rollout import announce
 
     with _bar() as progress:
         outcome = run(
@@ -90,7 +88,7 @@ def retrain(
         )
     assert outcome is not None
     if json_out:
-        _write(json_out, asdict(outcome))
+        write_text(json.dumps(asdict(outcome), indent=1, default=str), json_out)
     columns = ["rule", "champion", "challenger", "difference", "low", "high", "p_value", "passed", "why"]
     cells = [
         [f"{v:.4f}" if isinstance(v := getattr(rule, name), float) else "" if v is None else v for name in columns]
@@ -100,63 +98,7 @@ def retrain(
         print_rows(columns, cells, Format.table)
         verdict = "passed" if outcome.passed else f"stays a challenger: {outcome.reason}"
         typer.echo(f"{outcome.challenger} {verdict}; the champion is {outcome.champion_after}")
-    raise typer.Exit(0 if outcome.passed else 2)
-
-
-def scheduler(
-    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings in a YAML file, over those of RETRAIN_*.")
-    ] = None,
-) -> None:
-    """Retrain when it is due, until Ctrl-C or SIGTERM: at RETRAIN_CRON, or when there are RETRAIN_NEW_LABELS.
-
-    It runs beside the workers; 'finsent up' starts one. Of several, one runs. What was missed while none was up is
-    caught up with once.
-
-    `RETRAIN_CRON="0 3 * * *" finsent scheduler`
-    """
-    import logging.config
-    import os
-
-    import model
-    from cli.rollout import announce
-    from retrain import Scheduler
-    from storage import connect, migrate
-    from stream.worker import logging_config
-
-    logging.config.dictConfig(logging_config(log_level.upper()))
-    logging.getLogger("apscheduler").setLevel("ERROR")  # it tells of every look, and of those that a run put off
-    settings = _settings(config)
-    kafka_answering()
-    migrate(connect())
-    registry = model.ModelSettings().registry
-    model.ensure_default(registry)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    Scheduler(connect, registry, settings, announce).serve(stop)
-    logging.shutdown()
-    os._exit(0)  # a run under way ends with this process; without this, its thread would be waited for
-
-
-def _settings(config: Path | None) -> RetrainSettings:
-    from settings import RetrainSettings, settings_from
-
-    if config is None:
-        return RetrainSettings()
-    try:
-        return settings_from(config)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--config") from None
-
-
-def _write(out: str, value: Any) -> None:
-    text = json.dumps(value, indent=1, default=str)
-    if out == "-":
-        typer.echo(text)
-    else:
-        Path(out).write_text(text + "\n", encoding="utf-8")
+    raise typer.Exit(ExitCode.OK if outcome.passed else ExitCode.REFUSED)
 
 
 class _bar:

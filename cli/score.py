@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.common import Format, fail, print_rows, progress_bar
+from cli.shared.failures import fail
+from cli.shared.output import Format, print_rows, progress_bar
+from cli.shared.versions import Scoring, chosen_scorer
 
 if TYPE_CHECKING:
     from model import Scorer
@@ -21,29 +23,10 @@ if TYPE_CHECKING:
 BATCH = 1024
 LABELS = ("negative", "neutral", "positive")
 
-Chosen = Annotated[
-    str | None,
-    typer.Option("--model", metavar="VERSION|DIR", help="A version's name, or its beginning, or its folder."),
-]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
     app.command()(score)
-
-
-def chosen_scorer(wanted: str | None) -> Scorer:
-    """The version in the folder ``wanted``, or with that name; the champion for None."""
-    import model
-    from cli.model import resolve
-
-    settings = model.ModelSettings()
-    if wanted and (Path(wanted) / "manifest.json").exists():
-        return model.load(Path(wanted), settings)
-    if wanted is None:
-        model.ensure_default(settings.registry)
-    version = resolve(settings.registry, wanted)
-    return model.load(model.folder(settings.registry, version), settings)
 
 
 def score(
@@ -57,7 +40,7 @@ def score(
     out: Annotated[
         Path | None, typer.Option(metavar="OUT.jsonl", help="Score the rows of FILE into this file.")
     ] = None,
-    chosen: Chosen = None,
+    chosen: Scoring = None,
     json_out: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Score texts, or the rows of a file, without Kafka or ClickHouse.

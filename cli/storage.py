@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.common import Format, fail, print_rows
+from cli.shared.failures import fail
+from cli.shared.output import Format, print_rows
 from settings import data_directory
 
 if TYPE_CHECKING:
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
 
     from storage.access import Person
 
-app = typer.Typer(no_args_is_help=True, help="What is in ClickHouse, what it means, and who may read it.")
+group = typer.Typer(no_args_is_help=True, help="What is in ClickHouse, what it means, and who may read it.")
 DICTIONARY = Path(__file__).parent.parent / "docs" / "dictionary.md"
 
 
-@app.command()
+def register(app: typer.Typer) -> None:
+    """Add the group to ``app``."""
+    app.add_typer(group, name="storage")
+
+
+@group.command()
 def dictionary(
     check: Annotated[
         bool, typer.Option(help="Exit 1 if a column has no meaning or docs/dictionary.md is another.")
@@ -46,7 +52,7 @@ def dictionary(
         fail(f"{DICTIONARY} is not what the schema says; run 'python -m deploy.reference' and commit")
 
 
-@app.command()
+@group.command()
 def grant(
     check: Annotated[
         bool, typer.Option(help="Log in as each and try what must work and what must fail; exit 1 on a surprise.")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.common import Format, cell, parse_time, print_rows
+from cli.shared.arguments import parse_time
+from cli.shared.output import Format, cell, print_rows
 
 
 def register(app: typer.Typer) -> None:

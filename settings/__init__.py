@@ -1,6 +1,6 @@
 """What can be configured: one class a group of environment variables; docs/settings.md lists them all.
 
-The classes are imported when they are asked for: pydantic takes longer to import than a short command takes to run.
+The classes are imported when they are asked for: pydantic-settings takes a fifth of a second to import.
 """
 
 from __future__ import annotations

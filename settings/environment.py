@@ -1,4 +1,4 @@
-"""The variables that every command reads. They are read without pydantic, which takes a third of a second to import."""
+"""The variables that every command reads. They are read without pydantic, which is slow to import."""
 
 from __future__ import annotations
 

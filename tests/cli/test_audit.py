@@ -12,7 +12,7 @@ from clickhouse_driver import Client
 from kafka import KafkaProducer
 
 import cli.audit
-from cli.audit import examine
+from cli import audit_report
 from documents.record import Record
 from storage import audit_plan, audited, migrate, write
 from stream.kafka.topics import ensure_topics, topic_ids
@@ -142,10 +142,10 @@ def feed(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> Feed:
 
 
 def test_the_brokers_watermarks_tell_lag_and_what_was_never_taken(client: Client, feed: Feed):
-    report = examine(client)
+    report = audit_report(client)
     assert report["clean"] and report["lag"] == 20 and len(report["partitions"]) == 2
     feed.write(client, [*range(5, 9), *range(11, 15)])
-    report = examine(client)
+    report = audit_report(client)
     row = next(row for row in report["partitions"] if row["partition"] == 0)
     assert row["missing_ranges"] == [(0, 4), (9, 10)] and row["missing"] == report["missing"] == 7
     assert (row["low"], row["high"], row["lag"], row["stored"], report["clean"]) == (0, 20, 5, 8, False)
@@ -153,7 +153,7 @@ def test_the_brokers_watermarks_tell_lag_and_what_was_never_taken(client: Client
 
 def test_rows_beyond_the_brokers_end_are_a_fault(client: Client, feed: Feed):
     feed.write(client, list(range(23)))
-    report = examine(client)
+    report = audit_report(client)
     assert report["beyond"] == 3 and not report["clean"]
 
 
@@ -164,14 +164,14 @@ def test_a_gap_where_the_broker_has_no_record_is_none(client: Client, feed: Feed
     real = broker.reread
     monkeypatch.setattr(broker, "reread", lambda *where: [r for r in real(*where) if r.offset != 7])
     feed.write(client, [0, 1, 2, 3, 4, 5, 6, 8, 9, 11])
-    row = next(row for row in examine(client)["partitions"] if row["partition"] == 0)
+    row = next(row for row in audit_report(client)["partitions"] if row["partition"] == 0)
     assert row["missing_ranges"] == [(10, 10)]
 
 
 def test_an_older_identity_is_audited_by_the_table_alone(client: Client, feed: Feed):
     feed.write(client, list(range(20)))
     write(client, [Record(feed.topic, "an older one", 0, offset) for offset in (0, 1, 3)])
-    old = next(row for row in examine(client)["partitions"] if row["topic_id"] == "an older one")
+    old = next(row for row in audit_report(client)["partitions"] if row["topic_id"] == "an older one")
     assert old["missing_ranges"] == [(2, 2)] and not old["current"] and old["lag"] is None
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from cli.common import fail, user_name
+from cli.shared.failures import fail
+from cli.shared.service import user_name
 from settings import given
 
 PATIENCE_S = 90.0

@@ -8,10 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.common import Format, fail, print_rows
+from cli.shared.failures import fail
+from cli.shared.output import Format, print_rows, write_text
+from cli.shared.versions import resolve_version
 from settings import given
 
 RULES = ("rule", "rows", "a", "b", "difference", "95 %", "p_value", "passed", "why")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(compare)
 
 
 def compare(
@@ -39,14 +46,13 @@ def compare(
     `finsent model compare finsent-6d4f finsent-0a1b --file headlines.csv.gz --json compared.json`
     """
     import model
-    from cli.model import resolve
     from retrain.data import fixed_test
     from retrain.data import resolve as majority
     from retrain.judge import compare as side_by_side
     from settings import RetrainSettings
 
     registry = model.ModelSettings().registry
-    names = [resolve(registry, name) for name in (a, b)]
+    names = [resolve_version(registry, name) for name in (a, b)]
     if file is not None:
         new, documents = _of_file(file, limit)
     else:
@@ -67,13 +73,9 @@ def compare(
     found = side_by_side(first, second, fixed, new, documents, RetrainSettings(), most)
     found["judged_on"] = {"new": file.name if file else "stored labels", "fixed": "the test that ships"}
     if json_out:
-        text = json.dumps(found, indent=1, ensure_ascii=False)
-        if json_out == "-":
-            typer.echo(text)
-            return
-        Path(json_out).parent.mkdir(parents=True, exist_ok=True)
-        Path(json_out).write_text(text + "\n", encoding="utf-8")
-    _print(found)
+        write_text(json.dumps(found, indent=1, ensure_ascii=False), json_out)
+    if json_out != "-":
+        _print(found)
 
 
 def _document(text: str, entity: str | None, language: str) -> dict[str, Any]:

@@ -13,15 +13,23 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.common import Format, fail, kafka_answering, print_rows
+from cli.shared.failures import fail
+from cli.shared.output import Format, print_rows
+from cli.shared.service import kafka_answering
+from cli.shared.versions import resolve_version
 
-app = typer.Typer(no_args_is_help=True, help="Labels: import them, see how far annotators agree, and what to label.")
+group = typer.Typer(no_args_is_help=True, help="Labels: import them, see how far annotators agree, and what to label.")
 FIELDS = ("document_id", "text", "label", "entity", "annotator", "labelled_at")
 SHOWN = 5
 ASKED = 500
 
 
-@app.command("import")
+def register(app: typer.Typer) -> None:
+    """Add the group to ``app``."""
+    app.add_typer(group, name="label")
+
+
+@group.command("import")
 def import_labels(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
     annotator: Annotated[str, typer.Option(help="Who judged, for rows that do not say.")] = "",
@@ -95,7 +103,7 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     yield from enumerate(reader, 1)
 
 
-@app.command("queue")
+@group.command("queue")
 def label_queue(
     limit: Annotated[int, typer.Option(min=1)] = 20,
     random_share: Annotated[float, typer.Option(min=0, max=1, help="Share drawn at random.")] = 0.2,
@@ -138,7 +146,6 @@ def label_queue(
 def _ask(rows: list[dict[str, Any]], against: str) -> None:
     """Fill in ``other_sentiment`` where it is missing, of the first ``ASKED`` such rows."""
     import model
-    from cli.model import resolve
 
     registry = model.ModelSettings().registry
     if against == "previous":
@@ -147,7 +154,7 @@ def _ask(rows: list[dict[str, Any]], against: str) -> None:
         scoring = rows[0]["model_version"] if rows else ""
         version = next((name for name in reversed(promoted) if name != scoring and name in known), "")
     else:
-        version = resolve(registry, against)
+        version = resolve_version(registry, against)
     missing = [row for row in rows if row["other_sentiment"] is None and row["model_version"] != version][:ASKED]
     if not version or not missing:
         return
@@ -160,7 +167,7 @@ def _ask(rows: list[dict[str, Any]], against: str) -> None:
         row["other_sentiment"] = p[2] - p[0] if supported else None
 
 
-@app.command("agreement")
+@group.command("agreement")
 def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Tell how many labels there are, how far annotators agree, and which items have no majority.
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.common import Format, fail, print_rows
+from cli.shared.failures import fail
+from cli.shared.output import Format, print_rows, write_text
+from cli.shared.versions import resolve_version
 from settings import given
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(shadow)
 
 
 def shadow(
@@ -35,7 +41,6 @@ def shadow(
     `finsent model shadow --json -`, and then `finsent model promote finsent-0a1b` or `finsent model shadow --stop`
     """
     import model
-    from cli.model import resolve
 
     registry = model.ModelSettings().registry
     if stop:
@@ -45,7 +50,7 @@ def shadow(
         typer.echo(f"{left} is in the shadow no more" if left else "no version was in the shadow")
         return
     if version:
-        name, champion = resolve(registry, version), model.champion_name(registry)
+        name, champion = resolve_version(registry, version), model.champion_name(registry)
         if name == champion:
             fail(f"{name} is the champion; a version in the shadow is another one")
         model.put_in_shadow(registry, name, share, documents, minutes, "by hand")
@@ -65,11 +70,7 @@ def shadow(
 
         told = shadow_report(connect(), found, model.champion_name(registry), RetrainSettings())
     if json_out:
-        text = json.dumps(told, indent=1)
-        if json_out == "-":
-            typer.echo(text)
-        else:
-            Path(json_out).write_text(text + "\n", encoding="utf-8")
+        write_text(json.dumps(told, indent=1), json_out)
     elif found is None:
         typer.echo("no version is in the shadow")
     else:

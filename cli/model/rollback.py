@@ -1,0 +1,26 @@
+"""``finsent model rollback``."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.model.options import Why
+from cli.shared.versions import registry_of_models
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(rollback)
+
+
+def rollback(why: Why = "") -> None:
+    """Go back to the champion before; once more, to the one before that. Returns when every live worker scores with it.
+
+    `finsent model rollback --why "odd scores since noon"`
+    """
+    import model
+    from cli.shared.rollout import moved
+
+    left, name = model.rollback(registry_of_models(), why)
+    typer.echo(f"{name} is the champion again, after {left}")
+    moved("rolled_back", name, left, why)

@@ -1,0 +1,55 @@
+"""``finsent scheduler``: retraining whenever it is due."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.shared.retraining import settings_of
+from cli.shared.service import kafka_answering
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(scheduler)
+
+
+def scheduler(
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings in a YAML file, over those of RETRAIN_*.")
+    ] = None,
+) -> None:
+    """Retrain when it is due, until Ctrl-C or SIGTERM: at RETRAIN_CRON, or when there are RETRAIN_NEW_LABELS.
+
+    It runs beside the workers; 'finsent up' starts one. Of several, one runs. What was missed while none was up is
+    caught up with once.
+
+    `RETRAIN_CRON="0 3 * * *" finsent scheduler`
+    """
+    import logging.config
+    import os
+
+    import model
+    from cli.shared.rollout import announce
+    from retrain import Scheduler
+    from storage import connect, migrate
+    from stream.worker import logging_config
+
+    logging.config.dictConfig(logging_config(log_level.upper()))
+    logging.getLogger("apscheduler").setLevel("ERROR")  # it tells of every look, and of those that a run put off
+    settings = settings_of(config)
+    kafka_answering()
+    migrate(connect())
+    registry = model.ModelSettings().registry
+    model.ensure_default(registry)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    Scheduler(connect, registry, settings, announce).serve(stop)
+    logging.shutdown()
+    os._exit(0)  # a run under way ends with this process; without this, its thread would be waited for

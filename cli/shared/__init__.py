@@ -1,0 +1,1 @@
+"""What several commands use: their failures, output, arguments, and the service that they speak to."""

@@ -1,0 +1,111 @@
+"""How commands print rows, progress and JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum, auto
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    table = auto()
+    csv = auto()
+    json = auto()
+    jsonl = auto()
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Any]:
+    """A progress bar on stderr; yields ``show(records, share)``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[records]:,} records"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=1.0, records=0)
+        yield lambda records, share: bar.update(task, completed=share, records=records)
+
+
+def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
+    """Print rows as they come, in the format asked for; a table is printed whole."""
+    if form is Format.table:
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console()
+        if not console.is_terminal:
+            console.width = 10_000  # a pipe has no width to fit into
+        table = Table(*columns, highlight=True)
+        for row in rows:
+            table.add_row(*(cell(value) for value in row))
+        console.print(table, markup=False)
+    elif form is Format.csv:
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([cell(value) for value in row] for row in rows)
+    else:
+        import msgspec
+
+        encoder = msgspec.json.Encoder(enc_hook=str)
+        lines = (encoder.encode(dict(zip(columns, map(_plain, row), strict=True))).decode() for row in rows)
+        if form is Format.jsonl:
+            for line in lines:
+                sys.stdout.write(line + "\n")
+        else:
+            sys.stdout.write("[")
+            for n, line in enumerate(lines):
+                sys.stdout.write(f"{',' if n else ''}\n{line}")
+            sys.stdout.write("\n]\n")
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as msgspec should encode it: text that is no UTF-8 escaped, keys of maps as text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {cell(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def cell(value: Any) -> str:
+    """``value`` as one cell: like ClickHouse's own CSV, but times in RFC 3339."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple | dict):
+        import msgspec
+
+        return msgspec.json.encode(_plain(value), enc_hook=str).decode()
+    return str(value)
+
+
+def write_text(text: str, out: str | Path) -> None:
+    """Write ``text`` and a line's end to the file ``out``, or to standard output for "-"."""
+    if str(out) == "-":
+        typer.echo(text)
+        return
+    path = Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,65 @@
+"""Which service the commands speak to, and who runs them."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from contextlib import suppress
+
+from errors import FinsentError
+from settings import data_directory, given
+
+
+class KafkaUnavailable(FinsentError):
+    """No broker listens at the configured addresses; the sentence says what to do."""
+
+
+def kafka_answering() -> str:
+    """The configured bootstrap servers; fails at once, not after a client's time-out, if none listens."""
+    from settings import KafkaSettings
+
+    bootstrap, errors = KafkaSettings().bootstrap_servers, []
+    for server in bootstrap.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return bootstrap
+        except (OSError, ValueError) as error:
+            errors.append(f"{server}: {error}")
+    raise KafkaUnavailable(
+        f"no Kafka broker listens ({'; '.join(errors)}); set KAFKA_BOOTSTRAP_SERVERS, or start the service "
+        "with 'finsent up'"
+    )
+
+
+_taken_over: set[str] = set()
+
+
+def use_running_service() -> None:
+    """With no cluster named, commands speak to the service that runs on the data directory, if one does."""
+    if given("KAFKA_BOOTSTRAP_SERVERS") or given("CLICKHOUSE_URL"):
+        return
+    state = data_directory() / "state.json"
+    if state.exists():
+        from deploy.local import NotRunning, environment_of
+
+        with suppress(NotRunning):
+            found = environment_of(data_directory())
+            _taken_over.update(found.keys() - os.environ.keys())
+            for name in _taken_over:  # what the caller set stays
+                os.environ[name] = found[name]
+
+
+def own_environment() -> None:
+    """Forget the settings taken over from a service that runs on another data directory."""
+    for name in _taken_over:
+        os.environ.pop(name, None)
+
+
+def user_name() -> str:
+    """The account that runs the command, for the audit log. Fails where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise FinsentError("this account has no name; set LOGNAME to say who it is") from error

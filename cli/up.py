@@ -1,0 +1,55 @@
+"""``finsent up``: the whole service on this machine."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from cli.shared.arguments import Data
+from cli.shared.service import own_environment
+from settings import data_directory
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(up)
+
+
+def up(
+    data: Data = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes; they share the partitions.")] = 1,
+    detach: Annotated[
+        bool, typer.Option(help="Return when the service is ready; stop it with 'finsent down'.")
+    ] = False,
+    env: Annotated[bool, typer.Option("--env", help="Print the settings to reach it as shell lines.")] = False,
+) -> None:
+    """Start the service on this machine and keep it up until Ctrl-C: broker, ClickHouse and workers.
+
+    With KAFKA_BOOTSTRAP_SERVERS or CLICKHOUSE_URL set, that part is used instead of an embedded one.
+
+    `finsent up`
+
+    `eval "$(finsent up --data ./data --detach --env)"` starts it in the background (or finds it running there)
+    and sets what the other commands need; `finsent down --data ./data` stops it.
+    """
+    from deploy.local import NotRunning, environment_of, run, start_detached, usage
+
+    folder = data or data_directory()
+    if not (detach or env):
+        own_environment()
+        run(folder, workers)
+        return
+    try:
+        settings = environment_of(folder)
+    except NotRunning:
+        if not detach:
+            raise
+        own_environment()
+        settings = start_detached(folder, workers)
+    if env:
+        for name, value in settings.items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
+    else:
+        typer.echo(usage(settings, folder))
