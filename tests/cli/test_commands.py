@@ -19,8 +19,8 @@ from urllib.request import urlopen
 import pytest
 from clickhouse_driver import Client
 
+from cli.shared.failures import mask
 from documents.record import Record
-from finsent import mask
 from storage import write
 from storage.writes import write_alerts
 from stream.kafka.topics import ensure_topics, topic_ids, watermarks
