@@ -1,6 +1,7 @@
 """The demo: a recorded week, replayed from end to end, and its accounts."""
 
+from deploy.demo.arrivals import Arrivals
 from deploy.demo.pictures import browser
-from deploy.demo.run import Arrivals, run
+from deploy.demo.run import run
 
 __all__ = ["Arrivals", "browser", "run"]

@@ -1,8 +1,8 @@
 """The recorded week as a service that ran through it would have stored it, for the cookbook and for trying queries.
 
-Everything is made by the code that workers run: reading, linking, scoring, stories, alerts. What is set here is what
-only passing time makes: when each record came, when its alert was raised, and that on Saturday at 0 h the service
-began to score with another version of the model, the same network with softer probabilities.
+The code that workers run makes everything: reading, linking, scoring, stories, alerts. Set here is only what needs
+time to pass: when each record arrived, when each alert was raised, and that on Saturday at 0 h the service changed to
+another version of the model, the same network with softer probabilities.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ TOPIC_ID = "recorded-week"
 
 
 def store(connect: Callable[[], Client], registry: Path) -> None:
-    """Store the week through the clients that ``connect`` gives, in a database that was migrated and is empty.
+    """Store the week through clients that ``connect`` makes; their database is migrated and empty.
 
-    ``registry`` is a folder for the two versions of the model.
+    ``registry`` is a folder; the two versions of the model are built there.
     """
     client = connect()
     watchlist = load_watchlist()
@@ -82,12 +82,12 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
             record.scored_at = SATURDAY
         write_rescored(client, batch)
     _raise_alerts(connect, pipelines[0], {company.ticker: company.desk for company in watchlist.companies})
-    _tell_people_and_models(client, first, second)
+    _add_people_and_models(client, first, second)
     client.disconnect()
 
 
 def _softer(registry: Path) -> str:
-    """The name of a version of the champion with softer probabilities, built if need be."""
+    """Publish the champion once more, with softer probabilities; the new version's name."""
     champion = model.champion_name(registry)
     with tempfile.TemporaryDirectory() as folder:
         made = model.adapters(model.folder(registry, champion), Path(folder))
@@ -101,7 +101,7 @@ def _softer(registry: Path) -> str:
 
 
 def _lines(topic: str, path: Path) -> list[tuple[datetime, Received]]:
-    """(its own time, record) of every line; one that is no message has the time of the line before."""
+    """(time, record) of every line; a line that is no message has the time of the line before it."""
     found, at, field = [], MONDAY, "labelled_at" if topic == "labels" else "published_at"
     for offset, line in enumerate(path.read_bytes().splitlines()):
         try:
@@ -118,7 +118,10 @@ def _received(week: Week) -> Iterator[tuple[datetime, Received]]:
 
 
 def _arrived(record: Record, at: datetime, chance: random.Random) -> None:
-    """Stored some seconds after publication: two feeds take longer, and one is down for some hours on Thursday."""
+    """Set when ``record`` was stored: some seconds after its publication.
+
+    Two feeds take longer, and one is down for some hours on Thursday.
+    """
     slow = {"agency-north": 240.0, "evening-bourse": 60.0}.get(record.source, 12.0 if record.kind == "news" else 2.0)
     down = record.source == DOWN[0] and DOWN[1] <= at < DOWN[2]
     record.ingested_at = (DOWN[2] if down else at) + timedelta(seconds=slow * chance.lognormvariate(0, 0.5))
@@ -141,7 +144,7 @@ def _raise_alerts(connect: Callable[[], Client], pipeline: Pipeline, desks: dict
     evaluator.evaluate(int(MONDAY.timestamp()), int(END.timestamp()))
 
 
-def _tell_people_and_models(client: Client, first: str, second: str) -> None:
+def _add_people_and_models(client: Client, first: str, second: str) -> None:
     fired = client.execute("SELECT id, min(fired_at) FROM alerts WHERE state = 'firing' GROUP BY id ORDER BY 2")
     who = zip(fired, ("ana", "ben"), count(12, 23), strict=False)
     rows = [(id_, "acknowledged", by, "", at + timedelta(minutes=minutes)) for (id_, at), by, minutes in who]

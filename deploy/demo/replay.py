@@ -1,0 +1,149 @@
+"""The week sent to Kafka, many times faster than it passed, while the service scores, stores and retrains."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from clickhouse_driver import Client
+from rich.progress import Progress
+
+from deploy.demo.arrivals import Arrivals
+from deploy.demo.recorded_week import Week
+from deploy.demo.summary import Summary, summarise
+from deploy.local import Service
+from settings import ClickHouseSettings
+from storage import connect, select
+from storage.reads import live_workers, training_runs
+from stream import produce_many, topic_ids
+
+TOPICS = ("news", "comments")
+CUTS = ("2020-06-19T12", "2020-06-20T00", "2020-06-20T12", "2020-06-21T00", "2020-06-21T12")
+"""Where the week is cut into parts, by the documents' dates."""
+
+SLOWER = 4
+"""From the first cut on, a part is replayed this many times slower while the challenger is still in training, so that
+the swap happens under load on a slow machine too."""
+
+JUDGED_S = 240.0
+"""The longest wait for the retraining to be judged and its model to be swapped in."""
+
+SETTLED_S = 120.0
+"""The longest wait for the last records to be stored."""
+
+_DATE = re.compile(rb'"(?:published|labelled)_at": "(2020-06-\d\dT\d\d)')
+
+
+def replay(service: Service, week: Week, speed: float | None, progress: Progress) -> tuple[Client, Summary]:
+    """Send the week and wait until it is stored, retrained on and evaluated; a client of ClickHouse, and the summary.
+
+    ``speed`` is event seconds for each second; None sends as fast as the broker takes it.
+    """
+    environment = service.stack.environment()
+    bootstrap = environment["KAFKA_BOOTSTRAP_SERVERS"]
+    settings = ClickHouseSettings(url=environment["CLICKHOUSE_URL"])
+    client = connect(settings)
+    ids = topic_ids(bootstrap, TOPICS)
+    arrivals = Arrivals(connect(settings), ids)
+    producing = progress.add_task("producing the week", total=week.produced)
+    storing = progress.add_task("scored and stored", total=week.produced)
+    training = progress.add_task("labels", total=1)
+
+    def acknowledged(topic: str, partition: int, offset: int, at: float) -> None:
+        if topic in TOPICS:
+            arrivals.acknowledged(topic, partition, offset, at)
+
+    def show() -> None:
+        progress.update(producing, completed=arrivals.count)
+        progress.update(storing, completed=arrivals.stored_through())
+
+    def watch() -> None:
+        show()
+        progress.update(training, description=_state_of_retraining(client))
+
+    started = time.monotonic()
+    failed = 0
+    with arrivals.measuring():
+        for number, files in enumerate(_parts(week) if speed else [_files(week)]):
+            if number == len(CUTS):  # on a slow machine the last part waits for the swap
+                _until_swapped(client, service, watch)
+            pace = speed / SLOWER if speed and number and not _swapped(client) else speed
+            watch()
+            produced = produce_many(files, bootstrap, pace, on_acknowledged=acknowledged, progress=lambda *_: show())
+            failed += produced.failed
+        deadline = time.monotonic() + SETTLED_S
+        while arrivals.stored_through() < arrivals.count and time.monotonic() < deadline:
+            show()
+            time.sleep(0.05)
+        show()
+        seconds = time.monotonic() - started
+    _until_swapped(client, service, watch)
+    progress.update(training, description=_state_of_retraining(client), completed=1)
+    _wait_for_alerts(service)
+    return client, summarise(client, service, arrivals, ids, seconds, failed)
+
+
+def _files(week: Week) -> list[tuple[Path, str | None]]:
+    return [(week.news, "news"), (week.comments, "comments"), (week.labels, "labels")]
+
+
+def _parts(week: Week) -> Iterator[list[tuple[Path, str | None]]]:
+    """The week's files, cut at ``CUTS``; a line without a date goes with the line before it."""
+    names = [(path, topic, [path.with_suffix(f".{n}.jsonl") for n in range(len(CUTS) + 1)])
+             for path, topic in _files(week)]  # fmt: skip
+    for path, _, made in names:
+        parts: list[list[bytes]] = [[] for _ in made]
+        number = 0
+        for line in path.read_bytes().splitlines(keepends=True):
+            if found := _DATE.search(line):
+                number = max(number, bisect.bisect(CUTS, found[1].decode()))
+            parts[number].append(line)
+        for part, lines in zip(made, parts, strict=True):
+            part.write_bytes(b"".join(lines))
+    for n in range(len(CUTS) + 1):
+        yield [(made[n], topic) for _, topic, made in names if made[n].stat().st_size]
+
+
+def _until_swapped(client: Client, service: Service, show: Callable[[], object]) -> None:
+    """Wait until the model is swapped, but no longer than ``JUDGED_S``, and not if a part of the service has failed."""
+    deadline = time.monotonic() + JUDGED_S
+    while not _swapped(client) and time.monotonic() < deadline and not service.stack.failure:
+        show()
+        time.sleep(0.2)
+
+
+def _swapped(client: Client) -> bool:
+    """Whether a run was judged and, if it passed, every live worker scores with its model."""
+    last = next(iter(training_runs(client, 1)), None)
+    if last is None or last["state"] == "started":
+        return False
+    if last["state"] != "passed":
+        return True
+    promoted = select(client, "SELECT version FROM model_events WHERE event = 'promoted' ORDER BY at DESC LIMIT 1", {})
+    return bool(promoted) and set(live_workers(client).values()) == {promoted[0]["version"]}
+
+
+def _state_of_retraining(client: Client) -> str:
+    last = next(iter(training_runs(client, 1)), None)
+    return "labels" if last is None else f"retraining: {last['state']}"
+
+
+def _wait_for_alerts(service: Service) -> None:
+    """Wait until the leading worker has evaluated the rules up to the last document."""
+    deadline = time.monotonic() + 60
+    reached, steady = 0.0, 0
+    while time.monotonic() < deadline and steady < 4:
+        time.sleep(1)
+        now = max(_metric(port, "finsent_alert_evaluated_timestamp_seconds") for port in service.web_ports)
+        steady = steady + 1 if now == reached and now > 0 else 0
+        reached = now
+
+
+def _metric(port: int, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
