@@ -42,7 +42,8 @@ from cli import audit_report
 from deploy.demo import recorded_week
 from deploy.local import Service
 from documents.outgoing import ModelEvent
-from model.encoder.weights import default_folders
+from model.encoder import default_folders
+from model.registry import promote, publish
 from settings import ClickHouseSettings
 from storage import connect
 from storage.reads import sentiment_windows, windows
@@ -380,7 +381,7 @@ class Chaos:
 
     def swap(self) -> None:
         stack, version = self.service.stack, next(self.versions)
-        before = model.promote(stack.environment()["MODEL_REGISTRY"], version)
+        before = promote(stack.environment()["MODEL_REGISTRY"], version)
         announce(stack.kafka_bootstrap, ModelEvent("promoted", version, before, "", 0, "chaos", datetime.now(UTC)))
         time.sleep(self.rng.uniform(0, 3))
         self.kill_worker()
@@ -491,7 +492,7 @@ def run(
         if before is None:
             stack.callback(os.environ.pop, "KAFKA_BOOTSTRAP_SERVERS")
         registry = service.stack.environment()["MODEL_REGISTRY"]
-        another = model.publish(registry, default_folders(), facts={"purpose": "another version of the same"})
+        another = publish(registry, default_folders(), facts={"purpose": "another version of the same"})
         feed = Feed(service.stack.kafka_bootstrap, good, random.Random(seed + 1), depth)
         monitor = Monitor(service, feed)
         feed.waiting = monitor.waiting

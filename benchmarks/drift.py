@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 import model
+from documents.text import normalise
 from retrain import drift
-from settings import RetrainSettings
+from settings import ModelSettings, RetrainSettings
 from storage.reads import ArrivedDocuments
 
 SETTINGS = RetrainSettings()
@@ -35,7 +36,7 @@ def read(path: Path, skip: int, most: int, scorer: model.Scorer | None) -> Arriv
     """``most`` documents of a stream in the order of time, after the first ``skip``."""
     csv.field_size_limit(10**8)
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        rows = [(row["published_at"], row["source"], model.normalise(row["text"])) for row in csv.DictReader(file)]
+        rows = [(row["published_at"], row["source"], normalise(row["text"])) for row in csv.DictReader(file)]
     rows = sorted((row for row in rows if row[2]), key=lambda row: row[0])[skip : skip + most]
     texts = [row[2] for row in rows]
     p, vectors = np.zeros((len(rows), 3)), np.zeros((len(rows), 384), np.float32)
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="so many of the stream's first documents")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    scorer = model.load(model.champion(model.ModelSettings().registry)) if args.model else None
+    scorer = model.load(model.champion_folder(ModelSettings().registry)) if args.model else None
     names = (*drift.MEASURES, *drift.MEASURES_OF_A_KIND) if args.model else ("vocabulary", "sources")
     stream = read(args.stream, args.skip, args.documents, scorer)
     if len(stream.text) < REFERENCE + WINDOW:

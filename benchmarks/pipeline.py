@@ -45,7 +45,7 @@ from deploy.local import Service
 from deploy.local.supervisor import Child, free_port
 from documents.privacy import Pseudonymiser
 from documents.watchlist import Company, Linker, Watchlist, load_watchlist
-from settings import ClickHouseSettings
+from settings import ClickHouseSettings, ModelSettings
 from storage import connect, migrate, positions
 from stream import ensure_topics, topic_ids
 from stream.steps.read import Pipeline, Received
@@ -194,7 +194,7 @@ def passes(pipeline: Pipeline, records: Sequence[Value]) -> list[Batch]:
 
 def bare(folder: Path, batches: Sequence[Batch], records: int) -> float:
     """Records a second of the scorer alone: a fresh one, that has seen none of the texts."""
-    scorer = model.load(folder, model.ModelSettings())
+    scorer = model.load(folder, ModelSettings())
     scorer.score([f"The profit of company {n} rose by {n} percent in the quarter" for n in range(BATCH)])
     started = time.perf_counter()
     for batch in batches:
@@ -207,10 +207,10 @@ def naive(bootstrap: str, url: str, records: int, seconds: float = 60) -> float:
     or ``seconds``."""
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, pipeline
 
-    from model.encoder.weights import base_folder
+    from model.encoder import minilm_folder
 
-    network = BertForSequenceClassification(BertConfig.from_pretrained(base_folder(), num_labels=3))
-    classify = pipeline("text-classification", model=network, tokenizer=AutoTokenizer.from_pretrained(base_folder()))
+    network = BertForSequenceClassification(BertConfig.from_pretrained(minilm_folder(), num_labels=3))
+    classify = pipeline("text-classification", model=network, tokenizer=AutoTokenizer.from_pretrained(minilm_folder()))
     client = Client.from_url(url)
     client.execute(
         "CREATE TABLE naive (id String, text String, label String, score Float64) ENGINE MergeTree ORDER BY id"
@@ -291,8 +291,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         registry = Path(folder) / "models"
         os.environ["MODEL_REGISTRY"] = str(registry)
         model.ensure_default(registry)
-        champion = model.champion(registry)
-        scorer = model.load(champion, model.ModelSettings())  # tunes threads and batches, for the workers too
+        champion = model.champion_folder(registry)
+        scorer = model.load(champion, ModelSettings())  # tunes threads and batches, for the workers too
         result |= {"threads": scorer.running.threads, "batch_tokens": scorer.running.batch_tokens}
         pipeline = Pipeline(scorer, linker(), Pseudonymiser("0" * 32))
         some = records[-BATCH:]

@@ -34,6 +34,7 @@ import numpy as np
 import model
 from deploy.local import Stack
 from documents.record import Record
+from model.registry import promote, publish
 from retrain import retrain
 from retrain.data import LABELS, Example, load, split
 from retrain.judge import interval, macro_f1, probabilities
@@ -83,7 +84,7 @@ def feed(client: Any, examples: Sequence[Example], number: int) -> None:
 def measure(registry: Path, held: Sequence[Example], watched: dict[str, list[Example]]) -> dict[str, Any]:
     """The champion's sign accuracy (no neutral tweets: there are few and they are noisy) and macro-F1 on the held-out
     tweets, and macro-F1 on the watched sets, with 95 % intervals."""
-    scorer = model.load(model.folder(registry, model.champion_name(registry)))
+    scorer = model.load(model.version_folder(registry, model.champion_name(registry)))
     p = probabilities(scorer, held, "en")
     threes = [Example("labels", e.text, e.label) for e in held]
     found = {"tweets, sign": [macro_f1(p, held), *interval(p, held)]}
@@ -101,7 +102,7 @@ def experiment(arguments: argparse.Namespace, start: Path, work: Path) -> list[d
     watched = {name: [e for e in test if e.dataset == name] for name in WATCHED}
     watched["tfns"] = [Example("tfns", e.text, e.label) for e in watched["tfns"]]  # its labels are of whole tweets
     registry = work / "registry"
-    model.promote(registry, model.publish(registry, start))
+    promote(registry, publish(registry, start))
     settings = RetrainSettings(
         data=arguments.data,
         sets=",".join(OLD),

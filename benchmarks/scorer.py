@@ -113,8 +113,7 @@ def same_network(adapter: Path) -> tuple[Any, Any]:
     from transformers import BertConfig, BertModel, BertPreTrainedModel, PreTrainedTokenizerFast
     from transformers.modeling_outputs import SequenceClassifierOutput
 
-    from model.encoder.graph import CENTER
-    from model.encoder.weights import base_of, merged
+    from model.encoder import CENTER, base_of, merged
 
     weights, _ = merged(adapter)
     base = base_of(adapter)
@@ -264,7 +263,7 @@ def int8_limit(shapes: Sequence[tuple[int, int]], layers: int, threads: int) -> 
 def padding_shares(lengths: Sequence[int], batch_tokens: int, multiple: int) -> dict[str, float]:
     """Share of the places in attention that no token stands in (linear layers compute none), where lengths are rounded
     up to ``multiple``; and what padding batches of 32 in the order of arrival wastes, in every layer."""
-    from model.engine.packing import padding_share
+    from model.engine import padding_share
 
     held = sum(lengths)
     worker = [lengths[start : start + RECORDS] for start in range(0, len(lengths), RECORDS)]
@@ -283,8 +282,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     import transformers
 
     import model
-    from model.encoder.weights import default_folders, merged
-    from model.engine.session import exact_multiple
+    from model.encoder import default_folders, merged
+    from model.engine import exact_multiple
+    from model.registry import publish
+    from settings import ModelSettings
 
     cuda = arguments.device == "cuda"
     if cuda and not torch.cuda.is_available():
@@ -296,8 +297,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         raise SystemExit("the files hold no text")
     adapter = next(folder for folder in default_folders() if "en" in merged(folder)[1].get("languages", ["en"]))
     with tempfile.TemporaryDirectory() as registry:
-        folder = model.folder(registry, model.publish(registry, adapter))
-        settings = model.ModelSettings(device=arguments.device, threads=arguments.threads, repeats=0)
+        folder = model.version_folder(registry, publish(registry, adapter))
+        settings = ModelSettings(device=arguments.device, threads=arguments.threads, repeats=0)
         scorer = model.load(folder, settings)
         native = scorer.running.engine == "native"
         other = model.load(folder, replace(scorer.running, engine="onnxruntime")) if native else None

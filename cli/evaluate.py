@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,16 +44,13 @@ def evaluate(
 
     `finsent evaluate headlines.csv --noise --json figures.json --plots pictures`
     """
-    from model.evaluation import evaluation
+    from model import evaluation
 
-    if plots:
-        try:
-            from model.evaluation import pictures
-        except ModuleNotFoundError as error:
-            raise typer.BadParameter(f"--plots needs {error.name}: pip install 'finsent[local]'") from error
+    if plots and not find_spec("matplotlib"):
+        raise typer.BadParameter("--plots needs matplotlib: pip install 'finsent[local]'")
     started = time.perf_counter()
     try:
-        rows = evaluation.read(file, limit)
+        rows = evaluation.read_labelled(file, limit)
     except evaluation.BadData as error:
         fail(str(error))
     scorer = chosen_scorer(chosen)
@@ -72,8 +70,8 @@ def evaluate(
     report["seconds"]["total"] = round(time.perf_counter() - started, 2)
     if plots:
         plots.mkdir(parents=True, exist_ok=True)
-        pictures.reliability(report, plots / "reliability.png")
-        pictures.confusion(report, plots / "confusion.png")
+        evaluation.draw_reliability(report, plots / "reliability.png")
+        evaluation.draw_confusion(report, plots / "confusion.png")
     if json_out:
         write_text(json.dumps(report, indent=1), json_out)
     if str(json_out) != "-":

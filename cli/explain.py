@@ -13,7 +13,7 @@ from cli.shared.failures import fail
 from cli.shared.versions import Scoring, chosen_scorer
 
 if TYPE_CHECKING:
-    from model.explain import Explanation
+    from model import Explanation
 
 MOST_ROWS = 12
 
@@ -39,8 +39,8 @@ def explain(
 
     `finsent explain "Acme beats Globex in court" --entity Globex --html why.html`
     """
-    from model.explain import METHODS, as_html
-    from model.explain import explain as explained
+    from model import METHODS, as_html
+    from model import explain as explained
 
     if method not in METHODS:
         raise typer.BadParameter(f"--method is one of {', '.join(METHODS)}")
@@ -64,7 +64,7 @@ def _print(found: Explanation) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from model.registry.manifest import LABELS
+    from documents.record import LABELS
 
     console = Console(highlight=False)
     shares = ", ".join(f"{label} {p:.1%}" for label, p in zip(LABELS, found.probabilities, strict=True))

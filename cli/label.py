@@ -146,11 +146,13 @@ def label_queue(
 def _ask(rows: list[dict[str, Any]], against: str) -> None:
     """Fill in ``other_sentiment`` where it is missing, of the first ``ASKED`` such rows."""
     import model
+    from model.registry import champion_history, version_names
+    from settings import ModelSettings
 
-    registry = model.ModelSettings().registry
+    registry = ModelSettings().registry
     if against == "previous":
-        promoted = [change.source for change in model.history(registry) if change.source]
-        known = set(model.versions(registry))
+        promoted = [change.source for change in champion_history(registry) if change.source]
+        known = set(version_names(registry))
         scoring = rows[0]["model_version"] if rows else ""
         version = next((name for name in reversed(promoted) if name != scoring and name in known), "")
     else:
@@ -158,7 +160,7 @@ def _ask(rows: list[dict[str, Any]], against: str) -> None:
     missing = [row for row in rows if row["other_sentiment"] is None and row["model_version"] != version][:ASKED]
     if not version or not missing:
         return
-    scores = model.load(model.folder(registry, version)).score(
+    scores = model.load(model.version_folder(registry, version)).score(
         ["\n".join(part for part in (row["title"], row["text"]) if part) for row in missing],
         [row["surfaces"][0] if len(row["surfaces"]) == 1 else None for row in missing],
         [row["lang"] or None for row in missing],

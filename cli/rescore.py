@@ -36,13 +36,14 @@ def rescore(
     import model
     from documents.privacy import Pseudonymiser
     from documents.watchlist import Linker, load_watchlist
+    from settings import ModelSettings
     from storage import connect, migrate
     from storage.reads import Rescoring
     from storage.writes import write_rescored
     from stream.steps.read import Pipeline
 
-    settings = model.ModelSettings()
-    scorer = model.load(model.folder(settings.registry, model_version), settings)
+    settings = ModelSettings()
+    scorer = model.load(model.version_folder(settings.registry, model_version), settings)
     # The documents are linked and their authors pseudonymised already; of the pipeline only the scoring is used.
     pipeline = Pipeline(scorer, Linker(load_watchlist()), Pseudonymiser(secrets.token_hex(32)))
     client = connect()

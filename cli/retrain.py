@@ -56,9 +56,9 @@ def retrain(
 
     `finsent retrain --next`
     """
-    import model
     from retrain import retrain as run
     from retrain import upcoming as waiting
+    from settings import ModelSettings
     from storage import connect
     from storage.reads import training_runs
 
@@ -83,9 +83,7 @@ def retrain(
     from cli.shared.rollout import announce
 
     with _bar() as progress:
-        outcome = run(
-            client, model.ModelSettings().registry, settings, announce=announce, progress=progress, resume=resume
-        )
+        outcome = run(client, ModelSettings().registry, settings, announce=announce, progress=progress, resume=resume)
     assert outcome is not None
     if json_out:
         write_text(json.dumps(asdict(outcome), indent=1, default=str), json_out)

@@ -37,6 +37,7 @@ def scheduler(
     import model
     from cli.shared.rollout import announce
     from retrain import Scheduler
+    from settings import ModelSettings
     from storage import connect, migrate
     from stream.worker import logging_config
 
@@ -45,7 +46,7 @@ def scheduler(
     settings = settings_of(config)
     kafka_answering()
     migrate(connect())
-    registry = model.ModelSettings().registry
+    registry = ModelSettings().registry
     model.ensure_default(registry)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

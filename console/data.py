@@ -72,17 +72,17 @@ class Explainer:
     def explain(self, text: str, entity: str | None) -> dict[str, Any]:
         """See ``model.explain``. Raises ``ValueError``, ``OSError`` and ``RuntimeError``."""
         import model
-        from model.explain import explain
+        from settings import ModelSettings
 
         with self._lock:
-            registry = model.ModelSettings().registry
+            registry = ModelSettings().registry
             model.ensure_default(registry)
             name = model.champion_name(registry)
             if name != self._name:
-                folder = model.folder(registry, name)
-                self._scorer = model.load(folder, model.ModelSettings())
+                folder = model.version_folder(registry, name)
+                self._scorer = model.load(folder, ModelSettings())
                 self._name = name
-            return msgspec.to_builtins(explain(self._scorer, text, entity, samples=0))  # type: ignore[no-any-return]
+            return msgspec.to_builtins(model.explain(self._scorer, text, entity, samples=0))  # type: ignore[no-any-return]
 
 
 def state(pool: Pool) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
-LABELS = ("negative", "neutral", "positive")
+LABELS: tuple[Literal["negative"], Literal["neutral"], Literal["positive"]] = ("negative", "neutral", "positive")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EMBEDDING_BYTES = 384
 

@@ -1,82 +1,36 @@
-"""Text to sentiment: the scorer and the registry of its versions. Knows neither Kafka nor ClickHouse."""
+"""Text to sentiment: the scorer, its explanations, and the versions it is loaded from. Knows no Kafka, no ClickHouse.
 
-from documents.text import normalise
-from model.calibration import probabilities
-from model.calibration import rows as scale_rows
-from model.encoder.importing import CannotImport
-from model.engine.native import NoKernel, kernel_problem
-from model.engine.session import NoDevice, Running
+More is behind the doors of the folders: ``registry`` (publishing, promoting), ``topics``, ``evaluation``, ``encoder``
+and ``engine``.
+"""
+
+from model.calibration import Scale, calibrate, scale_rows
+from model.explanation import METHODS, Explanation, UnsupportedLanguage, as_html, explain
 from model.language import detect
-from model.registry.manifest import BadVersion, File, Golden, Manifest, Metric, Part, Scale
-from model.registry.versions import (
-    Change,
-    Shadow,
-    adapters,
-    champion,
-    champion_name,
-    clear_shadow,
-    describe,
-    ensure_default,
-    folder,
-    history,
-    import_directory,
-    load,
-    promote,
-    publish,
-    published,
-    put_in_shadow,
-    rollback,
-    running,
-    shadow,
-    verify,
-    versions,
-)
-from model.scorer import Scorer, Scores
-from model.topics.taxonomy import Classifier, Topics, load_taxonomy
-from settings import ModelSettings
+from model.registry import BadVersion, champion_folder, champion_name, ensure_default, load, version_folder
+from model.scorer import Scorer
+from model.scores import Scores
 
 __all__ = [
-    "BadVersion",
-    "CannotImport",
-    "Change",
-    "Classifier",
-    "File",
-    "Golden",
-    "Manifest",
-    "Metric",
-    "ModelSettings",
-    "NoDevice",
-    "NoKernel",
-    "Part",
-    "Running",
-    "Scale",
+    # scoring
     "Scorer",
     "Scores",
-    "Shadow",
-    "Topics",
-    "adapters",
-    "champion",
-    "champion_name",
-    "clear_shadow",
-    "describe",
     "detect",
-    "ensure_default",
-    "folder",
-    "history",
-    "import_directory",
-    "kernel_problem",
-    "load",
-    "load_taxonomy",
-    "normalise",
-    "probabilities",
-    "promote",
-    "publish",
-    "published",
-    "put_in_shadow",
-    "rollback",
-    "running",
+    # calibration
+    "Scale",
+    "calibrate",
     "scale_rows",
-    "shadow",
-    "verify",
-    "versions",
+    # explanations
+    "METHODS",
+    "Explanation",
+    "UnsupportedLanguage",
+    "as_html",
+    "explain",
+    # loading
+    "BadVersion",
+    "champion_folder",
+    "champion_name",
+    "ensure_default",
+    "load",
+    "version_folder",
 ]

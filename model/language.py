@@ -1,4 +1,4 @@
-"""Which language a text is in: the script tells Chinese, Japanese and the like, n-grams tell Latin ones apart."""
+"""Detects the language of a text: by its script, and among languages in Latin script by n-grams (py3langid)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ _SCRIPTS = {
     "DEVANAGARI": ("hi", "mr", "ne"),
     "LATIN": (),
 }
-"""The languages that are written in a script, the most likely one first; of Latin, too many to list."""
+"""The languages written in each script, the most probable one first. Latin script has too many to list."""
 
 CHINESE_LETTER = 2.5
-"""A Chinese character says as much as so many Latin letters: company names in Chinese texts are often Latin."""
+"""How many Latin letters one Chinese character counts for. Chinese texts often name companies in Latin letters."""
 
 FEW_LETTERS, CONFIDENT = 15, 0.9
-"""A few Latin words say little, and nearly all of a feed is English: another Latin language must be plain. Of 11,000
-English headlines and tweets this calls 0.1 % something else."""
+"""Nearly all of a feed is English, and few letters are weak evidence. So a text in Latin script is taken for English
+unless it has ``FEW_LETTERS`` and another language is at least as probable as ``CONFIDENT``. Of 11,000 English headlines
+and tweets this takes 0.1 % for another language."""
 
 
 @cache
@@ -46,8 +47,10 @@ def _identifier() -> LanguageIdentifier:
 
 
 def detect(text: str, declared: str | None = None) -> str:
-    """The ISO 639 code of the text's language: the one ``declared`` unless the script contradicts it, else the
-    script's or the most probable one; ``und`` where nothing tells."""
+    """The ISO 639 code of the text's language, ``und`` if it cannot be determined.
+
+    The ``declared`` language is taken unless the script contradicts it; without one, the most probable language.
+    """
     text = _ADDRESS.sub(" ", text[:1000])[:400]
     script = _script(text)
     tag = (declared or "").lower().replace("_", "-").split("-")[0]
@@ -65,7 +68,7 @@ def detect(text: str, declared: str | None = None) -> str:
 
 
 def _script(text: str) -> str:
-    """The script of most letters; kana among Chinese characters make Japanese. Empty where there are no letters."""
+    """The script of most letters, empty if there are none. Kana among Chinese characters make a text Japanese."""
     if text.isascii():
         return "LATIN" if any(map(str.isalpha, text)) else ""
     counts: Counter[str] = Counter()

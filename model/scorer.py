@@ -1,9 +1,8 @@
-"""Text to sentiment: tokenise, run the network, and what makes probabilities of its logits."""
+"""Scores texts: choose the part that reads the language, tokenise, run the network, calibrate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -13,46 +12,35 @@ from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
 from documents.text import as_read, whole_words
-from model import calibration
+from model.calibration import calibrate, scale_rows
 from model.engine.engine import Engine
 from model.engine.session import Running
+from model.explanation import UnsupportedLanguage, explain
 from model.language import detect
-from model.registry.manifest import Part, fingerprint
-from model.topics.taxonomy import Classifier
+from model.part import Part, file_digest
+from model.scores import Scores
+from model.topics import Classifier
 from settings import ModelSettings
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
 _Key = tuple[str, str | None, str | None]
+"""Text, entity and language: what a score depends on."""
+
 _Row = tuple[np.ndarray, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """In the order of the texts: ``probabilities`` float32 [n, 3] (negative, neutral, positive; calibrated),
-    ``embeddings`` float32 [n, hidden] of unit length, ``tokens`` int32 [n] and ``logits`` float32 [n, 3].
-
-    ``supported`` bool [n] is false for a text in a language that the model does not read: it has no score (its
-    probabilities and logits are not numbers, its embedding is zero).
-    """
-
-    probabilities: np.ndarray
-    embeddings: np.ndarray
-    tokens: np.ndarray
-    logits: np.ndarray
-    supported: np.ndarray
+"""One text's probabilities, embedding, tokens and logits."""
 
 
 class _Encoder:
-    """One part: a tokenizer, a graph, and what makes probabilities of its logits."""
+    """One part of a version: its tokenizer, its network and its calibration."""
 
     def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
         self._running, self._pairs, self._stand_in = running, part.pairs, part.stand_in
-        self._scales = calibration.rows([part.alone, part.pair])
+        self._scales = scale_rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
         self._words = whole_words(self._tokenizer.get_vocab())
-        # An entity is shorter than its text, so of a pair the text is cut.
+        # Of a pair the longer one is cut, which is the text.
         self._tokenizer.enable_truncation(min(MAX_TOKENS, part.most_tokens), strategy="longest_first")
         self.engine = Engine(graph, running)
 
@@ -63,19 +51,19 @@ class _Encoder:
         )
 
     def run(self, texts: Sequence[str], entities: Sequence[str | None]) -> tuple[np.ndarray, ...]:
-        """(probabilities, embeddings, tokens, logits) in the order of the texts."""
+        """(probabilities, embeddings, tokens, logits) in the order of the texts; see ``Scores``."""
         encodings = self.encode(texts, entities)
         logits, embeddings = self.engine.score(encodings, self._running.batch_tokens)
         tokens = np.array([len(encoding) for encoding in encodings], np.int32)
         scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
-        return calibration.probabilities(logits, scales), embeddings, tokens, logits
+        return calibrate(logits, scales), embeddings, tokens, logits
 
 
 class Scorer:
     """One version of the model. Safe to use from several threads; the same text scores the same in any batch.
 
-    Each text goes to the part that reads its language. The same text about the same entity is scored once a call, and
-    not again while it is among the last ``running.repeats`` different ones.
+    Each text goes to the part that reads its language. Within a call, the same text about the same entity is scored
+    once. The last ``running.repeats`` different scores are kept and given again.
     """
 
     def __init__(
@@ -86,9 +74,11 @@ class Scorer:
         running: Running = Running(),  # noqa: B008 it is frozen
         graphs: Mapping[str, bytes] | None = None,
     ) -> None:
-        """``graphs`` stand by the names of the parts in the place of the graphs in ``folder``, which are for CPUs.
+        """Load ``parts`` from the version's ``folder``.
 
-        Raises ``NoDevice`` or ``NoKernel`` if the device or the engine of ``running`` cannot be used.
+        ``graphs``, by the names of parts, are used in place of the graphs in ``folder``, which are for CPUs.
+        Raises ``NoDevice`` or ``NoKernel`` if the device or the engine of ``running`` cannot be used, and
+        ``ValueError`` if the parts have embeddings of different widths.
         """
         self.version, self.running = version, running
         encoders = [
@@ -108,9 +98,14 @@ class Scorer:
         self._repeats: LRUCache[_Key, _Row] | None = LRUCache(running.repeats) if running.repeats else None
         self._lock = Lock()
 
+    @property
+    def device(self) -> str:
+        """Where it computes: ``cpu`` or ``cuda``."""
+        return self.running.device
+
     def encoder(self, languages: frozenset[str]) -> str:
-        """What tells the encoder of one of ``parts`` from others: versions may share it."""
-        return " ".join(fingerprint(path) for path in self._files[languages])
+        """Identifies the encoder of the part that reads ``languages``, one of ``parts``; versions may share it."""
+        return " ".join(file_digest(path) for path in self._files[languages])
 
     def score(
         self,
@@ -120,8 +115,8 @@ class Scorer:
     ) -> Scores:
         """Score each text, about the entity beside it (as written in the text) or as a whole where it is None.
 
-        ``languages`` are ISO 639-1 codes; where one is None, it is told from the text. Raises ``ValueError`` if there
-        are not as many entities or languages as texts.
+        ``languages`` are ISO 639-1 codes; where one is None, it is detected. Raises ``ValueError`` if there are not as
+        many entities or languages as texts.
         """
         n = len(texts)
         entities = [None] * n if entities is None else entities
@@ -131,15 +126,15 @@ class Scorer:
         places: dict[_Key, list[int]] = {}
         for i, key in enumerate(zip(texts, entities, languages, strict=True)):
             places.setdefault(key, []).append(i)
-        found = self._known(places)
+        rows = self._known(places)
         reading: dict[_Encoder, list[_Key]] = {}
         for key in places:
-            if key not in found and (encoder := self._encoders.get(key[2] or detect(key[0]))):
+            if key not in rows and (encoder := self._encoders.get(key[2] or detect(key[0]))):
                 reading.setdefault(encoder, []).append(key)
         for encoder, keys in reading.items():
             columns = encoder.run([key[0] for key in keys], [key[1] for key in keys])
             new = dict(zip(keys, zip(*columns, strict=True), strict=True))
-            found |= new
+            rows |= new
             self._keep(new)
         scores = Scores(
             np.full((n, 3), np.nan, np.float32),
@@ -148,11 +143,17 @@ class Scorer:
             np.full((n, 3), np.nan, np.float32),
             np.zeros(n, bool),
         )
-        for key, row in found.items():
-            rows = places[key]
-            scores.probabilities[rows], scores.embeddings[rows], scores.tokens[rows], scores.logits[rows] = row
-            scores.supported[rows] = True
+        for key, row in rows.items():
+            at = places[key]
+            scores.probabilities[at], scores.embeddings[at], scores.tokens[at], scores.logits[at] = row
+            scores.supported[at] = True
         return scores
+
+    def embed(
+        self, texts: Sequence[str], entities: Sequence[str | None], languages: Sequence[str | None]
+    ) -> np.ndarray:
+        """The embeddings of ``score`` alone, float32 [n, hidden]."""
+        return self.score(texts, entities, languages).embeddings
 
     def _known(self, keys: Iterable[_Key]) -> dict[_Key, _Row]:
         if self._repeats is None:
@@ -163,19 +164,17 @@ class Scorer:
     def _keep(self, new: Mapping[_Key, _Row]) -> None:
         if self._repeats is not None:
             with self._lock:
-                # Copies: a row of a batch's array would keep all of the array.
+                # Copies, because a row that is a view would keep the whole batch in memory.
                 self._repeats.update({key: tuple(np.copy(value) for value in row) for key, row in new.items()})
 
     @cached_property
     def topics(self) -> Classifier:
-        """Gives topics to what this version has embedded; fitted when it is first asked for."""
+        """The classifier of topics for this version's embeddings, fitted at the first use."""
         return Classifier.of(self, ModelSettings().cache.parent / "topics")
 
     def explain(self, text: str, entity: str | None = None) -> list[tuple[str, float]]:
-        """(word, weight) of each word of ``text``, in order; see ``model.explain``. Empty where the text's language is
-        not read."""
-        from model.explain import UnsupportedLanguage, explain
-
+        """(word, weight) of each word of ``text``, in order; see ``model.explanation``. Empty if the text's language
+        is not read."""
         try:
             return [(word.text, word.weight) for word in explain(self, text, entity, samples=0).words]
         except UnsupportedLanguage:

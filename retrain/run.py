@@ -20,6 +20,7 @@ from typing import IO, Any
 from clickhouse_driver import Client
 
 import model
+from model.registry import Metric, copy_adapters, promote, publish, put_in_shadow
 from retrain.data import Example, Judged, Resolved, documents_to_label, parts, read_examples, resolve, rows_to_learn
 from retrain.events import Announce
 from retrain.job import Job, Progress
@@ -218,10 +219,10 @@ class _Run:
     def _champion(self, language: str) -> _Champion:
         """Raises ``CannotTrain`` if no adapter of the champion reads ``language``."""
         name = self._run["champion"]
-        scorer = model.load(model.folder(self._registry, name))
+        scorer = model.load(model.version_folder(self._registry, name))
         folder = self._job.folder / "champion"
         shutil.rmtree(folder, ignore_errors=True)
-        adapters = model.adapters(model.folder(self._registry, name), folder)
+        adapters = copy_adapters(model.version_folder(self._registry, name), folder)
         return _Champion(name, scorer, adapters, _adapter_of(adapters, language))
 
     def _prepare(self, used: _Labels, champion: _Champion) -> None:
@@ -236,7 +237,7 @@ class _Run:
         """What was trained, as it would be served; not in the registry yet."""
         folder = self._job.folder / "scratch"
         shutil.rmtree(folder, ignore_errors=True)
-        return model.load(folder / model.publish(folder, self._job.out, champion))
+        return model.load(folder / publish(folder, self._job.out, champion))
 
     def _facts(self, used: _Labels, verdict: Verdict, train: Sequence[Example]) -> dict[str, Any]:
         """What the manifest says of the training."""
@@ -256,12 +257,12 @@ class _Run:
         self,
         champion: _Champion,
         facts: Mapping[str, Any],
-        metrics: dict[str, model.Metric],
+        metrics: dict[str, Metric],
         verdict: Verdict,
         items: int,
     ) -> str:
         """Publish the new version: the champion with the trained adapter in the place of the one it started from."""
-        version = model.publish(
+        version = publish(
             self._registry,
             [self._job.out if folder == champion.start else folder for folder in champion.adapters],
             champion.name,
@@ -287,7 +288,7 @@ class _Run:
             return f"passed, but {champion} is not the champion any more"
         if settings.shadow_documents:
             reason = f"passed; in the shadow for {settings.shadow_documents} documents before it is promoted"
-            model.put_in_shadow(
+            put_in_shadow(
                 self._registry,
                 version,
                 settings.shadow_share,
@@ -297,7 +298,7 @@ class _Run:
             )
             self._tell("shadowed", version, champion, reason)
             return reason
-        model.promote(self._registry, version, why)
+        promote(self._registry, version, why)
         self._tell("promoted", version, champion, self._run["id"])
         return verdict.reason
 
@@ -352,11 +353,11 @@ def _positions(rows: Sequence[Row]) -> dict[str, list[int]]:
     return reach
 
 
-def _metrics(scorer: model.Scorer, sets: Mapping[str, Sequence[Example]], language: str) -> dict[str, model.Metric]:
+def _metrics(scorer: model.Scorer, sets: Mapping[str, Sequence[Example]], language: str) -> dict[str, Metric]:
     """The manifest's ``macro_f1_NAME`` of each set, with its 95 % interval."""
     metrics = {}
     for name, examples in sets.items():
         p = probabilities(scorer, examples, language)
         low, high = interval(p, examples)
-        metrics[f"macro_f1_{name}"] = model.Metric(value=macro_f1(p, examples), low=low, high=high, n=len(examples))
+        metrics[f"macro_f1_{name}"] = Metric(value=macro_f1(p, examples), low=low, high=high, n=len(examples))
     return metrics

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from clickhouse_driver import Client
 
-import model
+from model.registry import current_shadow
 from retrain.drift import announce_alarms, last_moment, lasting_alarms
 from retrain.events import Announce
 from retrain.job import Progress
@@ -120,7 +120,7 @@ class Scheduler:
 
     def _watch_shadow(self) -> None:
         try:
-            if (shadow := model.shadow(self._registry)) is None or not shadow.documents:
+            if (shadow := current_shadow(self._registry)) is None or not shadow.documents:
                 return
             if event := decide_shadow(self._connect(), self._registry, self._settings):
                 details = {"event": event.event, "version": event.version, "detail": event.detail}

@@ -13,7 +13,7 @@ from storage.migrate import MigrationChanged, migrate
 from storage.rows import Row, select
 from storage.writer import replace_entities, write
 
-__all__ = [  # noqa: RUF022 (grouped)
+__all__ = [
     # connection
     "UNAVAILABLE",
     "Row",

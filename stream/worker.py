@@ -12,7 +12,8 @@ from alerts.evaluator import Evaluator
 from alerts.receivers.notifier import Notifier
 from documents.privacy import Pseudonymiser
 from documents.watchlist import Linker, load_watchlist
-from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings
+from model.registry import current_shadow
+from settings import AlertSettings, ClickHouseSettings, KafkaSettings, ModelSettings, PrivacySettings, StreamSettings
 from storage import connect, migrate, replace_entities
 from stream.app import TOPICS, Worker
 from stream.champion.following import Swapper
@@ -53,12 +54,12 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
     replace_entities(client, watchlist.companies)
     client.disconnect()
     ensure_topics(kafka.bootstrap_servers, kafka.partitions)
-    settings_of_model = model.ModelSettings()
+    settings_of_model = ModelSettings()
     registry = settings_of_model.registry
     model.ensure_default(registry)
 
-    def load(version: str, settings: model.ModelSettings = settings_of_model) -> model.Scorer:
-        return model.load(model.folder(registry, version), settings)
+    def load(version: str, settings: ModelSettings = settings_of_model) -> model.Scorer:
+        return model.load(model.version_folder(registry, version), settings)
 
     scorer = load(model.champion_name(registry))
     _ = scorer.topics  # fitted now, and not when the first batch waits for it
@@ -81,7 +82,7 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
         metrics,
     )
     swapper.shadow = ShadowScoring(
-        lambda: model.shadow(registry),
+        lambda: current_shadow(registry),
         # Without repeats: a text that the champion remembers takes it no time.
         lambda version: load(version, settings_of_model.model_copy(update={"repeats": 0})),
         lambda: connect(clickhouse),

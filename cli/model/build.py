@@ -31,12 +31,12 @@ def build(
 
     `finsent model build ./adapter`
     """
-    import model
-    from model.encoder.weights import default_folders
+    from model.encoder import default_folders
+    from model.registry import publish
 
     registry = registry_of_models()
     try:
-        name = model.publish(registry, folder or default_folders())
+        name = publish(registry, folder or default_folders())
     except (ValueError, KeyError, FileNotFoundError) as error:
         raise FinsentError(f"{folder} is no adapter: {type(error).__name__}: {error}") from error
     tell_published(registry, name, promoted, why)

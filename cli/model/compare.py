@@ -49,9 +49,9 @@ def compare(
     from retrain.data import fixed_test
     from retrain.data import resolve as majority
     from retrain.judge import compare as side_by_side
-    from settings import RetrainSettings
+    from settings import ModelSettings, RetrainSettings
 
-    registry = model.ModelSettings().registry
+    registry = ModelSettings().registry
     names = [resolve_version(registry, name) for name in (a, b)]
     if file is not None:
         new, documents = _of_file(file, limit)
@@ -67,7 +67,7 @@ def compare(
     fixed = fixed_test()
     if not documents:
         documents = [_document(example.text, example.entity, "") for example in fixed]
-    first, second = (model.load(model.folder(registry, name)) for name in names)
+    first, second = (model.load(model.version_folder(registry, name)) for name in names)
     if "en" not in first.languages & second.languages:
         fail("the fixed test is in English, which one of the two does not read; 'finsent evaluate' measures each alone")
     found = side_by_side(first, second, fixed, new, documents, RetrainSettings(), most)
@@ -84,11 +84,11 @@ def _document(text: str, entity: str | None, language: str) -> dict[str, Any]:
 
 def _of_file(file: Path, limit: int) -> tuple[list[Any], list[dict[str, Any]]]:
     """(examples, documents) of a labelled file."""
-    from model.evaluation import evaluation
+    from model import evaluation
     from retrain.data import LABELS, NOT_NEGATIVE, Example
 
     try:
-        rows = evaluation.read(file, limit)
+        rows = evaluation.read_labelled(file, limit)
     except evaluation.BadData as error:
         fail(str(error))
     name = file.name.split(".")[0]

@@ -35,8 +35,8 @@ def import_directory(
 
     `finsent model import ./mine --name mine --labels positive,negative,neutral --languages en,de --promote`
     """
-    import model
+    from model.registry import import_directory
 
     registry = registry_of_models()
     order = labels.split(",") if labels is not None else None
-    tell_published(registry, model.import_directory(registry, folder, name, order, languages.split(",")), promoted, why)
+    tell_published(registry, import_directory(registry, folder, name, order, languages.split(",")), promoted, why)

@@ -24,6 +24,7 @@ def list_versions(json_out: Json = None) -> None:
     `finsent model list --json -`
     """
     import model
+    from model.registry import describe, publication_times
 
     registry = registry_of_models()
     try:
@@ -31,10 +32,10 @@ def list_versions(json_out: Json = None) -> None:
     except FileNotFoundError:
         champion = ""
     rows = []
-    for name, at in model.published(registry).items():
+    for name, at in publication_times(registry).items():
         row: dict[str, Any] = {"version": name, "champion": name == champion, "published_at": at}
         try:
-            found = model.describe(registry, name)
+            found = describe(registry, name)
             row |= {"parent": found.parent, "base": " ".join(part.base for part in found.parts)}
             row["languages"] = [code for part in found.parts for code in part.languages]
             row |= {"bytes": sum(file.bytes for file in found.files.values()), "error": ""}

@@ -29,8 +29,8 @@ def _plain(value: Any) -> Any:
 
 def tell_published(registry: str | Path, name: str, promoted: bool, why: str) -> None:
     """Print the new version's name, and promote it if that is wanted."""
-    import model
+    from model.registry import promote
 
     typer.echo(name)
     if promoted:
-        model.promote(registry, name, why)
+        promote(registry, name, why)

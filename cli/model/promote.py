@@ -18,11 +18,11 @@ def promote(version: Version, why: Why = "") -> None:
 
     `finsent model promote finsent-6d4f --why "better on tweets"`
     """
-    import model
     from cli.shared.rollout import moved
+    from model.registry import promote
 
     registry = registry_of_models()
     name = resolve_version(registry, version)
-    before = model.promote(registry, name, why)
+    before = promote(registry, name, why)
     typer.echo(f"{name} is the champion" + (f", after {before}" if before not in ("", name) else ""))
     moved("promoted", name, before, why)

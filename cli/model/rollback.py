@@ -18,9 +18,9 @@ def rollback(why: Why = "") -> None:
 
     `finsent model rollback --why "odd scores since noon"`
     """
-    import model
     from cli.shared.rollout import moved
+    from model.registry import rollback
 
-    left, name = model.rollback(registry_of_models(), why)
+    left, name = rollback(registry_of_models(), why)
     typer.echo(f"{name} is the champion again, after {left}")
     moved("rolled_back", name, left, why)

@@ -41,19 +41,21 @@ def shadow(
     `finsent model shadow --json -`, and then `finsent model promote finsent-0a1b` or `finsent model shadow --stop`
     """
     import model
+    from model.registry import clear_shadow, current_shadow, put_in_shadow
+    from settings import ModelSettings
 
-    registry = model.ModelSettings().registry
+    registry = ModelSettings().registry
     if stop:
         if version:
             raise typer.BadParameter("--stop takes no version: one is in the shadow at most")
-        left = model.clear_shadow(registry)
+        left = clear_shadow(registry)
         typer.echo(f"{left} is in the shadow no more" if left else "no version was in the shadow")
         return
     if version:
         name, champion = resolve_version(registry, version), model.champion_name(registry)
         if name == champion:
             fail(f"{name} is the champion; a version in the shadow is another one")
-        model.put_in_shadow(registry, name, share, documents, minutes, "by hand")
+        put_in_shadow(registry, name, share, documents, minutes, "by hand")
         typer.echo(f"{name} scores {share:.2%} of the documents in the shadow of {champion}")
         if given("CLICKHOUSE_URL"):
             from storage import connect
@@ -61,7 +63,7 @@ def shadow(
 
             write_model_event(connect(), "shadowed", name, champion, detail=f"share {share:g}, by hand")
         return
-    found = model.shadow(registry)
+    found = current_shadow(registry)
     told: dict[str, Any] = {"version": None}
     if found is not None:
         from retrain.judge import shadow_report

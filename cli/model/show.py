@@ -26,12 +26,13 @@ def show(version: Chosen = None, json_out: Json = None) -> None:
     import msgspec
 
     import model
+    from model.registry import champion_history, describe, publication_times
 
     registry = registry_of_models()
     name = resolve_version(registry, version)
-    moves = [change for change in model.history(registry) if name in (change.source, change.target)]
-    content: dict[str, Any] = msgspec.to_builtins(model.describe(registry, name))
-    content |= {"published_at": model.published(registry)[name], "history": msgspec.to_builtins(moves)}
+    moves = [change for change in champion_history(registry) if name in (change.source, change.target)]
+    content: dict[str, Any] = msgspec.to_builtins(describe(registry, name))
+    content |= {"published_at": publication_times(registry)[name], "history": msgspec.to_builtins(moves)}
     try:
         content["champion"] = model.champion_name(registry) == name
     except FileNotFoundError:

@@ -28,12 +28,13 @@ def verify(
     `finsent model verify --all`
     """
     import model
+    from model.registry import verify, version_names
 
     registry = registry_of_models()
     bad = 0
-    for name in model.versions(registry) if everything else [resolve_version(registry, version)]:
+    for name in version_names(registry) if everything else [resolve_version(registry, version)]:
         try:
-            model.verify(registry, name)
+            verify(registry, name)
             typer.echo(f"{name}: ok")
         except model.BadVersion as error:
             bad += 1

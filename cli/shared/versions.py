@@ -25,18 +25,19 @@ Scoring = Annotated[
 
 def registry_of_models() -> str | Path:
     """``MODEL_REGISTRY``."""
-    import model
+    from settings import ModelSettings
 
-    return model.ModelSettings().registry
+    return ModelSettings().registry
 
 
 def resolve_version(registry: str | Path, wanted: str | None) -> str:
     """The one version whose name begins with ``wanted``; the champion for None."""
     import model
+    from model.registry import version_names
 
     if wanted is None:
         return model.champion_name(registry)
-    found = [name for name in model.versions(registry) if name.startswith(wanted)]
+    found = [name for name in version_names(registry) if name.startswith(wanted)]
     if wanted in found:
         return wanted
     if len(found) > 1:
@@ -47,11 +48,12 @@ def resolve_version(registry: str | Path, wanted: str | None) -> str:
 def chosen_scorer(wanted: str | None) -> Scorer:
     """The version in the folder ``wanted``, or with that name; the champion for None."""
     import model
+    from settings import ModelSettings
 
-    settings = model.ModelSettings()
+    settings = ModelSettings()
     if wanted and (Path(wanted) / "manifest.json").exists():
         return model.load(Path(wanted), settings)
     if wanted is None:
         model.ensure_default(settings.registry)
     version = resolve_version(settings.registry, wanted)
-    return model.load(model.folder(settings.registry, version), settings)
+    return model.load(model.version_folder(settings.registry, version), settings)

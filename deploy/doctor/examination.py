@@ -15,7 +15,16 @@ from pydantic import ValidationError
 
 import model
 from documents.watchlist import load_watchlist
-from settings import ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, given, watchlist_file
+from model.engine import kernel_problem
+from settings import (
+    ClickHouseSettings,
+    KafkaSettings,
+    ModelSettings,
+    PrivacySettings,
+    StreamSettings,
+    given,
+    watchlist_file,
+)
 from storage import connect
 
 PACKAGES = (
@@ -94,12 +103,12 @@ def _clickhouse() -> Finding:
 
 
 def _model() -> Finding:
-    registry = model.ModelSettings().registry
+    registry = ModelSettings().registry
     try:
-        folder = model.champion(registry)
+        folder = model.champion_folder(registry)
     except FileNotFoundError:
         return Finding("model", None, f"{registry}: no champion yet; the first worker builds the default")
-    engine = model.kernel_problem() or "this machine can use it"
+    engine = kernel_problem() or "this machine can use it"
     return Finding("model", True, f"{model.load(folder).version}, from {registry}; native engine: {engine}")
 
 

@@ -1,7 +1,26 @@
-"""The encoders: their weights, and the graph that is made of them."""
+"""Encoders: the base models, their weights with an adapter merged in, the ONNX graph, and the import of others."""
 
-from model.encoder.bases import Base, Weights, base, pieces
-from model.encoder.graph import CENTER
-from model.encoder.weights import base_of, merged
+from model.encoder.bases import Base, Weights, base, minilm_folder, pieces
+from model.encoder.graph import CENTER, Architecture, Precision, build
+from model.encoder.importing import CannotImport
+from model.encoder.weights import base_of, default_folders, merged
 
-__all__ = ["CENTER", "Base", "Weights", "base", "base_of", "merged", "pieces"]
+__all__ = [
+    # base models
+    "Base",
+    "Weights",
+    "base",
+    "minilm_folder",
+    "pieces",
+    # adapters
+    "base_of",
+    "default_folders",
+    "merged",
+    # the graph
+    "CENTER",
+    "Architecture",
+    "Precision",
+    "build",
+    # importing
+    "CannotImport",
+]

@@ -1,7 +1,7 @@
-"""A local Hugging Face directory of a sequence classifier as weights and a shape for ``model.encoder.graph``.
+"""Imports a sequence classifier from a local Hugging Face directory: BERT or RoBERTa (XLM-R, CamemBERT) with three
+classes.
 
-BERT and RoBERTa (XLM-R, CamemBERT) with three classes. Only safetensors and JSON are read: a pickle runs what it
-likes when it is loaded.
+Only safetensors and JSON are read, because loading a pickle can run any code.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
+from documents.record import LABELS
 from errors import FinsentError
 from model.encoder.bases import Weights
 from model.encoder.graph import Architecture
-from model.registry.manifest import LABELS
 
 _PREFIX = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta.", "camembert": "roberta."}
 _HEADS = {
@@ -42,14 +42,17 @@ FEWEST_TOKENS = 8
 
 
 class CannotImport(FinsentError, ValueError):
-    """A directory that is not a classifier of a kind that can be imported; the sentence says what to do."""
+    """A directory is not a classifier that can be imported. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """``weights`` and ``shape`` for ``model.encoder.graph.build``, the head's rows in the order of ``LABELS``;
-    ``tokenizer``, a tokenizer.json; ``positions``, the longest input in tokens; ``labels``, their order in the
-    directory."""
+    """An imported classifier.
+
+    ``weights`` and ``shape`` are for ``model.encoder.graph.build``, with the head's rows in the order of ``LABELS``.
+    ``tokenizer`` is the text of a tokenizer.json, ``positions`` the longest input in tokens, and ``labels`` the order
+    of the outputs in the directory.
+    """
 
     base: str
     weights: Weights
@@ -59,8 +62,8 @@ class Imported:
     labels: tuple[str, ...]
 
 
-def read(folder: Path, labels: Sequence[str] | None = None) -> Imported:
-    """The classifier in ``folder``, whose outputs are called ``labels`` (its own ``id2label`` where None).
+def read_classifier(folder: Path, labels: Sequence[str] | None = None) -> Imported:
+    """The classifier in ``folder``. ``labels`` are its outputs in their order; by default its own ``id2label``.
 
     Raises ``CannotImport``.
     """
@@ -91,7 +94,7 @@ def read(folder: Path, labels: Sequence[str] | None = None) -> Imported:
         if len(weights[name]) != len(LABELS):
             raise CannotImport(f"{folder}: its last layer has {len(weights[name])} outputs, {len(LABELS)} are needed")
         weights[name] = np.ascontiguousarray(weights[name][rows])
-    if kind != "bert":  # RoBERTa counts positions from behind its padding id
+    if kind != "bert":  # RoBERTa's positions begin after its padding id
         skipped = int(config.get("pad_token_id", 1)) + 1
         weights["embeddings.position_embeddings.weight"] = weights["embeddings.position_embeddings.weight"][skipped:]
     types = weights["embeddings.token_type_embeddings.weight"]
@@ -165,7 +168,7 @@ def _tensors(folder: Path) -> Weights:
 
 
 def _weights(folder: Path, stored: Weights, kind: str, shape: Architecture) -> Weights:
-    """float32 by the names that ``model.encoder.graph`` uses, their shapes checked."""
+    """Weights float32 by the names that ``model.encoder.graph`` uses. Their shapes are checked."""
     prefix = _PREFIX[kind]
 
     def take(name: str, *size: int | None) -> np.ndarray:
@@ -220,7 +223,7 @@ def _tokenizer(folder: Path) -> Tokenizer:
             return Tokenizer.from_str(made.to_str())
     except CannotImport:
         raise
-    except Exception as error:  # tokenizers raises plain ones
+    except Exception as error:  # tokenizers raises plain exceptions
         raise CannotImport(f"{folder}: the tokenizer cannot be read: {error}") from error
     raise CannotImport(
         f"{folder} has neither tokenizer.json nor vocab.txt; load its tokenizer with transformers and save it with "

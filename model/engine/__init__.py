@@ -1,0 +1,16 @@
+"""Engines that run a graph: ONNX Runtime on a CPU or a GPU, and our own kernel for CPUs."""
+
+from model.engine.engine import Engine
+from model.engine.native import NoKernel, kernel_problem
+from model.engine.packing import padding_share
+from model.engine.session import NoDevice, Running, exact_multiple
+
+__all__ = [
+    "Engine",
+    "NoDevice",
+    "NoKernel",
+    "Running",
+    "exact_multiple",
+    "kernel_problem",
+    "padding_share",
+]

@@ -1,8 +1,8 @@
-"""Changes of a text that a reader would hardly notice, to measure how much a scorer is thrown by them.
+"""Small changes of a text, to measure how much they change a score.
 
-All but ``negation`` keep the meaning, so the label must stay (invariance tests, Ribeiro et al. 2020, "Beyond
-Accuracy: Behavioral Testing of NLP Models with CheckList", arXiv 2005.04118); ``negation`` turns it round, so the
-sentiment should move the other way (a directional expectation test there).
+All kinds but ``negation`` keep the meaning, so the label should stay (invariance tests, Ribeiro et al. 2020, "Beyond
+Accuracy: Behavioral Testing of NLP Models with CheckList", arXiv 2005.04118); ``negation`` reverses the meaning, so
+the sentiment should move the other way (a directional expectation test there).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NEIGHBOURS = {
     for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
     for at, letter in enumerate(row)
 }
-"""The keys beside a letter's on a keyboard."""
+"""The keys to the left and right of each letter on a keyboard."""
 
 # A selection of the facts of Unicode's confusables.txt: Cyrillic, Greek, Armenian, phonetic, mathematical, full width.
 _LOOK_ALIKE = {
@@ -43,7 +43,7 @@ _LOOK_ALIKE = {
 _INVISIBLE = "\u200b\u200c\u2060\u00ad"
 
 _PICTURES = ("📌", "🔔", "📣", "👇", "🕒", "🌐", "🗓️", "🧾", "🔎", "📝", "🏢", "💬")
-"""None that says anything of prices or moods."""
+"""None of them says anything about prices or moods."""
 
 _COMPANIES = (
     "Siemens", "Toyota", "Nestle", "Broadcom", "Unilever", "Honeywell", "Infosys", "Danone", "Volvo", "Kellogg",
@@ -55,7 +55,8 @@ _NO_COMPANY = re.compile(
     r"|rupee|dollar|euro|pound|yen|yuan|bitcoin|bonds?|yields?|banks|firms|companies|mid-?caps?|small-?caps?)\b",
     re.IGNORECASE,
 )
-"""Labelled sets ask about these too; with a company's name in their place a text would say something else."""
+"""Labelled sets also have entities that are no companies. With a company's name in their place, a text would say
+something else."""
 
 _TICKERS = ("MMM", "KO", "TXN", "ADP", "HON", "CSX", "DE", "PEP", "MDT", "CL", "SYY", "ITW")
 _CHINESE_COMPANIES = ("中联重科", "海天味业", "长江电力", "伊利股份", "美的集团", "宝钢股份", "万华化学", "双汇发展")
@@ -69,11 +70,11 @@ _CHINESE_NOT = re.compile("没有|并非|不会|未能|不")
 
 
 def perturb(text: str, entity: str | None, kind: str, rng: random.Random) -> tuple[str, str | None]:
-    """``text`` and the ``entity`` as it is then written in it, changed in one of ``KINDS``.
+    """The text with noise of ``kind``, one of ``KINDS``, and the entity as that text names it.
 
-    The entity's name stays whole and readable, or there would be nothing to ask about. What cannot be changed in
-    this way (a text without numbers, no company to swap) comes back as it was. The same state of ``rng`` gives the
-    same change. Raises ``ValueError`` for an unknown kind.
+    The entity's name stays whole and readable, because the score is about it. A text that cannot be changed in this way
+    (without numbers, without a company to replace) is returned as it is. The same state of ``rng`` gives the same
+    change. Raises ``ValueError`` for an unknown kind.
     """
     if kind not in _CHANGES:
         raise ValueError(f"no kind of noise {kind!r}; there are {', '.join(KINDS)}")
@@ -81,14 +82,14 @@ def perturb(text: str, entity: str | None, kind: str, rng: random.Random) -> tup
 
 
 def _free(pattern: re.Pattern[str], text: str, entity: str | None) -> list[re.Match[str]]:
-    """The matches outside the entity's name and web addresses."""
+    """The matches of ``pattern`` outside the entity's name and outside web addresses."""
     names = re.finditer(re.escape(entity), text, re.IGNORECASE) if entity else ()
     taken = [found.span() for found in (*names, *_ADDRESS.finditer(text))]
     return [m for m in pattern.finditer(text) if all(m.end() <= start or end <= m.start() for start, end in taken)]
 
 
 def _edited(text: str, entity: str | None, rng: random.Random, edit: Callable[[str], str]) -> str:
-    """One word in about ten edited, at least one."""
+    """About one word in ten edited, at least one."""
     words = _free(_WORD, text, entity)
     for match in sorted(rng.sample(words, min(len(words), max(1, len(text) // 60))), key=lambda m: -m.start()):
         text = text[: match.start()] + edit(match.group()) + text[match.end() :]
@@ -141,7 +142,7 @@ def _emoji(text: str, entity: str | None, rng: random.Random) -> tuple[str, str 
 
 
 def _numbers(text: str, entity: str | None, rng: random.Random) -> tuple[str, str | None]:
-    """All numbers but years by one factor, so that what was more than another number still is."""
+    """All numbers but years multiplied by one factor, which keeps their order."""
     factor = rng.uniform(1.1, 1.9)
     for match in reversed(_free(_NUMBER, text, entity)):
         number = match.group()
@@ -154,7 +155,7 @@ def _numbers(text: str, entity: str | None, rng: random.Random) -> tuple[str, st
 
 
 def _company(text: str, entity: str | None, rng: random.Random) -> tuple[str, str | None]:
-    """Another company in the place of the entity, or of the cashtags where there is none."""
+    """Another company in place of the entity, or of the cashtags if there is no entity."""
     if entity is None:
         tags = list(dict.fromkeys(_CASHTAG.findall(text)))
         others = [ticker for ticker in _TICKERS if f"${ticker}" not in tags]
@@ -178,7 +179,7 @@ def _company(text: str, entity: str | None, rng: random.Random) -> tuple[str, st
 
 
 def _negation(text: str, entity: str | None, rng: random.Random) -> tuple[str, str | None]:
-    """A negation taken out or put in."""
+    """A negation removed, or inserted if there is none."""
     chinese = len(_CHINESE.findall(text)) > len(text) / 4
     found = _free(_CHINESE_NOT if chinese else _NOT, text, entity)
     if found:

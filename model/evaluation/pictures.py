@@ -1,4 +1,4 @@
-"""Pictures of an evaluation (needs matplotlib)."""
+"""Draws an evaluation. Needs matplotlib, which is imported only when something is drawn."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 
-def reliability(report: Mapping[str, Any], path: Path) -> None:
-    """Write a reliability diagram (DeGroot and Fienberg 1983; Niculescu-Mizil and Caruana 2005) as PNG: the share
-    correct against the mean confidence of each bin, with 95 % Wilson intervals, over a histogram of the confidences."""
-    found = report["calibration"]
-    bins = found["curve"]
+def draw_reliability(report: Mapping[str, Any], path: Path) -> None:
+    """Write a reliability diagram (DeGroot and Fienberg 1983; Niculescu-Mizil and Caruana 2005) as PNG.
+
+    It shows the share correct against the mean confidence of each bin, with 95 % Wilson intervals, and below it a
+    histogram of the confidences. ``report`` is one of ``evaluate`` with ``file`` and ``model_version``.
+    """
+    from matplotlib.figure import Figure
+
+    calibration = report["calibration"]
+    bins = calibration["curve"]
     confidence, accuracy, n = (np.array([b[name] for b in bins], float) for name in ("confidence", "accuracy", "n"))
     z = 1.96
     middle = (accuracy + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -25,7 +29,7 @@ def reliability(report: Mapping[str, Any], path: Path) -> None:
     above.plot([least, 1], [least, 1], color="grey", linestyle="--", label="calibrated")
     errors = np.maximum(np.stack([accuracy - (middle - half), middle + half - accuracy]), 0)
     above.errorbar(confidence, accuracy, yerr=errors, fmt="o-", capsize=3, label=report["model_version"])
-    above.set(ylabel="share correct", title=f"{report['file']}: ECE {found['ece']:.3f}, n = {n.sum():,.0f}")
+    above.set(ylabel="share correct", title=f"{report['file']}: ECE {calibration['ece']:.3f}, n = {n.sum():,.0f}")
     above.legend(loc="upper left")
     edges = np.array([bins[0]["from"], *(b["to"] for b in bins)])
     widths = np.maximum(np.diff(edges), 1e-3)
@@ -34,8 +38,10 @@ def reliability(report: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def confusion(report: Mapping[str, Any], path: Path) -> None:
-    """Write the confusion matrix as PNG, each row in shares of its true class with the counts."""
+def draw_confusion(report: Mapping[str, Any], path: Path) -> None:
+    """Write the confusion matrix as PNG: counts, and the shares of each true class."""
+    from matplotlib.figure import Figure
+
     labels, counts = report["confusion"]["labels"], np.array(report["confusion"]["counts"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(5, 4.5), layout="constrained")

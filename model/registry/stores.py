@@ -1,4 +1,7 @@
-"""Where a registry lies: a folder, or whatever fsspec reaches by URL (an object store across machines)."""
+"""Where a registry is stored: in a folder, or behind a URL that fsspec knows (an object store shared by machines).
+
+A registry is a folder for each version, published whole and never changed, and a few small files: the pointers.
+"""
 
 from __future__ import annotations
 
@@ -13,50 +16,56 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from model.registry.manifest import MANIFEST, VERSION, BadVersion, check, decode
+from model.registry.checks import check
+from model.registry.manifest import MANIFEST, VERSION, BadVersion, decode
 from settings import ModelSettings
 
+Location = str | Path
+"""A path, or a URL such as ``s3://bucket/models`` (with s3fs installed)."""
+
 BUILDING = ".building-"
+"""Begins the names of folders in which versions are being built."""
 
 
 class Store(Protocol):
-    """Small files by name, read and written whole, and versions: folders that appear whole."""
+    """Holds small files, which are read and written whole, and versions, folders that appear whole."""
 
     def read(self, name: str) -> bytes:
-        """Raises ``FileNotFoundError``."""
+        """The content of a small file. Raises ``FileNotFoundError``."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Atomic, and durable when it returns."""
+        """Write a small file: atomic, and durable on return."""
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in ``folder``, sorted; none if there is no such folder."""
+        """The names of the files in ``folder``, sorted. Empty if there is no such folder."""
 
     def versions(self) -> dict[str, datetime]:
-        """When each was published, oldest first."""
+        """When each version was published, by name, oldest first."""
 
     def folder(self, version: str) -> Path:
-        """A local folder with the version. Raises ``FileNotFoundError``, or ``BadVersion`` for one damaged there."""
+        """A local folder with the version. Raises ``FileNotFoundError``, and ``BadVersion`` if the stored version is
+        damaged."""
 
     def add(self, folder: Path) -> None:
-        """Publish ``folder`` under its name; changes nothing if that version is there undamaged."""
+        """Publish ``folder`` under its name. Nothing changes if that version is there and undamaged."""
 
     def locked(self, what: str) -> AbstractContextManager[None]:
-        """Context manager: only one process at a time, where the place can tell (folders)."""
+        """Context manager for one process at a time. Only a folder can guarantee that."""
 
     def workspace(self) -> AbstractContextManager[Path]:
-        """Context manager: an empty folder from which ``add`` can publish."""
+        """Context manager with an empty folder from which ``add`` can publish."""
 
 
-def store(location: str | Path) -> Store:
+def store(location: Location) -> Store:
     """The store at a path or a URL."""
     parts = urlsplit(str(location))
     if "://" not in str(location):
-        return Folder(Path(location))
-    return Folder(Path(unquote(parts.path))) if parts.scheme in {"file", "local"} else Remote(str(location))
+        return FolderStore(Path(location))
+    return FolderStore(Path(unquote(parts.path))) if parts.scheme in {"file", "local"} else RemoteStore(str(location))
 
 
-class Folder:
-    """A registry in a folder; any number of processes of one machine may use it at once."""
+class FolderStore:
+    """A registry in a folder. Any number of processes of one machine may use it at once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -111,16 +120,19 @@ class Folder:
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         with self.locked("publish"):
-            # Only who holds the lock builds, so what lies here was left by a process that was killed.
+            # Only the holder of the lock builds, so what is found here was left by a process that was killed.
             for left in self.root.glob(f"{BUILDING}*"):
                 shutil.rmtree(left)
             with tempfile.TemporaryDirectory(dir=self.root, prefix=BUILDING) as name:
                 yield Path(name)
 
 
-class Remote:
-    """A registry behind an fsspec URL. Writing one object is atomic in an object store; the manifest is written last,
-    so a version is there whole or not at all. Versions are fetched to ``MODEL_CACHE`` and checked there."""
+class RemoteStore:
+    """A registry behind an fsspec URL.
+
+    An object store writes one object atomically. The manifest is written last, so a version is there whole or not at
+    all. Versions are fetched into the folder ``MODEL_CACHE`` and checked there.
+    """
 
     def __init__(self, url: str) -> None:
         from fsspec.core import url_to_fs
@@ -129,7 +141,7 @@ class Remote:
             self.fs, self.root = url_to_fs(url)
         except (ImportError, ValueError) as error:  # a missing package names itself
             raise OSError(f"MODEL_REGISTRY {url}: {error}") from error
-        self.cache = Folder(ModelSettings().cache)
+        self.cache = FolderStore(ModelSettings().cache)
 
     def read(self, name: str) -> bytes:
         return bytes(self.fs.cat_file(f"{self.root}/{name}"))

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model import Scale, probabilities, scale_rows
-from model.evaluation import calibration
+from model import Scale, calibrate, scale_rows
+from model.evaluation import calibration_error
 from retrain.data import NOT_NEGATIVE, SIGN_ONLY, Example
 
 FEWEST_TO_FIT = 100
@@ -80,7 +80,7 @@ def fit_calibration(logits: np.ndarray, examples: Sequence[Example]) -> dict[str
 
         def loss(x: np.ndarray) -> float:
             scale = Scale(temperature=float(np.exp(x[0])), power=float(np.exp(x[1])))
-            p = probabilities(rows, np.repeat(scale_rows([scale]), len(rows), axis=0)).astype(np.float64) + 1e-9
+            p = calibrate(rows, np.repeat(scale_rows([scale]), len(rows), axis=0)).astype(np.float64) + 1e-9
             given = np.where(truth == NOT_NEGATIVE, p[:, 1] + p[:, 2], p[np.arange(len(p)), np.minimum(truth, 2)])
             return -float(np.average(np.log(given / np.where(two_only, p[:, 0] + p[:, 2], 1)), weights=weights))
 
@@ -93,7 +93,7 @@ def fit_calibration(logits: np.ndarray, examples: Sequence[Example]) -> dict[str
 def calibrated(logits: np.ndarray, examples: Sequence[Example], fit: Mapping[str, Any]) -> np.ndarray:
     """Probabilities [n, 3] of the examples (see ``fit_calibration``)."""
     both = scale_rows([msgspec.convert(fit[kind], Scale) for kind in ("alone", "pair")])
-    return probabilities(logits, both[[int(e.entity is not None) for e in examples]])
+    return calibrate(logits, both[[int(e.entity is not None) for e in examples]])
 
 
 def score_table(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
@@ -119,7 +119,7 @@ def score_table(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
         elif (truth == NOT_NEGATIVE).any():
             rows, truth = np.stack([rows[:, 0], 1 - rows[:, 0]], axis=1), (truth != 0).astype(int)
         accuracy = float((rows.argmax(1) == truth).mean())
-        found = calibration(rows.max(1), rows.argmax(1) == truth)
+        found = calibration_error(rows.max(1), rows.argmax(1) == truth)
         lines.append(
             f"  {name:14} n {len(truth):5} score {score:.3f} accuracy {accuracy:.3f} ECE {found['ece']:.3f} "
             f"(of a calibrated model {found['ece_if_calibrated']['mean']:.3f})"

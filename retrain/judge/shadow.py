@@ -9,6 +9,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 import model
+from model.registry import Shadow, clear_shadow, current_shadow, describe, promote
 from retrain.events import VersionEvent
 from retrain.judge import agreement
 from settings import RetrainSettings
@@ -16,7 +17,7 @@ from storage.reads import count_shadow_documents, shadow_scores
 from storage.writes import write_model_event
 
 
-def shadow_report(client: Client, shadow: model.Shadow, champion: str, settings: RetrainSettings) -> dict[str, Any]:
+def shadow_report(client: Client, shadow: Shadow, champion: str, settings: RetrainSettings) -> dict[str, Any]:
     """How the version in the shadow and ``champion`` scored the same live documents, as plain JSON: figures over all
     documents and by source, and ``objections``, the limits that the version exceeds."""
     scored = shadow_scores(client, shadow.version, champion, datetime.fromisoformat(shadow.at))
@@ -66,9 +67,9 @@ def decide_shadow(
     """Judge the version in the shadow, if it is to be promoted by rule and has been there for long enough.
 
     It is promoted or taken out of the shadow. The event of that is written and returned; None if it is too early.
-    Raises what ``model.promote`` raises.
+    Raises what ``promote`` raises.
     """
-    shadow = model.shadow(registry)
+    shadow = current_shadow(registry)
     if shadow is None or not shadow.documents:
         return None
     since = datetime.fromisoformat(shadow.at)
@@ -78,16 +79,16 @@ def decide_shadow(
     if count_shadow_documents(client, shadow.version, champion, since) < shadow.documents:
         return None
     report = shadow_report(client, shadow, champion, settings)
-    parent = model.describe(registry, shadow.version).parent
+    parent = describe(registry, shadow.version).parent
     broken = report["objections"]
     if parent not in ("", champion):
         broken = [f"it was judged against {parent}, and {champion} is the champion now", *broken]
     if broken:
         event = VersionEvent("rejected", shadow.version, champion, f"in the shadow: {'; '.join(broken)}")
-        model.clear_shadow(registry, shadow.version)
+        clear_shadow(registry, shadow.version)
     else:
         why = f"in the shadow: the same label on {report['agreement']:.1%} of {report['documents']} documents"
-        model.promote(registry, shadow.version, why)
+        promote(registry, shadow.version, why)
         event = VersionEvent("promoted", shadow.version, champion, why)
     write_model_event(client, event.event, event.version, event.previous, detail=event.detail)
     return event

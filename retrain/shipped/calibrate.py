@@ -18,6 +18,7 @@ import numpy as np
 import model
 from documents.text import normalise
 from model.evaluation import CHUNK
+from model.registry import publish
 from retrain.data import LABELS, SIGN_ONLY, TRAINED_ON, Example, load, split
 from retrain.judge import calibrated, fit_calibration, score_table
 from retrain.shipped.rows import whole_tweets
@@ -62,7 +63,7 @@ def main() -> None:
     if arguments.test:
         write(arguments.test, test)
     with tempfile.TemporaryDirectory() as registry:
-        scorer = model.load(model.folder(registry, model.publish(registry, arguments.adapter)))
+        scorer = model.load(model.version_folder(registry, publish(registry, arguments.adapter)))
         if not arguments.keep:
             # Documents are also scored as a whole, and only few sets have texts without an entity.
             alone = [e for e in validation if e.entity and e.single and e.dataset not in SIGN_ONLY]

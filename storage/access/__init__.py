@@ -6,7 +6,7 @@ from storage.access.people import Person, people
 from storage.access.server import FixedUsers, grant, grant_statements
 from storage.access.users_file import users_xml
 
-__all__ = [  # noqa: RUF022 (grouped)
+__all__ = [
     # declaration
     "PASSWORDS_FILE",
     "Person",

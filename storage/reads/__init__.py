@@ -24,7 +24,7 @@ from storage.reads.training_runs import training_runs
 from storage.reads.windows import Windows, sentiment_and_topic_windows, sentiment_windows, windows
 from storage.reads.workers import HEARTBEAT_S, live_workers
 
-__all__ = [  # noqa: RUF022 (grouped)
+__all__ = [
     # documents
     "Rescoring",
     "entities_stored",

@@ -19,7 +19,7 @@ from storage.writes.silences import add_silence
 from storage.writes.training_runs import RUN_COLUMNS, write_training_run
 from storage.writes.workers import write_heartbeat
 
-__all__ = [  # noqa: RUF022 (grouped)
+__all__ = [
     # alerts
     "acknowledge",
     "add_silence",

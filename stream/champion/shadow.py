@@ -22,7 +22,8 @@ import xxhash
 from clickhouse_driver import Client
 
 from documents.record import LABELS, Record
-from model import BadVersion, Scorer, Shadow
+from model import BadVersion, Scorer
+from model.registry import Shadow
 from storage import UNAVAILABLE
 from storage.reads import HEARTBEAT_S
 from storage.writes import ShadowRow, write_model_event, write_shadow_rows

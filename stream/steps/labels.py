@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from documents.messages import BadRecord, Label, decode
 from documents.privacy import redact
 from documents.record import Record
-from model import normalise
+from documents.text import normalise
 from stream.steps.read import Received
 
 

@@ -16,8 +16,9 @@ from documents.messages import BadRecord, Comment, News, decode
 from documents.privacy import Pseudonymiser, redact
 from documents.record import LABELS, Record
 from documents.stories.key import story_key
+from documents.text import normalise
 from documents.watchlist import Linker
-from model import Scorer, detect, normalise
+from model import Scorer, detect
 
 UNSUPPORTED_LANGUAGE = "unsupported_language"
 KINDS = {"news": "news", "comments": "comment"}

@@ -70,7 +70,7 @@ pytestmark = pytest.mark.usefixtures("configured")
 
 @pytest.fixture(scope="module")
 def pipeline(shipped: Path) -> Pipeline:
-    return Pipeline(model.load(model.champion(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
+    return Pipeline(model.load(model.champion_folder(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
 
 
 def evaluator(url: str, seconds: int = 1) -> Evaluator:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import model
+from model.registry import version_names
 from tests.support import cooled
 from tests.support.commands import assert_one_line_failure, within
 
@@ -83,4 +84,4 @@ def compare(first: str, second: str, folder: Path) -> None:
 
 def test_what_is_no_adapter_is_told_in_one_line(registry: Path, tmp_path: Path):
     assert_one_line_failure(within("model", "build", str(tmp_path)), "is no adapter")
-    assert not registry.exists() or model.versions(registry) == []
+    assert not registry.exists() or version_names(registry) == []

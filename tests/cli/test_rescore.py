@@ -10,6 +10,8 @@ from clickhouse_driver import Client
 
 import model
 from documents.record import Record
+from model.registry import publish
+from settings import ModelSettings
 from storage import write
 from storage.reads import Rescoring
 from storage.writes import write_rescored
@@ -91,12 +93,12 @@ def test_the_first_of_two_scores_of_one_version_stays(client: Client):
 
 def test_the_command_scores_with_the_version_named(client: Client, clickhouse_url: str, tmp_path: Path):
     adapter = cooled(tmp_path / "adapter", 2.5)
-    version = model.publish(tmp_path / "models", adapter)
+    version = publish(tmp_path / "models", adapter)
     write(client, [document(0, title="Siemens beats all forecasts, profit soars"), document(1)])
     environment = {"CLICKHOUSE_URL": clickhouse_url, "MODEL_REGISTRY": str(tmp_path / "models")}
     done = within("rescore", "--since", "2026-01-01", "--until", "2026-01-02", "--model", version, **environment)
     assert done.returncode == 0 and f"2 documents scored with {version}" in done.stdout
-    wanted = model.load(model.folder(tmp_path / "models", version), model.ModelSettings()).score(
+    wanted = model.load(model.version_folder(tmp_path / "models", version), ModelSettings()).score(
         ["Siemens beats all forecasts, profit soars"], ["Siemens"]
     )
     rows = client.execute(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.recorded_week import Week, write
+from documents.text import normalise
 from documents.watchlist import Linker, load_watchlist
-from model import normalise
 from stream import BadRecord, decode
 
 

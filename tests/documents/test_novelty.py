@@ -29,7 +29,7 @@ Documents = Callable[..., list[Record]]
 
 @pytest.fixture(scope="module")
 def pipeline(shipped: Path) -> Pipeline:
-    return Pipeline(model.load(model.champion(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
+    return Pipeline(model.load(model.champion_folder(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
 
 
 @pytest.fixture

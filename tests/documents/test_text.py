@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from documents.text import quiet, rejoined, unnamed, whole_words
-from model import normalise
+from documents.text import normalise, quiet, rejoined, unnamed, whole_words
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from model.calibration import probabilities, rows
-from model.registry.manifest import Scale
+from model.calibration import Scale, calibrate, scale_rows
 from retrain.data import NOT_NEGATIVE, Example
 from retrain.judge import calibrated, fit_calibration
 
@@ -15,7 +14,7 @@ LOGITS = np.random.default_rng(3).normal(size=(500, 3)).astype(np.float32) * 3
 
 
 def scaled(scale: Scale, logits: np.ndarray = LOGITS) -> np.ndarray:
-    return probabilities(logits, np.repeat(rows([scale]), len(logits), axis=0))
+    return calibrate(logits, np.repeat(scale_rows([scale]), len(logits), axis=0))
 
 
 def test_with_a_power_of_1_it_is_a_softmax():

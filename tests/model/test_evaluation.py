@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from model.evaluation.evaluation import (
+from model.evaluation import (
     NOT_NEGATIVE,
     BadData,
     Labelled,
     Predictions,
-    calibration,
+    calibration_error,
     evaluate,
     measure,
     predict,
-    read,
+    read_labelled,
     robustness,
 )
 from model.scorer import Scorer, Scores
@@ -81,7 +81,7 @@ def test_a_calibrated_model_shows_the_error_that_is_foretold_and_next_to_none_de
     plain, debiased, above = [], [], 0
     for seed in range(60):
         p, labels = calibrated(800, seed=seed)
-        found = calibration(p.max(axis=1), p.argmax(axis=1) == labels)
+        found = calibration_error(p.max(axis=1), p.argmax(axis=1) == labels)
         plain.append(found["ece"] - found["ece_if_calibrated"]["mean"])
         debiased.append(found["squared_debiased"])
         above += found["ece"] > found["ece_if_calibrated"]["p95"]
@@ -95,12 +95,12 @@ def test_the_size_of_a_real_error_is_found():
     confidence, correct = p.max(axis=1), p.argmax(axis=1) == labels
     too_sure = confidence + 0.08 * (1 - confidence)
     true = float((too_sure - confidence).mean())
-    found = calibration(too_sure, correct)
+    found = calibration_error(too_sure, correct)
     assert found["ece"] == pytest.approx(true, abs=0.01)
     assert found["interval"][0] < true < found["interval"][1]
     assert found["ece_debiased"] <= found["ece"] and found["ece"] > found["ece_if_calibrated"]["p95"]
     assert [b["n"] for b in found["bins"]] == pytest.approx([20_000 / 10] * 10, abs=1)
-    few = calibration(too_sure[:250], correct[:250])
+    few = calibration_error(too_sure[:250], correct[:250])
     assert len(few["bins"]) == 2 and sum(b["n"] for b in few["bins"]) == 250
 
 
@@ -111,7 +111,7 @@ def test_debiasing_comes_nearer_to_the_truth_on_few_rows():
         confidence = p.max(axis=1)
         too_sure = confidence + 0.1 * (1 - confidence)
         true = float((too_sure - confidence).mean())
-        found = calibration(too_sure, p.argmax(axis=1) == labels)
+        found = calibration_error(too_sure, p.argmax(axis=1) == labels)
         errors.append((abs(found["ece"] - true), abs(found["ece_debiased"] - true)))
     plain, debiased = np.mean(errors, axis=0)
     assert debiased < plain
@@ -150,7 +150,7 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
         {"text": "\u200b", "label": "neutral", "entity": ""},
         {"text": "公司上调业绩预期", "label": "non_negative", "entity": ""},
     ]
-    found = read(written(tmp_path / "a.csv.gz", rows))
+    found = read_labelled(written(tmp_path / "a.csv.gz", rows))
     assert [(row.text, row.label, row.entity, row.mixed) for row in found] == [
         (text, 2, "Alder", True),
         (text, 0, "Birch", True),
@@ -160,14 +160,14 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
     assert found[3].language == "zh"
     extra = json.dumps({"mixed": True, "agreement": 75})
     scored = [{"text": f"text {s}", "score": s, "extra": extra, "source": "s"} for s in ("-0.2", "0", "0.7")]
-    found = read(written(tmp_path / "b.csv", scored))
+    found = read_labelled(written(tmp_path / "b.csv", scored))
     assert [row.label for row in found] == [0, 1, 2]
     assert found[0].mixed and found[0].agreement == "75" and found[0].source == "s"
     (tmp_path / "d.csv").write_bytes(b"\xef\xbb\xbfText, LABEL\r\nAlder gains,POSITIVE \r\n")
-    assert [(row.text, row.label) for row in read(tmp_path / "d.csv")] == [("Alder gains", 2)]
+    assert [(row.text, row.label) for row in read_labelled(tmp_path / "d.csv")] == [("Alder gains", 2)]
     many = [{"text": f"text {n}", "label": "neutral"} for n in range(100)]
-    drawn = read(written(tmp_path / "c.csv", many), limit=10)
-    assert len(drawn) == 10 and drawn == read(tmp_path / "c.csv", limit=10)
+    drawn = read_labelled(written(tmp_path / "c.csv", many), limit=10)
+    assert len(drawn) == 10 and drawn == read_labelled(tmp_path / "c.csv", limit=10)
     assert [row.line for row in drawn] == sorted(row.line for row in drawn) != list(range(2, 12))
 
 
@@ -189,10 +189,10 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
 def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, content: bytes, words: str):
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(BadData, match=words):
-        read(tmp_path / "x.csv")
+        read_labelled(tmp_path / "x.csv")
     (tmp_path / "x.csv.gz").write_bytes(content)
     with pytest.raises(BadData):
-        read(tmp_path / "x.csv.gz")
+        read_labelled(tmp_path / "x.csv.gz")
 
 
 def row(text: str, label: int, line: int = 0, entity: str | None = None, **fields: str) -> Labelled:

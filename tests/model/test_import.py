@@ -26,8 +26,9 @@ from transformers import (
 
 import model
 from model.encoder.graph import build
-from model.encoder.importing import CannotImport, read
+from model.encoder.importing import CannotImport, read_classifier
 from model.engine.packing import pack
+from model.registry import describe, import_directory
 from tests.support.commands import assert_one_line_failure, within
 
 PROSE = (
@@ -100,7 +101,7 @@ def expected(folder: Path, ids: list[list[int]]) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_the_float_graph_computes_what_transformers_computes(made: dict[str, Path], kind: str):
-    found = read(made[kind])
+    found = read_classifier(made[kind])
     assert (found.labels, found.positions) == (("positive", "negative", "neutral"), 64)
     tokenizer = Tokenizer.from_str(found.tokenizer)
     tokenizer.enable_truncation(found.positions)
@@ -114,12 +115,12 @@ def test_the_float_graph_computes_what_transformers_computes(made: dict[str, Pat
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_an_imported_version_labels_as_transformers_does(made: dict[str, Path], kind: str, tmp_path: Path):
-    version = model.import_directory(tmp_path / "registry", made[kind], languages=["en"])
+    version = import_directory(tmp_path / "registry", made[kind], languages=["en"])
     assert version.startswith(f"tiny-{kind}-")
-    scorer = model.load(model.folder(tmp_path / "registry", version))
+    scorer = model.load(model.version_folder(tmp_path / "registry", version))
     # Longer than the network reads: cut at its 64 positions, as transformers would.
     texts = [*sentences(150), " ".join(sentences(20))]
-    tokenizer = Tokenizer.from_str(read(made[kind]).tokenizer)
+    tokenizer = Tokenizer.from_str(read_classifier(made[kind]).tokenizer)
     tokenizer.enable_truncation(64)
     wanted = expected(made[kind], [encoding.ids for encoding in tokenizer.encode_batch(texts)])
     got = scorer.score(texts, languages=["en"] * len(texts))
@@ -131,13 +132,13 @@ def test_an_imported_version_labels_as_transformers_does(made: dict[str, Path], 
     # It was not made for pairs of an entity and a text: the text is scored as it is.
     about = scorer.score(texts[:5], ["company"] * 5, ["en"] * 5)
     assert np.array_equal(about.logits, got.logits[:5])
-    found = model.describe(tmp_path / "registry", version)
+    found = describe(tmp_path / "registry", version)
     assert found.parts[0].languages == ["en"] and found.facts["labels"] == ["positive", "negative", "neutral"]
 
 
 def test_a_vocabulary_makes_the_tokenizer_that_transformers_makes(folder: Path):
     texts = [*sentences(5), "Caf\u00e9 SHARES, rises; 利润 unknownwords!"]
-    ours = Tokenizer.from_str(read(folder).tokenizer)
+    ours = Tokenizer.from_str(read_classifier(folder).tokenizer)
     theirs = BertTokenizer.from_pretrained(folder)
     assert [ours.encode(text).ids for text in texts] == theirs(texts)["input_ids"]
 
@@ -195,11 +196,11 @@ def test_what_cannot_be_imported_is_refused_with_the_remedy(folder: Path, kind: 
     change, sentence = REFUSED[kind]
     change(folder)
     with pytest.raises(CannotImport, match=sentence):
-        read(folder)
+        read_classifier(folder)
 
 
 def test_weights_in_several_files_of_half_precision(folder: Path):
-    whole = read(folder)
+    whole = read_classifier(folder)
     tensors = {name: value.to(torch.bfloat16) for name, value in load_file(folder / "model.safetensors").items()}
     names = sorted(tensors)
     parts = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
@@ -208,11 +209,11 @@ def test_weights_in_several_files_of_half_precision(folder: Path):
     index = {"weight_map": {name: file for file, chosen in parts.items() for name in chosen}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model.safetensors").unlink()
-    for name, value in read(folder).weights.items():
+    for name, value in read_classifier(folder).weights.items():
         assert np.allclose(value, whole.weights[name], rtol=0.01), name
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"x": "../../a.safetensors"}}')
     with pytest.raises(CannotImport, match="not a file in the directory"):
-        read(folder)
+        read_classifier(folder)
 
 
 def test_from_the_command_line(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -12,8 +12,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from model import NoKernel, Running
 from model.encoder.graph import CENTER, Architecture, build
+from model.engine import NoKernel, Running
 from model.engine.engine import Engine
 from model.engine.native import Native
 from model.engine.packing import pack

@@ -23,8 +23,21 @@ from onnx import TensorProto, helper, numpy_helper
 
 import model
 from model.encoder.weights import default_folders
-from model.registry.manifest import MANIFEST, decode, encode, fingerprint, sealed
-from model.registry.stores import Folder
+from model.part import file_digest
+from model.registry import (
+    File,
+    Manifest,
+    Metric,
+    champion_history,
+    describe,
+    promote,
+    publish,
+    rollback,
+    verify,
+    version_names,
+)
+from model.registry.manifest import MANIFEST, decode, encode, sealed
+from model.registry.stores import FolderStore
 from tests.support import cooled, eventually
 
 
@@ -35,7 +48,7 @@ def built(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in (2, 3, 4):
         adapter = tmp_path_factory.mktemp("adapter") / "a"
         cooled(adapter, float(number))
-        model.publish(registry, adapter, parent=model.champion_name(registry))
+        publish(registry, adapter, parent=model.champion_name(registry))
     return registry
 
 
@@ -47,16 +60,15 @@ def registry(built: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def version(built: Path, tmp_path: Path) -> Path:
     """A copy of the champion; its registry holds nothing else."""
-    champion = model.champion(built)
+    champion = model.champion_folder(built)
     return Path(shutil.copytree(champion, tmp_path / "alone" / champion.name))
 
 
-def reseal(folder: Path, change: Callable[[model.Manifest], model.Manifest] = lambda manifest: manifest) -> Path:
+def reseal(folder: Path, change: Callable[[Manifest], Manifest] = lambda manifest: manifest) -> Path:
     """What somebody does who may write to the registry: a manifest that fits its files, under its own name."""
     manifest = decode((folder / MANIFEST).read_bytes(), folder.name)
     files = {
-        name: model.File(bytes=(folder / name).stat().st_size, sha256=fingerprint(folder / name))
-        for name in manifest.files
+        name: File(bytes=(folder / name).stat().st_size, sha256=file_digest(folder / name)) for name in manifest.files
     }
     manifest = sealed("other", change(msgspec.structs.replace(manifest, files=files)))
     (folder / MANIFEST).write_bytes(encode(manifest))
@@ -126,7 +138,7 @@ def test_a_damaged_version_is_refused_with_the_reason(version: Path, kind: str):
 
 
 def test_one_version_under_the_name_of_another_is_refused(built: Path, version: Path):
-    other = next(name for name in model.versions(built) if name != version.name)
+    other = next(name for name in version_names(built) if name != version.name)
     shutil.rmtree(version)
     shutil.copytree(built / other, version)
     with pytest.raises(model.BadVersion, match=f"the manifest is that of {other}"):
@@ -203,11 +215,11 @@ def test_a_tokenizer_that_cannot_be_read_is_refused(version: Path):
 
 
 def test_outputs_that_are_not_the_published_ones_are_refused(version: Path):
-    def change(manifest: model.Manifest) -> model.Manifest:
+    def change(manifest: Manifest) -> Manifest:
         golden = [msgspec.structs.replace(case, probabilities=(1.0, 0.0, 0.0)) for case in manifest.golden]
         return msgspec.structs.replace(manifest, golden=golden)
 
-    def rounded(manifest: model.Manifest) -> model.Manifest:
+    def rounded(manifest: Manifest) -> Manifest:
         """One doubtful text is as another engine has it."""
         first, *others = manifest.golden
         p = first.probabilities[0] + 0.1, first.probabilities[1], first.probabilities[2] - 0.1
@@ -230,110 +242,110 @@ def test_a_graph_whose_outputs_are_not_numbers_is_refused(version: Path):
 
 
 def test_publishing_again_changes_nothing_and_repairs_what_is_damaged(registry: Path):
-    version = model.champion(registry)
+    version = model.champion_folder(registry)
     before = (version / MANIFEST).stat().st_mtime_ns
-    assert model.publish(registry, default_folders()) == version.name
+    assert publish(registry, default_folders()) == version.name
     assert (version / MANIFEST).stat().st_mtime_ns == before
     flip(version / "en.onnx")
-    assert model.publish(registry, default_folders()) == version.name
-    assert model.verify(registry, version.name).version == version.name
+    assert publish(registry, default_folders()) == version.name
+    assert verify(registry, version.name).version == version.name
 
 
 def test_the_manifest_tells_where_a_version_comes_from(registry: Path):
-    metric = model.Metric(value=0.8, low=0.78, high=0.82, n=900)
+    metric = Metric(value=0.8, low=0.78, high=0.82, n=900)
     digest = "ab" * 32
-    made = model.publish(registry, default_folders(), "parent", {"cause": "cron"}, {"tfns.macro_f1": metric}, digest)
-    found = model.describe(registry, made)
+    made = publish(registry, default_folders(), "parent", {"cause": "cron"}, {"tfns.macro_f1": metric}, digest)
+    found = describe(registry, made)
     assert (found.parent, found.data_sha256, found.metrics) == ("parent", digest, {"tfns.macro_f1": metric})
     assert found.facts["cause"] == "cron" and found.libraries["onnxruntime"]
-    assert model.versions(registry)[-1] == made
+    assert version_names(registry)[-1] == made
 
 
 def test_a_damaged_or_unknown_version_is_not_promoted(registry: Path):
-    version = model.champion(registry)
-    other = next(name for name in model.versions(registry) if name != version.name)
+    version = model.champion_folder(registry)
+    other = next(name for name in version_names(registry) if name != version.name)
     flip(registry / other / "en.onnx")
     with pytest.raises(model.BadVersion, match="sha256"):
-        model.promote(registry, other)
+        promote(registry, other)
     for name in ("unknown", "../outside", "", ".", f"x/../{version.name}"):
         with pytest.raises(FileNotFoundError, match="no version"):
-            model.promote(registry, name)
-    assert model.champion(registry) == version and len(model.history(registry)) == 1
+            promote(registry, name)
+    assert model.champion_folder(registry) == version and len(champion_history(registry)) == 1
 
 
 def test_a_pointer_out_of_the_registry_is_refused(registry: Path):
     for pointer in ("../outside", "/etc", "", "\udcff"):
         (registry / "champion").write_bytes(pointer.encode("utf-8", "surrogateescape"))
         with pytest.raises(FileNotFoundError):
-            model.champion(registry)
+            model.champion_folder(registry)
 
 
 def test_rollbacks_go_back_one_promotion_each(registry: Path):
-    a, b, c, d = model.versions(registry)
+    a, b, c, d = version_names(registry)
     for name in (b, c, c):
-        model.promote(registry, name, f"why {name}")
-    assert model.rollback(registry, "worse on tweets") == (c, b)
-    model.promote(registry, d)
-    assert [model.rollback(registry) for _ in range(2)] == [(d, b), (b, a)]
+        promote(registry, name, f"why {name}")
+    assert rollback(registry, "worse on tweets") == (c, b)
+    promote(registry, d)
+    assert [rollback(registry) for _ in range(2)] == [(d, b), (b, a)]
     with pytest.raises(FileNotFoundError, match="no other version"):
-        model.rollback(registry)
+        rollback(registry)
     assert model.champion_name(registry) == a
-    moves = [(change.action, change.source, change.target) for change in model.history(registry)]
+    moves = [(change.action, change.source, change.target) for change in champion_history(registry)]
     assert moves[1:4] == [("promote", a, b), ("promote", b, c), ("rollback", c, b)]
-    assert model.history(registry)[3].why == "worse on tweets"
+    assert champion_history(registry)[3].why == "worse on tweets"
 
 
 def test_a_rollback_to_a_damaged_version_changes_nothing(registry: Path):
-    version = model.champion(registry)
-    other = next(name for name in model.versions(registry) if name != version.name)
-    model.promote(registry, other)
+    version = model.champion_folder(registry)
+    other = next(name for name in version_names(registry) if name != version.name)
+    promote(registry, other)
     flip(version / "en.json")
     with pytest.raises(model.BadVersion, match="sha256"):
-        model.rollback(registry)
+        rollback(registry)
     assert model.champion_name(registry) == other
 
 
 def test_a_promotion_that_was_recorded_but_never_happened_is_passed_over(registry: Path, monkeypatch):
-    a, b, c, _ = model.versions(registry)
-    model.promote(registry, b)
-    write = Folder.write
+    a, b, c, _ = version_names(registry)
+    promote(registry, b)
+    write = FolderStore.write
 
-    def interrupted(self: Folder, name: str, data: bytes) -> None:
+    def interrupted(self: FolderStore, name: str, data: bytes) -> None:
         if name == "champion":
             raise KeyboardInterrupt
         write(self, name, data)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Folder, "write", interrupted)
-        model.promote(registry, c)
+        patch.setattr(FolderStore, "write", interrupted)
+        promote(registry, c)
     assert model.champion_name(registry) == b
-    assert model.history(registry)[-1].target == c
-    assert model.rollback(registry) == (b, a)
+    assert champion_history(registry)[-1].target == c
+    assert rollback(registry) == (b, a)
 
 
 def test_a_promoter_that_is_killed_leaves_a_champion(registry: Path):
     code = (
-        "import itertools, sys, model\n"
-        "for name in itertools.cycle(model.versions(sys.argv[1])): model.promote(sys.argv[1], name)"
+        "import itertools, sys\nfrom model.registry import promote, version_names\n"
+        "for name in itertools.cycle(version_names(sys.argv[1])): promote(sys.argv[1], name)"
     )
     promoting = subprocess.Popen([sys.executable, "-c", code, str(registry)])
-    eventually(lambda: len(model.history(registry)) > 3, 60, "it promotes")
+    eventually(lambda: len(champion_history(registry)) > 3, 60, "it promotes")
     promoting.kill()
     promoting.wait()
-    moves = {(change.source, change.target) for change in model.history(registry)}
-    left, name = model.rollback(registry)
+    moves = {(change.source, change.target) for change in champion_history(registry)}
+    left, name = rollback(registry)
     assert (name, left) in moves and model.champion_name(registry) == name
 
 
 def _promote_all(registry: Path) -> None:
-    for name in model.versions(registry):
-        model.promote(registry, name)
+    for name in version_names(registry):
+        promote(registry, name)
 
 
 def test_promotions_at_once_leave_one_chain(registry: Path):
     with ProcessPoolExecutor(2) as pool:
         list(pool.map(_promote_all, [registry, registry]))
-    changes = model.history(registry)
+    changes = champion_history(registry)
     assert all(before.target == after.source for before, after in pairwise(changes))
     assert changes[-1].target == model.champion_name(registry)
 
@@ -341,21 +353,21 @@ def test_promotions_at_once_leave_one_chain(registry: Path):
 def test_building_at_once_in_two_processes_gives_one_version(tmp_path: Path):
     with ProcessPoolExecutor(2) as pool:
         names = list(pool.map(model.ensure_default, [tmp_path, tmp_path]))
-    assert names[0] == names[1] and model.versions(tmp_path) == [names[0]]
-    assert len(model.history(tmp_path)) == 1
+    assert names[0] == names[1] and version_names(tmp_path) == [names[0]]
+    assert len(champion_history(tmp_path)) == 1
 
 
 def test_a_publish_that_was_killed_leaves_nothing_that_is_taken_for_a_version(registry: Path, tmp_path: Path):
-    known = model.versions(registry)
+    known = version_names(registry)
     adapter = cooled(tmp_path / "adapter", 9.0)
-    code = "import sys, model, pathlib; model.publish(sys.argv[1], pathlib.Path(sys.argv[2]))"
+    code = "import sys, pathlib; from model.registry import publish; publish(sys.argv[1], pathlib.Path(sys.argv[2]))"
     publishing = subprocess.Popen([sys.executable, "-c", code, str(registry), str(adapter)])
     eventually(lambda: list(registry.glob(".building-*/version/en.onnx")), 60, "the graph is being written")
     publishing.send_signal(signal.SIGKILL)
     publishing.wait()
-    assert list(registry.glob(".building-*")) and model.versions(registry) == known
-    made = model.publish(registry, adapter)
-    assert not list(registry.glob(".building-*")) and model.versions(registry) == [*known, made]
+    assert list(registry.glob(".building-*")) and version_names(registry) == known
+    made = publish(registry, adapter)
+    assert not list(registry.glob(".building-*")) and version_names(registry) == [*known, made]
 
 
 @pytest.fixture
@@ -373,39 +385,39 @@ def test_a_registry_behind_a_url(remote: str, built: Path, tmp_path: Path):
 
     files = fsspec.filesystem("memory")
     with pytest.raises(FileNotFoundError, match="no champion"):
-        model.champion(remote)
+        model.champion_folder(remote)
     first = model.ensure_default(remote)
-    for name in (name for name in model.versions(built) if name != first):
+    for name in (name for name in version_names(built) if name != first):
         files.put(f"{built / name}/", f"{remote}/{name}/", recursive=True)
         last = name
-    model.promote(remote, last)
-    assert set(model.versions(remote)) == set(model.versions(built)) and model.versions(remote)[0] == first
-    assert model.rollback(remote) == (last, first)
+    promote(remote, last)
+    assert set(version_names(remote)) == set(version_names(built)) and version_names(remote)[0] == first
+    assert rollback(remote) == (last, first)
     shutil.rmtree(tmp_path / "cache")
-    found = model.champion(remote)
+    found = model.champion_folder(remote)
     assert found == tmp_path / "cache" / first and model.load(found).version == first
 
     flip(found / "en.onnx")  # a damaged copy is fetched again
-    assert model.load(model.champion(remote)).version == first
+    assert model.load(model.champion_folder(remote)).version == first
     shutil.rmtree(found)
     files.pipe_file(f"{remote}/{first}/en.onnx", b"foreign")
     with pytest.raises(model.BadVersion, match="7 bytes"):
-        model.champion(remote)
+        model.champion_folder(remote)
     assert not found.exists()
     files.rm(f"{remote}/{first}/en.onnx")
     with pytest.raises(model.BadVersion, match=r"has no en\.onnx"):
-        model.promote(remote, first)
+        promote(remote, first)
     with pytest.raises(FileNotFoundError, match="no version"):
-        model.promote(remote, "finsent-" + "0" * 16)
+        promote(remote, "finsent-" + "0" * 16)
 
 
 def test_a_file_url_is_a_folder(registry: Path):
-    assert model.champion(f"file://{registry}") == model.champion(registry)
+    assert model.champion_folder(f"file://{registry}") == model.champion_folder(registry)
 
 
 def test_an_unknown_kind_of_url_says_so():
     with pytest.raises(OSError, match="MODEL_REGISTRY nowhere://x"):
-        model.versions("nowhere://x")
+        version_names("nowhere://x")
 
 
 def test_a_version_of_an_earlier_finsent_keeps_its_name(version: Path):

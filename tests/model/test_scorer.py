@@ -14,12 +14,14 @@ from tokenizers import Tokenizer
 
 import model
 from deploy.demo import recorded_week
-from model import NoKernel, Running, Scorer, Scores
+from model import Scorer, Scores
 from model.encoder.weights import base_of, merged
-from model.engine import native, session, tuning
+from model.engine import NoDevice, NoKernel, Running, native, session, tuning
 from model.engine.packing import pack
 from model.engine.session import exact_multiple
-from model.registry.versions import _graph
+from model.registry import best_running, copy_adapters, describe
+from model.registry.loading import graph_of
+from settings import ModelSettings
 
 TEXTS = [
     "Profit jumps 40 percent and the board raises its dividend",
@@ -41,7 +43,7 @@ def registry(shipped: Path) -> Path:
 def scorer(registry: Path, request: pytest.FixtureRequest) -> Scorer:
     if request.param == "native":
         request.getfixturevalue("kernel")
-    return model.load(model.champion(registry), Running(engine=request.param))
+    return model.load(model.champion_folder(registry), Running(engine=request.param))
 
 
 def test_what_anyone_would_say_of_plain_sentences(scorer: Scorer):
@@ -159,13 +161,13 @@ def test_thousands_of_texts_score_the_same_bits_in_any_order_and_batch(scorer: S
 def test_the_built_graph_says_what_the_float_network_says(
     registry: Path, texts: list[str], tmp_path: Path, kernel: None
 ):
-    folder = model.champion(registry)
-    adapters = {path.name: path for path in model.adapters(folder, tmp_path)}
-    parts = model.describe(registry, folder.name).parts
+    folder = model.champion_folder(registry)
+    adapters = {path.name: path for path in copy_adapters(folder, tmp_path)}
+    parts = describe(registry, folder.name).parts
 
     def of_precision(precision: Literal["fp32", "fp16"]) -> Scores:
         graphs = {
-            name: _graph(merged(adapters[name])[0], base_of(adapters[name]), precision).SerializeToString()
+            name: graph_of(merged(adapters[name])[0], base_of(adapters[name]), precision).SerializeToString()
             for name in adapters
         }
         return Scorer(folder, precision, parts, graphs=graphs).score(texts[:600])
@@ -194,7 +196,7 @@ def test_who_it_is_does_not_decide_what_is_said(scorer: Scorer):
 
 
 def test_a_repeat_is_scored_once(scorer: Scorer, registry: Path):
-    folder = model.champion(registry)
+    folder = model.champion_folder(registry)
     keeping = model.load(folder, Running(repeats=3, engine=scorer.running.engine))
     encoded: list[int] = []
     for encoder in set(keeping._encoders.values()):
@@ -217,48 +219,48 @@ def test_a_repeat_is_scored_once(scorer: Scorer, registry: Path):
 
 
 def test_cuda_is_taken_only_where_it_can_be_used(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folder = model.champion(registry)
+    folder = model.champion_folder(registry)
     if not session.cuda_problem():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(model.NoDevice, match=r"MODEL_DEVICE=cuda, but .*use MODEL_DEVICE=auto or cpu"):
-        model.running(folder, model.ModelSettings(device="cuda", cache=tmp_path / "models"))
-    fixed = model.ModelSettings(
+    with pytest.raises(NoDevice, match=r"MODEL_DEVICE=cuda, but .*use MODEL_DEVICE=auto or cpu"):
+        best_running(folder, ModelSettings(device="cuda", cache=tmp_path / "models"))
+    fixed = ModelSettings(
         device="auto", engine="onnxruntime", threads=1, batch_tokens=256, repeats=7, cache=tmp_path / "models"
     )
-    assert model.running(folder, fixed) == Running("cpu", 1, 256, 7)
+    assert best_running(folder, fixed) == Running("cpu", 1, 256, 7)
     assert not (tmp_path / "tuning").exists()  # nothing was left to find
 
 
 def test_what_is_best_here_is_measured_once(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folder, settings = model.champion(registry), model.ModelSettings(device="cpu", cache=tmp_path / "models")
+    folder, settings = model.champion_folder(registry), ModelSettings(device="cpu", cache=tmp_path / "models")
     started = time.monotonic()
-    found = model.running(folder, settings)
+    found = best_running(folder, settings)
     assert time.monotonic() - started < 60  # on a busy machine; some 6 s on a quiet one
     assert found.threads in (1, 2, 4, 8, 16, 32) and found.batch_tokens in tuning.BATCHES
     monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("it was measured again"))
-    assert model.running(folder, settings) == found
+    assert best_running(folder, settings) == found
     (tmp_path / "tuning").joinpath(next((tmp_path / "tuning").glob("*.json")).name).write_text("{")
     with pytest.raises(pytest.fail.Exception, match="measured again"):
-        model.running(folder, settings)
+        best_running(folder, settings)
 
 
 def test_an_engine_that_cannot_run_is_said(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folder = model.champion(registry)
+    folder = model.champion_folder(registry)
     monkeypatch.setattr(native, "find_spec", lambda _: None)
     native._library.cache_clear()
     try:
-        settings = model.ModelSettings(engine="native", device="cpu", cache=tmp_path / "models")
+        settings = ModelSettings(engine="native", device="cpu", cache=tmp_path / "models")
         with pytest.raises(NoKernel, match=r"MODEL_ENGINE=native, but it was not compiled .* MODEL_ENGINE=auto"):
-            model.running(folder, settings)
-        settings = model.ModelSettings(engine="auto", device="cpu", threads=1, batch_tokens=256, cache=tmp_path)
-        assert model.running(folder, settings).engine == "onnxruntime"
+            best_running(folder, settings)
+        settings = ModelSettings(engine="auto", device="cpu", threads=1, batch_tokens=256, cache=tmp_path)
+        assert best_running(folder, settings).engine == "onnxruntime"
     finally:
         native._library.cache_clear()
 
 
 def test_bound_and_bucketed_inputs_change_nothing(registry: Path, texts: list[str]):
     """What a GPU runs: fewer shapes, filled with what is nobody's, and bound memory; here with the CPU's."""
-    folder = model.champion(registry)
+    folder = model.champion_folder(registry)
     tokenizer = Tokenizer.from_file(str(folder / "en.json"))
     tokenizer.no_padding()
     encodings = tokenizer.encode_batch(texts[:37])

@@ -20,6 +20,7 @@ import model
 from deploy.local import Stack
 from documents.record import Record
 from model.encoder import base
+from model.registry import promote, publish, verify, version_names
 from retrain.fit import SentimentEncoder, write_adapter
 from storage import write
 from storage.reads import training_runs
@@ -50,7 +51,7 @@ def registry(tmp_path: Path) -> Path:
     encoder, one = base("minilm"), {"temperature": 1.0, "bias": [0.0, 0.0, 0.0]}
     config = {"base": "minilm", "languages": ["en"], "calibration": {"alone": one, "pair": one}}
     write_adapter(tmp_path / "start", encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
-    model.promote(tmp_path / "registry", model.publish(tmp_path / "registry", tmp_path / "start"))
+    promote(tmp_path / "registry", publish(tmp_path / "registry", tmp_path / "start"))
     return tmp_path / "registry"
 
 
@@ -111,7 +112,7 @@ def test_two_schedulers_do_one_run_also_when_the_one_that_does_it_is_killed(
     schedulers[busy].kill()
     schedulers[busy].wait()
     eventually(lambda: not trainer.is_running(), 20, "the training process ends with its parent")
-    assert model.versions(registry) == [champion] and model.champion_name(registry) == champion
+    assert version_names(registry) == [champion] and model.champion_name(registry) == champion
     assert [row["state"] for row in training_runs(client)] == ["started"]
 
     ended = (
@@ -119,7 +120,7 @@ def test_two_schedulers_do_one_run_also_when_the_one_that_does_it_is_killed(
     )
     eventually(lambda: client.execute(ended)[0] != (0, 0), 240, "the other one brings it to an end")
     assert client.execute(ended) == [(1, 0)], training_runs(client)
-    assert len(model.versions(registry)) == 2
+    assert len(version_names(registry)) == 2
     assert client.execute("SELECT count() FROM model_events WHERE event = 'published'") == [(1,)]
     judged = next(row for row in training_runs(client) if row["state"] in ("passed", "rejected"))
     assert judged["labels"] == 90 and judged["champion"] == champion
@@ -134,8 +135,8 @@ def refused(log: Path) -> str:
 PUBLISH = """
 import sys
 from pathlib import Path
-import model
-print(model.publish(Path(sys.argv[1]), Path(sys.argv[2])), flush=True)
+from model.registry import publish
+print(publish(Path(sys.argv[1]), Path(sys.argv[2])), flush=True)
 """
 
 
@@ -151,11 +152,11 @@ def test_a_kill_while_publishing_leaves_no_half_of_a_version(registry: Path, tmp
     eventually(lambda: list(registry.glob(f".building-*/{until}")) or process.poll() is not None, 60, "it builds")
     process.kill()
     out, _ = process.communicate()
-    found = [name for name in model.versions(registry) if name != champion]
+    found = [name for name in version_names(registry) if name != champion]
     assert found == out.split() if out else len(found) <= 1
     for name in found:  # it was quicker than the kill: then it is whole
-        model.verify(registry, name)
+        verify(registry, name)
     assert model.champion_name(registry) == champion
-    version = model.publish(registry, again)
-    assert set(model.versions(registry)) == {champion, version} and not list(registry.glob(".building-*"))
-    model.verify(registry, version)
+    version = publish(registry, again)
+    assert set(version_names(registry)) == {champion, version} and not list(registry.glob(".building-*"))
+    verify(registry, version)

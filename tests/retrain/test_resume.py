@@ -18,6 +18,7 @@ import torch
 import model
 from documents.record import Record
 from model.encoder import base
+from model.registry import promote, publish, version_names
 from retrain import CannotTrain, Progress, retrain
 from retrain.data import LABELS, phrases
 from retrain.fit import SentimentEncoder, write_adapter
@@ -45,8 +46,8 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     config = {"base": "minilm", "languages": ["en"], "calibration": {"alone": one, "pair": one}}
     write_adapter(tmp_path / "start", encoder.weights, SentimentEncoder(encoder).weights(), 4, config)
     registry = tmp_path / "models"
-    champion = model.publish(registry, tmp_path / "start")
-    model.promote(registry, champion)
+    champion = publish(registry, tmp_path / "start")
+    promote(registry, champion)
     now = datetime.now(UTC)
     examples = [replace(e, entity=None) for e in phrases(100, 5)]
     rows = [Record("labels", "t", 0, n, kind="label", text=e.text, author="anna") for n, e in enumerate(examples)]
@@ -70,7 +71,7 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
         killed.communicate()
     (run,) = training_runs(client)
     assert run["state"] == "started" and model.champion_name(registry) == champion
-    assert model.versions(registry) == [champion]
+    assert version_names(registry) == [champion]
 
     told: list[Progress] = []
     outcome = eventually(lambda: _retrained(client, registry, settings, told), 60, "the killed process is gone")

@@ -20,9 +20,11 @@ import model
 from deploy.local import Service
 from documents.outgoing import ModelEvent
 from documents.record import Record
-from model.encoder.weights import default_folders
+from model.encoder import default_folders
+from model.registry import clear_shadow, current_shadow, publish, put_in_shadow
+from model.registry import promote as move_champion
 from retrain.judge import decide_shadow, shadow_report
-from settings import ClickHouseSettings, RetrainSettings
+from settings import ClickHouseSettings, ModelSettings, RetrainSettings
 from storage import accounts, connect, select
 from storage.reads import live_workers
 from stream import produce, topic_ids
@@ -58,7 +60,7 @@ def registry(service: Service) -> Path:
 def variants(registry: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Versions that differ in their temperature alone, so that a row's probabilities tell who scored it."""
     folder = tmp_path_factory.mktemp("adapters")
-    return [model.publish(registry, cooled(folder / str(number), 2.0 + number)) for number in range(4)]
+    return [publish(registry, cooled(folder / str(number), 2.0 + number)) for number in range(4)]
 
 
 def adapter(folder: Path, change: Callable[[dict], None], swap_head: bool = False) -> Path:
@@ -77,7 +79,7 @@ def adapter(folder: Path, change: Callable[[dict], None], swap_head: bool = Fals
 
 
 def promote(service: Service, registry: Path, version: str) -> None:
-    model.promote(registry, version)
+    move_champion(registry, version)
     event = ModelEvent("promoted", version, "", "", 0.0, "", datetime.now(UTC))
     announce(service.stack.kafka_bootstrap, event)
 
@@ -148,7 +150,7 @@ def test_many_swaps_under_load_lose_and_repeat_nothing(
     assert len({row["model_version"] for row in rows}) >= 4
     for row in rows:
         # As the workers do: what their short run found best on this machine decides the last digits.
-        scorer = model.load(registry / row["model_version"], model.ModelSettings())
+        scorer = model.load(registry / row["model_version"], ModelSettings())
         again = scorer.score([row["title"]]).probabilities[0]
         assert np.allclose(again, [row["p_negative"], row["p_neutral"], row["p_positive"]], atol=1e-4)
 
@@ -163,7 +165,7 @@ def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
     number = sum(map(ord, fault)) / 100
     scales = {kind: {"temperature": number} for kind in ("alone", "pair")}
     folder = adapter(tmp_path / "bad", lambda config: config.update(calibration=scales), fault == "labels mixed up")
-    bad = model.publish(registry, folder)
+    bad = publish(registry, folder)
     graph, manifest = registry / bad / "en.onnx", registry / bad / "manifest.json"
     for path in (graph, manifest):
         path.chmod(0o644)
@@ -178,7 +180,7 @@ def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
             manifest.write_text(manifest.read_text().replace(bad, variants[1]))
         case "no manifest":
             manifest.write_text("{")
-    (registry / "champion").write_text(bad)  # model.promote refuses what is damaged already
+    (registry / "champion").write_text(bad)  # promote refuses what is damaged already
     announce(service.stack.kafka_bootstrap, ModelEvent("promoted", bad, before, "", 0.0, "", datetime.now(UTC)))
     refused = f'finsent_model_refused_total{{version="{bad}"}}'
     eventually(lambda: metric(service, refused) > 0, 60, "it is refused")
@@ -198,7 +200,7 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
     champion, challenger = variants[0], variants[1]
     promote(service, registry, champion)
     eventually(lambda: scoring(service) == champion, 60, "the champion")
-    model.put_in_shadow(registry, challenger, 0.5, documents=50)
+    put_in_shadow(registry, challenger, 0.5, documents=50)
     share = f'finsent_shadow_share{{version="{challenger}"}}'
     eventually(lambda: metric(service, share) == 0.5, 60, "the worker has it in the shadow")
     before = metric(service, "finsent_model_swaps_total")
@@ -213,7 +215,7 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
     # Nobody reads these scores, and the champion is the one it was.
     assert client.execute("SELECT uniqExact(model_version) FROM documents WHERE document_id LIKE 'shadow-%'") == [(1,)]
     assert scoring(service) == champion and metric(service, "finsent_model_swaps_total") == before
-    found = model.shadow(registry)
+    found = current_shadow(registry)
     assert found is not None
     told = shadow_report(client, found, champion, RetrainSettings())
     # They differ in the temperature alone: never in the label, but in how sure they are.
@@ -227,14 +229,14 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
     strict = RetrainSettings(shadow_shift=-told["confidence_shift"]["mean"] / 2)
     rejected = decide_shadow(client, registry, strict)
     assert rejected is not None and rejected[0] == "rejected" and "confidence shift" in rejected[3]
-    assert model.shadow(registry) is None and model.champion_name(registry) == champion
+    assert current_shadow(registry) is None and model.champion_name(registry) == champion
 
-    model.put_in_shadow(registry, challenger, 1.0, documents=40)
+    put_in_shadow(registry, challenger, 1.0, documents=40)
     eventually(lambda: metric(service, share) == 1.0, 60, "the worker has it in the shadow again")
     assert decide_shadow(client, registry, RetrainSettings()) is None, "too few documents"
     send(service, tmp_path / "more.jsonl", "more", 40)
     promoted = eventually(lambda: decide_shadow(client, registry, RetrainSettings()), 60, "it is promoted by rule")
-    assert promoted[:3] == ("promoted", challenger, champion) and model.shadow(registry) is None
+    assert promoted[:3] == ("promoted", challenger, champion) and current_shadow(registry) is None
     eventually(lambda: scoring(service) == challenger, 60, "the worker takes it without being told")
     eventually(lambda: metric(service, share) == 0, 60, "and nothing is in the shadow any more")
 
@@ -249,11 +251,11 @@ def test_a_challenger_that_cannot_be_loaded_is_refused_in_the_shadow(
     service: Service, client: Client, registry: Path, tmp_path: Path
 ):
     before = scoring(service)
-    bad = model.publish(registry, cooled(tmp_path / "bad", 7.0))
+    bad = publish(registry, cooled(tmp_path / "bad", 7.0))
     (registry / bad / "en.onnx").chmod(0o644)
     (registry / bad / "en.onnx").write_bytes(b"nothing")
     with pytest.raises(model.BadVersion):
-        model.put_in_shadow(registry, bad, 0.5)
+        put_in_shadow(registry, bad, 0.5)
     pointer = {"version": bad, "share": 0.5, "at": "2026-01-05T10:00:00Z"}
     (registry / "shadow").write_text(json.dumps(pointer))
     refused = "SELECT count() FROM model_events WHERE event = 'refused' AND version = %(v)s"
@@ -261,7 +263,7 @@ def test_a_challenger_that_cannot_be_loaded_is_refused_in_the_shadow(
     send(service, tmp_path / "go-on.jsonl", "go-on", 5)
     stored = "SELECT groupUniqArray(model_version), count() FROM documents WHERE document_id LIKE 'go-on-%'"
     eventually(lambda: client.execute(stored)[0] == ([before], 5), 60, "live documents are scored all the same")
-    assert model.clear_shadow(registry) == bad
+    assert clear_shadow(registry) == bad
 
 
 def test_rollback_returns_within_seconds_when_the_workers_have_the_version_before(

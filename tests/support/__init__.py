@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error as ClickHouseError
 
-from model.encoder.weights import default_folders
+from model.encoder import default_folders
 from settings import ClickHouseSettings
 from storage import connect
 

@@ -26,6 +26,7 @@ from documents.privacy import Pseudonymiser
 from documents.record import Record
 from documents.stories.novelty import Novelty
 from documents.watchlist import Linker, load_watchlist
+from model.registry import copy_adapters, publish
 from settings import AlertSettings
 from storage import replace_entities
 from storage import write as store_records
@@ -52,7 +53,9 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
     first = model.ensure_default(registry)
     second = _softer(registry)
     pipelines = [
-        Pipeline(model.load(model.folder(registry, version)), Linker(watchlist), Pseudonymiser("recorded week" * 3))
+        Pipeline(
+            model.load(model.version_folder(registry, version)), Linker(watchlist), Pseudonymiser("recorded week" * 3)
+        )
         for version in (first, second)
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -90,14 +93,14 @@ def _softer(registry: Path) -> str:
     """Publish the champion once more, with softer probabilities; the new version's name."""
     champion = model.champion_name(registry)
     with tempfile.TemporaryDirectory() as folder:
-        made = model.adapters(model.folder(registry, champion), Path(folder))
+        made = copy_adapters(model.version_folder(registry, champion), Path(folder))
         made = [adapter for adapter in made if adapter.name == "en"]  # the week has no Chinese
         for adapter in made:
             config = json.loads((adapter / "config.json").read_text())
             for scale in config["calibration"].values():
                 scale["temperature"] *= SOFTER
             (adapter / "config.json").write_text(json.dumps(config))
-        return model.publish(registry, made, parent=champion)
+        return publish(registry, made, parent=champion)
 
 
 def _lines(topic: str, path: Path) -> list[tuple[datetime, Received]]:

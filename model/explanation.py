@@ -1,7 +1,7 @@
-"""Which words of a text decided its score, and how far such an explanation can be trusted.
+"""Explains scores: which words of a text decided its score.
 
-A word weighs what it adds to ``side``, the positive logit less the negative one: logits, because probabilities
-saturate and then no word seems to matter.
+A word's weight is what it adds to the positive logit minus the negative logit. Logits are used because probabilities
+saturate: near 0 or 1 no single word would seem to matter.
 """
 
 from __future__ import annotations
@@ -12,37 +12,41 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
+from documents.record import LABELS
 from documents.text import naming, normalise
 from errors import FinsentError
 from model.language import detect
-from model.registry.manifest import LABELS
-from model.scorer import Scorer
+from model.scores import Scores
 
 Method = Literal["occlusion", "shap"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 MOST_UNITS = 64
-"""Longer texts are explained by phrases of equal length, so that they cost no more."""
+"""A text of more words is explained by this many phrases of equal length, which bounds the cost."""
 
 SAMPLES = 256
+"""About how many variants of a text are scored."""
+
 EXACT = 8
-"""Texts of so few words are explained with all of their subsets."""
+"""Texts of at most this many words are explained with all subsets of their words, without sampling."""
 
 SEED = 13
 NOTHING = "."
-"""Stands for a text that has lost all its words."""
+"""The variant of a text that has no words left."""
 
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word, a Chinese character, or a phrase of a long text: ``text[start:end]`` of the explained text. ``weight``
-    is in logits, above 0 for what speaks for positive."""
+    """A word, a Chinese character, or a phrase of a long text: ``text[start:end]`` of the explained text.
+
+    ``weight`` is in logits, above 0 if the word speaks for positive.
+    """
 
     text: str
     start: int
@@ -52,9 +56,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``probabilities`` in the order negative, neutral, positive; ``sentiment`` is positive less negative; ``side``
-    and ``base`` are the logit difference of the text and of nothing but the entity's name, which the weights of
-    ``shap`` add up to."""
+    """A score and what each word adds to it.
+
+    ``probabilities`` are in the order negative, neutral, positive; ``sentiment`` is positive minus negative. ``side``
+    is the positive logit minus the negative logit of the text, and ``base`` that of the text without all words but the
+    entity's name. The weights of ``shap`` add up to ``side - base``.
+    """
 
     text: str
     entity: str | None
@@ -72,8 +79,23 @@ class UnsupportedLanguage(FinsentError, ValueError):
     """The model does not read the text's language, so there is no score to explain."""
 
 
+class Explainable(Protocol):
+    """What can be explained: a ``model.Scorer``, or anything that scores like one."""
+
+    version: str
+    languages: frozenset[str]
+
+    def score(
+        self,
+        texts: Sequence[str],
+        entities: Sequence[str | None] | None = None,
+        languages: Sequence[str | None] | None = None,
+    ) -> Scores:
+        """See ``Scorer.score``."""
+
+
 def explain(
-    scorer: Scorer,
+    scorer: Explainable,
     text: str,
     entity: str | None = None,
     method: Method = "shap",
@@ -82,16 +104,18 @@ def explain(
 ) -> Explanation:
     """Explain the score of ``text`` (normalised first) about ``entity`` by the words in it.
 
-    ``occlusion``: what the score loses when one word is left out (Zeiler and Fergus 2014). ``shap``: Shapley values
-    estimated by KernelSHAP (Lundberg and Lee 2017, arXiv 1705.07874) with paired samples (Covert and Lee 2021,
-    arXiv 2012.01536), which share out what words do together, such as a negation and what it negates: over about
-    ``samples`` variants of the text, and at least over those with one word left out and with one word left. These alone
-    (``samples`` 0) cost little more than occlusion and name better words: of several that say the same, leaving out one
-    changes nothing.
+    Methods:
+    ``occlusion``: what the score loses when a word is left out (Zeiler and Fergus 2014, arXiv 1311.2901).
+    ``shap``: Shapley values, estimated by KernelSHAP (Lundberg and Lee 2017, arXiv 1705.07874) with paired samples
+    (Covert and Lee 2021, arXiv 2012.01536). They share out what several words do together, such as a negation and the
+    word it negates.
 
-    The name of the entity is left out of no variant: the score is about it, so by itself it decides nothing.
-    All variants of the text are scored in one call. Raises ``UnsupportedLanguage``, and ``ValueError`` for an empty
-    text.
+    ``shap`` scores about ``samples`` variants of the text, and always those with one word left out and those with one
+    word left. With ``samples`` 0 it scores only these. That costs about twice as much as occlusion and gives better
+    weights: where several words say the same, leaving out one of them changes nothing.
+
+    The entity's name stays in every variant. The score is about it, so by itself it decides nothing.
+    All variants are scored in one call. Raises ``UnsupportedLanguage``, and ``ValueError`` for an empty text.
     """
     text, entity = normalise(text), normalise(entity or "") or None
     if not text:
@@ -103,7 +127,7 @@ def explain(
     pieces = [text[start:end] for (start, _), end in zip(spans, [s for s, _ in spans[1:]] + [len(text)], strict=True)]
 
     named = [found.span() for found in naming(entity).finditer(text)] if entity else []
-    # What is asked about stays; a phrase of a long text is more than a name.
+    # The name stays, unless the units are phrases, which hold more than a name.
     stays = np.array([len(spans) < MOST_UNITS and any(a < end and start < b for a, b in named) for start, end in spans])
 
     def score(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +167,7 @@ def _joined(pieces: Sequence[str], kept: np.ndarray) -> str:
 
 
 def _masks(n: int, method: Method, samples: int) -> np.ndarray:
-    """bool [variants, n]: everything, nothing, and then what the method asks for."""
+    """bool [variants, n], true for the words that a variant keeps: all, none, and then those the method needs."""
     ends = np.array([[True] * n, [False] * n])
     if method == "occlusion":
         return np.vstack([ends, ~np.eye(n, dtype=bool)])
@@ -160,8 +184,11 @@ def _masks(n: int, method: Method, samples: int) -> np.ndarray:
 
 
 def _shapley(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Weights [n] that add up to the difference of everything and nothing (rows 0 and 1) and fit the other rows by
-    least squares under the Shapley kernel."""
+    """Shapley values [n] from the ``values`` [variants] of the variants ``kept`` [variants, n].
+
+    They add up to the difference of rows 0 (all words) and 1 (none), and fit the other rows by least squares under the
+    Shapley kernel.
+    """
     n = kept.shape[1]
     whole, base = values[0], values[1]
     if n == 1:
@@ -170,11 +197,11 @@ def _shapley(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
     if n <= EXACT:
         weights = np.array([(n - 1) / (math.comb(n, s) * s * (n - s)) for s in sizes])
     else:
-        # Sizes 1 and n - 1 are there in full, the rest by samples that share what the kernel leaves for them.
+        # All variants of the sizes 1 and n - 1 are there. The sampled ones share the kernel's mass of all other sizes.
         chances = (n - 1) / (np.arange(1, n) * (n - np.arange(1, n)))
         edge = (sizes == 1) | (sizes == n - 1)
         weights = np.where(edge, chances[0] / n, chances[1:-1].sum() / max((~edge).sum(), 1))
-    # The last weight follows from the sum.
+    # The sum is known, so the last weight follows from the others.
     left = rows[:, :-1] - rows[:, -1:]
     right = values[2:] - base - rows[:, -1] * (whole - base)
     root = np.sqrt(weights)

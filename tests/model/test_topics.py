@@ -10,18 +10,20 @@ import pytest
 import yaml
 
 import model
-from model import Classifier, Running, Scorer, Topics, detect
+from model import Scorer, detect
+from model.engine import Running
+from model.topics import Classifier, Topics, load_taxonomy
 
 SAMPLE: list[tuple[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "topic_sample.yaml").read_text("utf-8"))
 TEXTS = [text for text, _ in SAMPLE]
 LANGUAGES = [detect(text) for text in TEXTS]
-NAMES = model.load_taxonomy().names
+NAMES = load_taxonomy().names
 LABELS = np.array([[name in topics for name in NAMES] for _, topics in SAMPLE])
 
 
 @pytest.fixture(scope="module")
 def scorer(shipped: Path) -> Scorer:
-    return model.load(model.champion(shipped))
+    return model.load(model.champion_folder(shipped))
 
 
 def f1(found: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -36,7 +38,7 @@ def as_matrix(topics: list[Topics]) -> np.ndarray:
 
 
 def test_the_sample_is_fair():
-    sentences = {s for t in [*model.load_taxonomy().topics, *model.load_taxonomy().background]
+    sentences = {s for t in [*load_taxonomy().topics, *load_taxonomy().background]
                  for of in t.sentences.values() for s in of}  # fmt: skip
     assert len(SAMPLE) >= 200 and not sentences & set(TEXTS)
     assert {topic for _, topics in SAMPLE for topic in topics} == set(NAMES)
@@ -119,7 +121,7 @@ def test_other_languages_and_texts_without_an_embedding_have_no_topics(scorer: S
 
 
 def test_words_are_whole_words():
-    words, names = model.load_taxonomy().words, NAMES
+    words, names = load_taxonomy().words, NAMES
     assert words("They sued, and the lawsuits go on") == {names.index("litigation"): 2}
     assert words("A suede issue") == {}
     assert names.index("capital return") in words("公司宣布回购股份")

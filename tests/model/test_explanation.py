@@ -14,7 +14,7 @@ import pytest
 
 import model
 from model import Scorer
-from model.explain import EXACT, MOST_UNITS, NOTHING, Explanation, UnsupportedLanguage, as_html, explain
+from model.explanation import EXACT, MOST_UNITS, NOTHING, Explanation, UnsupportedLanguage, as_html, explain
 from model.scorer import Scores
 
 
@@ -39,7 +39,7 @@ class Known(Scorer):
 
 @pytest.fixture(scope="module")
 def scorer(shipped: Path) -> Scorer:
-    return model.load(model.champion(shipped))
+    return model.load(model.champion_folder(shipped))
 
 
 def weights(found: Explanation) -> dict[str, float]:

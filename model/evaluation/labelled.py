@@ -1,0 +1,133 @@
+"""Reads labelled texts from CSV files."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from documents.record import LABELS
+from documents.text import normalise
+from errors import FinsentError
+from model.evaluation.resampling import SEED
+from model.language import detect
+
+NOT_NEGATIVE = 3
+"""The label of a row that is known to be neutral or positive, but not which of the two."""
+
+
+class BadData(FinsentError, ValueError):
+    """A labelled file cannot be used. The text says which line and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One row of a labelled file.
+
+    ``text`` and ``entity`` are normalised. ``label`` is an index into ``LABELS``, or ``NOT_NEGATIVE``. ``declared`` is
+    the language that the file gives, ``language`` the one that is used. ``mixed``: the text has different labels for
+    different entities.
+    """
+
+    line: int
+    text: str
+    label: int
+    entity: str | None
+    declared: str | None
+    language: str
+    source: str
+    kind: str
+    agreement: str
+    mixed: bool
+
+
+def read_labelled(path: Path, limit: int | None = None) -> list[Labelled]:
+    """The rows of a CSV file, plain or gzipped (``.gz``). With a ``limit``, that many rows drawn at random (always the
+    same ones), in the order of the file.
+
+    Required columns, in upper or lower case: ``text``, and either ``label`` (negative, neutral, positive or
+    non_negative) or ``score``, whose sign is the label. Optional columns: ``entity``, ``source``, ``kind``, ``lang``
+    and ``extra`` (JSON with ``mixed`` and ``agreement``). A text is also mixed if the file gives it different labels
+    for different entities. Rows without text are left out.
+
+    Raises ``BadData`` for a missing column, an unknown label, a file without rows or a file that cannot be decoded, and
+    ``OSError``.
+    """
+    csv.field_size_limit(10**8)
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
+            rows = list(_rows(csv.DictReader(file), path))
+    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as error:
+        raise BadData(f"{path} is no CSV file in UTF-8: {error}") from error
+    if not rows:
+        raise BadData(f"{path} has no rows with a text")
+    labels = defaultdict(set)
+    for row in rows:
+        if row.entity:
+            labels[row.text].add(row.label)
+    rows = [
+        row if row.mixed or not row.entity or len(labels[row.text]) == 1 else replace(row, mixed=True) for row in rows
+    ]
+    if limit is None or limit >= len(rows):
+        return rows
+    return [rows[i] for i in sorted(random.Random(SEED).sample(range(len(rows)), limit))]
+
+
+def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[Labelled]:
+    columns = [name.strip().lower() for name in reader.fieldnames or []]
+    reader.fieldnames = columns
+    if "text" not in columns or not {"label", "score"} & set(columns):
+        raise BadData(
+            f"{path} needs the columns text and label (or score), separated by commas; it has "
+            f"{', '.join(columns) or 'none'}"
+        )
+    for row in reader:
+        text = normalise(row["text"] or "")
+        if not text:
+            continue
+        extra = _extra(row.get("extra") or "{}", path, reader.line_num)
+        yield Labelled(
+            line=reader.line_num,
+            text=text,
+            label=_label((row.get("label") or "").strip().lower(), row.get("score") or "", path, reader.line_num),
+            entity=normalise(row.get("entity") or "") or None,
+            declared=row.get("lang") or None,
+            language=detect(text, row.get("lang") or None),
+            source=row.get("source") or "",
+            kind=row.get("kind") or "",
+            agreement=str(extra.get("agreement", "")),
+            mixed=bool(extra.get("mixed")),
+        )
+
+
+def _extra(text: str, path: Path, line: int) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise BadData(f"{path}, line {line}: 'extra' is no JSON: {error}") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _label(name: str, score: str, path: Path, line: int) -> int:
+    if name in LABELS:
+        return LABELS.index(name)
+    if name == "non_negative":
+        return NOT_NEGATIVE
+    try:
+        value = math.nan if name else float(score)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        known = ", ".join((*LABELS, "non_negative"))
+        raise BadData(
+            f"{path}, line {line}: {f'unknown label {name or score!r}' if name or score else 'no label'}; known are "
+            f"{known}, or a number in 'score'"
+        )
+    return 1 + (value > 0) - (value < 0)
