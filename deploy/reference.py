@@ -1,5 +1,5 @@
 """The pages of reference that are made from the code: ``python -m deploy.reference`` writes docs/settings.md,
-docs/dictionary.md and docs/cookbook.md."""
+docs/schema.sql, docs/dictionary.md and docs/cookbook.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clickhouse_driver import Client
 from deploy.demo.recorded_week.store import store
 from deploy.local import Stack
 from settings import ClickHouseSettings, settings_page
-from storage import connect, dictionary_faults, dictionary_page, migrate, public_views
+from storage import connect, dictionary_faults, dictionary_page, migrate, public_views, schema_page
 from storage.questions import ask, cookbook_page, questions
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -46,6 +46,7 @@ def main() -> None:
         settings = ClickHouseSettings(url=stack.clickhouse_url)
         client = connect(settings)
         migrate(client)
+        (DOCS / "schema.sql").write_text(schema_page(client), encoding="utf-8")
         found = public_views(client)
         for fault in dictionary_faults(found):
             print(fault)

@@ -11,6 +11,7 @@ from storage.dictionary import comment_views, dictionary_faults, dictionary_page
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
 from storage.rows import Row, select
+from storage.schema import schema_page
 from storage.writer import replace_entities, write
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "dictionary_page",
     "migrate",
     "public_views",
+    "schema_page",
     # records from Kafka
     "replace_entities",
     "write",

@@ -83,7 +83,7 @@ class Audited:
 
 
 def sums(client: Client, since: datetime | None = None) -> list[Sums]:
-    """Of every partition of every identity of a topic; with ``since``, from the first offset that was stored then.
+    """The sums of every partition of every topic; with ``since``, from the first offset that was stored since then.
 
     Without ``since`` this reads a few rows a part; with it, two columns of the table.
     """

@@ -13,7 +13,7 @@ from storage.reads.deliveries import deliveries
 from storage.reads.documents import entities_stored, latest_offsets, latest_texts, recent_documents
 from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
 from storage.reads.emerging_topics import SampledDocument, emerging_documents, emerging_topics, sample_documents
-from storage.reads.feeds import active_feeds, event_time_watermark
+from storage.reads.feeds import Feed, active_feeds, event_time_watermark
 from storage.reads.labels import count_labels, first_label_at, latest_labels
 from storage.reads.moving import moving_documents, rising_topics
 from storage.reads.rescoring import Rescoring
@@ -67,6 +67,7 @@ __all__ = [
     "training_runs",
     # health and audit
     "HEARTBEAT_S",
+    "Feed",
     "actions",
     "active_feeds",
     "dead_letters",

@@ -10,7 +10,7 @@ from storage.rows import Row, select
 
 
 def actions(client: Client, since: datetime | None = None, user: str = "", limit: int = 200) -> list[Row]:
-    """The audit log, newest first."""
+    """The log of people's actions, newest first; ``user`` is '' for everybody."""
     return select(
         client,
         """

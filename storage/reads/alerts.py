@@ -19,12 +19,13 @@ def alerts_now(
     kind: str = "",
     unfinished: bool = False,
 ) -> list[Row]:
-    """Alerts with their latest state (pending, firing, resolved, inactive), newest first; ``evidence`` is decoded.
+    """Alerts in their latest state (pending, firing, resolved, inactive), newest first, with ``evidence`` decoded.
 
-    An alert that was escalated (last at ``escalated_at``, else None) is firing with the higher severity; the other
-    columns are of when it fired. ``since`` is when they fired; with ``unfinished``, also those that are not over, or
-    were not at ``since``.
-    ``acknowledged_by`` is '' where nobody has; ``kind`` is sentiment_shift, topic_shift, buzz or feed_stale.
+    An escalated alert is firing with the higher severity, last raised at ``escalated_at`` (None if never). Measures and
+    evidence are those of the moment at which it fired. ``acknowledged_by`` is '' where nobody looks after it.
+
+    ``kind`` is sentiment_shift, topic_shift, buzz, feed_stale, or '' for any. ``since`` leaves out alerts that fired
+    earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included.
     """
     rows = select(
         client,
@@ -37,9 +38,9 @@ def alerts_now(
                maxIf(a.at, a.state = 'resolved') AS resolved_at,
                maxOrNullIf(a.at, startsWith(a.state, 'escalated')) AS escalated_at,
                argMax((a.before_mean, a.after_mean, a.before_documents, a.after_documents, a.began_at,
-                       a.model_version, a.evidence), (a.state = 'firing', a.at)) AS told,
-               told.1 AS before_mean, told.2 AS after_mean, told.3 AS before_documents, told.4 AS after_documents,
-               told.5 AS began_at, told.6 AS model_version, told.7 AS evidence
+                       a.model_version, a.evidence), (a.state = 'firing', a.at)) AS firing,
+               firing.1 AS before_mean, firing.2 AS after_mean, firing.3 AS before_documents,
+               firing.4 AS after_documents, firing.5 AS began_at, firing.6 AS model_version, firing.7 AS evidence
         FROM alerts AS a FINAL
         WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (%(kind)s = '' OR a.kind = %(kind)s)
             AND (%(unfinished)s OR isNull(%(since)s) OR a.fired_at >= %(since)s)
@@ -54,19 +55,23 @@ def alerts_now(
     for row in rows:
         row["acknowledged_by"] = acknowledged.get(row["id"], "")
         row["evidence"] = json.loads(row["evidence"])
-        del row["told"], row["latest"]
+        del row["firing"], row["latest"]
         if row["state"] != "resolved":
             row["resolved_at"] = None
     return rows
 
 
 def transitions_to_send(client: Client, since: datetime) -> list[Row]:
-    """The transitions of the alerts about which something was recorded after ``since``, oldest first, that receivers
-    may be told: to firing, escalated and resolved.
+    """The transitions that receivers are sent (to firing, escalated and resolved), oldest first, sent already or not.
 
-    ``outcomes`` is what became of each (receiver: sent, dead or held); ``began`` the same of the alert's firing and
-    escalations together: sent if one of them was, and nothing while it is not known of all; ``ended`` is whether the
-    alert is resolved, ``acknowledged`` by whom.
+    They are of all alerts for which a transition was recorded since ``since``. Each row has, besides the columns of
+    ``alerts``:
+
+    - ``outcomes``: what became of the transition at each receiver: sent, dead (given up) or held (silenced)
+    - ``began``: the same for the alert's firing and escalations together: sent if one of them was sent, else the latest
+      outcome, and nothing as long as one of them has no outcome
+    - ``ended``: whether the alert is resolved
+    - ``acknowledged``: who looks after the alert, '' for nobody
     """
     rows = select(
         client,
@@ -98,7 +103,7 @@ def transitions_to_send(client: Client, since: datetime) -> list[Row]:
 
 
 def _together(outcomes: Sequence[dict[str, str]]) -> dict[str, str]:
-    """What became of several transitions at each receiver: see ``due_alerts``."""
+    """One outcome at each receiver for several transitions: ``began`` of ``transitions_to_send``."""
     together = {}
     for receiver in {name for one in outcomes for name in one}:
         became = [one.get(receiver) for one in outcomes]
@@ -110,7 +115,7 @@ def _together(outcomes: Sequence[dict[str, str]]) -> dict[str, str]:
 
 
 def _acknowledged(client: Client) -> dict[str, str]:
-    """Who looks after each alert that somebody does or did ('')."""
+    """Who looks after an alert, by its id; '' where somebody did and no longer does."""
     return dict(
         client.execute(
             "SELECT id, argMax(if(action = 'acknowledged', by, ''), at) FROM alert_actions FINAL GROUP BY id"

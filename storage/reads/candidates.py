@@ -8,9 +8,11 @@ from storage.rows import Row, select
 
 
 def unlabelled_documents(client: Client, limit: int = 5000) -> list[Row]:
-    """The latest scored documents that nobody has labelled, a story once: with their probabilities, their entities,
-    and the ``embedding`` (384 bytes, int8). ``other_sentiment`` is another version's, where one has scored the
-    document, too (in the shadow or again), else None; ``drifting`` whether an alarm lasts on its source or kind."""
+    """The latest scored documents that nobody has labelled, each story once.
+
+    ``embedding`` is hexadecimal: int8 [384]. ``other_sentiment`` is by another version that scored the document too, in
+    the shadow or in a rescoring, else None. ``drifting`` is whether there is a drift alarm for its source or kind.
+    """
     return select(
         client,
         """
@@ -60,8 +62,10 @@ def unlabelled_documents(client: Client, limit: int = 5000) -> list[Row]:
 
 
 def confident_documents(client: Client, version: str, language: str, surer_than: float, limit: int) -> list[Row]:
-    """Stored documents that ``version`` is sure of and nobody has labelled, as many of each label, in an order that has
-    nothing to do with them; a story once."""
+    """Unlabelled documents of which ``version`` is sure: the highest probability is above ``surer_than``.
+
+    A third of ``limit`` is of each label, each story once, in the order of a hash.
+    """
     return select(
         client,
         """

@@ -10,7 +10,7 @@ from storage.rows import Row, select
 
 
 def dead_letters(client: Client, since: datetime | None = None, limit: int = 100) -> list[Row]:
-    """Bad records, newest first, with what was done with them ('' if nothing was)."""
+    """Bad records, newest first. ``action`` is what was done with one: replayed, dropped, or '' for nothing."""
     return select(
         client,
         """
@@ -28,7 +28,7 @@ def dead_letters(client: Client, since: datetime | None = None, limit: int = 100
 
 
 def dead_letters_at(client: Client, topic: str, partition: int, offset: int) -> list[Row]:
-    """The bad records at a position (one for each identity the topic has had), with ``raw`` as hexadecimal."""
+    """The bad records at a position, with ``raw`` as hexadecimal: one for each topic that has had this name."""
     return select(
         client,
         """

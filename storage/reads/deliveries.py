@@ -10,7 +10,10 @@ from storage.rows import Row, select
 
 
 def deliveries(client: Client, since: datetime, outcome: str = "", limit: int = 1000) -> list[Row]:
-    """What became of each transition at each receiver, newest first: sent, dead (given up), held (back), again."""
+    """What became of each transition at each receiver, newest first.
+
+    ``outcome`` is sent, dead (given up), held (silenced or not wanted), again (to be tried once more), or '' for any.
+    """
     return select(
         client,
         """

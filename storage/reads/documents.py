@@ -26,8 +26,10 @@ def latest_offsets(client: Client) -> dict[tuple[str, str, int], int]:
 
 
 def entities_stored(client: Client, after: Mapping[tuple[str, str, int], int], until: datetime) -> list[str]:
-    """Whom the documents are about ('' where they name no company) that were stored beyond the offsets ``after`` and
-    published in the week before ``until``."""
+    """The companies in the documents beyond the offsets ``after``; '' if one of them names no company.
+
+    Only documents published in the week before ``until`` count.
+    """
     ranges, parameters = _beyond(client, after, 2**62)
     if not ranges:
         return []
@@ -44,8 +46,10 @@ def entities_stored(client: Client, after: Mapping[tuple[str, str, int], int], u
 
 
 def _beyond(client: Client, after: Mapping[tuple[str, str, int], int], most: int) -> tuple[str, dict[str, object]]:
-    """SQL and its parameters: the rows beyond the offsets ``after``, of the ``most`` last offsets of each partition;
-    '' where there are none."""
+    """SQL and its parameters: the rows beyond the offsets ``after``, but only the last ``most`` offsets of a partition.
+
+    The SQL is '' if there are no such rows.
+    """
     ranges: list[str] = []
     parameters: dict[str, object] = {}
     for n, (key, last) in enumerate(latest_offsets(client).items()):
@@ -61,12 +65,12 @@ def _beyond(client: Client, after: Mapping[tuple[str, str, int], int], most: int
 
 
 def recent_documents(client: Client, after: Mapping[tuple[str, str, int], int], limit: int) -> list[Record]:
-    """The latest ``limit`` records, by the time of scoring, beyond the offsets ``after`` of each (topic, topic id,
-    partition); of a partition that ``after`` leaves out, from its last ``limit`` offsets.
+    """The latest ``limit`` records, by the time of scoring, beyond the offsets ``after``.
 
-    Only the fields that tell a story are filled (``_FIELDS`` and the embedding). The ends of the partitions come from
-    the ledger's projection and the rows from ranges of the primary key, so the cost does not grow with the history.
-    Raises ``StorageUnavailable``.
+    ``after`` is by (topic, topic id, partition); of a partition that it does not contain, only the last ``limit``
+    offsets are read. Only ``_FIELDS`` and the embedding are filled: what stories are recognised by. The ends of the
+    partitions come from the ledger's projection and the rows from ranges of the primary key, so the cost does not grow
+    with the history. Raises ``StorageUnavailable``.
     """
     try:
         ranges, parameters = _beyond(client, after, limit)
@@ -85,7 +89,7 @@ def recent_documents(client: Client, after: Mapping[tuple[str, str, int], int], 
 
 
 def latest_texts(client: Client, limit: int = 2000) -> list[Row]:
-    """The latest scored documents, a story once: what two versions can be compared on."""
+    """The latest scored documents, each story once, for comparing two versions on them."""
     return select(
         client,
         """

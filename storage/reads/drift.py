@@ -17,23 +17,31 @@ error_kind = '' AND unscored = '' AND model_version = %(version)s
 
 
 class ArrivedDocuments(NamedTuple):
-    """Documents in the order of their arrival, as parallel arrays: ``at`` datetime64[ms], ``source`` and ``text`` str,
-    ``probabilities`` float64 [n, 3] and ``vectors`` float32 [n, 384] of unit length."""
+    """n documents in the order of their arrival, as parallel arrays."""
 
     at: np.ndarray
+    """datetime64[ms]: when each was stored."""
+
     source: np.ndarray
+    """str."""
+
     text: list[str]
+    """Title and text."""
+
     probabilities: np.ndarray
+    """float64 [n, 3]: negative, neutral, positive."""
+
     vectors: np.ndarray
+    """float32 [n, 384]: embeddings of unit length."""
 
 
 def moment(at: datetime) -> str:
-    """``at`` (UTC) as a parameter: the driver would send whole seconds."""
+    """``at`` (UTC) as a parameter with milliseconds: of a datetime, the driver sends whole seconds."""
     return at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def scoring_version(client: Client, until: datetime) -> str:
-    """The version that scored the latest document by then; '' for none."""
+    """The version that scored the latest document stored by ``until``; '' if there is none."""
     return str(
         client.execute(
             "SELECT argMax(model_version, ingested_at) FROM record_log "
@@ -44,7 +52,7 @@ def scoring_version(client: Client, until: datetime) -> str:
 
 
 def counts_by_source(client: Client, version: str, since: datetime, until: datetime) -> dict[tuple[str, str], int]:
-    """How many documents ``version`` scored of each (kind, source) that arrived after ``since`` and by ``until``."""
+    """How many documents of each (kind, source) ``version`` scored, of those stored in ``since < t <= until``."""
     rows = client.execute(
         f"SELECT kind, source, count() FROM record_log WHERE {SCORED} GROUP BY kind, source",
         {"version": version, "since": moment(since), "until": moment(until)},
@@ -62,8 +70,11 @@ def arrived_documents(
     limit: int,
     every: int = 1,
 ) -> ArrivedDocuments:
-    """The latest ``limit`` documents of ``kind`` and ``source`` ('' for all) that ``version`` scored; with ``every``,
-    one in so many, chosen by its position. A story counts once."""
+    """The latest ``limit`` documents that ``version`` scored, each story once.
+
+    They were stored in ``since < t <= until`` and are of ``kind`` and ``source`` ('' for all). With ``every`` = n,
+    about one document in n is taken, chosen by a hash of its position.
+    """
     where = f"""
         FROM record_log
         WHERE {SCORED} AND kind = %(kind)s AND (%(source)s = '' OR source = %(source)s)
@@ -73,7 +84,8 @@ def arrived_documents(
         **{"version": version, "kind": kind, "source": source, "since": moment(since), "until": moment(until)},
         **{"limit": limit, "every": every},
     }
-    # First how far back: then only those rows are read whole. Positions that were stored twice are the same story.
+    # The first query finds how far back to go, so that the second one reads the wide columns of few rows. A position
+    # that was stored twice is one story.
     first = client.execute(
         f"SELECT min(ingested_at) FROM (SELECT ingested_at {where} ORDER BY ingested_at DESC LIMIT %(limit)s)",
         parameters,
@@ -101,7 +113,7 @@ def arrived_documents(
 
 
 def drift_now(client: Client) -> list[Row]:
-    """The latest row of each group and measure, alarms first, then the largest effect."""
+    """The latest result for each group of documents and measure: alarms first, then by the size of the effect."""
     return select(
         client,
         """

@@ -10,13 +10,15 @@ from clickhouse_driver import Client
 from storage.rows import Row, select
 
 TEXT = 400
-"""Characters of a document's text that are read."""
+"""How many characters of a document's text are read."""
 
 
 class SampledDocument(NamedTuple):
-    """What of a document tells a topic. ``position`` is (topic, topic id, partition, offset)."""
+    """A document in which emerging topics are searched."""
 
     position: tuple[str, str, int, int]
+    """Kafka topic, its id, partition, offset."""
+
     published_at: datetime
     lang: str
     model_version: str
@@ -24,6 +26,7 @@ class SampledDocument(NamedTuple):
     text: str
     entities: list[str]
     embedding: bytes
+    """int8 [384]: the unit vector times 127."""
 
     @property
     def whole(self) -> str:
@@ -34,9 +37,11 @@ class SampledDocument(NamedTuple):
 def sample_documents(
     client: Client, since: datetime, until: datetime, limit: int, strangeness: float | None = None
 ) -> tuple[list[SampledDocument], float]:
-    """At most ``limit`` documents of ``since < published_at <= until``, each story once, and how many documents one of
-    them stands for. The same ones whoever asks. With ``strangeness`` only those without a topic that are at least so
-    strange."""
+    """A sample of ``since < published_at <= until``: at most ``limit`` documents, each story once.
+
+    Also returns how many documents one of the sample stands for. The sample is by a hash of the story, so two workers
+    get the same one. With ``strangeness``, only documents that have no topic and are at least that strange are drawn.
+    """
     rows = client.execute(
         f"""
         SELECT topic, topic_id, partition, offset, published_at, lang, model_version, title,
@@ -57,15 +62,17 @@ def sample_documents(
         {"since": since, "until": until, "limit": limit, "strange": strangeness},
     )
     # As text: the driver would take an embedding whose bytes happen to be UTF-8 for a string.
-    told = [SampledDocument(row[:4], *row[4:9], row[9], bytes.fromhex(row[10])) for row in rows]  # type: ignore[call-arg]
-    return told, rows[0][11] / len(rows) if rows else 1.0
+    sample = [SampledDocument(row[:4], *row[4:9], row[9], bytes.fromhex(row[10])) for row in rows]  # type: ignore[call-arg]
+    return sample, rows[0][11] / len(rows) if rows else 1.0
 
 
 def emerging_topics(
     client: Client, since: datetime | None = None, entity: str = "", limit: int = 100, until: datetime | None = None
 ) -> list[Row]:
-    """Emerging topics heard of since then (and found until then), the largest burst first; ``members`` are the
-    positions of their documents."""
+    """Emerging topics, the largest burst first; ``members`` are the positions of their documents.
+
+    They have a document published since ``since`` and were recorded by ``until``; ``entity`` is '' for any.
+    """
     rows = select(
         client,
         """

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from clickhouse_driver import Client
 
 
-def active_feeds(client: Client, since: datetime) -> list[tuple[str, datetime, int]]:
-    """(topic, when its latest document was stored, documents) of the topics with documents stored after ``since``."""
-    return client.execute(  # type: ignore[no-any-return]
+class Feed(NamedTuple):
+    """A Kafka topic of documents."""
+
+    topic: str
+    stored_at: datetime
+    """When its latest document was stored."""
+
+    documents: int
+    """How many were stored in the span that was asked about."""
+
+
+def active_feeds(client: Client, since: datetime) -> list[Feed]:
+    """The feeds with documents stored since ``since``."""
+    rows = client.execute(
         """
         SELECT topic, max(ingested_at), toUInt64(count()) FROM record_log
         WHERE ingested_at >= %(since)s AND error_kind = ''
@@ -17,11 +29,15 @@ def active_feeds(client: Client, since: datetime) -> list[tuple[str, datetime, i
         """,
         {"since": since},
     )
+    return [Feed(*row) for row in rows]
 
 
 def event_time_watermark(client: Client, since: datetime) -> datetime | None:
-    """How far the documents' own time has come: the least over the partitions of their latest ``published_at``, of
-    partitions with rows stored after ``since``. None where there are none."""
+    """Until when documents have been published that are stored: the watermark of event time.
+
+    It is the earliest, over the partitions, of their latest ``published_at``. Only partitions with rows stored since
+    ``since`` count; None where there are none.
+    """
     rows = client.execute(
         """
         SELECT min(latest), count() FROM

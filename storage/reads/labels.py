@@ -10,10 +10,11 @@ from storage.rows import Row, select
 
 
 def latest_labels(client: Client, until: datetime | None = None) -> list[Row]:
-    """Every annotator's latest judgement of every item, of those stored by ``until``, oldest first.
+    """Each annotator's latest judgement of each item, oldest first, of the labels stored by ``until``.
 
-    ``title, body, surface`` are of the labelled document, '' where it is not stored (yet) or the label is of a text;
-    ``surface`` is the label's entity as the document writes it, or that of the document's only one.
+    ``title``, ``body`` and ``surface`` are of the labelled document; they are '' where it is not stored (yet), or where
+    a text was labelled instead. ``surface`` is how the document writes the label's entity. For a label without an
+    entity it is the document's company, if there is exactly one.
     """
     return select(
         client,
@@ -41,7 +42,7 @@ def latest_labels(client: Client, until: datetime | None = None) -> list[Row]:
 
 
 def count_labels(client: Client, since: datetime | None = None) -> int:
-    """Items with a label stored after ``since``; not those whose document is not stored (yet)."""
+    """How many items have a label stored after ``since``, without those whose document is not stored (yet)."""
     return int(
         client.execute(
             """
@@ -63,6 +64,6 @@ def count_labels(client: Client, since: datetime | None = None) -> int:
 
 
 def first_label_at(client: Client) -> datetime | None:
-    """When the first label was stored."""
+    """When the first label was stored; None if there is none."""
     found = client.execute("SELECT count(), min(ingested_at) FROM label_log WHERE error_kind = ''")[0]
     return found[1] if found[0] else None

@@ -6,19 +6,8 @@ from datetime import datetime
 
 from clickhouse_driver import Client
 
-from storage.reads.counting import COUNTED, counted_parameters
+from storage.reads.counting import counted, counted_parameters
 from storage.rows import Row, select
-
-
-def _told_of(entity: str | None) -> str:
-    """``COUNTED`` up to and with ``until``; for None, of the documents that name no company."""
-    counted = COUNTED.replace("published_at < ", "published_at <= ", 1)
-    if entity is None:
-        counted = counted.replace("FROM mentions", "FROM documents").replace("PARTITION BY entity, ", "PARTITION BY ")
-        counted = counted.replace(
-            "AND (%(entity)s = '' OR entity = %(entity)s)", "AND empty(mentions.entity) AND unscored = ''"
-        )
-    return counted
 
 
 def moving_documents(
@@ -31,16 +20,19 @@ def moving_documents(
     sign: int = 0,
     limit: int = 5,
 ) -> list[Row]:
-    """The documents in ``since < published_at <= until`` that moved an index the most: about ``entity`` ('' for any,
-    None for those that name none), on ``topic`` ('' for any); farthest from the ``baseline`` sentiment in the direction
-    ``sign`` (-1, 1), or for 0 the newest stories."""
+    """The ``limit`` documents in ``since < published_at <= until`` that moved an index the most.
+
+    They are about ``entity`` ('' for any company, None for documents that name none) and on ``topic`` ('' for any).
+    First come those farthest from the ``baseline`` sentiment in the direction ``sign`` (-1 or 1); with 0, those with
+    the highest novelty.
+    """
     surface = "'' AS surface" if entity is None else "surface"
     return select(
         client,
         f"""
         SELECT document_id, source, kind, published_at, title, text, url, {surface}, label, sentiment, model_version,
                topic, partition, offset, novelty
-        FROM ({_told_of(entity)})
+        FROM ({counted(entity is not None, with_end=True)})
         WHERE published_at > %(since)s AND (%(about)s = '' OR has(`topics.name`, %(about)s))
         ORDER BY if(%(sign)s = 0, novelty, (sentiment - %(baseline)s) * %(sign)s) DESC, published_at, document_id
         LIMIT 1 BY document_id
@@ -59,9 +51,13 @@ def moving_documents(
 def rising_topics(
     client: Client, entity: str | None, before: datetime, since: datetime, until: datetime, limit: int = 3
 ) -> list[Row]:
-    """The topics whose share of the documents about ``entity`` ('' for any, None for those that name none) rose the
-    most, from ``before < published_at <= since`` to ``since < published_at <= until``: ``topic``, both shares and the
-    later documents. Of two later documents at least, and by a tenth of all."""
+    """The topics whose share rose the most from one span to the next.
+
+    The spans are ``before < published_at <= since`` and ``since < published_at <= until``. Shares are of the documents
+    about ``entity`` ('' for any company, None for documents that name none). A row has ``topic``, the shares ``before``
+    and ``after``, and the number of later ``documents``. A topic needs at least two later documents, and a share that
+    rose by at least 0.1.
+    """
     return select(
         client,
         f"""
@@ -71,7 +67,7 @@ def rising_topics(
         (
             SELECT `topics.name` AS names, published_at > %(since)s AS late,
                    countIf(NOT late) OVER () AS all_before, countIf(late) OVER () AS all_after
-            FROM ({_told_of(entity)})
+            FROM ({counted(entity is not None, with_end=True)})
             WHERE published_at > %(before)s
         )
         ARRAY JOIN names AS name

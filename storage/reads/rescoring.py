@@ -9,13 +9,15 @@ from clickhouse_driver import Client
 
 from documents.record import Record
 
+# Columns that a row of rescored_log has from the document.
 KEPT = ("topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at",
         "ingested_at", "story_id")  # fmt: skip
 
+# Field of ``Record`` -> column, of what is read.
 READ = {**{name: name for name in (*KEPT, "title", "text")},
         **{f"mention_{name}": f"mentions.{name}" for name in ("entity", "surface", "via")}}  # fmt: skip
 
-# The documents of the time that were scored, by another version, and not by this one since.
+# The documents of the span that another version scored, and that this one has not scored since.
 LEFT = """
 FROM documents
 WHERE published_at >= %(since)s AND published_at < %(until)s AND unscored = '' AND model_version != %(version)s
@@ -30,7 +32,8 @@ WHERE published_at >= %(since)s AND published_at < %(until)s AND unscored = '' A
 
 
 class Rescoring:
-    """What ``version`` has not scored yet of ``since <= published_at < until``, also after it was broken off."""
+    """The documents of ``since <= published_at < until`` that ``version`` has not scored: all, or what an interrupted
+    rescoring left."""
 
     def __init__(self, client: Client, version: str, since: datetime, until: datetime) -> None:
         self._client = client
@@ -42,7 +45,7 @@ class Rescoring:
         ]  # fmt: skip
         counts = (client.execute(f"SELECT count() {LEFT}", where)[0][0] for where in self._partitions)
         self.left: int = sum(counts)
-        """How many documents."""
+        """How many documents there are to score."""
 
     def batches(self, size: int) -> Iterator[list[Record]]:
         """The documents in batches of at most ``size``, of one partition each, without their scores."""

@@ -10,22 +10,28 @@ from clickhouse_driver import Client
 
 
 class ShadowScores(NamedTuple):
-    """What two versions said of the same documents, as parallel arrays: ``source`` str, ``champion`` and
-    ``challenger`` float64 [n, 3] (probabilities), ``champion_s`` and ``challenger_s`` float64 (seconds, 0 where not
-    timed)."""
+    """The scores of two versions for the same n documents, as parallel arrays."""
 
     source: np.ndarray
+    """str: 'kind/source'."""
+
     champion: np.ndarray
+    """float64 [n, 3]: probabilities by the champion."""
+
     challenger: np.ndarray
+    """float64 [n, 3]: probabilities by the challenger."""
+
     champion_s: np.ndarray
+    """float64: seconds that the champion took, 0 where that was not measured."""
+
     challenger_s: np.ndarray
+    """float64: seconds that the challenger took, 0 where that was not measured."""
 
 
 def shadow_scores(
     client: Client, challenger: str, champion: str, since: datetime, limit: int = 100_000
 ) -> ShadowScores:
-    """The latest documents that ``challenger`` scored in the shadow of ``champion`` since ``since``; ``source`` is
-    'kind/source'."""
+    """The scores of the latest ``limit`` documents that ``challenger`` scored beside ``champion`` since ``since``."""
     rows = client.execute(
         """
         SELECT concat(kind, '/', source), champion_p, challenger_p, champion_s, challenger_s FROM shadow_log FINAL
@@ -45,7 +51,7 @@ def shadow_scores(
 
 
 def count_shadow_documents(client: Client, challenger: str, champion: str, since: datetime) -> int:
-    """How many documents ``challenger`` has scored in the shadow of ``champion`` since ``since``."""
+    """How many documents ``challenger`` has scored beside ``champion`` since ``since``."""
     return int(
         client.execute(
             """

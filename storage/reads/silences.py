@@ -10,7 +10,7 @@ from storage.rows import Row, select
 
 
 def silences_at(client: Client, at: datetime) -> list[Row]:
-    """The silences that hold at ``at``."""
-    # A parameter has whole seconds, a silence has thousandths.
+    """The silences in force at ``at``."""
+    # The driver sends whole seconds; a silence begins at a millisecond of one.
     sql = "SELECT * FROM silences FINAL WHERE starts_at < toDateTime(%(at)s, 'UTC') + 1 AND ends_at > %(at)s"
     return select(client, sql, {"at": at})

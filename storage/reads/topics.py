@@ -10,8 +10,8 @@ from storage.rows import Row, select
 
 
 def topic_counts(client: Client, since: datetime | None = None, entity: str = "") -> list[Row]:
-    """How many stories, and what share of them, have each topic of the taxonomy ('' for none); of one ``entity`` or of
-    all documents; with their mean sentiment and the latest of them."""
+    """For each topic of the taxonomy ('' for none): how many stories have it, their share of all stories, their mean
+    sentiment, and when the latest was published. Of documents about ``entity``, or of all ('')."""
     return select(
         client,
         """

@@ -9,39 +9,52 @@ from typing import Any, NamedTuple
 import numpy as np
 from clickhouse_driver import Client
 
-from storage.reads.counting import COPIES, COUNTED, NO_COPY, SAME_STORY, counted_parameters, previous_time
+from storage.reads.counting import FIRST, SAME_STORY, counted, counted_parameters, previous_times
 from storage.rows import Row
 
 
 class Windows(NamedTuple):
-    """Sentiment per entity and window, as parallel arrays: ``entity`` str, ``start`` int64 (Unix seconds),
-    ``documents`` int64, ``total`` and ``squares`` float64 (sums of the sentiment and of its square), ``negative`` and
-    ``negative_squares`` likewise of the probability that a document is negative."""
+    """Sentiment by entity and window, as parallel arrays with one element for each entity and window."""
 
     entity: np.ndarray
+    """str: the ticker; '' for documents that name no company."""
+
     start: np.ndarray
+    """int64: the window's beginning, in Unix seconds."""
+
     documents: np.ndarray
+    """int64: how many documents count in the window."""
+
     total: np.ndarray
+    """float64: sum of the documents' sentiment."""
+
     squares: np.ndarray
+    """float64: sum of its squares."""
+
     negative: np.ndarray
+    """float64: sum of the probabilities that a document is negative."""
+
     negative_squares: np.ndarray
+    """float64: sum of their squares."""
 
 
+# The columns ``documents`` to ``negative_squares`` of ``Windows``.
 SUMS = "count(), sum(sentiment), sum(sentiment * sentiment), sum(p_negative), sum(p_negative * p_negative)"
 
 
 def windows(
     client: Client, since: datetime, until: datetime, width_s: int, entity: str = "", as_of: datetime | None = None
 ) -> Windows:
-    """Deduplicated windows of ``width_s`` seconds over ``since <= published_at < until``, of one entity or all.
+    """Windows of ``width_s`` seconds over ``since <= published_at < until``, of one entity, or of all ('').
 
-    With ``as_of``, of what was stored by then.
+    They are for people to look at: a window contains its start, not its end. With ``as_of``, only what had been stored
+    by then counts.
     """
     columns = client.execute(
         f"""
         SELECT entity, toUnixTimestamp(toStartOfInterval(published_at, INTERVAL %(width)s SECOND)) AS start,
                {SUMS}
-        FROM ({COUNTED})
+        FROM ({counted()})
         WHERE published_at >= %(since)s
         GROUP BY entity, start
         ORDER BY entity, start
@@ -59,7 +72,7 @@ def as_windows(columns: Sequence[Sequence[Any]]) -> Windows:
     return Windows(np.array(entity, dtype=object), *whole, *(np.array(column, np.float64) for column in sums))
 
 
-# Everything published until a moment is known at that moment, so a window is open at its start and closed at its end.
+# What was published until a moment is known at that moment: a window contains its end, not its start.
 _FIELDS = "published_at, ingested_at, kind, sentiment, p_negative, `topics.name`"
 
 _PERIOD = """published_at > %(lookback)s AND published_at <= %(until)s
@@ -69,23 +82,22 @@ _COUNTED = f"""
     SELECT entity, {_FIELDS}
     FROM
     (
-        SELECT entity, {_FIELDS}, {COPIES}
+        SELECT entity, {_FIELDS}, {previous_times("entity")}
         FROM mentions
         WHERE {_PERIOD} AND (empty(%(entities)s) OR has(%(entities)s, entity))
     )
-    WHERE {NO_COPY}
+    WHERE {FIRST}
 """
 
 _UNNAMED = f"""
     SELECT '' AS entity, {_FIELDS}
     FROM
     (
-        SELECT {_FIELDS}, {previous_time("story_id")} AS story_before,
-               {previous_time("source", "document_id")} AS document_before
+        SELECT {_FIELDS}, {previous_times()}
         FROM documents
         WHERE {_PERIOD} AND empty(mentions.entity) AND unscored = '' AND empty(%(entities)s)
     )
-    WHERE {NO_COPY}
+    WHERE {FIRST}
 """
 
 _START = "intDiv(toUnixTimestamp64Milli(published_at) - 1, 1000 * %(width)s) * %(width)s"
@@ -100,6 +112,7 @@ def _parameters(
 
 
 Topics = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Entity, topic, start (Unix seconds), count: parallel arrays."""
 
 
 def sentiment_windows(
@@ -110,21 +123,20 @@ def sentiment_windows(
     entities: list[str] | None = None,
     as_of: datetime | None = None,
 ) -> Windows:
-    """Deduplicated windows of ``width_s`` seconds over ``since < published_at <= until``, of some entities or all.
+    """Windows of ``width_s`` seconds over ``since < published_at <= until``, of ``entities``, or of all (None).
 
-    The entity '' (of all only) is what names no company, such as news of the whole market.
-
-    A window holds ``start < published_at <= start + width_s``. With ``as_of``, of what was stored by then.
+    They are for the shift tests: a window contains its end, not its start. Of all, the entity '' stands for documents
+    that name no company, such as news of the whole market. With ``as_of``, only what had been stored by then counts.
     """
-    return as_windows(_read(client, SUMS, _parameters(since, until, width_s, entities, as_of)))
+    return as_windows(_query(client, SUMS, _parameters(since, until, width_s, entities, as_of)))
 
 
 def sentiment_and_topic_windows(
     client: Client, since: datetime, until: datetime, width_s: int = 60, entities: list[str] | None = None
 ) -> tuple[Windows, Topics]:
-    """``tone_windows``, and (entity, topic, start, 1) for each topic of each document about a company; both at the
-    cost of one reading."""
-    columns = _read(
+    """``sentiment_windows``, and for each topic of each document about a company one element in four parallel arrays:
+    entity, topic, the window's start, and 1. The table is read once for both."""
+    columns = _query(
         client, f"{SUMS}, groupArrayArray(`topics.name`)", _parameters(since, until, width_s, entities, None)
     )
     *tone, topics = columns or [[] for _ in range(8)]
@@ -139,7 +151,7 @@ def sentiment_and_topic_windows(
     )
 
 
-def _read(client: Client, sums: str, parameters: Row) -> Sequence[Sequence[Any]]:
+def _query(client: Client, sums: str, parameters: Row) -> Sequence[Sequence[Any]]:
     found: Sequence[Sequence[Any]] = client.execute(
         f"""
         SELECT entity, {_START} AS start, {sums}

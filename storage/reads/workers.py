@@ -7,14 +7,17 @@ from datetime import datetime
 from clickhouse_driver import Client
 
 HEARTBEAT_S = 5.0
+"""How often a worker reports its version."""
 
 LIVE_S = 4 * HEARTBEAT_S
-"""A worker that has not told its version for so long is not counted any more."""
+"""A worker that has not reported for this long counts as gone."""
 
 
 def live_workers(client: Client, since: datetime | None = None) -> dict[str, str]:
-    """Worker -> version of those heard of within ``LIVE_S`` and not stopped; with ``since``, the version is '' of those
-    that have not told anything since then."""
+    """Version by worker, of the workers that reported within ``LIVE_S`` and have not stopped.
+
+    With ``since``, the version is '' for workers that have not reported since then.
+    """
     rows = client.execute(
         """
         SELECT worker, argMax(version, at), max(at) AS last, argMax(stopped, at) AS gone

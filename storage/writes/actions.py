@@ -10,8 +10,11 @@ from clickhouse_driver import Client
 def record_action(
     client: Client, user: str, action: str, subject: str = "", detail: str = "", via: str = "", address: str = ""
 ) -> None:
-    """Append what ``user`` did: ``action`` is a word such as acknowledged, ``subject`` the id of what it was done to,
-    ``via`` console or command line, ``address`` where from."""
+    """Append what ``user`` did.
+
+    ``action`` is a word such as acknowledged, ``subject`` the id of the alert, silence, document or version, ``via``
+    is console or command line, and ``address`` is where the request came from.
+    """
     client.execute(
         "INSERT INTO audit_log (at, user, action, subject, detail, via, address) VALUES",
         [(datetime.now(UTC), user, action, subject, detail, via, address)],

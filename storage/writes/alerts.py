@@ -30,7 +30,7 @@ def write_alerts(client: Client, transitions: Sequence[Row]) -> None:
 
 
 def acknowledge(client: Client, ids: Sequence[str], by: str, note: str = "", undo: bool = False) -> None:
-    """Note that ``by`` looks after the alerts ``ids``, or with ``undo`` that nobody does."""
+    """Record that ``by`` looks after the alerts ``ids``; with ``undo``, that nobody does any more."""
     action, now = "reopened" if undo else "acknowledged", datetime.now(UTC)
     client.execute(
         "INSERT INTO alert_actions (id, action, by, note, at) VALUES", [(one, action, by, note, now) for one in ids]

@@ -10,7 +10,9 @@ from clickhouse_driver import Client
 
 
 class DriftRow(NamedTuple):
-    """What a look found of one measure in one group: a row of ``drift``, in its columns' order."""
+    """The result for one measure in one group of documents: a row of ``drift``, in the order of its columns.
+
+    ``storage/dictionary.yaml`` says what each means (view ``drifts``)."""
 
     at: datetime
     kind: str
@@ -29,6 +31,6 @@ class DriftRow(NamedTuple):
 
 
 def write_drift(client: Client, rows: Sequence[DriftRow]) -> None:
-    """Append what a look found."""
+    """Append the results of a drift check."""
     if rows:
         client.execute(f"INSERT INTO drift ({', '.join(DriftRow._fields)}) VALUES", rows)

@@ -15,7 +15,7 @@ _COLUMNS = (
 
 
 def write_emerging_topics(client: Client, topics: Sequence[Row]) -> None:
-    """Store what was found of topics; ``members`` are positions. Written by two workers, it is there once."""
+    """Store emerging topics; ``members`` are the positions of their documents. Two workers may store the same one."""
     rows = [
         [*(topic[name] for name in _COLUMNS[:12]), *([list(c) for c in zip(*topic["members"], strict=True)])]
         for topic in topics

@@ -39,7 +39,7 @@ def write_model(
     gate: Sequence[Mapping[str, Any]],
     facts: Mapping[str, Any],
 ) -> None:
-    """Note how ``version`` was judged; ``gate`` has one mapping a rule, with the keys ``GATE``."""
+    """Record how ``version`` was judged. ``gate`` has one mapping for each rule, with the keys ``GATE``."""
     names = [
         "version",
         "parent",

@@ -20,7 +20,7 @@ WRITTEN = {**{name: name for name in KEPT}, **SCORED}
 
 
 def write_rescored(client: Client, records: Sequence[Record]) -> None:
-    """Store the scores of ``records`` beside those they had. Written twice, the first ones are read."""
+    """Store the scores of ``records`` beside those they had. If that is repeated, the first ones stay valid."""
     now = datetime.now(UTC)
     columns = [[getattr(record, name) for record in records] for name in WRITTEN]
     names = ", ".join(f"`{column}`" for column in (*WRITTEN.values(), "rescored_at"))

@@ -10,7 +10,9 @@ from clickhouse_driver import Client
 
 
 class ShadowRow(NamedTuple):
-    """One document that both versions scored: a row of ``shadow_log``, in its columns' order."""
+    """A document that both versions scored: a row of ``shadow_log``, in the order of its columns.
+
+    ``storage/dictionary.yaml`` says what each means (view ``shadow_scores``)."""
 
     topic: str
     topic_id: str
@@ -32,5 +34,5 @@ class ShadowRow(NamedTuple):
 
 
 def write_shadow_rows(client: Client, rows: Sequence[ShadowRow]) -> None:
-    """Store ``rows``; a document that comes again counts once."""
+    """Store ``rows``. A document that is stored again counts once."""
     client.execute(f"INSERT INTO shadow_log ({', '.join(f'`{name}`' for name in ShadowRow._fields)}) VALUES", rows)

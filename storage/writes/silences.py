@@ -11,7 +11,7 @@ from clickhouse_driver import Client
 def add_silence(
     client: Client, entity: str, kind: str, starts_at: datetime, ends_at: datetime, by: str, note: str = ""
 ) -> str:
-    """Hold back what is sent about ``entity`` ('' for any) of ``kind`` ('' for any); returns the silence's id."""
+    """Send receivers nothing about ``entity`` ('' for any) of ``kind`` ('' for any). Returns the silence's id."""
     identity = uuid.uuid4().hex[:16]
     row = (identity, entity, kind, starts_at, ends_at, by, note, datetime.now(UTC))
     client.execute("INSERT INTO silences (silence_id, entity, kind, starts_at, ends_at, by, note, at) VALUES", [row])

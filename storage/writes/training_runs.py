@@ -12,7 +12,7 @@ RUN_COLUMNS = ("id", "started_at", "cause", "state", "champion", "challenger", "
 
 
 def write_training_run(client: Client, run: Mapping[str, Any]) -> None:
-    """Note the state of a training run: a mapping with the keys ``RUN``; the latest row of an ``id`` counts."""
+    """Record the state of a training run, with the keys ``RUN_COLUMNS``. The latest row of an ``id`` counts."""
     client.execute(
         f"INSERT INTO retrain_runs (at, {', '.join(RUN_COLUMNS)}) VALUES",
         [(datetime.now(UTC), *(run[name] for name in RUN_COLUMNS))],

@@ -8,7 +8,7 @@ from clickhouse_driver import Client
 
 
 def write_heartbeat(client: Client, worker: str, version: str, stopped: bool = False) -> None:
-    """Note that ``worker`` scores with ``version`` now, or that it has stopped."""
+    """Record that ``worker`` scores with ``version`` now, or that it has stopped."""
     client.execute(
         "INSERT INTO worker_status (worker, at, version, stopped) VALUES",
         [(worker, datetime.now(UTC), version, stopped)],

@@ -1,0 +1,1992 @@
+-- What all migrations make together: one declaration for each table, then for each view, in the order of their names.
+-- The numbers above a declaration are the migrations that made or changed it; their comments say why it is so.
+-- To change the schema, add a migration. Made by 'python -m deploy.reference'; do not edit.
+
+-- 0007_alerting
+CREATE TABLE alert_actions
+(
+    `id` String,
+    `action` Enum8('acknowledged' = 1, 'reopened' = 2),
+    `by` String,
+    `note` String,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (id, action);
+
+-- 0008_receivers
+CREATE TABLE alert_claims
+(
+    `message` String,
+    `worker` String,
+    `at` DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = MergeTree
+ORDER BY (message, at)
+TTL toDateTime(at) + toIntervalDay(1);
+
+-- 0007_alerting, 0008_receivers
+CREATE TABLE alert_deliveries
+(
+    `id` String,
+    `state` LowCardinality(String),
+    `receiver` LowCardinality(String),
+    `outcome` Enum8('sent' = 1, 'dead' = 2, 'held' = 3, 'again' = 4),
+    `attempts` UInt16,
+    `error` String,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (id, state, receiver);
+
+-- 0003_alerts, 0007_alerting
+CREATE TABLE alerts
+(
+    `id` String,
+    `kind` LowCardinality(String),
+    `entity` LowCardinality(String),
+    `topic` LowCardinality(String) DEFAULT '',
+    `direction` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `state` LowCardinality(String),
+    `fired_at` DateTime64(3, 'UTC'),
+    `at` DateTime64(3, 'UTC'),
+    `recorded_at` DateTime64(3, 'UTC'),
+    `before_mean` Float64,
+    `after_mean` Float64,
+    `before_documents` UInt32,
+    `after_documents` UInt32,
+    `began_at` DateTime64(3, 'UTC'),
+    `model_version` LowCardinality(String),
+    `evidence` String CODEC(ZSTD(3)),
+    `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(recorded_at))
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (id, state);
+
+-- 0015_audit_log
+CREATE TABLE audit_log
+(
+    `at` DateTime64(3, 'UTC'),
+    `user` String,
+    `action` LowCardinality(String),
+    `subject` String,
+    `detail` String,
+    `via` LowCardinality(String),
+    `address` String
+)
+ENGINE = MergeTree
+ORDER BY at;
+
+-- 0003_alerts
+CREATE TABLE dead_letter_actions
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `action` Enum8('replayed' = 1, 'dropped' = 2),
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (topic, topic_id, partition, offset);
+
+-- 0011_shadow_drift
+CREATE TABLE drift
+(
+    `at` DateTime64(3, 'UTC'),
+    `kind` LowCardinality(String),
+    `source` LowCardinality(String),
+    `measure` LowCardinality(String),
+    `model_version` LowCardinality(String),
+    `reference_since` DateTime64(3, 'UTC'),
+    `reference_until` DateTime64(3, 'UTC'),
+    `reference_documents` UInt32,
+    `current_documents` UInt32,
+    `reference_mean` Float64,
+    `current_mean` Float64,
+    `effect` Float64,
+    `alarm` String,
+    `began_at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (at, kind, source, measure)
+TTL toDateTime(at) + toIntervalDay(180);
+
+-- 0009_emerging
+CREATE TABLE emerging_topics
+(
+    `id` String,
+    `at` DateTime64(3, 'UTC'),
+    `name` String,
+    `terms` Array(String),
+    `lang` LowCardinality(String),
+    `first_at` DateTime64(3, 'UTC'),
+    `last_at` DateTime64(3, 'UTC'),
+    `documents` UInt32,
+    `recent` UInt32,
+    `usual` Float64,
+    `burst` Float64,
+    `entities` Array(LowCardinality(String)),
+    `members.topic` Array(LowCardinality(String)),
+    `members.topic_id` Array(LowCardinality(String)),
+    `members.partition` Array(Int32),
+    `members.offset` Array(Int64)
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY id;
+
+-- 0003_alerts
+CREATE TABLE entities
+(
+    `ticker` String,
+    `name` String,
+    `desk` LowCardinality(String),
+    `sector` LowCardinality(String),
+    `loaded_at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(loaded_at)
+ORDER BY ticker;
+
+-- 0006_labels_models
+CREATE TABLE label_log
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `ingested_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `document_id` String CODEC(ZSTD(1)),
+    `text` String CODEC(ZSTD(3)),
+    `entity` LowCardinality(String),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `annotator` LowCardinality(String),
+    `labelled_at` DateTime64(3, 'UTC'),
+    `error_kind` LowCardinality(String),
+    `error_field` String,
+    `error` String CODEC(ZSTD(3)),
+    `raw` String CODEC(ZSTD(3)),
+    `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(ingested_at)),
+    PROJECTION ledger
+    (
+        SELECT
+            topic,
+            topic_id,
+            partition,
+            min(offset),
+            max(offset),
+            count(),
+            countIf(error_kind != '')
+        GROUP BY
+            topic,
+            topic_id,
+            partition
+    )
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (topic, topic_id, partition, offset)
+SETTINGS deduplicate_merge_projection_mode = 'rebuild', index_granularity = 8192;
+
+-- 0006_labels_models
+CREATE TABLE model_events
+(
+    `at` DateTime64(3, 'UTC'),
+    `event` LowCardinality(String),
+    `version` String,
+    `previous` String,
+    `worker` String,
+    `pause_s` Float64,
+    `detail` String
+)
+ENGINE = MergeTree
+ORDER BY at;
+
+-- 0006_labels_models
+CREATE TABLE models
+(
+    `version` String,
+    `parent` String,
+    `judged_at` DateTime64(3, 'UTC'),
+    `passed` Bool,
+    `reason` String,
+    `labels` UInt32,
+    `gate.rule` Array(LowCardinality(String)),
+    `gate.champion` Array(Float64),
+    `gate.challenger` Array(Float64),
+    `gate.difference` Array(Float64),
+    `gate.low` Array(Float64),
+    `gate.high` Array(Float64),
+    `gate.p_value` Array(Nullable(Float64)),
+    `gate.passed` Array(Bool),
+    `facts` String CODEC(ZSTD(3))
+)
+ENGINE = ReplacingMergeTree(judged_at)
+ORDER BY version;
+
+-- 0010_public_views
+CREATE TABLE position_log
+(
+    `desk` LowCardinality(String),
+    `ticker` String,
+    `exposure` Float64,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (desk, ticker, at);
+
+-- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked
+CREATE TABLE record_log
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `ingested_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `kind` LowCardinality(String),
+    `document_id` String CODEC(ZSTD(1)),
+    `source` LowCardinality(String),
+    `title` String CODEC(ZSTD(3)),
+    `text` String CODEC(ZSTD(3)),
+    `url` String CODEC(ZSTD(3)),
+    `author` String CODEC(ZSTD(1)),
+    `in_reply_to` String CODEC(ZSTD(1)),
+    `lang` LowCardinality(String),
+    `published_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `scored_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `unscored` LowCardinality(String),
+    `p_negative` Float32,
+    `p_neutral` Float32,
+    `p_positive` Float32,
+    `sentiment` Float32,
+    `model_version` LowCardinality(String),
+    `tokens` UInt16,
+    `embedding` String CODEC(NONE),
+    `story_id` UInt64 CODEC(NONE),
+    `novelty` Float32 DEFAULT 100,
+    `mentions.entity` Array(LowCardinality(String)),
+    `mentions.surface` Array(String),
+    `mentions.via` Array(LowCardinality(String)),
+    `mentions.label` Array(Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3)),
+    `mentions.p_negative` Array(Float32),
+    `mentions.p_neutral` Array(Float32),
+    `mentions.p_positive` Array(Float32),
+    `mentions.sentiment` Array(Float32),
+    `topics.name` Array(LowCardinality(String)),
+    `topics.score` Array(Float32),
+    `strangeness` Float32 DEFAULT 0,
+    `error_kind` LowCardinality(String),
+    `error_field` String,
+    `error` String CODEC(ZSTD(3)),
+    `raw` String CODEC(ZSTD(3)),
+    `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(ingested_at)),
+    INDEX published_range published_at TYPE minmax GRANULARITY 1,
+    INDEX identified document_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    PROJECTION ledger
+    (
+        SELECT
+            topic,
+            topic_id,
+            partition,
+            min(offset),
+            max(offset),
+            count(),
+            countIf(error_kind != ''),
+            sum(intHash64(offset))
+        GROUP BY
+            topic,
+            topic_id,
+            partition
+    )
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(ingested_at)
+ORDER BY (topic, topic_id, partition, offset)
+SETTINGS deduplicate_merge_projection_mode = 'rebuild', index_granularity = 8192;
+
+-- 0005_rescored
+CREATE TABLE rescored_log
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `model_version` LowCardinality(String),
+    `rescored_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `kind` LowCardinality(String),
+    `document_id` String CODEC(ZSTD(1)),
+    `source` LowCardinality(String),
+    `lang` LowCardinality(String),
+    `published_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `scored_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `story_id` UInt64 CODEC(NONE),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `p_negative` Float32,
+    `p_neutral` Float32,
+    `p_positive` Float32,
+    `sentiment` Float32,
+    `tokens` UInt16,
+    `mentions.entity` Array(LowCardinality(String)),
+    `mentions.surface` Array(String),
+    `mentions.via` Array(LowCardinality(String)),
+    `mentions.label` Array(Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3)),
+    `mentions.p_negative` Array(Float32),
+    `mentions.p_neutral` Array(Float32),
+    `mentions.p_positive` Array(Float32),
+    `mentions.sentiment` Array(Float32),
+    `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(rescored_at))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(rescored_at)
+ORDER BY (model_version, topic, topic_id, partition, offset);
+
+-- 0006_labels_models
+CREATE TABLE retrain_runs
+(
+    `id` String,
+    `at` DateTime64(3, 'UTC'),
+    `started_at` DateTime64(3, 'UTC'),
+    `cause` LowCardinality(String),
+    `state` LowCardinality(String),
+    `champion` String,
+    `challenger` String,
+    `labels` UInt32,
+    `labels_until` DateTime64(3, 'UTC'),
+    `detail` String
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY id;
+
+CREATE TABLE schema_migrations
+(
+    `name` String,
+    `checksum` String,
+    `applied_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree
+ORDER BY name;
+
+-- 0011_shadow_drift
+CREATE TABLE shadow_log
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `worker` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `source` LowCardinality(String),
+    `document_id` String CODEC(ZSTD(1)),
+    `champion` LowCardinality(String),
+    `challenger` LowCardinality(String),
+    `champion_label` Enum8('negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `challenger_label` Enum8('negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `champion_p` Array(Float32),
+    `challenger_p` Array(Float32),
+    `champion_s` Float32,
+    `challenger_s` Float32
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (challenger, topic, topic_id, partition, offset)
+TTL toDateTime(at) + toIntervalDay(90);
+
+-- 0007_alerting
+CREATE TABLE silences
+(
+    `silence_id` String,
+    `entity` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `starts_at` DateTime64(3, 'UTC'),
+    `ends_at` DateTime64(3, 'UTC'),
+    `by` String,
+    `note` String,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY silence_id;
+
+-- 0006_labels_models
+CREATE TABLE worker_status
+(
+    `worker` String,
+    `at` DateTime64(3, 'UTC'),
+    `version` String,
+    `stopped` Bool
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY worker
+TTL toDateTime(at) + toIntervalDay(1);
+
+-- 0015_audit_log
+CREATE VIEW actions
+(
+    `at` DateTime64(3, 'UTC'),
+    `user` String,
+    `action` LowCardinality(String),
+    `subject` String,
+    `detail` String,
+    `via` LowCardinality(String),
+    `address` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    at,
+    user,
+    action,
+    subject,
+    detail,
+    via,
+    address
+FROM audit_log;
+
+-- 0010_public_views
+CREATE VIEW alert_evidence
+(
+    `id` String,
+    `entity` LowCardinality(String),
+    `direction` LowCardinality(String),
+    `fired_at` DateTime64(3, 'UTC'),
+    `position` UInt32,
+    `document_id` String,
+    `source` String,
+    `kind` String,
+    `published_at` Nullable(DateTime64(3, 'UTC')),
+    `title` String,
+    `text` String,
+    `url` String,
+    `label` String,
+    `sentiment` Float64,
+    `words` Array(String)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    id,
+    entity,
+    direction,
+    fired_at,
+    position,
+    JSONExtractString(document, 'document_id') AS document_id,
+    JSONExtractString(document, 'source') AS source,
+    JSONExtractString(document, 'kind') AS kind,
+    parseDateTime64BestEffortOrNull(JSONExtractString(document, 'published_at'), 3, 'UTC') AS published_at,
+    JSONExtractString(document, 'title') AS title,
+    JSONExtractString(document, 'text') AS text,
+    JSONExtractString(document, 'url') AS url,
+    JSONExtractString(document, 'label') AS label,
+    JSONExtractFloat(document, 'sentiment') AS sentiment,
+    JSONExtract(document, 'words', 'Array(String)') AS words
+FROM
+(
+    SELECT
+        id,
+        entity,
+        direction,
+        fired_at,
+        JSONExtractArrayRaw(evidence, 'documents') AS documents
+    FROM alerts
+    FINAL
+    WHERE state = 'firing'
+)
+ARRAY JOIN
+    documents AS document,
+    arrayEnumerate(documents) AS position;
+
+-- 0010_public_views
+CREATE VIEW alert_history
+(
+    `id` String,
+    `at` DateTime64(3, 'UTC'),
+    `recorded_at` DateTime64(3, 'UTC'),
+    `event` String,
+    `by` String,
+    `note` String,
+    `kind` LowCardinality(String),
+    `entity` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `direction` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `before_mean` Float64,
+    `after_mean` Float64,
+    `before_documents` UInt32,
+    `after_documents` UInt32,
+    `model_version` LowCardinality(String)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    a.id AS id,
+    a.at AS at,
+    a.recorded_at AS recorded_at,
+    toString(a.state) AS event,
+    '' AS by,
+    '' AS note,
+    a.kind AS kind,
+    a.entity AS entity,
+    a.topic AS topic,
+    a.direction AS direction,
+    a.severity AS severity,
+    a.before_mean AS before_mean,
+    a.after_mean AS after_mean,
+    a.before_documents AS before_documents,
+    a.after_documents AS after_documents,
+    a.model_version AS model_version
+FROM alerts AS a
+FINAL
+UNION ALL
+SELECT
+    c.id AS id,
+    c.at AS at,
+    c.at AS recorded_at,
+    toString(c.action) AS event,
+    c.by AS by,
+    c.note AS note,
+    a.kind AS kind,
+    a.entity AS entity,
+    a.topic AS topic,
+    a.direction AS direction,
+    a.severity AS severity,
+    a.before_mean AS before_mean,
+    a.after_mean AS after_mean,
+    a.before_documents AS before_documents,
+    a.after_documents AS after_documents,
+    a.model_version AS model_version
+FROM
+(
+    SELECT *
+    FROM alert_actions
+    FINAL
+) AS c
+INNER JOIN
+(
+    SELECT *
+    FROM alerts
+    FINAL
+    ORDER BY
+        state = 'firing' DESC,
+        at DESC
+    LIMIT 1 BY id
+) AS a ON c.id = a.id;
+
+-- 0010_public_views
+CREATE VIEW alert_messages
+(
+    `id` String,
+    `state` LowCardinality(String),
+    `receiver` LowCardinality(String),
+    `outcome` Enum8('sent' = 1, 'dead' = 2, 'held' = 3, 'again' = 4),
+    `attempts` UInt16,
+    `error` String,
+    `at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    id,
+    state,
+    receiver,
+    outcome,
+    attempts,
+    error,
+    at
+FROM alert_deliveries
+FINAL;
+
+-- 0010_public_views
+CREATE VIEW alert_silences
+(
+    `silence_id` String,
+    `entity` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `starts_at` DateTime64(3, 'UTC'),
+    `ends_at` DateTime64(3, 'UTC'),
+    `by` String,
+    `note` String,
+    `at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    silence_id,
+    entity,
+    kind,
+    starts_at,
+    ends_at,
+    by,
+    note,
+    at
+FROM silences
+FINAL;
+
+-- 0010_public_views, 0017_escalation
+CREATE VIEW alerts_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    a.id AS id,
+    a.kind AS kind,
+    a.entity AS entity,
+    a.topic AS topic,
+    a.direction AS direction,
+    a.severity AS severity,
+    if(startsWith(a.latest, 'escalated'), 'firing', a.latest) AS state,
+    a.fired_at AS fired_at,
+    a.escalated_at AS escalated_at,
+    if(a.latest = 'resolved', a.ended_at, NULL) AS resolved_at,
+    told.5 AS began_at,
+    told.1 AS before_mean,
+    told.2 AS after_mean,
+    told.3 AS before_documents,
+    told.4 AS after_documents,
+    told.6 AS model_version,
+    JSONExtractString(told.7, 'rule') AS rule,
+    JSONExtractFloat(told.7, 'threshold') AS threshold,
+    JSONExtractFloat(told.7, 'statistic') AS statistic,
+    JSONExtractString(told.7, 'query') AS query,
+    told.7 AS evidence,
+    if(c.action = 'acknowledged', c.person, '') AS acknowledged_by,
+    if(c.action = 'acknowledged', c.acted_at, NULL) AS acknowledged_at,
+    if(c.action = 'acknowledged', c.note, '') AS note
+FROM
+(
+    SELECT
+        id,
+        any(l.kind) AS kind,
+        any(l.entity) AS entity,
+        any(l.topic) AS topic,
+        any(l.direction) AS direction,
+        argMax(l.state, (l.at, l.state = 'resolved')) AS latest,
+        argMax(l.severity, (l.at, l.state != 'firing')) AS severity,
+        if(countIf(l.state = 'firing') > 0, minIf(l.fired_at, l.state = 'firing'), min(l.fired_at)) AS fired_at,
+        maxIf(l.at, l.state = 'resolved') AS ended_at,
+        maxOrNullIf(l.at, startsWith(l.state, 'escalated')) AS escalated_at,
+        argMax((l.before_mean, l.after_mean, l.before_documents, l.after_documents, l.began_at, l.model_version, l.evidence), (l.state = 'firing', l.at)) AS told
+    FROM alerts AS l
+    FINAL
+    WHERE (l.at <= {moment:DateTime64(3, 'UTC')}) AND (l.recorded_at <= {known:DateTime64(3, 'UTC')})
+    GROUP BY id
+) AS a
+LEFT JOIN
+(
+    SELECT
+        id,
+        toString(argMax(x.action, x.at)) AS action,
+        argMax(x.by, x.at) AS person,
+        argMax(x.note, x.at) AS note,
+        max(x.at) AS acted_at
+    FROM alert_actions AS x
+    FINAL
+    WHERE x.at <= {known:DateTime64(3, 'UTC')}
+    GROUP BY id
+) AS c ON a.id = c.id
+ORDER BY
+    fired_at DESC,
+    id ASC;
+
+-- 0010_public_views, 0017_escalation
+CREATE VIEW alerts_now
+(
+    `id` String,
+    `kind` String,
+    `entity` String,
+    `topic` String,
+    `direction` String,
+    `severity` String,
+    `state` String,
+    `fired_at` DateTime64(3, 'UTC'),
+    `escalated_at` Nullable(DateTime64(3, 'UTC')),
+    `resolved_at` Nullable(DateTime64(3, 'UTC')),
+    `began_at` DateTime64(3, 'UTC'),
+    `before_mean` Float64,
+    `after_mean` Float64,
+    `before_documents` UInt32,
+    `after_documents` UInt32,
+    `model_version` String,
+    `rule` String,
+    `threshold` Float64,
+    `statistic` Float64,
+    `query` String,
+    `evidence` String,
+    `acknowledged_by` String,
+    `acknowledged_at` Nullable(DateTime64(3, 'UTC')),
+    `note` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM alerts_as_of(moment = now64(3), known = now64(3));
+
+-- 0010_public_views
+CREATE VIEW companies
+(
+    `ticker` String,
+    `name` String,
+    `desk` LowCardinality(String),
+    `sector` LowCardinality(String)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    ticker,
+    name,
+    desk,
+    sector
+FROM entities
+FINAL;
+
+-- 0002_views, 0004_novelty_topics, 0008_indices
+CREATE VIEW counted_mentions
+(
+    `entity` LowCardinality(String),
+    `surface` String,
+    `via` LowCardinality(String),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `p_negative` Float32,
+    `p_neutral` Float32,
+    `p_positive` Float32,
+    `sentiment` Float32,
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `kind` LowCardinality(String),
+    `document_id` String,
+    `source` LowCardinality(String),
+    `author` String,
+    `lang` LowCardinality(String),
+    `url` String,
+    `title` String,
+    `text` String,
+    `published_at` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `scored_at` DateTime64(3, 'UTC'),
+    `story_id` UInt64,
+    `novelty` Float32,
+    `model_version` LowCardinality(String),
+    `topics.name` Array(LowCardinality(String)),
+    `topics.score` Array(Float32)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT * EXCEPT (told_before, sent_before)
+FROM
+(
+    SELECT
+        *,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+    FROM mentions
+)
+WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1)));
+
+-- 0002_views, 0006_labels_models
+CREATE VIEW dead_letters
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `ingested_at` DateTime64(3, 'UTC'),
+    `kind` String,
+    `error_kind` LowCardinality(String),
+    `error_field` String,
+    `error` String,
+    `raw` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    topic,
+    topic_id,
+    partition,
+    offset,
+    ingested_at,
+    kind,
+    error_kind,
+    error_field,
+    error,
+    raw
+FROM record_log
+FINAL
+WHERE error_kind != ''
+UNION ALL
+SELECT
+    topic,
+    topic_id,
+    partition,
+    offset,
+    ingested_at,
+    'label' AS kind,
+    error_kind,
+    error_field,
+    error,
+    raw
+FROM label_log
+FINAL
+WHERE error_kind != '';
+
+-- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked
+CREATE VIEW documents
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `ingested_at` DateTime64(3, 'UTC'),
+    `kind` LowCardinality(String),
+    `document_id` String,
+    `source` LowCardinality(String),
+    `title` String,
+    `text` String,
+    `url` String,
+    `author` String,
+    `in_reply_to` String,
+    `lang` LowCardinality(String),
+    `published_at` DateTime64(3, 'UTC'),
+    `scored_at` DateTime64(3, 'UTC'),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `unscored` LowCardinality(String),
+    `p_negative` Float32,
+    `p_neutral` Float32,
+    `p_positive` Float32,
+    `sentiment` Float32,
+    `model_version` LowCardinality(String),
+    `tokens` UInt16,
+    `embedding` String,
+    `story_id` UInt64,
+    `novelty` Float32,
+    `mentions.entity` Array(LowCardinality(String)),
+    `mentions.surface` Array(String),
+    `mentions.via` Array(LowCardinality(String)),
+    `mentions.label` Array(Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3)),
+    `mentions.p_negative` Array(Float32),
+    `mentions.p_neutral` Array(Float32),
+    `mentions.p_positive` Array(Float32),
+    `mentions.sentiment` Array(Float32),
+    `topics.name` Array(LowCardinality(String)),
+    `topics.score` Array(Float32),
+    `strangeness` Float32
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT * EXCEPT (error_kind, error_field, error, raw)
+FROM record_log
+FINAL
+WHERE error_kind = ''
+SETTINGS use_skip_indexes_if_final_exact_mode = 0;
+
+-- 0005_rescored
+CREATE VIEW documents_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM documents_by_model
+WHERE known_at <= {moment:DateTime64(3, 'UTC')}
+ORDER BY
+    known_at DESC,
+    scored_at DESC
+LIMIT 1 BY
+    topic,
+    topic_id,
+    partition,
+    offset;
+
+-- 0005_rescored
+CREATE VIEW documents_by_model
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `kind` LowCardinality(String),
+    `document_id` String,
+    `source` LowCardinality(String),
+    `lang` LowCardinality(String),
+    `published_at` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `scored_at` DateTime64(3, 'UTC'),
+    `known_at` DateTime64(3, 'UTC'),
+    `story_id` UInt64,
+    `model_version` LowCardinality(String),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `p_negative` Float32,
+    `p_neutral` Float32,
+    `p_positive` Float32,
+    `sentiment` Float32,
+    `tokens` UInt16,
+    `mentions.entity` Array(LowCardinality(String)),
+    `mentions.surface` Array(String),
+    `mentions.via` Array(LowCardinality(String)),
+    `mentions.label` Array(Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3)),
+    `mentions.p_negative` Array(Float32),
+    `mentions.p_neutral` Array(Float32),
+    `mentions.p_positive` Array(Float32),
+    `mentions.sentiment` Array(Float32)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    topic,
+    topic_id,
+    partition,
+    offset,
+    kind,
+    document_id,
+    source,
+    lang,
+    published_at,
+    ingested_at,
+    scored_at,
+    ingested_at AS known_at,
+    story_id,
+    model_version,
+    label,
+    p_negative,
+    p_neutral,
+    p_positive,
+    sentiment,
+    tokens,
+    mentions.entity,
+    mentions.surface,
+    mentions.via,
+    mentions.label,
+    mentions.p_negative,
+    mentions.p_neutral,
+    mentions.p_positive,
+    mentions.sentiment
+FROM record_log
+FINAL
+WHERE (error_kind = '') AND (unscored = '')
+UNION ALL
+SELECT
+    topic,
+    topic_id,
+    partition,
+    offset,
+    kind,
+    document_id,
+    source,
+    lang,
+    published_at,
+    ingested_at,
+    scored_at,
+    rescored_at AS known_at,
+    story_id,
+    model_version,
+    label,
+    p_negative,
+    p_neutral,
+    p_positive,
+    sentiment,
+    tokens,
+    mentions.entity,
+    mentions.surface,
+    mentions.via,
+    mentions.label,
+    mentions.p_negative,
+    mentions.p_neutral,
+    mentions.p_positive,
+    mentions.sentiment
+FROM rescored_log
+FINAL;
+
+-- 0012_shadow_drift_views
+CREATE VIEW drifts
+(
+    `at` DateTime64(3, 'UTC'),
+    `kind` LowCardinality(String),
+    `source` LowCardinality(String),
+    `measure` LowCardinality(String),
+    `model_version` LowCardinality(String),
+    `reference_since` DateTime64(3, 'UTC'),
+    `reference_until` DateTime64(3, 'UTC'),
+    `reference_documents` UInt32,
+    `current_documents` UInt32,
+    `reference_mean` Float64,
+    `current_mean` Float64,
+    `effect` Float64,
+    `alarm` String,
+    `began_at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    at,
+    kind,
+    source,
+    measure,
+    model_version,
+    reference_since,
+    reference_until,
+    reference_documents,
+    current_documents,
+    reference_mean,
+    current_mean,
+    effect,
+    alarm,
+    began_at
+FROM drift
+FINAL;
+
+-- 0009_emerging
+CREATE VIEW emerging
+(
+    `emerging_id` String,
+    `name` String,
+    `terms` Array(String),
+    `lang` LowCardinality(String),
+    `first_at` DateTime64(3, 'UTC'),
+    `last_at` DateTime64(3, 'UTC'),
+    `documents` UInt32,
+    `recent` UInt32,
+    `usual` Float64,
+    `burst` Float64,
+    `entities` Array(LowCardinality(String)),
+    `at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    id AS emerging_id,
+    name,
+    terms,
+    lang,
+    first_at,
+    last_at,
+    documents,
+    recent,
+    usual,
+    burst,
+    entities,
+    at
+FROM emerging_topics
+FINAL;
+
+-- 0009_emerging
+CREATE VIEW emerging_documents
+(
+    `emerging_id` String,
+    `name` String,
+    `place` UInt32,
+    `published_at` DateTime64(3, 'UTC'),
+    `kind` LowCardinality(String),
+    `source` LowCardinality(String),
+    `document_id` String,
+    `title` String,
+    `text` String,
+    `url` String,
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `sentiment` Float32,
+    `model_version` LowCardinality(String),
+    `novelty` Float32,
+    `entities` Array(LowCardinality(String)),
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    e.emerging_id AS emerging_id,
+    e.name AS name,
+    e.place AS place,
+    d.published_at AS published_at,
+    d.kind AS kind,
+    d.source AS source,
+    d.document_id AS document_id,
+    d.title AS title,
+    d.text AS text,
+    d.url AS url,
+    d.label AS label,
+    d.sentiment AS sentiment,
+    d.model_version AS model_version,
+    d.novelty AS novelty,
+    d.mentions.entity AS entities,
+    d.topic AS topic,
+    d.topic_id AS topic_id,
+    d.partition AS partition,
+    d.offset AS offset
+FROM documents AS d
+INNER JOIN
+(
+    SELECT
+        id AS emerging_id,
+        name,
+        place,
+        member_topic,
+        member_topic_id,
+        member_partition,
+        member_offset
+    FROM emerging_topics
+    FINAL
+    ARRAY JOIN
+        members.topic AS member_topic,
+        members.topic_id AS member_topic_id,
+        members.partition AS member_partition,
+        members.offset AS member_offset,
+        arrayEnumerate(members.topic) AS place
+) AS e ON (d.topic = e.member_topic) AND (d.topic_id = e.member_topic_id) AND (d.partition = e.member_partition) AND (d.offset = e.member_offset)
+WHERE (d.topic, d.topic_id, d.partition, d.offset) IN (
+    SELECT
+        member_topic,
+        member_topic_id,
+        member_partition,
+        member_offset
+    FROM emerging_topics
+    FINAL
+    ARRAY JOIN
+        members.topic AS member_topic,
+        members.topic_id AS member_topic_id,
+        members.partition AS member_partition,
+        members.offset AS member_offset
+);
+
+-- 0010_public_views
+CREATE VIEW feeds
+(
+    `topic` LowCardinality(String),
+    `source` String,
+    `stored_at` DateTime64(3, 'UTC'),
+    `published_at` Nullable(DateTime64(3, 'UTC')),
+    `silent_s` Int64,
+    `documents_1h` UInt64,
+    `documents_1d` UInt64,
+    `usual_1d` Float64,
+    `dead_letters_1d` UInt64,
+    `delay_p50_s` Nullable(Float64),
+    `delay_p95_s` Nullable(Float64),
+    `delay_p99_s` Nullable(Float64)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM feeds_as_of(moment = now64(3));
+
+-- 0010_public_views
+CREATE VIEW feeds_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    {moment:DateTime64(3, 'UTC')} AS until
+SELECT
+    topic,
+    origin AS source,
+    max(ingested_at) AS stored_at,
+    if(countIf(good) = 0, NULL, maxIf(r.published_at, good)) AS published_at,
+    dateDiff('second', stored_at, until) AS silent_s,
+    countIf(good AND (ingested_at > (until - toIntervalHour(1)))) AS documents_1h,
+    countIf(good AND today) AS documents_1d,
+    countIf(good AND (NOT today)) / 7 AS usual_1d,
+    countIf((NOT good) AND today) AS dead_letters_1d,
+    if(countIf(good AND today) = 0, NULL, quantileExactIf(0.5)(delay_s, good AND today)) AS delay_p50_s,
+    if(countIf(good AND today) = 0, NULL, quantileExactIf(0.95)(delay_s, good AND today)) AS delay_p95_s,
+    if(countIf(good AND today) = 0, NULL, quantileExactIf(0.99)(delay_s, good AND today)) AS delay_p99_s
+FROM
+(
+    SELECT
+        topic,
+        source,
+        ingested_at,
+        published_at,
+        error_kind = '' AS good,
+        ingested_at > (until - toIntervalDay(1)) AS today,
+        dateDiff('millisecond', published_at, ingested_at) / 1000 AS delay_s
+    FROM record_log
+    FINAL
+    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until)
+    UNION ALL
+    SELECT
+        topic,
+        annotator AS source,
+        ingested_at,
+        labelled_at AS published_at,
+        error_kind = '' AS good,
+        ingested_at > (until - toIntervalDay(1)) AS today,
+        dateDiff('millisecond', labelled_at, ingested_at) / 1000 AS delay_s
+    FROM label_log
+    FINAL
+    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until)
+) AS r
+ARRAY JOIN if(source = '', ['*'], ['*', toString(source)]) AS origin
+GROUP BY
+    topic,
+    origin
+ORDER BY
+    topic ASC,
+    source ASC;
+
+-- 0008_indices
+CREATE VIEW index_documents
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    place.1 AS scope,
+    place.2 AS name,
+    place.3 AS kind,
+    document_kind,
+    published_at,
+    sentiment,
+    p_negative,
+    weight
+FROM
+(
+    SELECT
+        [('entity', toString(entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))] AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        toString(kind) AS document_kind,
+        published_at,
+        sentiment,
+        p_negative,
+        (greatest(p_negative, p_neutral, p_positive) * novelty) / 100 AS weight
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            published_at,
+            sentiment,
+            p_negative,
+            p_neutral,
+            p_positive,
+            novelty,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+        FROM mentions
+        WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
+    ) AS m
+    LEFT JOIN
+    (
+        SELECT
+            ticker,
+            desk,
+            sector
+        FROM entities
+        FINAL
+    ) AS e ON toString(m.entity) = e.ticker
+    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1)))
+    UNION ALL
+    SELECT
+        [('market', '*')] AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        toString(kind) AS document_kind,
+        published_at,
+        sentiment,
+        p_negative,
+        (greatest(p_negative, p_neutral, p_positive) * novelty) / 100 AS weight
+    FROM
+    (
+        SELECT
+            kind,
+            published_at,
+            sentiment,
+            p_negative,
+            p_neutral,
+            p_positive,
+            novelty,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+        FROM documents
+        WHERE (unscored = '') AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
+    )
+    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1)))
+)
+ARRAY JOIN counted_in AS place
+WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND ((place.2) != '');
+
+-- 0006_labels_models
+CREATE VIEW labels
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `ingested_at` DateTime64(3, 'UTC'),
+    `document_id` String,
+    `text` String,
+    `entity` LowCardinality(String),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `annotator` LowCardinality(String),
+    `labelled_at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    topic,
+    topic_id,
+    partition,
+    offset,
+    ingested_at,
+    document_id,
+    text,
+    entity,
+    label,
+    annotator,
+    labelled_at
+FROM
+(
+    SELECT *
+    FROM label_log
+    FINAL
+    WHERE error_kind = ''
+    ORDER BY
+        labelled_at DESC,
+        ingested_at DESC,
+        offset DESC
+    LIMIT 1 BY
+        document_id,
+        text,
+        entity,
+        annotator
+);
+
+-- 0010_public_views
+CREATE VIEW labels_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    topic,
+    topic_id,
+    partition,
+    offset,
+    ingested_at,
+    document_id,
+    text,
+    entity,
+    label,
+    annotator,
+    labelled_at
+FROM
+(
+    SELECT *
+    FROM label_log
+    FINAL
+    WHERE (error_kind = '') AND (ingested_at <= {moment:DateTime64(3, 'UTC')})
+    ORDER BY
+        labelled_at DESC,
+        ingested_at DESC,
+        offset DESC
+    LIMIT 1 BY
+        document_id,
+        text,
+        entity,
+        annotator
+);
+
+-- 0002_views, 0004_novelty_topics, 0016_read_what_is_asked
+CREATE VIEW mentions
+(
+    `entity` LowCardinality(String),
+    `surface` String,
+    `via` LowCardinality(String),
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `p_negative` Float32,
+    `p_neutral` Float32,
+    `p_positive` Float32,
+    `sentiment` Float32,
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `kind` LowCardinality(String),
+    `document_id` String,
+    `source` LowCardinality(String),
+    `author` String,
+    `lang` LowCardinality(String),
+    `url` String,
+    `title` String,
+    `text` String,
+    `published_at` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `scored_at` DateTime64(3, 'UTC'),
+    `story_id` UInt64,
+    `novelty` Float32,
+    `model_version` LowCardinality(String),
+    `topics.name` Array(LowCardinality(String)),
+    `topics.score` Array(Float32)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    entity,
+    surface,
+    via,
+    mention_label AS label,
+    mention_p_negative AS p_negative,
+    mention_p_neutral AS p_neutral,
+    mention_p_positive AS p_positive,
+    mention_sentiment AS sentiment,
+    topic,
+    topic_id,
+    partition,
+    offset,
+    kind,
+    document_id,
+    source,
+    author,
+    lang,
+    url,
+    title,
+    text,
+    published_at,
+    ingested_at,
+    scored_at,
+    story_id,
+    novelty,
+    model_version,
+    `topics.name`,
+    `topics.score`
+FROM record_log
+FINAL
+ARRAY JOIN
+    mentions.entity AS entity,
+    mentions.surface AS surface,
+    mentions.via AS via,
+    mentions.label AS mention_label,
+    mentions.p_negative AS mention_p_negative,
+    mentions.p_neutral AS mention_p_neutral,
+    mentions.p_positive AS mention_p_positive,
+    mentions.sentiment AS mention_sentiment
+WHERE (error_kind = '') AND (unscored = '')
+SETTINGS use_skip_indexes_if_final_exact_mode = 0;
+
+-- 0010_public_views
+CREATE VIEW mentions_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    s.entity AS entity,
+    s.surface AS surface,
+    s.via AS via,
+    s.label AS label,
+    s.p_negative AS p_negative,
+    s.p_neutral AS p_neutral,
+    s.p_positive AS p_positive,
+    s.sentiment AS sentiment,
+    s.topic AS topic,
+    s.topic_id AS topic_id,
+    s.partition AS partition,
+    s.offset AS offset,
+    s.kind AS kind,
+    s.document_id AS document_id,
+    s.source AS source,
+    s.lang AS lang,
+    d.url AS url,
+    d.title AS title,
+    d.text AS text,
+    s.published_at AS published_at,
+    s.ingested_at AS ingested_at,
+    s.known_at AS known_at,
+    s.story_id AS story_id,
+    s.model_version AS model_version
+FROM
+(
+    SELECT
+        entity,
+        surface,
+        via,
+        mention_label AS label,
+        mention_p_negative AS p_negative,
+        mention_p_neutral AS p_neutral,
+        mention_p_positive AS p_positive,
+        mention_sentiment AS sentiment,
+        topic,
+        topic_id,
+        partition,
+        offset,
+        kind,
+        document_id,
+        source,
+        lang,
+        published_at,
+        ingested_at,
+        known_at,
+        story_id,
+        model_version
+    FROM documents_as_of(moment = {moment:DateTime64(3, 'UTC')})
+    ARRAY JOIN
+        mentions.entity AS entity,
+        mentions.surface AS surface,
+        mentions.via AS via,
+        mentions.label AS mention_label,
+        mentions.p_negative AS mention_p_negative,
+        mentions.p_neutral AS mention_p_neutral,
+        mentions.p_positive AS mention_p_positive,
+        mentions.sentiment AS mention_sentiment
+) AS s
+INNER JOIN
+(
+    SELECT
+        topic,
+        topic_id,
+        partition,
+        offset,
+        url,
+        title,
+        text
+    FROM documents
+    WHERE (ingested_at <= {moment:DateTime64(3, 'UTC')}) AND notEmpty(mentions.entity)
+) AS d USING (topic, topic_id, partition, offset);
+
+-- 0010_public_views
+CREATE VIEW model_history
+(
+    `at` DateTime64(3, 'UTC'),
+    `event` LowCardinality(String),
+    `version` String,
+    `previous` String,
+    `worker` String,
+    `pause_s` Float64,
+    `detail` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT DISTINCT
+    at,
+    event,
+    version,
+    previous,
+    worker,
+    pause_s,
+    detail
+FROM model_events;
+
+-- 0010_public_views
+CREATE VIEW model_judgements
+(
+    `version` String,
+    `parent` String,
+    `judged_at` DateTime64(3, 'UTC'),
+    `passed` Bool,
+    `rule` LowCardinality(String),
+    `champion` Float64,
+    `challenger` Float64,
+    `difference` Float64,
+    `low` Float64,
+    `high` Float64,
+    `p_value` Nullable(Float64),
+    `rule_passed` Bool
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    version,
+    parent,
+    judged_at,
+    passed,
+    rule,
+    champion,
+    challenger,
+    difference,
+    low,
+    high,
+    p_value,
+    rule_passed
+FROM
+(
+    SELECT *
+    FROM models
+    FINAL
+)
+ARRAY JOIN
+    `gate.rule` AS rule,
+    `gate.champion` AS champion,
+    `gate.challenger` AS challenger,
+    `gate.difference` AS difference,
+    `gate.low` AS low,
+    `gate.high` AS high,
+    `gate.p_value` AS p_value,
+    `gate.passed` AS rule_passed;
+
+-- 0010_public_views
+CREATE VIEW model_versions
+(
+    `version` String,
+    `parent` String,
+    `judged_at` Nullable(DateTime64(3, 'UTC')),
+    `passed` Nullable(Bool),
+    `reason` String,
+    `labels` UInt32,
+    `documents` UInt64,
+    `first_scored_at` Nullable(DateTime64(3, 'UTC')),
+    `last_scored_at` Nullable(DateTime64(3, 'UTC')),
+    `facts` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    if(s.version = '', m.version, s.version) AS version,
+    m.parent AS parent,
+    if(toUnixTimestamp64Milli(m.judged_at) = 0, NULL, m.judged_at) AS judged_at,
+    if(toUnixTimestamp64Milli(m.judged_at) = 0, NULL, m.passed) AS passed,
+    m.reason AS reason,
+    m.labels AS labels,
+    s.documents AS documents,
+    if(s.documents = 0, NULL, s.first_at) AS first_scored_at,
+    if(s.documents = 0, NULL, s.last_at) AS last_scored_at,
+    m.facts AS facts
+FROM
+(
+    SELECT
+        toString(model_version) AS version,
+        count() AS documents,
+        min(scored_at) AS first_at,
+        max(scored_at) AS last_at
+    FROM documents_by_model
+    GROUP BY version
+) AS s
+FULL OUTER JOIN
+(
+    SELECT *
+    FROM models
+    FINAL
+) AS m ON s.version = m.version;
+
+-- 0008_indices
+CREATE VIEW movers
+(
+    `scope` String,
+    `name` String,
+    `kind` String,
+    `after` Float64,
+    `before` Float64,
+    `change` Float64,
+    `documents` UInt64,
+    `documents_before` UInt64,
+    `z` Float64
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM movers_as_of(moment = now64(3), known = now64(3));
+
+-- 0008_indices
+CREATE VIEW movers_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    {moment:DateTime64(3, 'UTC')} - toIntervalDay(1) AS middle
+SELECT
+    scope,
+    name,
+    kind,
+    sumIf(weight * sentiment, late) / sumIf(weight, late) AS after,
+    sumIf(weight * sentiment, NOT late) / sumIf(weight, NOT late) AS before,
+    after - before AS change,
+    countIf(late) AS documents,
+    countIf(NOT late) AS documents_before,
+    change / sqrt((greatest(varSampIf(sentiment, late), 0.02) / documents) + (greatest(varSampIf(sentiment, NOT late), 0.02) / documents_before)) AS z
+FROM
+(
+    SELECT
+        *,
+        published_at > middle AS late
+    FROM index_documents(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+) AS d
+GROUP BY
+    scope,
+    name,
+    kind
+HAVING (documents >= 3) AND (documents_before >= 3) AND (sumIf(weight, late) > 0) AND (sumIf(weight, NOT late) > 0)
+ORDER BY
+    abs(z) DESC,
+    scope ASC,
+    name ASC,
+    kind ASC;
+
+-- 0010_public_views
+CREATE VIEW positions
+(
+    `desk` LowCardinality(String),
+    `ticker` String,
+    `exposure` Float64,
+    `at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM positions_as_of(moment = now64(3));
+
+-- 0010_public_views
+CREATE VIEW positions_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    desk,
+    ticker,
+    argMax(p.exposure, p.at) AS exposure,
+    max(p.at) AS at
+FROM position_log AS p
+WHERE p.at <= {moment:DateTime64(3, 'UTC')}
+GROUP BY
+    desk,
+    ticker
+HAVING exposure != 0;
+
+-- 0010_public_views
+CREATE VIEW retrainings
+(
+    `id` String,
+    `at` DateTime64(3, 'UTC'),
+    `started_at` DateTime64(3, 'UTC'),
+    `cause` LowCardinality(String),
+    `state` LowCardinality(String),
+    `champion` String,
+    `challenger` String,
+    `labels` UInt32,
+    `labels_until` DateTime64(3, 'UTC'),
+    `detail` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    id,
+    at,
+    started_at,
+    cause,
+    state,
+    champion,
+    challenger,
+    labels,
+    labels_until,
+    detail
+FROM retrain_runs
+FINAL;
+
+-- 0008_indices
+CREATE VIEW sentiment_1d
+(
+    `scope` String,
+    `name` String,
+    `kind` String,
+    `start` DateTime('UTC'),
+    `sentiment` Float64,
+    `dispersion` Float64,
+    `negative_share` Float64,
+    `weight` Float64,
+    `documents` UInt64
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM sentiment_windows(width_s = 86400, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
+
+-- 0008_indices
+CREATE VIEW sentiment_1h
+(
+    `scope` String,
+    `name` String,
+    `kind` String,
+    `start` DateTime('UTC'),
+    `sentiment` Float64,
+    `dispersion` Float64,
+    `negative_share` Float64,
+    `weight` Float64,
+    `documents` UInt64
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM sentiment_windows(width_s = 3600, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
+
+-- 0008_indices
+CREATE VIEW sentiment_1m
+(
+    `scope` String,
+    `name` String,
+    `kind` String,
+    `start` DateTime('UTC'),
+    `sentiment` Float64,
+    `dispersion` Float64,
+    `negative_share` Float64,
+    `weight` Float64,
+    `documents` UInt64
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM sentiment_windows(width_s = 60, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
+
+-- 0008_indices
+CREATE VIEW sentiment_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    {moment:DateTime64(3, 'UTC')} AS until
+SELECT
+    scope,
+    name,
+    kind,
+    sum(counts * d.sentiment) / sum(counts) AS sentiment,
+    sqrt(greatest(0, (sum((counts * d.sentiment) * d.sentiment) / sum(counts)) - pow(sum(counts * d.sentiment) / sum(counts), 2))) AS dispersion,
+    sum(counts * d.p_negative) / sum(counts) AS negative_share,
+    sum(counts) AS weight,
+    countIf(age_s < 86400) AS documents_1d,
+    countIf((intDiv(toInt64(age_s), 86400) IN (7, 14, 21, 28)) AND (intDiv(toInt64(age_s), 604800) <= weeks)) / greatest(any(weeks), 1) AS usual_1d,
+    if(any(weeks) = 0, 1, (documents_1d + 1) / (usual_1d + 1)) AS buzz,
+    max(published_at) AS latest_at
+FROM
+(
+    SELECT
+        *,
+        dateDiff('millisecond', published_at, until) / 1000 AS age_s,
+        if(age_s < 345600, weight * exp2((-age_s) / if(document_kind = 'news', 28800, 1800)), 0) AS counts,
+        least(4, intDiv(dateDiff('second', min(published_at) OVER (), until) - 86400, 604800)) AS weeks
+    FROM index_documents(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}) AS d
+) AS d
+GROUP BY
+    scope,
+    name,
+    kind
+HAVING sum(counts) > 0;
+
+-- 0008_indices
+CREATE VIEW sentiment_now
+(
+    `scope` String,
+    `name` String,
+    `kind` String,
+    `sentiment` Float64,
+    `dispersion` Float64,
+    `negative_share` Float64,
+    `weight` Float64,
+    `documents_1d` UInt64,
+    `usual_1d` Float64,
+    `buzz` Float64,
+    `latest_at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM sentiment_as_of(moment = now64(3), known = now64(3));
+
+-- 0008_indices
+CREATE VIEW sentiment_windows
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    scope,
+    name,
+    kind,
+    toStartOfInterval(d.published_at, toIntervalSecond({width_s:UInt32})) AS start,
+    sum(d.weight * d.sentiment) / sum(d.weight) AS sentiment,
+    sqrt(greatest(0, (sum((d.weight * d.sentiment) * d.sentiment) / sum(d.weight)) - pow(sum(d.weight * d.sentiment) / sum(d.weight), 2))) AS dispersion,
+    sum(d.weight * d.p_negative) / sum(d.weight) AS negative_share,
+    sum(d.weight) AS weight,
+    count() AS documents
+FROM index_documents(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}) AS d
+GROUP BY
+    scope,
+    name,
+    kind,
+    start
+HAVING sum(d.weight) > 0;
+
+-- 0012_shadow_drift_views
+CREATE VIEW shadow_scores
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `offset` Int64,
+    `at` DateTime64(3, 'UTC'),
+    `worker` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `source` LowCardinality(String),
+    `document_id` String,
+    `champion` LowCardinality(String),
+    `challenger` LowCardinality(String),
+    `champion_label` Enum8('negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `challenger_label` Enum8('negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `champion_p` Array(Float32),
+    `challenger_p` Array(Float32),
+    `champion_s` Float32,
+    `challenger_s` Float32
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    topic,
+    topic_id,
+    partition,
+    offset,
+    at,
+    worker,
+    kind,
+    source,
+    document_id,
+    champion,
+    challenger,
+    champion_label,
+    challenger_label,
+    champion_p,
+    challenger_p,
+    champion_s,
+    challenger_s
+FROM shadow_log
+FINAL;
+
+-- 0010_public_views
+CREATE VIEW topics
+(
+    `entity` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `score` Float32,
+    `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
+    `sentiment` Float32,
+    `kind` LowCardinality(String),
+    `document_id` String,
+    `source` LowCardinality(String),
+    `title` String,
+    `text` String,
+    `url` String,
+    `published_at` DateTime64(3, 'UTC'),
+    `ingested_at` DateTime64(3, 'UTC'),
+    `story_id` UInt64,
+    `model_version` LowCardinality(String)
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    m.entity AS entity,
+    theme AS topic,
+    strength AS score,
+    m.label AS label,
+    m.sentiment AS sentiment,
+    m.kind AS kind,
+    m.document_id AS document_id,
+    m.source AS source,
+    m.title AS title,
+    m.text AS text,
+    m.url AS url,
+    m.published_at AS published_at,
+    m.ingested_at AS ingested_at,
+    m.story_id AS story_id,
+    m.model_version AS model_version
+FROM counted_mentions AS m
+ARRAY JOIN
+    `topics.name` AS theme,
+    `topics.score` AS strength;
+
+-- 0010_public_views
+CREATE VIEW topics_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    entity,
+    theme AS topic,
+    countIf(late) AS documents,
+    countIf(NOT late) AS documents_before,
+    documents / greatest(any(late_documents), 1) AS share,
+    documents_before / greatest(any(early_documents), 1) AS share_before,
+    share - share_before AS change,
+    if(documents = 0, NULL, avgIf(tone, late)) AS sentiment
+FROM
+(
+    SELECT
+        entity,
+        sentiment AS tone,
+        `topics.name` AS themes,
+        published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1)) AS late,
+        countIf(published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1))) OVER (PARTITION BY entity) AS late_documents,
+        countIf(published_at <= ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1))) OVER (PARTITION BY entity) AS early_documents
+    FROM
+    (
+        SELECT
+            entity,
+            sentiment,
+            `topics.name`,
+            published_at,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+        FROM mentions
+        WHERE (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= {moment:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
+    )
+    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)))
+)
+ARRAY JOIN themes AS theme
+GROUP BY
+    entity,
+    theme;
+
+-- 0010_public_views
+CREATE VIEW workers
+(
+    `worker` String,
+    `version` String,
+    `at` DateTime64(3, 'UTC'),
+    `stopped` Bool,
+    `live` Bool
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    worker,
+    version,
+    at,
+    stopped,
+    (NOT stopped) AND (at > (now64(3) - toIntervalSecond(20))) AS live
+FROM worker_status
+FINAL;
