@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 import model
 from retrain.data import LABELS, Example
-from retrain.judge import agreement, gate
+from retrain.judge import gate
+from retrain.judge.agreement import agreement, furthest
 from settings import RetrainSettings
 
 SHOWN_CHARACTERS = 300
@@ -37,15 +39,15 @@ def compare(
     about = [row["surfaces"][0] if len(row["surfaces"]) == 1 else None for row in documents]
     scores = [scorer.score(texts, about, [row["lang"] or None for row in documents]) for scorer in (a, b)]
     both = np.flatnonzero(scores[0].supported & scores[1].supported)
-    p, q = (found.probabilities[both] for found in scores)
+    p, q = (side.probabilities[both] for side in scores)
     differ = []
-    for i in agreement.furthest(p, q, most):
+    for i in furthest(p, q, most):
         row = documents[both[i]]
-        told = {name: row[name] for name in ("document_id", "source", "label") if row.get(name)}
-        told |= {"text": texts[both[i]][:SHOWN_CHARACTERS], "entity": about[both[i]] or ""}
-        for side, found in (("a", p[i]), ("b", q[i])):
-            told[side] = {"label": LABELS[int(found.argmax())], "sentiment": round(float(found[2] - found[0]), 4)}
-        differ.append(told)
+        shown = {name: row[name] for name in ("document_id", "source", "label") if row.get(name)}
+        shown |= {"text": texts[both[i]][:SHOWN_CHARACTERS], "entity": about[both[i]] or ""}
+        for side, one in (("a", p[i]), ("b", q[i])):
+            shown[side] = {"label": LABELS[int(one.argmax())], "sentiment": round(float(one[2] - one[0]), 4)}
+        differ.append(shown)
     return {
         "a": a.version,
         "b": b.version,
@@ -53,7 +55,7 @@ def compare(
         "reason": verdict.reason,
         "rules": verdict.rows(),
         "unread": len(fixed) + len(new) - len(read[0]) - len(read[1]) + len(documents) - len(both),
-        **agreement.agreement(p, q),
+        **asdict(agreement(p, q)),
         "differ_most": differ,
     }
 

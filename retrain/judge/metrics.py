@@ -84,8 +84,8 @@ def fit_calibration(logits: np.ndarray, examples: Sequence[Example]) -> dict[str
             given = np.where(truth == NOT_NEGATIVE, p[:, 1] + p[:, 2], p[np.arange(len(p)), np.minimum(truth, 2)])
             return -float(np.average(np.log(given / np.where(two_only, p[:, 0] + p[:, 2], 1)), weights=weights))
 
-        found = minimize(loss, [0.0, 0.0], method="Nelder-Mead", bounds=[(-3, 3), (-0.7, 1.4)])
-        return Scale(temperature=round(float(np.exp(found.x[0])), 4), power=round(float(np.exp(found.x[1])), 4))
+        minimum = minimize(loss, [0.0, 0.0], method="Nelder-Mead", bounds=[(-3, 3), (-0.7, 1.4)])
+        return Scale(temperature=round(float(np.exp(minimum.x[0])), 4), power=round(float(np.exp(minimum.x[1])), 4))
 
     return {"calibration": msgspec.to_builtins({"alone": fitted(~paired), "pair": fitted(paired)})}
 
@@ -119,9 +119,9 @@ def score_table(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
         elif (truth == NOT_NEGATIVE).any():
             rows, truth = np.stack([rows[:, 0], 1 - rows[:, 0]], axis=1), (truth != 0).astype(int)
         accuracy = float((rows.argmax(1) == truth).mean())
-        found = calibration_error(rows.max(1), rows.argmax(1) == truth)
+        errors = calibration_error(rows.max(1), rows.argmax(1) == truth)
         lines.append(
-            f"  {name:14} n {len(truth):5} score {score:.3f} accuracy {accuracy:.3f} ECE {found['ece']:.3f} "
-            f"(of a calibrated model {found['ece_if_calibrated']['mean']:.3f})"
+            f"  {name:14} n {len(truth):5} score {score:.3f} accuracy {accuracy:.3f} ECE {errors['ece']:.3f} "
+            f"(of a calibrated model {errors['ece_if_calibrated']['mean']:.3f})"
         )
     return "\n".join(lines)
