@@ -23,7 +23,7 @@ from itertools import pairwise
 import numpy as np
 from clickhouse_driver import Client
 
-from documents.record import EMBEDDING_BYTES
+from documents import EMBEDDING_BYTES
 from storage.reads import SampledDocument, emerging_topics, sample_documents
 from storage.writes import write_emerging_topics
 

@@ -36,21 +36,20 @@ from kafka import KafkaProducer
 from rich.console import Console
 
 import model
-from benchmarks.fuzz import pipeline
+from benchmarks.fuzz import reading
 from benchmarks.proxy import Fault, Proxy
 from cli import audit_report
 from deploy.demo import recorded_week
 from deploy.local import Service
-from documents.outgoing import ModelEvent
+from documents import BadRecord
+from documents.messages import ModelEvent
 from model.encoder import default_folders
 from model.registry import promote, publish
 from settings import ClickHouseSettings
 from storage import connect
 from storage.reads import sentiment_windows, windows
-from stream import ensure_topics, topic_ids
-from stream.champion.following import announce
-from stream.kafka.producer import read
-from stream.steps.read import Received
+from stream.champion import announce
+from stream.kafka import Received, ensure_topics, read, topic_ids
 
 TOPICS = ("news", "comments")
 TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "stream"
@@ -122,8 +121,8 @@ def records(texts: Path, rng: random.Random, most: int = 4000) -> tuple[str, lis
             week = recorded_week.write(Path(folder))
             for path, topic in ((week.news, "news"), (week.comments, "comments")):
                 found += [(topic, row.value) for row in read(path, topic)]
-        judge, ids = pipeline(), dict.fromkeys(TOPICS, "")
-        found = [pair for pair in found if not judge.read([Received(pair[0], 0, 0, pair[1])], ids)[0].error_kind]
+        judged = reading().run([Received(topic, 0, 0, value) for topic, value in found])
+        found = [pair for pair, row in zip(found, judged, strict=True) if not isinstance(row, BadRecord)]
     rng.shuffle(found)
     return ("real text" if files else "recorded week"), found
 

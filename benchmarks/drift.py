@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import model
-from documents.text import normalise
+from documents import normalise
 from retrain import drift
 from settings import ModelSettings, RetrainSettings
 from storage.reads import ArrivedDocuments

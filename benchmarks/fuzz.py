@@ -14,17 +14,14 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from documents.outgoing import dead_letter, scored
-from documents.privacy import Pseudonymiser
-from documents.record import Record
-from documents.watchlist import Linker, load_watchlist
-from model import Scorer
-from stream.steps.read import Pipeline, Received
+from documents import BadRecord, Document, Linker, Position, Pseudonymiser, Row, load_watchlist
+from documents.messages import dead_letter, scored
+from stream.kafka import Received
+from stream.steps import Read
 
 TOPICS = ("news", "comments")
 IDS = {topic: f"id-of-{topic}" for topic in TOPICS}
@@ -86,31 +83,29 @@ def _anything(rng: random.Random, depth: int) -> Any:
     return rng.choice(SCALARS)
 
 
-def pipeline() -> Pipeline:
-    """The worker's own, but for the model, which reading does not ask."""
-    no_model: Scorer = None  # type: ignore[assignment]
-    return Pipeline(no_model, Linker(load_watchlist()), Pseudonymiser("k" * 32))
+def reading() -> Read:
+    """The worker's own step."""
+    return Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
 
 
-def check(read: Callable[..., list[Record]], topic: str, value: bytes | None) -> Record:
+def check(read: Read, topic: str, value: bytes | None) -> Row:
     """Read one record; raises ``AssertionError`` where it does not end on exactly one side, whole."""
-    (row,) = read([Received(topic, 3, 17, value)], IDS)
-    assert (row.topic, row.topic_id, row.partition, row.offset) == (topic, IDS[topic], 3, 17)
-    if row.error_kind:
-        assert row.error_kind in KINDS and row.error and row.raw == (value or b"")
-        assert not row.text and not row.title and not row.mention_entity
+    (row,) = read.run([Received(topic, 3, 17, value)])
+    assert row.position == Position(topic, IDS[topic], 3, 17)
+    if isinstance(row, BadRecord):
+        assert row.kind in KINDS and row.sentence and row.raw == (value or b"")
         dead_letter(row)
-    else:
-        assert row.document_id and row.source and (row.title or row.text)
-        assert datetime(1990, 1, 1, tzinfo=UTC) <= row.published_at and 0 <= row.story_id < 2**64
-        assert len(row.mention_entity) == len(row.mention_surface) == len(row.mention_via)
-        for text in (row.title, row.text, row.url, row.author, row.in_reply_to, row.lang, *row.mention_surface):
-            text.encode()  # a lone surrogate could not be stored
-        row.label, row.scored_at = "neutral", row.published_at
-        count = len(row.mention_entity)
-        row.mention_label = ["neutral"] * count
-        row.mention_sentiment = row.mention_p_negative = row.mention_p_neutral = row.mention_p_positive = [0.0] * count
-        scored(row)
+        return row
+    assert isinstance(row, Document)
+    assert row.document_id and row.source and (row.title or row.text)
+    assert datetime(1990, 1, 1, tzinfo=UTC) <= row.published_at and 0 <= row.story_id < 2**64
+    surfaces = [mention.surface for mention in row.mentions]
+    for text in (row.title, row.text, row.url, row.author, row.in_reply_to, row.lang, *surfaces):
+        text.encode()  # a lone surrogate could not be stored
+    row.label, row.scored_at = "neutral", row.published_at
+    for mention in row.mentions:
+        mention.label = "neutral"
+    scored(row)
     return row
 
 
@@ -122,7 +117,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=30, help="seconds that one record may take")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    rng, read = random.Random(arguments.seed), pipeline().read
+    rng, read = random.Random(arguments.seed), reading()
     counts: Counter[str] = Counter()
     slowest, started = 0.0, time.monotonic()
     for number in range(arguments.records):
@@ -139,7 +134,7 @@ def main() -> None:
         slowest = max(slowest, taken)
         if taken > arguments.limit:
             sys.exit(f"record {number} of seed {arguments.seed} took {taken:.1f} s: {topic} {value!r}")
-        counts[row.error_kind or "good"] += 1
+        counts[row.kind if isinstance(row, BadRecord) else "good"] += 1
     result = {"records": arguments.records, "seed": arguments.seed, **dict(sorted(counts.items())),
               "slowest_ms": round(slowest * 1000, 1), "seconds": round(time.monotonic() - started)}  # fmt: skip
     print(json.dumps(result))

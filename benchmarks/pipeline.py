@@ -43,12 +43,11 @@ from deploy.demo import Arrivals
 from deploy.demo.recorded_week import write as write_week
 from deploy.local import Service
 from deploy.local.supervisor import Child, free_port
-from documents.privacy import Pseudonymiser
-from documents.watchlist import Company, Linker, Watchlist, load_watchlist
+from documents import Company, Linker, Pseudonymiser, Watchlist, load_watchlist
 from settings import ClickHouseSettings, ModelSettings
 from storage import connect, migrate, positions
-from stream import ensure_topics, topic_ids
-from stream.steps.read import Pipeline, Received
+from stream.kafka import Received, ensure_topics, topic_ids
+from stream.steps import Read, Score
 
 TOPICS = ("news", "comments")
 BATCH = 512
@@ -170,26 +169,34 @@ def linker(companies: int = 0) -> Linker:
     return Linker(Watchlist([*listed, *more]))
 
 
-def passes(pipeline: Pipeline, records: Sequence[Value]) -> list[Batch]:
-    """What ``pipeline`` would score of ``records``, as batches of (texts, entities, languages)."""
-    found: list[Batch] = []
-    scorer, original = pipeline.scorer, pipeline.scorer.score
+class Noting:
+    """In the place of a scorer: notes the batches that it is to score."""
 
-    def note(*batch: Any) -> Any:
-        found.append(batch)
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def score(self, *batch: Any) -> Any:
+        """Note ``batch``, and end the step."""
+        self.batches.append(batch)
         raise StopIteration
 
-    scorer.score = note  # type: ignore[method-assign, assignment]
-    try:
-        for topic in TOPICS:
-            mine = [value for name, value in records if name == topic]
-            for start in range(0, len(mine), BATCH):
-                received = [Received(topic, 0, start + n, value) for n, value in enumerate(mine[start : start + BATCH])]
-                with suppress(StopIteration):
-                    pipeline.score(pipeline.read(received, dict.fromkeys(TOPICS, "")))
-    finally:
-        scorer.score = original  # type: ignore[method-assign]
-    return found
+
+def reading(watchlist: Linker) -> Read:
+    """The worker's first step, with ``watchlist``."""
+    return Read(watchlist, Pseudonymiser("0" * 32), lambda: dict.fromkeys(TOPICS, ""))
+
+
+def passes(read: Read, records: Sequence[Value]) -> list[Batch]:
+    """What a worker would score of ``records``, as batches of (texts, entities, languages)."""
+    noting: Any = Noting()
+    score = Score(noting)
+    for topic in TOPICS:
+        mine = [value for name, value in records if name == topic]
+        for start in range(0, len(mine), BATCH):
+            received = [Received(topic, 0, start + n, value) for n, value in enumerate(mine[start : start + BATCH])]
+            with suppress(StopIteration):
+                score.run(read.run(received))
+    return noting.batches
 
 
 def bare(folder: Path, batches: Sequence[Batch], records: int) -> float:
@@ -294,11 +301,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         champion = model.champion_folder(registry)
         scorer = model.load(champion, ModelSettings())  # tunes threads and batches, for the workers too
         result |= {"threads": scorer.running.threads, "batch_tokens": scorer.running.batch_tokens}
-        pipeline = Pipeline(scorer, linker(), Pseudonymiser("0" * 32))
+        read = reading(linker())
         some = records[-BATCH:]
-        speed = bare(champion, passes(pipeline, some), len(some))
+        speed = bare(champion, passes(read, some), len(some))
         records = records[: max(BATCH, int(speed * arguments.round_seconds))]
-        batches = passes(pipeline, records)
+        batches = passes(read, records)
         result["records"] = len(records)
         told: list[tuple[float, float]] = []
         waits = np.array([])
@@ -453,16 +460,15 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], 
     from matplotlib import pyplot
 
     records = values(arguments.data, 2000)
-    pseudonymiser = Pseudonymiser("0" * 32)
     companies = {}
     for names in (300, 1000, 10_000, 100_000):
-        # The scorer is not asked: what grows with the list could only be the linking.
-        pipeline = Pipeline(None, linker(names), pseudonymiser)  # type: ignore[arg-type]
+        # Only reading: what grows with the list could only be the linking.
+        read = reading(linker(names))
         received = [Received(topic, 0, n, value) for n, (topic, value) in enumerate(records)]
         taken = []
         for _ in range(5):
             started = time.perf_counter()
-            pipeline.read(received, dict.fromkeys(TOPICS, ""))
+            read.run(received)
             taken.append(time.perf_counter() - started)
         companies[names] = len(records) / min(taken)
     workers = {}

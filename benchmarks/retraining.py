@@ -33,13 +33,13 @@ import numpy as np
 
 import model
 from deploy.local import Stack
-from documents.record import Record
+from documents import Label, Position
 from model.registry import promote, publish
 from retrain import retrain
 from retrain.data import LABELS, Example, load, split
 from retrain.judge import interval, macro_f1, probabilities
 from settings import ClickHouseSettings, RetrainSettings
-from storage import connect, migrate, write
+from storage import connect, migrate, write_labels
 
 OLD = ("sentfin", "tfns", "finentity", "fiqa", "semeval")
 NEW = "comments_en"
@@ -60,22 +60,17 @@ def portions(folder: Path, count: int, labels: int, seed: int) -> tuple[list[lis
 def feed(client: Any, examples: Sequence[Example], number: int) -> None:
     """Store a portion as the labels of one annotator, as the worker does with the topic ``labels``."""
     now = datetime.now(UTC)
-    records = [
-        Record(
-            topic="labels",
-            topic_id="benchmark",
-            partition=0,
-            offset=number * 1_000_000 + n,
-            kind="label",
+    labels = [
+        Label(
+            Position("labels", "benchmark", 0, number * 1_000_000 + n),
+            LABELS[e.label],
+            annotator="dataset",
+            labelled_at=now,
             text=e.text,
-            label=LABELS[e.label],
-            author="dataset",
-            published_at=now,
-            raw=b"-",
         )
         for n, e in enumerate(examples)
     ]
-    write(client, records)
+    write_labels(client, labels)
     second = time.time() // 1
     while time.time() // 1 <= second:  # a run takes the labels of the seconds before it
         time.sleep(0.05)

@@ -91,7 +91,7 @@ def _rules(path: Path | None) -> Rules:
     """The rules in ``path``, or else in ALERT_RULES, or else the default rule for everybody."""
     from alerts import rules
     from alerts.evaluator import rule_of
-    from documents.watchlist import load_watchlist
+    from documents import load_watchlist
     from settings import AlertSettings
 
     settings = AlertSettings()
@@ -141,7 +141,7 @@ def backtest(
     `finsent alerts backtest --events events.json --json out.json --plot-dir charts`
     """
     from alerts import backtest as tests
-    from documents.watchlist import Linker, load_watchlist
+    from documents import Linker, load_watchlist
     from settings import AlertSettings
     from storage import connect
 
@@ -226,7 +226,7 @@ def calibrate(
     `finsent alerts calibrate --rate 0.05 --events events.json`
     """
     from alerts import backtest as tests
-    from documents.watchlist import Linker, load_watchlist
+    from documents import Linker, load_watchlist
     from settings import AlertSettings
     from storage import connect
 

@@ -123,7 +123,7 @@ def _partitions(bootstrap: str, topics: Iterable[str]) -> dict[tuple[str, int], 
 
     from kafka.errors import UnknownTopicOrPartitionError
 
-    from stream import topic_ids, watermarks
+    from stream.kafka import topic_ids, watermarks
 
     ids: dict[str, str] = {}
     for topic in topics:
@@ -163,7 +163,7 @@ def _row(account: Audited, part: Partition | None, bootstrap: str | None) -> dic
 def _held(bootstrap: str, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
     """What of ``gap`` is missing: all that the broker holds, or has forgotten."""
     from storage import ranges
-    from stream.kafka.reread import reread
+    from stream.kafka import reread
 
     first, end = max(gap[0], part.low), min(gap[1] + 1, part.high)
     if first >= end or end - first > MOST_REREAD:

@@ -64,7 +64,7 @@ def backlog() -> Mapping[str, int]:
     """Records of each topic that Kafka holds and ClickHouse does not have yet. Raises what the clients raise."""
     from settings import KafkaSettings
     from storage import connect, positions
-    from stream import topic_ids, watermarks
+    from stream.kafka import topic_ids, watermarks
 
     bootstrap = KafkaSettings().bootstrap_servers
     topics = ("news", "comments", "labels")

@@ -100,7 +100,7 @@ def replay_dead_letters(
     `finsent dead-letters replay news/0/17`
     """
     from storage import connect
-    from stream.kafka.dead_letters import replay
+    from stream.kafka import replay
 
     rows = _chosen(positions or [], everything, again)
     typer.echo(f"{replay(connect(), kafka_answering(), rows)} records sent again")

@@ -64,7 +64,7 @@ def _print(found: Explanation) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from documents.record import LABELS
+    from documents import LABELS
 
     console = Console(highlight=False)
     shares = ", ".join(f"{label} {p:.1%}" for label, p in zip(LABELS, found.probabilities, strict=True))

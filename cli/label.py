@@ -45,7 +45,8 @@ def import_labels(
 
     `finsent label import todo.csv --annotator anna`
     """
-    from stream import BadRecord, decode, ensure_topics, produce
+    from documents.messages import InvalidMessage, decode
+    from stream.kafka import ensure_topics, produce
 
     now = datetime.now(UTC)
     messages, faults, skipped = [], [], 0
@@ -62,7 +63,7 @@ def import_labels(
         message = json.dumps(given, ensure_ascii=False).encode()
         try:
             decode("labels", message)
-        except BadRecord as error:
+        except InvalidMessage as error:
             faults.append(f"row {number}: {error}")
         messages.append(message)
     if faults:

@@ -15,7 +15,7 @@ from cli.shared.service import kafka_answering
 from errors import ExitCode
 
 if TYPE_CHECKING:
-    from stream.kafka.producer import Produced
+    from stream.kafka import Produced
 
 
 def register(app: typer.Typer) -> None:
@@ -52,18 +52,17 @@ def produce(
 
     Exit code 1 if a record failed, or if nothing could be sent; 130 after Ctrl-C.
     """
-    from documents.messages import SCHEMAS
-    from stream.kafka import producer
-    from stream.kafka.topics import ensure_topics, topic_ids
+    from documents.messages import RECEIVED
+    from stream.kafka import ensure_topics, produce_many, topic_ids
 
     pace, zone, date = parse_speed(speed), _zone(timezone), parse_time(undated) if undated else None
     bootstrap = kafka_answering()
-    if topic is None or topic in SCHEMAS:
+    if topic is None or topic in RECEIVED:
         ensure_topics(bootstrap)
     else:
         topic_ids(bootstrap, [topic])  # a topic that is none of ours must exist: a slip of the pen would make it
     with progress_bar(f"to {topic or 'Kafka'}") as show:
-        result = producer.produce_many(
+        result = produce_many(
             [(file, topic) for file in files], bootstrap, pace, zone=zone, undated=date, progress=show
         )
     _report(result, json_out)

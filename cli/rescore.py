@@ -31,21 +31,16 @@ def rescore(
 
     `finsent rescore --since 2026-01-01 --until 2026-02-01 --model minilm-0123456789`
     """
-    import secrets
-
     import model
-    from documents.privacy import Pseudonymiser
-    from documents.watchlist import Linker, load_watchlist
     from settings import ModelSettings
     from storage import connect, migrate
     from storage.reads import Rescoring
     from storage.writes import write_rescored
-    from stream.steps.read import Pipeline
+    from stream.steps import Score
 
     settings = ModelSettings()
     scorer = model.load(model.version_folder(settings.registry, model_version), settings)
-    # The documents are linked and their authors pseudonymised already; of the pipeline only the scoring is used.
-    pipeline = Pipeline(scorer, Linker(load_watchlist()), Pseudonymiser(secrets.token_hex(32)))
+    score = Score(scorer)
     client = connect()
     migrate(client)
     work = Rescoring(client, scorer.version, parse_time(since), parse_time(until))
@@ -53,7 +48,7 @@ def rescore(
     try:
         with progress_bar(f"with {scorer.version}") as show:
             for batch in work.batches(BATCH):
-                pipeline.score(batch)
+                score.run(batch)
                 write_rescored(client, batch)
                 done += len(batch)
                 show(done, done / work.left)

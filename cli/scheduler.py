@@ -39,7 +39,7 @@ def scheduler(
     from retrain import Scheduler
     from settings import ModelSettings
     from storage import connect, migrate
-    from stream.worker import logging_config
+    from stream.upkeep import logging_config
 
     logging.config.dictConfig(logging_config(log_level.upper()))
     logging.getLogger("apscheduler").setLevel("ERROR")  # it tells of every look, and of those that a run put off

@@ -146,7 +146,7 @@ def _decoded(line: str, path: Path, number: int) -> dict[str, Any]:
 
 def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The rows with their scores, or ``unsupported_language``; texts are normalised as the worker does it."""
-    from documents.text import normalise
+    from documents import normalise
     from model import detect
 
     rows = iter(rows)

@@ -73,7 +73,7 @@ def grant(
 
     `finsent storage grant --check`
     """
-    from documents.watchlist import load_watchlist
+    from documents import load_watchlist
     from storage import access, comment_views, connect, public_views
 
     companies = load_watchlist().companies

@@ -33,7 +33,7 @@ def topics(
     documents in the last day against a usual day, and the most typical ones. The worker that leads looks for them every
     ALERT_EMERGING_S seconds.
     """
-    from documents.watchlist import Linker, load_watchlist
+    from documents import Linker, load_watchlist
     from storage import connect
     from storage.reads import emerging_documents, emerging_topics, topic_counts
 

@@ -27,7 +27,7 @@ def worker(
     """
     # Its matrix products are small: on a busy machine a second thread of them waits more than it works.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from stream.worker import run
+    from stream import run
 
     kafka_answering()
     run(level=log_level.upper())

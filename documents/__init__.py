@@ -1,5 +1,85 @@
-"""What a document is, and the words of the messages about it."""
+"""What a document is: its types, its text, the companies that it is about, and the words of the alerts about it.
 
+``documents.messages`` holds the messages on Kafka's topics, ``documents.schemas`` publishes their schemas, and
+``documents.stories`` knows which documents tell the same story.
+"""
+
+# The words of alerts
 from documents.alert import AlertKind, AlertState, Direction, Severity
 
-__all__ = ["AlertKind", "AlertState", "Direction", "Severity"]
+# Companies in a text
+from documents.linking import MOST_MENTIONS, Linker, Match
+
+# Text
+from documents.model_input import ADDRESS, as_read, naming, quiet, rejoined, unnamed, whole_words
+from documents.normalising import normalise
+
+# Personal data
+from documents.privacy import Pseudonymiser, redact
+
+# Types: what is stored of a Kafka record
+from documents.records import (
+    EMBEDDING_BYTES,
+    EPOCH,
+    KINDS,
+    LABEL_TOPIC,
+    LABELS,
+    UNSCORED,
+    BadRecord,
+    Document,
+    Fault,
+    Kind,
+    Label,
+    Mention,
+    Position,
+    Row,
+    Sentiment,
+    Topic,
+    Via,
+    whole_text,
+)
+
+# The watch list
+from documents.watchlist import BadWatchlist, Company, Watchlist, load_watchlist
+
+__all__ = [
+    "ADDRESS",
+    "EMBEDDING_BYTES",
+    "EPOCH",
+    "KINDS",
+    "LABELS",
+    "LABEL_TOPIC",
+    "MOST_MENTIONS",
+    "UNSCORED",
+    "AlertKind",
+    "AlertState",
+    "BadRecord",
+    "BadWatchlist",
+    "Company",
+    "Direction",
+    "Document",
+    "Fault",
+    "Kind",
+    "Label",
+    "Linker",
+    "Match",
+    "Mention",
+    "Position",
+    "Pseudonymiser",
+    "Row",
+    "Sentiment",
+    "Severity",
+    "Topic",
+    "Via",
+    "Watchlist",
+    "as_read",
+    "load_watchlist",
+    "naming",
+    "normalise",
+    "quiet",
+    "redact",
+    "rejoined",
+    "unnamed",
+    "whole_text",
+    "whole_words",
+]

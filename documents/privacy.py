@@ -1,4 +1,4 @@
-"""What a person could be known by: authors become keyed pseudonyms, addresses and numbers are taken out."""
+"""Personal data: authors become keyed pseudonyms, and e-mail addresses and numbers are taken out of texts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PHONE = re.compile(
 
 
 def redact(text: str) -> str:
-    """``text`` with e-mail addresses, IBANs, payment card and phone numbers replaced by what they were.
+    """``text`` with ``[email]``, ``[iban]``, ``[card]`` and ``[phone]`` in place of the addresses and numbers.
 
     Prices, percentages, dates and identifiers of securities stay as they are.
     """
@@ -47,14 +47,14 @@ def redact(text: str) -> str:
 
 
 def _is_card(text: str) -> bool:
-    """ISO/IEC 7812's check digit (Luhn)."""
+    """Whether the check digit of ISO/IEC 7812 (Luhn) is right."""
     digits = [int(c) for c in text if c.isdigit()]
     doubled = [d if i % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for i, d in enumerate(reversed(digits))]
     return sum(doubled) % 10 == 0 and len(set(digits)) > 1
 
 
 def _iban(match: re.Match[str]) -> str:
-    """The match with an IBAN at its start taken out: length by country, and 1 modulo 97 when rearranged."""
+    """The match, with ``[iban]`` for a valid IBAN at its start: of its country's length, and 1 modulo 97."""
     found = match.group()
     length, held = _IBAN_LENGTHS[found[:2]], 0
     for end, c in enumerate(found, start=1):
@@ -67,7 +67,7 @@ def _iban(match: re.Match[str]) -> str:
 
 
 class Pseudonymiser:
-    """Turns an author's id into a keyed HMAC-SHA256; without the key nobody can try names against it."""
+    """Turns an author's id into a keyed HMAC-SHA256. Without the key, nobody can find the author by trying names."""
 
     def __init__(self, key: str) -> None:
         if len(key) < SHORTEST_KEY:

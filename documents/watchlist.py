@@ -1,29 +1,24 @@
-"""Which companies of the watch list a text is about: cashtags and given tickers first, then names."""
+"""The watch list: the companies that finsent recognises in texts, and the YAML file that they are read from."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
 
-import ahocorasick
 import msgspec
 
 from errors import FinsentError
 from settings import watchlist_file
 
-MOST_MENTIONS = 8
-_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
-_WORD_BEFORE = re.compile(r"([\w-]+)\W{0,2}$")
-_WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
-
 
 class Company(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry. Names in ``capitalised`` are ordinary words too: they count only with a capital letter, and not
-    next to the words in ``not_before`` (the word that follows) and ``not_after`` (the word in front). ``symbols``
-    are further cashtags, such as a former ticker."""
+    """One entry of the watch list.
+
+    ``capitalised`` holds those of its names that are ordinary words, too. They count only with a capital letter, and
+    not where the next word is in ``not_before`` or the word in front is in ``not_after``. ``symbols`` are further
+    cashtags, such as a former ticker.
+    """
 
     ticker: str
     name: str
@@ -42,7 +37,7 @@ class Company(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BadWatchlist(FinsentError, ValueError):
-    """The watch list's file cannot be used; the sentence says which entry and why."""
+    """The file of the watch list cannot be used. The text says which entry is wrong, and why."""
 
 
 class Watchlist:
@@ -81,88 +76,3 @@ def load_watchlist(path: Path | None = None) -> Watchlist:
         raise BadWatchlist(f"{where}: {error.strerror}; FINSENT_WATCHLIST names the file") from error
     except (msgspec.ValidationError, msgspec.DecodeError, BadWatchlist) as error:
         raise BadWatchlist(f"{where}: {error}") from error
-
-
-class Mention(NamedTuple):
-    """A company found: ``surface`` is how the text calls it, at ``start`` to ``end``; a ticker that was only given
-    with the message has the company's name as surface and no place (-1)."""
-
-    ticker: str
-    surface: str
-    start: int
-    end: int
-    via: str
-
-
-class Linker:
-    """Finds companies by Aho-Corasick (1975): the time does not grow with the watch list."""
-
-    def __init__(self, watchlist: Watchlist) -> None:
-        self._companies = watchlist.by_ticker
-        self._by_symbol: dict[str, str] = {}
-        for ticker in self._companies:
-            # A cashtag names the symbol without the exchange's suffix; the first company with it has it.
-            self._by_symbol.setdefault(ticker.split(".")[0].upper(), ticker)
-        for ticker, company in self._companies.items():
-            self._by_symbol[ticker.upper()] = ticker
-            self._by_symbol.update(dict.fromkeys(company.symbols, ticker))
-        self._automaton = ahocorasick.Automaton()
-        for company in watchlist.companies:
-            for name in company.names:
-                self._automaton.add_word(name.lower(), (name, company.ticker))
-        self._automaton.make_automaton()
-
-    def ticker(self, symbol: str) -> str:
-        """The watch list's ticker of ``symbol``, which may be a former or another exchange's; itself if unknown."""
-        return self._by_symbol.get(symbol.lstrip("$").upper(), symbol)
-
-    def find(self, text: str, tickers: Sequence[str] = ()) -> list[Mention]:
-        """At most ``MOST_MENTIONS`` mentions, one a company: given tickers, cashtags, then names, each kind in the
-        order of the text. A name is a whole word; the longest at a place wins."""
-        found: dict[str, Mention] = {}
-        named = self._named(text)
-        for given in tickers:
-            ticker = self._by_symbol.get(given.lstrip("$").upper())
-            if ticker and ticker not in found:
-                at = next((mention for mention in named if mention.ticker == ticker), None)
-                surface, start, end = at[1:4] if at else (self._companies[ticker].name, -1, -1)
-                found[ticker] = Mention(ticker, surface, start, end, "given")
-        for match in _CASHTAG.finditer(text):
-            ticker = self._by_symbol.get(match.group(1).rstrip(".-").upper())
-            if ticker and ticker not in found:
-                surface = match.group().rstrip(".-")
-                found[ticker] = Mention(ticker, surface, match.start(), match.start() + len(surface), "cashtag")
-        for mention in named:
-            found.setdefault(mention.ticker, mention)
-        return list(found.values())[:MOST_MENTIONS]
-
-    def _named(self, text: str) -> list[Mention]:
-        # Lower-casing may change a text's length (as of "İ"); places must stay what they are.
-        lowered = text.lower()
-        if len(lowered) != len(text):
-            lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
-        hits = []
-        for last, (name, ticker) in self._automaton.iter_long(lowered):
-            start, end = last - len(name) + 1, last + 1
-            if (start and (text[start - 1].isalnum() or text[start - 1] in "$@#_")) or (
-                end < len(text) and (text[end].isalnum() or text[end] == "_")
-            ):
-                continue
-            if self._fits(self._companies[ticker], name, text, start, end):
-                hits.append(Mention(ticker, text[start:end], start, end, "name"))
-        return hits
-
-    def _fits(self, company: Company, name: str, text: str, start: int, end: int) -> bool:
-        surface = text[start:end]
-        if len(name) < 4 and not any(c.islower() for c in name):
-            # A short abbreviation ("GE", "ING") is one only in capitals.
-            return surface == name
-        if name not in company.capitalised:
-            return True
-        if not surface[0].isupper():
-            return False
-        after, before = _WORD_AFTER.match(text[end : end + 40]), _WORD_BEFORE.search(text[max(0, start - 40) : start])
-        return not (
-            (after and after.group(1).lower() in {word.lower() for word in company.not_before})
-            or (before and before.group(1).lower() in {word.lower() for word in company.not_after})
-        )

@@ -16,8 +16,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from documents.record import LABELS
-from documents.text import naming, normalise
+from documents import LABELS, naming, normalise
 from errors import FinsentError
 from model.language import detect
 from model.scores import Scores

@@ -9,7 +9,7 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from documents.text import ADDRESS
+from documents import ADDRESS
 
 UNKNOWN = "und"
 _ADDRESS = re.compile(ADDRESS)

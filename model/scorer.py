@@ -11,7 +11,7 @@ import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
-from documents.text import as_read, whole_words
+from documents import as_read, whole_words
 from model.calibration import calibrate, scale_rows
 from model.engine.engine import Engine
 from model.engine.session import Running

@@ -12,7 +12,7 @@ from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
 from storage.rows import Row, select
 from storage.schema import schema_page
-from storage.writer import replace_entities, write
+from storage.writer import replace_entities, write_documents, write_labels
 
 __all__ = [
     # connection
@@ -31,7 +31,8 @@ __all__ = [
     "schema_page",
     # records from Kafka
     "replace_entities",
-    "write",
+    "write_documents",
+    "write_labels",
     # ledger and audit
     "Account",
     "Audited",

@@ -1,4 +1,4 @@
-"""Writes a batch as one insert of one block into one table partition: it lands whole or not at all."""
+"""Writes a batch as one insert of one block into one partition of a table: all of it is stored, or nothing."""
 
 from __future__ import annotations
 
@@ -8,36 +8,51 @@ from typing import Any
 
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import BadRecord, Document, Label, Row
 from storage.connection import UNAVAILABLE, WHOLE_INSERT, StorageUnavailable
-from storage.record import COLUMNS, FIELDS
+from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
 
 INSERT = f"INSERT INTO record_log ({', '.join(f'`{column}`' for column in COLUMNS)}) VALUES"
 
 
-def write(client: Client, records: Sequence[Record], stamp: bool = True) -> None:
-    """Store ``records`` (of any number of Kafka partitions), stamping all with one ``ingested_at``.
+def write_documents(client: Client, rows: Sequence[Document | BadRecord], stamp: bool = True) -> None:
+    """Store documents and bad records (of any number of Kafka partitions) in ``record_log``, as one block: all or none
+    of them are stored.
 
-    Without ``stamp`` they keep their own: for a history that is loaded afterwards, of one calendar month a call.
+    All get the time of the call as ``ingested_at``. Without ``stamp`` they keep their own: for a history that is loaded
+    afterwards, with the rows of one calendar month in a call.
 
-    Labels go to a table of their own, so they and documents do not come in one call. Raises ``StorageUnavailable``
-    when it is not known whether they were stored; ask the ledger then.
+    Raises ``StorageUnavailable`` when it is not known whether they were stored. The ledger knows it.
     """
-    if not records:
-        return
-    now = datetime.now(UTC)
+    if rows:
+        _stamp(rows, stamp)
+        documents = [row for row in rows if isinstance(row, Document)]
+        bad = [row for row in rows if isinstance(row, BadRecord)]
+        _insert(client, INSERT, columns_of(documents, bad))
+
+
+def write_labels(client: Client, rows: Sequence[Label | BadRecord], stamp: bool = True) -> None:
+    """Store labels, and the bad records of their topic, in ``label_log``; otherwise as ``write_documents``."""
+    if rows:
+        _stamp(rows, stamp)
+        labels = [row for row in rows if isinstance(row, Label)]
+        bad = [row for row in rows if isinstance(row, BadRecord)]
+        _insert(client, INSERT_LABELS, label_columns(labels, bad))
+
+
+def _stamp(rows: Sequence[Row], stamp: bool) -> None:
     if stamp:
-        for record in records:
-            record.ingested_at = now
-    if records[0].kind == "label":
-        insert, columns = INSERT_LABELS, label_columns(records)
-    else:
-        insert, columns = INSERT, [[getattr(record, name) for record in records] for name in FIELDS]
+        now = datetime.now(UTC)
+        for row in rows:
+            row.ingested_at = now
+
+
+def _insert(client: Client, insert: str, columns: list[list[Any]]) -> None:
     try:
         client.execute(insert, columns, columnar=True, settings=WHOLE_INSERT)
     except UNAVAILABLE as error:
-        raise StorageUnavailable(f"insert of {len(records)} rows: {_first_line(error)}") from error
+        raise StorageUnavailable(f"insert of {len(columns[0])} rows: {_first_line(error)}") from error
 
 
 def replace_entities(client: Client, companies: Iterable[Any]) -> None:

@@ -1,21 +1,25 @@
-"""Kafka in, scored documents and alerts out: the messages, the topics, the producer; ``stream.worker`` runs it."""
+"""The worker: Kafka in; scored documents, dead letters and alerts out.
 
-from documents.messages import SCHEMAS, BadRecord, Comment, Label, News, decode
-from stream.kafka.producer import Produced, ProduceError, produce, produce_many
-from stream.kafka.topics import ensure_topics, topic_ids, watermarks
+``stream.kafka`` sends and reads records, ``stream.steps`` is what happens to each, ``stream.champion`` follows the
+model's champion, ``stream.upkeep`` keeps a worker healthy.
+"""
 
-__all__ = [
-    "SCHEMAS",
-    "BadRecord",
-    "Comment",
-    "Label",
-    "News",
-    "ProduceError",
-    "Produced",
-    "decode",
-    "ensure_topics",
-    "produce",
-    "produce_many",
-    "topic_ids",
-    "watermarks",
-]
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model import Scorer
+    from settings import StreamSettings
+
+__all__ = ["run"]
+
+
+def run(
+    settings: StreamSettings | None = None, level: str = "INFO", load: Callable[[str], Scorer] | None = None
+) -> None:
+    """Run one worker until SIGTERM or SIGINT; see ``stream.worker.run``, which takes a second to import."""
+    from stream import worker
+
+    worker.run(settings, level, load)

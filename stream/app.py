@@ -26,17 +26,18 @@ from faust.types import TP, EventT, StreamT
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from alerts.evaluator import Evaluator, Transition
-from documents.outgoing import alert, dead_letter, scored
-from documents.record import Record
-from documents.stories.novelty import Novelty
+from documents import BadRecord, Document, Label, Row
+from documents.messages import alert, dead_letter, scored
+from documents.stories import Novelty
 from settings import KafkaSettings, StreamSettings
 from stream.champion.following import Swapper
 from stream.kafka.intake import Intake
 from stream.kafka.ledger_consumer import use_ledger
-from stream.kafka.reread import reread
+from stream.kafka.received import Received
+from stream.kafka.reread import TopicIdentity, reread
 from stream.pipeline import Flow, Steps
-from stream.steps import labels
-from stream.steps.read import Pipeline, Received
+from stream.steps.read import Read
+from stream.steps.score import Score
 from stream.steps.store import GaveUp, Store, TopicReplaced
 from stream.upkeep.breaker import CircuitBreaker, FeedBroken
 from stream.upkeep.metrics import Metrics
@@ -59,18 +60,18 @@ class Worker:
         self,
         kafka: KafkaSettings,
         settings: StreamSettings,
-        pipeline: Pipeline,
+        read: Read,
+        score: Score,
         store: Store,
-        topic_ids: Callable[[], Mapping[str, str]],
+        topic_ids: TopicIdentity,
         evaluator: Evaluator,
         metrics: Metrics,
         swapper: Swapper,
     ) -> None:
         self._kafka, self._settings = kafka, settings
         self._evaluator, self._swapper = evaluator, swapper
-        self._pipeline, self._store, self._metrics = pipeline, store, metrics
-        self._read_topic_ids = topic_ids
-        self._topic_ids: Mapping[str, str] = {}
+        self._reader, self._scorer, self._store, self._metrics = read, score, store, metrics
+        self._topics = topic_ids
         self._intake = Intake(
             partial(reread, kafka.bootstrap_servers),
             on_skip=lambda topic: metrics.skipped.labels(topic).inc(),
@@ -98,7 +99,7 @@ class Worker:
         self._ready = False
         self._last_progress = self._turned = time.monotonic()
         self._positioning = False
-        metrics.model.labels(pipeline.scorer.version).set(1)
+        metrics.model.labels(score.scorer.version).set(1)
         self.app = self._make_app()
 
     @property
@@ -157,7 +158,7 @@ class Worker:
             state = {
                 "ready": self._ready and not self._store.waiting,
                 "partitions": sorted(f"{topic}/{number}" for topic, number in self._intake.partitions),
-                "model": self._pipeline.scorer.version,
+                "model": self._scorer.scorer.version,
                 "waiting_for_store": self._store.waiting,
             }
             return view.json(state, status=200 if state["ready"] else 503)
@@ -201,63 +202,53 @@ class Worker:
     async def _in(self, executor: Executor, step: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, step, *arguments)
 
-    def _read(self, taken: Sequence[Taken]) -> list[Record]:
+    def _read(self, taken: Sequence[Taken]) -> list[Row]:
         messages = [event.message for _, event in taken]
         admitted = self._intake.admit(Received(m.topic, m.partition, m.offset, m.value) for m in messages)
-        given = [record for record in admitted if record.topic == "labels"]
-        documents = [record for record in admitted if record.topic != "labels"]
-        rows = self._pipeline.read(documents, self._topic_ids)
-        try:
-            self._breaker.check([bool(row.error_kind) for row in rows])
-        except FeedBroken as error:
-            raise FeedBroken(f"{next(row.topic for row in reversed(rows) if row.error_kind)}: {error}") from error
-        return rows + labels.read(given, self._topic_ids)
+        rows = self._reader.run(admitted)
+        self._breaker.check(rows)
+        return rows
 
-    def _score(self, rows: Sequence[Record]) -> None:
+    def _score(self, rows: Sequence[Row]) -> None:
         started = time.monotonic()
-        self._pipeline.score([row for row in rows if row.kind != "label"])
+        self._scorer.run(rows)
         self._metrics.score_seconds.observe(time.monotonic() - started)
 
-    def _link(self, rows: Sequence[Record]) -> None:
-        self._novelty.assign([row for row in rows if row.kind != "label"])
+    def _link(self, rows: Sequence[Row]) -> None:
+        self._novelty.assign([row for row in rows if not isinstance(row, Label)])
 
-    def _write(self, rows: Sequence[Record]) -> None:
-        """Documents, then labels: each table's part lands whole."""
-        for labelled in (False, True):
-            if chosen := [row for row in rows if (row.kind == "label") is labelled]:
-                self._store.write(chosen, self._topic_ids)
+    def _write(self, rows: Sequence[Row]) -> None:
+        self._store.write(rows, self._topics.assigned)
 
-    async def _done(self, taken: Sequence[Taken], rows: Sequence[Record]) -> None:
+    async def _done(self, taken: Sequence[Taken], rows: Sequence[Row]) -> None:
         for stream, event in taken:
             await stream.ack(event)
         self._count(rows)
         self._swapper.stored(rows)
 
-    def _count(self, rows: Sequence[Record]) -> None:
+    def _count(self, rows: Sequence[Row]) -> None:
         metrics = self._metrics
         self._last_progress = time.monotonic()
         metrics.progress.set_to_current_time()
         metrics.batch_records.observe(len(rows))
         last: dict[tuple[str, int], int] = {}
         for row in rows:
-            last[row.topic, row.partition] = row.offset
-            if row.error_kind:
-                metrics.dead_lettered.labels(row.topic, row.error_kind).inc()
+            at = row.position
+            last[at.topic, at.partition] = at.offset
+            if isinstance(row, BadRecord):
+                metrics.dead_lettered.labels(at.topic, row.kind).inc()
             else:
-                metrics.scored.labels(row.topic).inc()
+                metrics.scored.labels(at.topic).inc()
         for (topic, partition), offset in last.items():
             metrics.stored_offset.labels(topic, partition).set(offset)
 
-    async def _publish(self, rows: Sequence[Record]) -> None:
+    async def _publish(self, rows: Sequence[Row]) -> None:
         """Send the scored documents and dead letters on: before the insert, so that none is left out (a crash in
         between sends some twice; their position is in the message)."""
-        producer = self._producer
-        assert producer is not None
-        for topic, encode, chosen in (
-            ("scored", scored, [row for row in rows if not row.error_kind and row.kind != "label"]),
-            ("dead-letters", dead_letter, [row for row in rows if row.error_kind]),
-        ):
-            await self.publish(topic, [(encode(row), row.partition) for row in chosen])
+        documents = [(scored(row), row.position.partition) for row in rows if isinstance(row, Document)]
+        bad = [(dead_letter(row), row.position.partition) for row in rows if isinstance(row, BadRecord)]
+        await self.publish("scored", documents)
+        await self.publish("dead-letters", bad)
 
     async def publish(self, topic: str, messages: Sequence[tuple[bytes, int]]) -> None:
         """Send ``messages`` (value, number that chooses the partition) as whole batches, and wait for the acks."""
@@ -287,8 +278,8 @@ class Worker:
         self._ready, self._positioning = False, True
         self._last_progress = time.monotonic()
         await self._settle()
-        self._topic_ids = await loop.run_in_executor(self._storing, self._read_topic_ids)
-        stored = await loop.run_in_executor(self._storing, self._store.next_offsets, self._topic_ids)
+        await loop.run_in_executor(self._storing, self._topics.assign)
+        stored = await loop.run_in_executor(self._storing, self._store.next_offsets, self._topics.assigned)
         await self._learn()
         return {tp: stored[tp.topic, tp.partition] for tp in assigned if (tp.topic, tp.partition) in stored}
 

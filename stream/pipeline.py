@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from documents.record import Record
+from documents import Row
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Piece(Generic[T]):
     """Records with the rows made of them: fewer where some were stored before, more where some had to be read again."""
 
     taken: list[T]
-    rows: list[Record]
+    rows: list[Row]
     epoch: int
 
     def __len__(self) -> int:
@@ -55,12 +55,12 @@ class Piece(Generic[T]):
 class Steps(NamedTuple):
     """What is done to records. ``read`` makes their rows; ``done`` is told of rows in the table, with their records."""
 
-    read: Callable[[Sequence[Any]], Awaitable[list[Record]]]
-    score: Callable[[Sequence[Record]], Awaitable[None]]
-    link: Callable[[Sequence[Record]], Awaitable[None]]
-    publish: Callable[[Sequence[Record]], Awaitable[None]]
-    store: Callable[[Sequence[Record]], Awaitable[None]]
-    done: Callable[[Sequence[Any], Sequence[Record]], Awaitable[None]]
+    read: Callable[[Sequence[Any]], Awaitable[list[Row]]]
+    score: Callable[[Sequence[Row]], Awaitable[None]]
+    link: Callable[[Sequence[Row]], Awaitable[None]]
+    publish: Callable[[Sequence[Row]], Awaitable[None]]
+    store: Callable[[Sequence[Row]], Awaitable[None]]
+    done: Callable[[Sequence[Any], Sequence[Row]], Awaitable[None]]
 
 
 @dataclass(slots=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging.config
-from typing import Any
+from collections.abc import Callable
 
 import faust
 
 import model
 from alerts.evaluator import Evaluator
 from alerts.receivers.notifier import Notifier
-from documents.privacy import Pseudonymiser
-from documents.watchlist import Linker, load_watchlist
+from documents import Linker, Pseudonymiser, load_watchlist
 from model.registry import current_shadow
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, ModelSettings, PrivacySettings, StreamSettings
 from storage import connect, migrate, replace_entities
@@ -20,31 +19,20 @@ from stream.champion.following import Swapper
 from stream.champion.shadow import ShadowScoring
 from stream.kafka.reread import TopicIdentity
 from stream.kafka.topics import ensure_topics
-from stream.steps.read import Pipeline
+from stream.steps.read import Read
+from stream.steps.score import Score
 from stream.steps.store import Store
+from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
 
 
-def logging_config(level: str) -> dict[str, Any]:
-    """One JSON object a line on stderr, whoever logs."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
-                "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
-            }
-        },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"kafka": {"level": "WARNING"}, "aiokafka": {"level": "WARNING"}},
-    }
+def run(
+    settings: StreamSettings | None = None, level: str = "INFO", load: Callable[[str], model.Scorer] | None = None
+) -> None:
+    """Run one worker until SIGTERM or SIGINT. Raises the rooms' errors where something that it needs is missing.
 
-
-def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
-    """Run one worker until SIGTERM or SIGINT. Raises what the rooms raise when something needed is missing."""
+    ``load`` makes the scorer of the champion at the start, for benchmarks; by default it is the champion itself.
+    """
     logging.config.dictConfig(logging_config(level))
     settings = settings or StreamSettings()
     kafka, privacy, clickhouse = KafkaSettings(), PrivacySettings(), ClickHouseSettings()
@@ -58,38 +46,39 @@ def run(settings: StreamSettings | None = None, level: str = "INFO") -> None:
     registry = settings_of_model.registry
     model.ensure_default(registry)
 
-    def load(version: str, settings: ModelSettings = settings_of_model) -> model.Scorer:
+    def load_version(version: str, settings: ModelSettings = settings_of_model) -> model.Scorer:
         return model.load(model.version_folder(registry, version), settings)
 
-    scorer = load(model.champion_name(registry))
+    scorer = (load or load_version)(model.champion_name(registry))
     _ = scorer.topics  # fitted now, and not when the first batch waits for it
-    pipeline = Pipeline(scorer, Linker(watchlist), Pseudonymiser(privacy.pseudonym_key.get_secret_value()))
     metrics = Metrics()
     identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
+    pseudonymiser = Pseudonymiser(privacy.pseudonym_key.get_secret_value())
+    read, score = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned), Score(scorer)
     store = Store(lambda: connect(clickhouse), identity, settings.store_patience_s, metrics)
     evaluator = Evaluator(
         lambda: connect(clickhouse),
         AlertSettings(),
-        explain=lambda *text: pipeline.scorer.explain(*text),
+        explain=lambda *text: score.scorer.explain(*text),
         desks={company.ticker: company.desk for company in watchlist.companies},
         notify=Notifier(lambda: connect(clickhouse)),
     )
     swapper = Swapper(
         lambda: model.champion_name(registry),
-        load,
-        pipeline,
+        load_version,
+        score,
         lambda: connect(clickhouse),
         metrics,
     )
     swapper.shadow = ShadowScoring(
         lambda: current_shadow(registry),
         # Without repeats: a text that the champion remembers takes it no time.
-        lambda version: load(version, settings_of_model.model_copy(update={"repeats": 0})),
+        lambda version: load_version(version, settings_of_model.model_copy(update={"repeats": 0})),
         lambda: connect(clickhouse),
         metrics,
         swapper.worker,
     )
-    worker = Worker(kafka, settings, pipeline, store, identity, evaluator, metrics, swapper)
+    worker = Worker(kafka, settings, read, score, store, identity, evaluator, metrics, swapper)
     evaluator.publish = worker.publish_alerts
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False

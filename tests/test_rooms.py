@@ -53,23 +53,12 @@ NEVER = {
 """The libraries that a room must not know."""
 
 REMAINING: set[str] = {
-    "alerts -> documents",
     "benchmarks -> alerts",
     "benchmarks -> deploy",
-    "benchmarks -> documents",
-    "benchmarks -> stream",
     "cli -> alerts",
-    "cli -> documents",
-    "cli -> stream",
     "console -> kafka",
     "deploy -> alerts",
-    "deploy -> documents",
-    "deploy -> stream",
-    "model -> documents",
-    "retrain -> documents",
-    "storage -> documents",
     "stream -> alerts",
-    "stream -> documents",
 }
 """Violations that are still allowed. This set only shrinks: take a line away when its room is done."""
 

@@ -18,13 +18,13 @@ def announce(event: str, version: str, previous: str, detail: str = "") -> None:
     """Tell the workers over Kafka, so that they look at once; without a broker their poll finds out by itself."""
     from kafka.errors import KafkaError
 
-    from documents.outgoing import ModelEvent
+    from documents.messages import ModelEvent
     from settings import KafkaSettings
-    from stream.champion import following as swap
+    from stream.champion import announce
 
     told = ModelEvent(event, version, previous, "", 0.0, detail, datetime.now(UTC))  # type: ignore[arg-type]
     try:
-        swap.announce(KafkaSettings().bootstrap_servers, told)
+        announce(KafkaSettings().bootstrap_servers, told)
     except KafkaError as error:
         typer.echo(f"finsent: the workers were not told and will find out by themselves: {error}", err=True)
 

@@ -19,7 +19,7 @@ from deploy.local import Service
 from settings import ClickHouseSettings
 from storage import connect, select
 from storage.reads import live_workers, training_runs
-from stream import produce_many, topic_ids
+from stream.kafka import produce_many, topic_ids
 
 TOPICS = ("news", "comments")
 CUTS = ("2020-06-19T12", "2020-06-20T00", "2020-06-20T12", "2020-06-21T00", "2020-06-21T12")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 import model
-from documents.watchlist import load_watchlist
+from documents import load_watchlist
 from model.engine import kernel_problem
 from settings import (
     ClickHouseSettings,

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from deploy.local import broker, clickhouse_server
 from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
-from documents.watchlist import load_watchlist
+from documents import load_watchlist
 from errors import FinsentError
 from settings import given
 from storage import access

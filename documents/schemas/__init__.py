@@ -1,6 +1,6 @@
 """The published contracts, generated from the code: ``python -m documents.schemas [--check]``.
 
-One JSON Schema a topic and one AsyncAPI 3.0 document over all of them, in this folder.
+One JSON Schema for each topic, and one AsyncAPI 3.0 document over all of them, in this folder.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from documents import messages, outgoing
+from documents.messages import received, sent
 
 FOLDER = Path(__file__).parent
-RECEIVED = messages.SCHEMAS
-SENT = outgoing.SCHEMAS
+RECEIVED = received.SCHEMAS
+SENT = sent.SCHEMAS
 
 
 def schema(topic: str) -> dict[str, Any]:
@@ -52,21 +52,21 @@ def asyncapi() -> dict[str, Any]:
 
 
 def generated() -> dict[str, str]:
-    """File name to text of everything published."""
+    """The text of every published file, by its name."""
     made = {f"{topic}.json": schema(topic) for topic in RECEIVED | SENT}
     made["asyncapi.json"] = asyncapi()
     return {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in made.items()}
 
 
 def differences() -> list[str]:
-    """The files that are not what the code generates."""
+    """The names of the files that differ from what the code generates."""
     made = generated()
     committed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
     return sorted(name for name in made.keys() | committed.keys() if made.get(name) != committed.get(name))
 
 
 def main() -> None:
-    """Write the files, or with ``--check`` tell which are out of date (exit code 1)."""
+    """Write the files. With ``--check`` name those that are out of date, and exit with code 1."""
     if "--check" in sys.argv[1:]:
         if stale := differences():
             sys.exit(f"out of date: {', '.join(stale)}; run `python -m documents.schemas`")

@@ -1,4 +1,4 @@
-"""What makes two headlines one story: their words, without the labels that agencies put in front."""
+"""The key of a text, which its exact copies share. It ignores the labels that agencies put in front of a headline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import xxhash
 
 _NOT_WORD = re.compile(r"[\W_]+")
-# What agencies put in front of a story and its copies leave out: "UPDATE 2-", "LONDON, June 18 (Reuters) -".
+# What agencies put in front of a headline, and copies leave out: "UPDATE 2-", "LONDON, June 18 (Reuters) -".
 _LABEL = re.compile(
     r"(?:(?:update|rpt|refile|correct(?:ed|ion)|wrapup|brief|exclusive|breaking|factbox|explainer|graphic|analysis"
     r"|analyst view|instant view|timeline|adds|recast)\b\s?\d{0,2}\s?[-:\u2013\u2014]\s?)+",
@@ -25,5 +25,5 @@ def lead(text: str) -> str:
 
 
 def story_key(text: str) -> int:
-    """A 64-bit key that repeats of a normalised text share, whatever their case, punctuation and agency labels."""
+    """A 64-bit key of a normalised text. Case, punctuation and the labels of agencies do not change it."""
     return xxhash.xxh3_64_intdigest(_NOT_WORD.sub(" ", lead(text).lower()).strip().encode())

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from documents.text import ADDRESS
+from documents import ADDRESS
 
 Weights = dict[str, np.ndarray]
 BLOCK = 32

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
-from documents.record import LABELS
+from documents import LABELS
 from errors import FinsentError
 from model.encoder.bases import Weights
 from model.encoder.graph import Architecture

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from documents.record import LABELS
-from documents.text import normalise
+from documents import LABELS, normalise
 from errors import FinsentError
 from model.evaluation.resampling import SEED
 from model.language import detect

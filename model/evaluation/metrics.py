@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from documents.record import LABELS
+from documents import LABELS
 from model.evaluation.calibration_error import calibration_error
 from model.evaluation.labelled import NOT_NEGATIVE, BadData, Labelled
 from model.evaluation.prediction import Predictions

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from documents.text import normalise
+from documents import normalise
 from model.evaluation.labelled import Labelled
 from model.evaluation.metrics import confusion_counts, decided_classes, few_neutrals, macro_f1
 from model.evaluation.noise import KINDS, perturb

@@ -13,7 +13,7 @@ import msgspec
 import onnx
 import onnxruntime
 
-from documents.record import LABELS
+from documents import LABELS
 from model.calibration import Scale
 from model.encoder.graph import build
 from model.encoder.importing import CannotImport, read_classifier

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from documents.text import as_read, whole_words
+from documents import as_read, whole_words
 from model.encoder import Base
 from retrain.data import Example
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import model
-from documents.text import normalise
+from documents import normalise
 from model.evaluation import CHUNK
 from model.registry import publish
 from retrain.data import LABELS, SIGN_ONLY, TRAINED_ON, Example, load, split

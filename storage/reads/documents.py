@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import BadRecord, Document, Mention, Position
 from storage.connection import UNAVAILABLE, StorageUnavailable
-from storage.record import column_of
 from storage.rows import Row, select
 
 LAST = "SELECT topic, topic_id, partition, max(offset) FROM record_log GROUP BY topic, topic_id, partition"
-
-_FIELDS = (
-    "topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "title", "text", "lang",
-    "published_at", "scored_at", "sentiment", "story_id", "novelty", "mention_entity", "mention_surface", "error_kind",
-)  # fmt: skip
 
 
 def latest_offsets(client: Client) -> dict[tuple[str, str, int], int]:
@@ -64,11 +59,13 @@ def _beyond(client: Client, after: Mapping[tuple[str, str, int], int], most: int
     return " OR ".join(ranges), parameters
 
 
-def recent_documents(client: Client, after: Mapping[tuple[str, str, int], int], limit: int) -> list[Record]:
+def recent_documents(
+    client: Client, after: Mapping[tuple[str, str, int], int], limit: int
+) -> list[Document | BadRecord]:
     """The latest ``limit`` records, by the time of scoring, beyond the offsets ``after``.
 
     ``after`` is by (topic, topic id, partition); of a partition that it does not contain, only the last ``limit``
-    offsets are read. Only ``_FIELDS`` and the embedding are filled: what stories are recognised by. The ends of the
+    offsets are read. Only the fields by which stories are recognised are filled in. The ends of the
     partitions come from the ledger's projection and the rows from ranges of the primary key, so the cost does not grow
     with the history. Raises ``StorageUnavailable``.
     """
@@ -76,16 +73,32 @@ def recent_documents(client: Client, after: Mapping[tuple[str, str, int], int], 
         ranges, parameters = _beyond(client, after, limit)
         if not ranges:
             return []
-        columns = ", ".join(f"`{column_of(name)}`" for name in _FIELDS)
-        # As text: the driver would take an embedding whose bytes happen to be UTF-8 for a string.
+        # The embedding as text: the driver would take one whose bytes happen to be UTF-8 for a string.
         rows = client.execute(
-            f"SELECT {columns}, hex(embedding) FROM record_log WHERE {ranges} "
+            "SELECT topic, topic_id, partition, offset, kind, document_id, source, title, text, lang, published_at, "
+            "scored_at, sentiment, story_id, novelty, mentions.entity, mentions.surface, error_kind, hex(embedding) "
+            f"FROM record_log WHERE {ranges} "
             "ORDER BY scored_at DESC, topic, partition, offset LIMIT %(limit)s",
             {**parameters, "limit": limit},
         )
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the latest documents cannot be read: {error}") from error
-    return [Record(**dict(zip(_FIELDS, row[:-1], strict=True)), embedding=bytes.fromhex(row[-1])) for row in rows]
+    return [_document(*row) for row in rows]
+
+
+def _document(
+    topic: str, topic_id: str, partition: int, offset: int, kind: Any, document_id: str, source: str, title: str,
+    text: str, lang: str, published_at: datetime, scored_at: datetime, sentiment: float, story_id: int, novelty: float,
+    entities: list[str], surfaces: list[str], error_kind: Any, embedding: str,
+) -> Document | BadRecord:  # fmt: skip
+    position = Position(topic, topic_id, partition, offset)
+    if error_kind:
+        return BadRecord(position, error_kind)
+    return Document(
+        position, kind, document_id, source, title, text, lang=lang, published_at=published_at, scored_at=scored_at,
+        sentiment=sentiment, story_id=story_id, novelty=novelty, embedding=bytes.fromhex(embedding),
+        mentions=[Mention(entity, surface, "name") for entity, surface in zip(entities, surfaces, strict=True)],
+    )  # fmt: skip
 
 
 def latest_texts(client: Client, limit: int = 2000) -> list[Row]:

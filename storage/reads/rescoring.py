@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import Document, Mention, Position
 
-# Columns that a row of rescored_log has from the document.
-KEPT = ("topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at",
-        "ingested_at", "story_id")  # fmt: skip
-
-# Field of ``Record`` -> column, of what is read.
-READ = {**{name: name for name in (*KEPT, "title", "text")},
-        **{f"mention_{name}": f"mentions.{name}" for name in ("entity", "surface", "via")}}  # fmt: skip
+_COLUMNS = (
+    "topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at", "ingested_at",
+    "story_id", "title", "text", "mentions.entity", "mentions.surface", "mentions.via",
+)  # fmt: skip
 
 # The documents of the span that another version scored, and that this one has not scored since.
 LEFT = """
@@ -47,11 +45,23 @@ class Rescoring:
         self.left: int = sum(counts)
         """How many documents there are to score."""
 
-    def batches(self, size: int) -> Iterator[list[Record]]:
+    def batches(self, size: int) -> Iterator[list[Document]]:
         """The documents in batches of at most ``size``, of one partition each, without their scores."""
-        columns = ", ".join(f"`{column}`" for column in READ.values())
+        columns = ", ".join(f"`{column}`" for column in _COLUMNS)
         for where in self._partitions:
             query = f"SELECT {columns} {LEFT} ORDER BY offset LIMIT %(size)s"
             while rows := self._client.execute(query, {**where, "size": size}):
-                yield [Record(**dict(zip(READ, row, strict=True))) for row in rows]
-                where["after"] = rows[-1][list(READ).index("offset")]
+                yield [_document(*row) for row in rows]
+                where["after"] = rows[-1][_COLUMNS.index("offset")]
+
+
+def _document(
+    topic: str, topic_id: str, partition: int, offset: int, kind: Any, document_id: str, source: str, lang: str,
+    published_at: datetime, ingested_at: datetime, story_id: int, title: str, text: str,
+    entities: list[str], surfaces: list[str], vias: list[Any],
+) -> Document:  # fmt: skip
+    return Document(
+        Position(topic, topic_id, partition, offset), kind, document_id, source, title, text, lang=lang,
+        published_at=published_at, ingested_at=ingested_at, story_id=story_id,
+        mentions=[Mention(*found) for found in zip(entities, surfaces, vias, strict=True)],
+    )  # fmt: skip

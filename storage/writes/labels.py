@@ -1,23 +1,35 @@
-"""The columns of the table ``label_log``; ``storage.writer`` inserts them."""
+"""The columns of the table ``label_log``, and the value of each for labels and bad records; ``storage.writer`` inserts
+them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
-from documents.record import Record
+from documents import EPOCH, UNSCORED, BadRecord, Label
+from storage.record import ERROR, NO_ERROR, POSITION, Values
 
-_COLUMNS = {
-    "document_id": "document_id", "text": "text", "label": "label", "author": "annotator",
-    "published_at": "labelled_at", "error_kind": "error_kind", "error_field": "error_field", "error": "error",
-    "raw": "raw", "topic": "topic", "topic_id": "topic_id", "partition": "partition", "offset": "offset",
-    "ingested_at": "ingested_at",
+_LABEL: Values = {
+    **{name: attrgetter(name) for name in ("document_id", "text", "label", "annotator", "labelled_at")},
+    **POSITION,
+    "ingested_at": attrgetter("ingested_at"),
+    "entity": attrgetter("entity"),
+}
+_BAD_LABEL: Values = {**POSITION, "ingested_at": attrgetter("ingested_at"), **ERROR}
+_NO_LABEL: dict[str, Any] = {
+    "document_id": "", "text": "", "label": UNSCORED, "annotator": "", "labelled_at": EPOCH, "entity": "",
 }  # fmt: skip
+_LABEL_COLUMNS = (*_LABEL, *ERROR)
 
-INSERT_LABELS = f"INSERT INTO label_log ({', '.join(_COLUMNS.values())}, entity) VALUES"
+INSERT_LABELS = f"INSERT INTO label_log ({', '.join(_LABEL_COLUMNS)}) VALUES"
 
 
-def label_columns(records: Sequence[Record]) -> list[list[Any]]:
-    """The values of ``label_log``'s columns, in the order of ``INSERT_LABELS``."""
-    entities = [record.mention_entity[0] if record.mention_entity else "" for record in records]
-    return [[getattr(record, name) for record in records] for name in _COLUMNS] + [entities]
+def label_columns(labels: Sequence[Label], bad: Sequence[BadRecord]) -> list[list[Any]]:
+    """The values of the columns of ``label_log``, in the order of ``INSERT_LABELS``, of the labels first."""
+    found = []
+    for column in _LABEL_COLUMNS:
+        good = list(map(_LABEL[column], labels)) if column in _LABEL else [NO_ERROR[column]] * len(labels)
+        rest = list(map(_BAD_LABEL[column], bad)) if column in _BAD_LABEL else [_NO_LABEL[column]] * len(bad)
+        found.append(good + rest)
+    return found

@@ -7,26 +7,26 @@ from datetime import UTC, datetime
 
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import Document
 from storage.connection import WHOLE_INSERT
-from storage.reads.rescoring import KEPT
+from storage.record import DOCUMENT
 
-SCORED = {**{name: name for name in ("scored_at", "model_version", "label", "p_negative", "p_neutral", "p_positive",
-                                     "sentiment", "tokens")},
-          **{f"mention_{name}": f"mentions.{name}" for name in ("entity", "surface", "via", "label", "p_negative",
-                                                                "p_neutral", "p_positive", "sentiment")}}  # fmt: skip
+_COLUMNS = (
+    "topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at", "ingested_at",
+    "story_id", "scored_at", "model_version", "label", "p_negative", "p_neutral", "p_positive", "sentiment", "tokens",
+    "mentions.entity", "mentions.surface", "mentions.via", "mentions.label", "mentions.p_negative",
+    "mentions.p_neutral", "mentions.p_positive", "mentions.sentiment",
+)  # fmt: skip
 
-WRITTEN = {**{name: name for name in KEPT}, **SCORED}
 
-
-def write_rescored(client: Client, records: Sequence[Record]) -> None:
-    """Store the scores of ``records`` beside those they had. If that is repeated, the first ones stay valid."""
+def write_rescored(client: Client, documents: Sequence[Document]) -> None:
+    """Store the scores of ``documents`` beside those they had. If that is repeated, the first ones stay valid."""
     now = datetime.now(UTC)
-    columns = [[getattr(record, name) for record in records] for name in WRITTEN]
-    names = ", ".join(f"`{column}`" for column in (*WRITTEN.values(), "rescored_at"))
+    columns = [list(map(DOCUMENT[column], documents)) for column in _COLUMNS]
+    names = ", ".join(f"`{column}`" for column in (*_COLUMNS, "rescored_at"))
     client.execute(
         f"INSERT INTO rescored_log ({names}) VALUES",
-        [*columns, [now] * len(records)],
+        [*columns, [now] * len(documents)],
         columnar=True,
         settings=WHOLE_INSERT,
     )

@@ -26,14 +26,14 @@ from aiokafka import AIOKafkaConsumer
 from clickhouse_driver import Client
 from kafka import KafkaProducer
 
-from documents.outgoing import ModelEvent, model_event
-from documents.record import Record
+from documents import Row
+from documents.messages import ModelEvent, model_event
 from model import BadVersion, Scorer
 from storage import UNAVAILABLE
 from storage.reads import HEARTBEAT_S
 from storage.writes import write_heartbeat, write_model_event
 from stream.champion.shadow import ShadowScoring
-from stream.steps.read import Pipeline
+from stream.steps.score import Score
 from stream.upkeep.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ Publish = Callable[[str, Sequence[tuple[bytes, int]]], Awaitable[None]]
 
 
 class Swapper:
-    """Keeps ``pipeline.scorer`` the champion.
+    """Keeps ``score.scorer`` the champion.
 
     ``champion`` names it and ``load`` makes a checked scorer of a name (both may raise ``OSError``, and
     ``load`` raises ``BadVersion``); both run in a background thread of low priority.
@@ -57,12 +57,12 @@ class Swapper:
         self,
         champion: Callable[[], str],
         load: Callable[[str], Scorer],
-        pipeline: Pipeline,
+        score: Score,
         connect: Callable[[], Client],
         metrics: Metrics,
     ) -> None:
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
-        self._champion, self._load, self._pipeline = champion, load, pipeline
+        self._champion, self._load, self._score = champion, load, score
         self._connect, self._metrics = connect, metrics
         self._background = ThreadPoolExecutor(1, thread_name_prefix="swap", initializer=_low_priority)
         self._client: Client | None = None
@@ -72,7 +72,7 @@ class Swapper:
         self._scoring: Executor | None = None
         self.shadow: ShadowScoring | None = None
 
-    def stored(self, rows: Sequence[Record]) -> None:
+    def stored(self, rows: Sequence[Row]) -> None:
         """Tell that ``rows`` are stored: a version in the shadow scores some of them, too. Returns at once."""
         if self.shadow is not None:
             self.shadow.offer(rows)
@@ -101,13 +101,13 @@ class Swapper:
         async with self._looking:
             try:
                 wanted = await loop.run_in_executor(self._background, self._champion)
-                if wanted == self._pipeline.scorer.version:
+                if wanted == self._score.scorer.version:
                     self._refused = ""
                 elif again or wanted != self._refused:
                     await self._take(wanted)
             except OSError as error:
                 log.warning("the champion cannot be read; the next look tries again: %s", error)
-            await self._tell(partial(write_heartbeat, worker=self.worker, version=self._pipeline.scorer.version))
+            await self._tell(partial(write_heartbeat, worker=self.worker, version=self._score.scorer.version))
 
     async def _take(self, wanted: str) -> None:
         loop = asyncio.get_running_loop()
@@ -120,7 +120,7 @@ class Swapper:
             log.error("version refused, the old one goes on", extra={"version": wanted, "error": str(error)})
             await self._report("refused", wanted, detail=str(error))
             return
-        previous = self._pipeline.scorer.version
+        previous = self._score.scorer.version
         pause = await loop.run_in_executor(self._scoring, self._exchange, scorer)
         self._refused = ""
         self._metrics.swaps.inc()
@@ -143,7 +143,7 @@ class Swapper:
     def _exchange(self, scorer: Scorer) -> float:
         """Runs in the thread that scores, so between two batches; seconds that it held that thread."""
         started = time.perf_counter()
-        old, self._pipeline.scorer = self._pipeline.scorer, scorer
+        old, self._score.scorer = self._score.scorer, scorer
         self._metrics.model.remove(old.version)
         self._metrics.model.labels(scorer.version).set(1)
         return time.perf_counter() - started
@@ -195,7 +195,7 @@ class Swapper:
     async def _stop(self, *_: Any, **__: Any) -> None:
         if self.shadow is not None:
             self.shadow.stop()
-        version = self._pipeline.scorer.version
+        version = self._score.scorer.version
         await self._tell(partial(write_heartbeat, worker=self.worker, version=version, stopped=True))
 
 

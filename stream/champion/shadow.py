@@ -21,7 +21,7 @@ import numpy as np
 import xxhash
 from clickhouse_driver import Client
 
-from documents.record import LABELS, Record
+from documents import LABELS, Document, Position, Row
 from model import BadVersion, Scorer
 from model.registry import Shadow
 from storage import UNAVAILABLE
@@ -85,13 +85,13 @@ class ShadowScoring:
         self._stopping.set()
         self._wake.set()
 
-    def offer(self, rows: Sequence[Record]) -> None:
+    def offer(self, rows: Sequence[Row]) -> None:
         """Take the chosen ones among the ``rows`` that were stored."""
         shadow, scorer = self._shadow, self._scorer
         if shadow is None or scorer is None:
             return
         for row in rows:
-            if row.error_kind or row.unscored or row.kind == "label" or not chosen(row, shadow.share):
+            if not isinstance(row, Document) or row.unscored or not chosen(row.position, shadow.share):
                 continue
             if len(self._waiting) >= WAITING:
                 self._metrics.shadow_left_out.inc()
@@ -213,21 +213,21 @@ class ShadowScoring:
             return False
 
 
-def chosen(row: Record, share: float) -> bool:
+def chosen(position: Position, share: float) -> bool:
     """Whether the document at this position is among the ``share`` that is scored in the shadow."""
-    position = f"{row.topic}/{row.topic_id}/{row.partition}/{row.offset}".encode()
-    return xxhash.xxh3_64_intdigest(position) < share * 2**64
+    key = f"{position.topic}/{position.topic_id}/{position.partition}/{position.offset}".encode()
+    return xxhash.xxh3_64_intdigest(key) < share * 2**64
 
 
-def _waiting(row: Record, challenger: str, worker: str) -> _Waiting:
-    text = f"{row.title}\n{row.text}" if row.title and row.text else row.title or row.text
-    entity = row.mention_surface[0] if len(row.mention_surface) == 1 else None
+def _waiting(row: Document, challenger: str, worker: str) -> _Waiting:
+    at = row.position
+    entity = row.mentions[0].surface if len(row.mentions) == 1 else None
     kept = ShadowRow(
-        row.topic, row.topic_id, row.partition, row.offset, row.ingested_at, worker, row.kind, row.source,
+        at.topic, at.topic_id, at.partition, at.offset, row.ingested_at, worker, row.kind, row.source,
         row.document_id, row.model_version, challenger, row.label, row.label,
         [row.p_negative, row.p_neutral, row.p_positive], [], 0.0, 0.0,
     )  # fmt: skip
-    return _Waiting(kept, text, entity, row.lang)
+    return _Waiting(kept, row.whole_text, entity, row.lang)
 
 
 def _low_priority() -> None:

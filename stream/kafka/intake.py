@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from stream.steps.read import Received
+from stream.kafka.received import Received
 
 TopicPartition = tuple[str, int]
 

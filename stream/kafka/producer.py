@@ -27,7 +27,7 @@ import msgspec
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from documents.messages import CLOCK_TOLERANCE, EARLIEST_PUBLICATION, SCHEMAS, Comment, Label, News
+from documents.messages import CLOCK_TOLERANCE, EARLIEST_PUBLICATION, RECEIVED, Comment, Label, News
 from errors import FinsentError
 from stream.kafka.topics import CONNECT_MS, MAX_MESSAGE_BYTES
 
@@ -288,8 +288,8 @@ def _csv_rows(
             f"{path}: neither JSON lines nor a CSV with a header that names a column 'text' or 'title' "
             f"(first line: {', '.join(sorted(columns))[:120]!r})"
         )
-    if topic is not None and topic not in SCHEMAS:
-        raise ProduceError(f"{path}: rows of a CSV become messages of {', '.join(SCHEMAS)}, not of {topic!r}")
+    if topic is not None and topic not in RECEIVED:
+        raise ProduceError(f"{path}: rows of a CSV become messages of {', '.join(RECEIVED)}, not of {topic!r}")
     if topic is None and "kind" not in columns:
         raise ProduceError(f"{path}: there is no column 'kind' to tell the topic by; name it with --topic")
     at = 0.0
@@ -343,7 +343,7 @@ def _rfc3339(moment: datetime) -> str:
 
 def _message(topic: str, cells: dict[str, str], date: str, path: Path) -> dict[str, Any]:
     """One CSV row as the message of its topic: from columns of the same name, or of a usual other one."""
-    schema: type[News] | type[Comment] | type[Label] = SCHEMAS[topic]  # type: ignore[assignment]
+    schema: type[News] | type[Comment] | type[Label] = RECEIVED[topic]  # type: ignore[assignment]
     fields = set(schema.__struct_fields__)
     message: dict[str, Any] = {name: cells[name] for name in fields & cells.keys()}
     if topic == "labels":

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from stream.kafka.received import Received
 from stream.kafka.topics import CONNECT_MS, topic_ids
-from stream.steps.read import Received
 
 REREAD_TIMEOUT_S = 30.0
 
@@ -20,6 +20,12 @@ class TopicIdentity:
     def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
         self._bootstrap, self._topics = bootstrap, topics
         self._admin: KafkaAdminClient | None = None
+        self.assigned: Mapping[str, str] = {}
+        """The ids when the partitions were assigned last: those of the records on their way."""
+
+    def assign(self) -> None:
+        """Ask, and keep the answer as ``assigned``. Raises as a call does."""
+        self.assigned = self()
 
     def __call__(self) -> Mapping[str, str]:
         """Topic id by topic. Raises ``KafkaError`` when no broker answers or a topic is gone."""

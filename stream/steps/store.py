@@ -11,13 +11,14 @@ from typing import TypeVar
 from clickhouse_driver import Client
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from documents.record import Record
-from storage import StorageUnavailable, positions, write
+from documents import LABEL_TOPIC, BadRecord, Document, Label, Row
+from storage import StorageUnavailable, positions, write_documents, write_labels
 from storage.reads import recent_documents
 from stream.upkeep.metrics import Metrics
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+R = TypeVar("R", bound=Row)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 
@@ -54,11 +55,11 @@ class Store:
         last = self._until_it_works(lambda client: positions(client, topic_ids))
         return {partition: offset + 1 for partition, offset in last.items()}
 
-    def recent(self, after: Mapping[tuple[str, str, int], int], limit: int) -> list[Record]:
+    def recent(self, after: Mapping[tuple[str, str, int], int], limit: int) -> list[Document | BadRecord]:
         """See ``storage.recent_documents``; raises ``GaveUp``."""
         return self._until_it_works(lambda client: recent_documents(client, after, limit))
 
-    def write(self, rows: Sequence[Record], topic_ids: Mapping[str, str]) -> None:
+    def write(self, rows: Sequence[Row], topic_ids: Mapping[str, str]) -> None:
         """Return when every row is stored.
 
         Raises ``TopicReplaced`` if a topic is no longer the one that ``topic_ids`` names (asked after the
@@ -73,7 +74,17 @@ class Store:
             self._gave_up = True
             raise
 
-    def _write(self, rows: Sequence[Record], topic_ids: Mapping[str, str]) -> None:
+    def _write(self, rows: Sequence[Row], topic_ids: Mapping[str, str]) -> None:
+        documents = [row for row in rows if not isinstance(row, Label) and row.position.topic != LABEL_TOPIC]
+        labels = [row for row in rows if not isinstance(row, Document) and row.position.topic == LABEL_TOPIC]
+        if documents:
+            self._insert(documents, write_documents, topic_ids)
+        if labels:
+            self._insert(labels, write_labels, topic_ids)
+
+    def _insert(
+        self, rows: Sequence[R], insert: Callable[[Client, Sequence[R]], None], topic_ids: Mapping[str, str]
+    ) -> None:
         current = self._until_it_works(lambda client: self._topic_ids())
         if current != topic_ids:
             raise TopicReplaced(f"topics were made anew: {dict(topic_ids)} became {dict(current)}")
@@ -86,9 +97,8 @@ class Store:
             if attempts > 1:
                 # The insert that failed may have been applied: what is in the ledger is not sent again.
                 last = positions(client, topic_ids)
-                pending = [row for row in pending if row.offset > last.get((row.topic, row.partition), -1)]
-            if pending:
-                write(client, pending)
+                pending = [row for row in pending if _is_missing(row, last)]
+            insert(client, pending)
 
         started = time.monotonic()
         self._until_it_works(attempt)
@@ -123,3 +133,9 @@ class Store:
             else:
                 self.waiting = False
                 return result
+
+
+def _is_missing(row: Row, last: Mapping[tuple[str, int], int]) -> bool:
+    """Whether the row is after the last offset that is stored of its partition."""
+    at = row.position
+    return at.offset > last.get((at.topic, at.partition), -1)

@@ -8,9 +8,9 @@ import numpy as np
 from clickhouse_driver import Client
 
 from alerts.evaluator import Evaluator
-from documents.record import Record
+from documents import Document, Mention, Position, Topic
 from settings import AlertSettings, ClickHouseSettings
-from storage import connect, write
+from storage import connect, write_documents
 from storage.reads import alerts_now
 from storage.writes import write_alerts
 
@@ -22,20 +22,19 @@ def evaluator(url: str, **options: object) -> Evaluator:
     return Evaluator(lambda: connect(ClickHouseSettings(url=url)), STREAM, **options)  # type: ignore[arg-type]
 
 
-def document(number: int, entity: str, at: datetime, sentiment: float) -> Record:
-    record = Record("news", "id", 0, number, kind="news", document_id=f"d{number}", story_id=number, source="s")
+def document(number: int, entity: str, at: datetime, sentiment: float) -> Document:
+    position = Position("news", "id", 0, number)
+    record = Document(position, document_id=f"d{number}", story_id=number, source="s")
     record.published_at, record.label, record.sentiment = at, "neutral", sentiment
     record.title, record.model_version = f"story {number} about {entity}", "m1"
-    record.mention_entity, record.mention_surface, record.mention_via = [entity], [entity], ["name"]
-    record.mention_label, record.mention_sentiment = ["neutral"], [sentiment]
-    record.mention_p_negative, record.mention_p_neutral, record.mention_p_positive = [0.3], [0.4], [0.3]
+    record.mentions = [Mention(entity, entity, "name", "neutral", 0.3, 0.4, 0.3, sentiment)]
     return record
 
 
-def week(crisis: bool) -> list[Record]:
+def week(crisis: bool) -> list[Document]:
     """Two companies, 30 documents a day each; on Thursday at 9 h one of them turns, until Friday 9 h."""
     rng = np.random.default_rng(3)
-    records: list[Record] = []
+    records: list[Document] = []
     for hour in range(7 * 24):
         for entity in ("AAA", "BBB"):
             at = MONDAY + timedelta(hours=hour, minutes=int(rng.integers(60)))
@@ -45,12 +44,12 @@ def week(crisis: bool) -> list[Record]:
                 records.append(document(len(records), entity, at, tone))
     records.sort(key=lambda record: record.published_at)
     for offset, record in enumerate(records):
-        record.offset = offset
+        record.position = Position("news", "id", 0, offset)
     return records
 
 
 def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str):
-    write(client, week(crisis=True))
+    write_documents(client, week(crisis=True))
     sent: list[dict] = []
     explained = evaluator(
         clickhouse_url, publish=sent.extend, explain=lambda text, entity: [("of", -0.1), ("(story),", -1.0)]
@@ -69,18 +68,18 @@ def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str
 
 
 def test_a_quiet_week_fires_nothing(client: Client, clickhouse_url: str):
-    write(client, week(crisis=False))
+    write_documents(client, week(crisis=False))
     assert evaluator(clickhouse_url).advance() == [] and alerts_now(client) == []
 
 
 def test_a_second_evaluator_and_a_restarted_one_write_nothing_new(client: Client, clickhouse_url: str):
     records = week(crisis=True)
     middle = next(i for i, record in enumerate(records) if record.published_at > MONDAY + timedelta(hours=90))
-    write(client, records[:middle])
+    write_documents(client, records[:middle])
     first = evaluator(clickhouse_url)
     assert [row["state"] for row in first.advance()] == ["firing", "escalated_to_warning"]
     assert evaluator(clickhouse_url).advance() == []
-    write(client, records[middle:])
+    write_documents(client, records[middle:])
     assert [row["state"] for row in evaluator(clickhouse_url).advance()] == ["resolved"]
     first.advance()
     assert client.execute("SELECT uniqExact(id), count() FROM alerts FINAL") == [(1, 3)]
@@ -93,14 +92,14 @@ def test_repeats_of_one_bad_story_do_not_fire(client: Client, clickhouse_url: st
         copy = document(len(records), "AAA", at + timedelta(minutes=number), -0.9)
         copy.story_id, copy.source = 10**6, f"source {number}"
         records.append(copy)
-    write(client, records)
+    write_documents(client, records)
     assert evaluator(clickhouse_url).advance() == []
 
 
 def test_a_silent_feed_is_an_alarm_until_it_speaks(client: Client, clickhouse_url: str):
     now = datetime.now(UTC)
     old = document(0, "AAA", now - timedelta(hours=9), 0.0)
-    write(client, [old])
+    write_documents(client, [old])
     wall = AlertSettings(clock="wall")
     quick = Evaluator(lambda: connect(ClickHouseSettings(url=clickhouse_url)), wall)
     quick.rules.stale_after_s = 0
@@ -123,8 +122,8 @@ def test_a_shift_of_the_whole_market_is_one_alert(client: Client, clickhouse_url
                 records.append(document(len(records), f"C{company:02d}", at, tone))
     records.sort(key=lambda record: record.published_at)
     for offset, record in enumerate(records):
-        record.offset = offset
-    write(client, records)
+        record.position = Position("news", "id", 0, offset)
+    write_documents(client, records)
     made = [row for row in evaluator(clickhouse_url).advance() if row["state"] == "firing"]
     assert [(row["entity"], row["direction"]) for row in made] == [("*", "negative")]
 
@@ -138,14 +137,14 @@ def test_news_that_comes_after_its_date_is_an_alert_all_the_same(client: Client,
             if rng.random() < 0.1:
                 tone = float(rng.choice([-0.7, 0.0, 0.0, 0.7]))
                 records.append(document(len(records), entity, now - timedelta(hours=hour), tone))
-    write(client, records)
+    write_documents(client, records)
     tick = int(now.timestamp())
     wall = Evaluator(lambda: connect(ClickHouseSettings(url=clickhouse_url)), AlertSettings(clock="wall"))
     wall.rules.stale_after_s = 10**9
     assert wall.evaluate(tick - 900, tick) == []
     midnight = now.replace(hour=0, minute=0)
     bad = [document(len(records) + number, "AAA", midnight, -0.9) for number in range(12)]
-    write(client, bad)
+    write_documents(client, bad)
     (alert,) = wall.evaluate(tick, tick + 900)
     assert (alert["entity"], alert["direction"], alert["state"]) == ("AAA", "negative", "firing")
     assert alert["fired_at"] == now + timedelta(minutes=15) and alert["began_at"] == midnight
@@ -155,9 +154,8 @@ def test_news_that_comes_after_its_date_is_an_alert_all_the_same(client: Client,
 def test_a_topic_that_rises_is_an_alert_and_part_of_the_evidence(client: Client, clickhouse_url: str):
     records = week(crisis=True)
     for record in records:
-        record.topic_name = ["litigation" if record.sentiment < -0.75 else "earnings"]
-        record.topic_score = [0.9]
-    write(client, records)
+        record.topics = [Topic("litigation" if record.sentiment < -0.75 else "earnings", 0.9)]
+    write_documents(client, records)
     made = [row for row in evaluator(clickhouse_url).advance() if row["state"] == "firing"]
     (tone,) = (row for row in made if row["kind"] == "sentiment_shift")
     (risen,) = tone["evidence"]["topics"]
@@ -175,11 +173,11 @@ def test_a_shift_that_grows_is_escalated(client: Client, clickhouse_url: str):
             records.append(document(len(records), "AAA", at, -0.95))
     records.sort(key=lambda record: record.published_at)
     for offset, record in enumerate(records):
-        record.offset = offset
+        record.position = Position("news", "id", 0, offset)
     early = [record for record in records if record.published_at < worse]
-    write(client, early)
+    write_documents(client, early)
     made = evaluator(clickhouse_url).advance()
-    write(client, records[len(early) :])
+    write_documents(client, records[len(early) :])
     made += evaluator(clickhouse_url).advance()  # another worker goes on
     fired, warned, critical, _ = made
     assert [row["state"] for row in made] == ["firing", "escalated_to_warning", "escalated_to_critical", "resolved"]
@@ -199,7 +197,7 @@ def test_a_shift_that_grows_is_escalated(client: Client, clickhouse_url: str):
 
 def test_an_old_alert_is_remembered_while_it_lasts(client: Client, clickhouse_url: str):
     records = week(crisis=True)
-    write(client, [record for record in records if record.published_at < MONDAY + timedelta(hours=90)])
+    write_documents(client, [record for record in records if record.published_at < MONDAY + timedelta(hours=90)])
     fired = evaluator(clickhouse_url).advance()[0]
     later = fired["fired_at"] + timedelta(days=90)
     assert [row["id"] for row in alerts_now(client, since=later, unfinished=True)] == [fired["id"]]

@@ -13,7 +13,7 @@ from alerts import backtest
 from alerts.evaluator import Evaluator
 from alerts.rules import Rules, read
 from settings import AlertSettings, ClickHouseSettings
-from storage import connect, write
+from storage import connect, write_documents
 from tests.alerts.test_alerting import MONDAY, week
 
 TELLS = ("id", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "before_mean", "after_mean",
@@ -38,7 +38,7 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
         batch = [r for r in batch if r.published_at < MONDAY + timedelta(hours=hours)] if hours > 60 else [
             r for r in records if r.published_at < MONDAY + timedelta(hours=60)
         ]  # fmt: skip
-        write(client, batch)
+        write_documents(client, batch)
         told += live.advance()
     history = backtest.read(client)
     found, _ = backtest.run(history, read(text))
@@ -50,7 +50,7 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
 
 
 def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
-    write(client, week(crisis=True))
+    write_documents(client, week(crisis=True))
     path = tmp_path / "events.json"
     crisis = {"name": "crisis", "ticker": "AAA", "date": "2020-06-18T09:00:00Z", "kind": "negative", "more": 1}
     path.write_text(

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from clickhouse_driver import Client
 from typer.testing import CliRunner
@@ -13,14 +14,13 @@ from typer.testing import CliRunner
 import model
 from alerts import emerging
 from alerts.evaluator import Evaluator
-from documents.privacy import Pseudonymiser
-from documents.record import Record
-from documents.watchlist import Linker, load_watchlist
+from documents import Document, Linker, Pseudonymiser, load_watchlist
 from finsent import app
 from settings import AlertSettings, ClickHouseSettings
-from storage import connect, write
+from storage import connect, write_documents
 from storage.reads import alerts_now, emerging_documents, emerging_topics
-from stream.steps.read import Pipeline, Received
+from stream.kafka import Received
+from stream.steps import Read, Score
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 USUAL = (
@@ -69,8 +69,8 @@ pytestmark = pytest.mark.usefixtures("configured")
 
 
 @pytest.fixture(scope="module")
-def pipeline(shipped: Path) -> Pipeline:
-    return Pipeline(model.load(model.champion_folder(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
+def score(shipped: Path) -> Score:
+    return Score(model.load(model.champion_folder(shipped)))
 
 
 def evaluator(url: str, seconds: int = 1) -> Evaluator:
@@ -78,8 +78,8 @@ def evaluator(url: str, seconds: int = 1) -> Evaluator:
     return Evaluator(lambda: connect(ClickHouseSettings(url=url)), settings)
 
 
-def scored(pipeline: Pipeline, headlines: list[tuple[datetime, str]], first: int = 0) -> list[Record]:
-    """The headlines as the pipeline scores them."""
+def scored(score: Score, headlines: list[tuple[datetime, str]], first: int = 0) -> list[Document]:
+    """The headlines as a worker scores them."""
     received = [
         Received(
             "news",
@@ -91,9 +91,9 @@ def scored(pipeline: Pipeline, headlines: list[tuple[datetime, str]], first: int
         )
         for n, (at, title) in enumerate(sorted(headlines))
     ]
-    rows = pipeline.read(received, {"news": "id"})
-    pipeline.score(rows)
-    return rows
+    rows = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: {"news": "id"}).run(received)
+    score.run(rows)
+    return [row for row in rows if isinstance(row, Document)]
 
 
 def spread(
@@ -105,19 +105,19 @@ def spread(
     ]
 
 
-def test_the_pipeline_fills_in_topics(pipeline: Pipeline, client: Client):
-    rows = scored(pipeline, [(MONDAY, "Boeing is sued by 40 families"), (MONDAY, "Boeing shares rose 2 percent")])
-    write(client, rows)
+def test_the_pipeline_fills_in_topics(score: Score, client: Client):
+    rows = scored(score, [(MONDAY, "Boeing is sued by 40 families"), (MONDAY, "Boeing shares rose 2 percent")])
+    write_documents(client, rows)
     stored = dict(client.execute("SELECT title, `topics.name` FROM documents"))
     assert stored == {"Boeing is sued by 40 families": ["litigation"], "Boeing shares rose 2 percent": []}
     ((names, scores),) = client.execute("SELECT `topics.name`, `topics.score` FROM documents WHERE title LIKE '%sued%'")
     assert len(names) == len(scores) == 1 and 0.4 <= scores[0] <= 1
 
 
-def test_litigation_about_a_company_is_a_topic_shift(pipeline: Pipeline, client: Client, clickhouse_url: str):
+def test_litigation_about_a_company_is_a_topic_shift(score: Score, client: Client, clickhouse_url: str):
     court = MONDAY + timedelta(days=25)
     headlines = spread(USUAL, MONDAY, 100, 25 * 24) + spread(IN_COURT, court, 15, 36) + spread(USUAL, court, 6, 36, 900)
-    write(client, scored(pipeline, headlines))
+    write_documents(client, scored(score, headlines))
     made = [row for row in evaluator(clickhouse_url).advance() if row["kind"] == "topic_shift"]
     told = [(row["entity"], row["topic"], row["direction"]) for row in made if row["state"] == "firing"]
     assert ("BA", "litigation", "up") in told
@@ -137,10 +137,10 @@ def test_litigation_about_a_company_is_a_topic_shift(pipeline: Pipeline, client:
     assert shown[0]["topic"] == "litigation" and shown[0]["share"] > 0.5
 
 
-def test_what_no_topic_fits_emerges_once_and_ends(pipeline: Pipeline, client: Client, clickhouse_url: str):
+def test_what_no_topic_fits_emerges_once_and_ends(score: Score, client: Client, clickhouse_url: str):
     begin = MONDAY + timedelta(days=6)
     headlines = spread(QUIET, MONDAY, 54, 7 * 24) + spread(STRANGE[:10], begin + timedelta(hours=4), 10, 12)
-    write(client, scored(pipeline, headlines))
+    write_documents(client, scored(score, headlines))
     made = evaluator(clickhouse_url).advance()
     (row,) = emerging_topics(client)
     assert "giant squid" in row["name"] and row["recent"] >= 10 and row["usual"] == 0
@@ -159,22 +159,22 @@ def test_what_no_topic_fits_emerges_once_and_ends(pipeline: Pipeline, client: Cl
     later = spread(STRANGE[10:], begin + timedelta(hours=30), 2, 2) + spread(
         QUIET, begin + timedelta(days=4), 9, 20, 700
     )
-    write(client, scored(pipeline, later, len(headlines)))
+    write_documents(client, scored(score, later, len(headlines)))
     ends = [one for one in evaluator(clickhouse_url).advance() if one["topic"].startswith("new: ")]
     assert [(one["id"], one["state"]) for one in ends] == [(notice["id"], "resolved")]
     assert [one["id"] for one in emerging_topics(client)] == [row["id"]]
     assert [one["state"] for one in alerts_now(client) if one["topic"].startswith("new: ")] == ["resolved"]
 
 
-def test_a_topic_is_followed_over_a_change_of_the_model(pipeline: Pipeline):
+def test_a_topic_is_followed_over_a_change_of_the_model(score: Score):
     """Two versions' vectors are not compared; terms hold the topic together."""
     begin = MONDAY + timedelta(days=6)
-    rows = scored(pipeline, spread(QUIET, MONDAY, 54, 7 * 24) + spread(STRANGE, begin, 12, 20))
+    rows = scored(score, spread(QUIET, MONDAY, 54, 7 * 24) + spread(STRANGE, begin, 12, 20))
     for number, row in enumerate(rows):
         row.model_version = f"v{number % 2}"
     told = [
-        emerging.Told((row.topic, row.topic_id, row.partition, row.offset), row.published_at, row.lang,
-                      row.model_version, row.title, row.text, row.mention_entity, row.embedding)
+        emerging.SampledDocument(msgspec.structs.astuple(row.position), row.published_at, row.lang,
+                      row.model_version, row.title, row.text, [m.entity for m in row.mentions], row.embedding)
         for row in rows
     ]  # fmt: skip
     at = MONDAY + timedelta(days=7)
@@ -185,9 +185,9 @@ def test_a_topic_is_followed_over_a_change_of_the_model(pipeline: Pipeline):
 
 
 def test_templates_count_once_and_chinese_is_named():
-    def told(number: int, text: str) -> emerging.Told:
+    def told(number: int, text: str) -> emerging.SampledDocument:
         at = MONDAY + timedelta(minutes=number)
-        return emerging.Told(("news", "id", 0, number), at, "en", "v", text, "", [], b"")
+        return emerging.SampledDocument(("news", "id", 0, number), at, "en", "v", text, "", [], b"")
 
     spam = [
         told(n, f"Company info and bid for trader number {n}: click here http://t.co/{n} $ABC{n}") for n in range(30)

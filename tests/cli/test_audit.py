@@ -12,22 +12,26 @@ from clickhouse_driver import Client
 from kafka import KafkaProducer
 
 import cli.audit
+import stream.kafka
 from cli import audit_report
-from documents.record import Record
-from storage import audit_plan, audited, migrate, write
-from stream.kafka.topics import ensure_topics, topic_ids
+from documents import BadRecord, Document, Label, Position
+from storage import audit_plan, audited, migrate, write_documents, write_labels
+from stream.kafka import ensure_topics, topic_ids
 
 
-def rows(offsets: range | list[int], topic_id: str = "id", partition: int = 0, bad: int = 10) -> list[Record]:
+def rows(
+    offsets: range | list[int], topic_id: str = "id", partition: int = 0, bad: int = 10
+) -> list[Document | BadRecord]:
     """Every ``bad``-th is a dead letter."""
     return [
-        Record("news", topic_id, partition, offset, error_kind="" if offset % bad else "invalid") for offset in offsets
+        Document(at) if at.offset % bad else BadRecord(at, "invalid")
+        for at in (Position("news", topic_id, partition, offset) for offset in offsets)
     ]
 
 
 def test_all_once_is_clean_and_counted(client: Client):
-    write(client, rows(range(100, 200)))
-    write(client, rows(range(200, 250)))
+    write_documents(client, rows(range(100, 200)))
+    write_documents(client, rows(range(200, 250)))
     (found,) = audited(client)
     assert (found.first, found.last, found.stored, found.dead_lettered) == (100, 249, 135, 15)
     assert not found.missing and not found.doubled and not found.repeats
@@ -53,8 +57,8 @@ def test_missing_positions_are_named_across_bucket_borders(client: Client):
 
 
 def test_repeats_that_the_views_leave_out_are_told_but_are_no_fault(client: Client):
-    write(client, rows(range(50)))
-    write(client, rows(range(40, 60)))
+    write_documents(client, rows(range(50)))
+    write_documents(client, rows(range(40, 60)))
     (found,) = audited(client)
     assert (found.repeats, found.doubled, found.missing) == (10, [], [])
     assert (found.stored, found.dead_lettered) == (54, 6)
@@ -62,16 +66,16 @@ def test_repeats_that_the_views_leave_out_are_told_but_are_no_fault(client: Clie
 
 def test_a_repeat_does_not_hide_a_gap(client: Client):
     """The count is right, and so is the sum of the offsets: the checksum is not."""
-    write(client, rows([0, 1, 2, 4, 5, 6, 7, 9]))
-    write(client, rows([2, 9]))
-    write(client, rows([10]))
+    write_documents(client, rows([0, 1, 2, 4, 5, 6, 7, 9]))
+    write_documents(client, rows([2, 9]))
+    write_documents(client, rows([10]))
     (found,) = audited(client)
     assert found.missing == [(3, 3), (8, 8)] and found.repeats == 2
 
 
 def test_a_view_that_shows_a_position_twice_is_found_out(client: Client):
-    write(client, rows(range(1, 9)))
-    write(client, rows([4, 5]))
+    write_documents(client, rows(range(1, 9)))
+    write_documents(client, rows([4, 5]))
     client.execute("CREATE OR REPLACE VIEW documents AS SELECT * FROM record_log WHERE error_kind = ''")
     (found,) = audited(client)
     assert found.doubled == [(4, 5)]
@@ -95,7 +99,7 @@ def test_since_starts_after_what_was_stored_before_and_sees_the_gap_in_between(c
 
 def test_the_sums_are_read_from_the_projection(client: Client):
     for start in range(0, 300, 100):
-        write(client, rows(range(start, start + 100)))
+        write_documents(client, rows(range(start, start + 100)))
     assert "ReadFromMergeTree (ledger)" in audit_plan(client)
     client.execute("OPTIMIZE TABLE record_log FINAL")
     assert "ReadFromMergeTree (ledger)" in audit_plan(client)
@@ -109,10 +113,10 @@ def test_a_ledger_from_before_the_checksum_is_audited_too(client: Client):
         "ALTER TABLE record_log ADD PROJECTION ledger (SELECT topic, topic_id, partition, min(offset), max(offset), "
         "count(), countIf(error_kind != '') GROUP BY topic, topic_id, partition)"
     )
-    write(client, rows(range(100)))
+    write_documents(client, rows(range(100)))
     client.execute("DELETE FROM schema_migrations WHERE name = '0005_audit.sql'")
     assert migrate(client) == ["0005_audit.sql"]
-    write(client, rows(range(100, 200)))
+    write_documents(client, rows(range(100, 200)))
     (found,) = audited(client)
     assert (found.first, found.last, found.stored, found.missing) == (0, 199, 180, [])
 
@@ -133,7 +137,7 @@ class Feed:
         producer.close()
 
     def write(self, client: Client, offsets: list[int]) -> None:
-        write(client, [Record(self.topic, self.id, 0, offset) for offset in offsets])
+        write_documents(client, [Document(Position(self.topic, self.id, 0, offset)) for offset in offsets])
 
 
 @pytest.fixture
@@ -159,10 +163,8 @@ def test_rows_beyond_the_brokers_end_are_a_fault(client: Client, feed: Feed):
 
 def test_a_gap_where_the_broker_has_no_record_is_none(client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch):
     """As transaction markers and compaction leave: here the broker's answer is cut to what it would then hold."""
-    from stream.kafka import reread as broker
-
-    real = broker.reread
-    monkeypatch.setattr(broker, "reread", lambda *where: [r for r in real(*where) if r.offset != 7])
+    real = stream.kafka.reread
+    monkeypatch.setattr(stream.kafka, "reread", lambda *where: [r for r in real(*where) if r.offset != 7])
     feed.write(client, [0, 1, 2, 3, 4, 5, 6, 8, 9, 11])
     row = next(row for row in audit_report(client)["partitions"] if row["partition"] == 0)
     assert row["missing_ranges"] == [(10, 10)]
@@ -170,7 +172,7 @@ def test_a_gap_where_the_broker_has_no_record_is_none(client: Client, feed: Feed
 
 def test_an_older_identity_is_audited_by_the_table_alone(client: Client, feed: Feed):
     feed.write(client, list(range(20)))
-    write(client, [Record(feed.topic, "an older one", 0, offset) for offset in (0, 1, 3)])
+    write_documents(client, [Document(Position(feed.topic, "an older one", 0, offset)) for offset in (0, 1, 3)])
     old = next(row for row in audit_report(client)["partitions"] if row["topic_id"] == "an older one")
     assert old["missing_ranges"] == [(2, 2)] and not old["current"] and old["lag"] is None
 
@@ -178,14 +180,14 @@ def test_an_older_identity_is_audited_by_the_table_alone(client: Client, feed: F
 def test_the_command(clickhouse_url: str, client: Client, tmp_path: Path):
     from tests.support.commands import within
 
-    write(client, rows(range(100)))
+    write_documents(client, rows(range(100)))
     environment = {"CLICKHOUSE_URL": clickhouse_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     out = tmp_path / "build" / "audit.json"
     done = within("audit", "--json", str(out), **environment)
     assert done.returncode == 0 and "no Kafka broker listens" in done.stderr
     report = json.loads(out.read_text())
     assert report["clean"] and report["kafka"] is None and (report["stored"], report["dead_lettered"]) == (90, 10)
-    write(client, rows([103, 104, 106]))
+    write_documents(client, rows([103, 104, 106]))
     done = within("audit", "--json", "-", **environment)
     assert done.returncode == 1 and "missing: news/0 (id): 100-102, 105" in done.stderr
     assert json.loads(done.stdout)["missing"] == 4
@@ -195,9 +197,9 @@ def test_the_command(clickhouse_url: str, client: Client, tmp_path: Path):
 
 
 def test_labels_are_audited_in_their_own_table(client: Client):
-    write(client, [Record("labels", "id", 0, offset, kind="label", label="neutral") for offset in range(20)])
-    write(client, [Record("labels", "id", 0, 21, kind="label", error_kind="invalid")])
-    write(client, rows(range(5)))
+    write_labels(client, [Label(Position("labels", "id", 0, offset), "neutral", "") for offset in range(20)])
+    write_labels(client, [BadRecord(Position("labels", "id", 0, 21), "invalid")])
+    write_documents(client, rows(range(5)))
     news, labels = audited(client)
     assert (labels.topic, labels.stored, labels.dead_lettered, labels.missing) == ("labels", 20, 1, [(20, 20)])
     assert (news.topic, news.stored, news.missing) == ("news", 4, [])

@@ -20,10 +20,10 @@ import pytest
 from clickhouse_driver import Client
 
 from cli.shared.failures import mask
-from documents.record import Record
-from storage import write
+from documents import BadRecord, Position
+from storage import write_documents
 from storage.writes import write_alerts
-from stream.kafka.topics import ensure_topics, topic_ids, watermarks
+from stream.kafka import ensure_topics, topic_ids, watermarks
 from tests.support import eventually
 from tests.support.commands import ROOT, assert_one_line_failure, finsent, within
 
@@ -191,10 +191,11 @@ def test_dead_letters_are_listed_shown_replayed_once_and_dropped(
 ) -> None:
     identity = topic_ids(kafka_bootstrap, [topic])[topic]
     bad = [b"\xff{", b"not json", b"17"]
-    rows = [Record(topic, identity, 0, offset) for offset in range(3)]
-    for row, raw in zip(rows, bad, strict=True):
-        row.error_kind, row.error, row.raw = "not_json", "why", raw
-    write(client, rows)
+    rows = [
+        BadRecord(Position(topic, identity, 0, offset), "not_json", sentence="why", raw=raw)
+        for offset, raw in enumerate(bad)
+    ]
+    write_documents(client, rows)
     settings = {"CLICKHOUSE_URL": clickhouse_url, "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap}
 
     def letters(*args: str) -> str:

@@ -9,10 +9,10 @@ import pytest
 from clickhouse_driver import Client
 
 import model
-from documents.record import Record
+from documents import BadRecord, Document, Mention, Position
 from model.registry import publish
 from settings import ModelSettings
-from storage import write
+from storage import write_documents
 from storage.reads import Rescoring
 from storage.writes import write_rescored
 from tests.support import cooled, eventually
@@ -22,23 +22,23 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
 
 
-def document(offset: int, version: str = "old", **values: object) -> Record:
-    made = Record("news", "id", offset % 2, offset, kind="news", document_id=f"d{offset}", model_version=version)
+def document(offset: int, version: str = "old", **values: object) -> Document:
+    position = Position("news", "id", offset % 2, offset)
+    made = Document(position, document_id=f"d{offset}", model_version=version)
     made.title, made.published_at = f"Siemens wins order {offset}", START + timedelta(minutes=offset)
     made.label, made.sentiment, made.scored_at = "neutral", 0.0, datetime.now(UTC)
-    made.mention_entity, made.mention_surface, made.mention_via = ["SIE.DE"], ["Siemens"], ["name"]
-    made.mention_label, made.mention_sentiment = ["neutral"], [0.0]
-    made.mention_p_negative, made.mention_p_neutral, made.mention_p_positive = [0.0], [1.0], [0.0]
+    made.mentions = [Mention("SIE.DE", "Siemens", "name", "neutral", 0.0, 1.0, 0.0, 0.0)]
     for name, value in values.items():
         setattr(made, name, value)
     return made
 
 
-def scored(batch: list[Record], sentiment: float = 0.5) -> list[Record]:
+def scored(batch: list[Document], sentiment: float = 0.5) -> list[Document]:
     for row in batch:
         row.model_version, row.label, row.sentiment, row.scored_at = "new", "positive", sentiment, datetime.now(UTC)
-        row.mention_label, row.mention_sentiment = ["positive"], [sentiment]
-        row.mention_p_negative, row.mention_p_neutral, row.mention_p_positive = [0.0], [0.5], [0.5]
+        (mention,) = row.mentions
+        mention.label, mention.sentiment = "positive", sentiment
+        mention.p_negative, mention.p_neutral, mention.p_positive = 0.0, 0.5, 0.5
     return batch
 
 
@@ -47,9 +47,9 @@ def one(client: Client, sql: str) -> object:
 
 
 def test_what_is_left_is_done_once_wherever_it_was_broken_off(client: Client):
-    write(client, [document(offset) for offset in range(100)])
-    write(client, [document(100, version="new"), document(101, unscored="unsupported_language")])
-    write(client, [document(102, error_kind="invalid"), document(103, published_at=END)])
+    write_documents(client, [document(offset) for offset in range(100)])
+    write_documents(client, [document(100, version="new"), document(101, unscored="unsupported_language")])
+    write_documents(client, [BadRecord(Position("news", "id", 0, 102), "invalid"), document(103, published_at=END)])
     work = Rescoring(client, "new", START, END)
     assert work.left == 100
     batches = work.batches(30)
@@ -58,20 +58,22 @@ def test_what_is_left_is_done_once_wherever_it_was_broken_off(client: Client):
     work = Rescoring(client, "new", START, END)
     assert work.left == 50
     again = [row for batch in work.batches(30) for row in batch]
-    assert {row.offset for row in again} == {offset for offset in range(100) if offset % 2}
-    assert again[0].mention_surface == ["Siemens"] and again[0].title == "Siemens wins order 1"
+    assert {row.position.offset for row in again} == {offset for offset in range(100) if offset % 2}
+    assert [mention.surface for mention in again[0].mentions] == ["Siemens"] and again[
+        0
+    ].title == "Siemens wins order 1"
     write_rescored(client, scored(again))
     assert Rescoring(client, "new", START, END).left == 0
     assert one(client, "SELECT count() FROM record_log") == 104
 
 
 def test_what_was_known_at_a_time_does_not_change(client: Client):
-    write(client, [document(offset) for offset in range(10)])
+    write_documents(client, [document(offset) for offset in range(10)])
     before = one(client, "SELECT now64(3)")
     assert isinstance(before, datetime)
     # Times are stored in milliseconds: what is written within the same one counts as known at it.
     eventually(lambda: one(client, "SELECT now64(3)") > before, 5, "the next millisecond")
-    write(client, [document(10)])
+    write_documents(client, [document(10)])
     (batch, *others) = Rescoring(client, "new", START, START + timedelta(minutes=6, seconds=30)).batches(100)
     for rows in (batch, *others):
         write_rescored(client, scored(rows))
@@ -84,7 +86,7 @@ def test_what_was_known_at_a_time_does_not_change(client: Client):
 
 
 def test_the_first_of_two_scores_of_one_version_stays(client: Client):
-    write(client, [document(0)])
+    write_documents(client, [document(0)])
     (batch,) = Rescoring(client, "new", START, END).batches(10)
     write_rescored(client, scored(batch, 0.5))
     write_rescored(client, scored(batch, 0.9))
@@ -94,7 +96,7 @@ def test_the_first_of_two_scores_of_one_version_stays(client: Client):
 def test_the_command_scores_with_the_version_named(client: Client, clickhouse_url: str, tmp_path: Path):
     adapter = cooled(tmp_path / "adapter", 2.5)
     version = publish(tmp_path / "models", adapter)
-    write(client, [document(0, title="Siemens beats all forecasts, profit soars"), document(1)])
+    write_documents(client, [document(0, title="Siemens beats all forecasts, profit soars"), document(1)])
     environment = {"CLICKHOUSE_URL": clickhouse_url, "MODEL_REGISTRY": str(tmp_path / "models")}
     done = within("rescore", "--since", "2026-01-01", "--until", "2026-01-02", "--model", version, **environment)
     assert done.returncode == 0 and f"2 documents scored with {version}" in done.stdout

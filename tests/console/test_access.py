@@ -18,7 +18,7 @@ from console.people import People, load
 from settings import ClickHouseSettings, ConsoleSettings
 from storage import connect, migrate
 from storage.reads import actions, alerts_now
-from stream.kafka.topics import ensure_topics
+from stream.kafka import ensure_topics
 from tests.console.test_console import ROOT, fill, served
 
 PASSWORD = "correct horse battery"

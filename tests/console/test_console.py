@@ -24,12 +24,12 @@ from urllib.request import Request, urlopen
 import pytest
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import Document, Mention, Position, Topic
 from settings import ClickHouseSettings
-from storage import connect, migrate, replace_entities, write
+from storage import connect, migrate, replace_entities, write_documents
 from storage.reads import alerts_now, silences_at
 from storage.writes import write_alerts
-from stream.kafka.topics import ensure_topics, watermarks
+from stream.kafka import ensure_topics, watermarks
 from tests.support import eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,17 +38,16 @@ FORMULA = '=HYPERLINK("http://example.com")'
 CHROMIUM = shutil.which("chromium")
 
 
-def document(number: int, at: datetime, sentiment: float, title: str) -> Record:
-    record = Record("news", "id", 0, number, kind="news", document_id=f"d/{number}", story_id=number, source="wire")
+def document(number: int, at: datetime, sentiment: float, title: str) -> Document:
+    position = Position("news", "id", 0, number)
+    record = Document(position, document_id=f"d/{number}", story_id=number, source="wire")
     record.published_at, record.title, record.model_version = at, title, "m1"
     record.label = "negative" if sentiment < 0 else "positive"
     record.sentiment = sentiment
     record.p_negative, record.p_neutral, record.p_positive = max(0, -sentiment), 1 - abs(sentiment), max(0, sentiment)
-    record.mention_entity, record.mention_surface, record.mention_via = ["ACME"], ["Acme"], ["name"]
-    record.mention_label, record.mention_sentiment = [record.label], [sentiment]
-    record.mention_p_negative, record.mention_p_neutral = [record.p_negative], [record.p_neutral]
-    record.mention_p_positive = [record.p_positive]
-    record.topic_name, record.topic_score = ["debt"], [0.9]
+    chances = record.p_negative, record.p_neutral, record.p_positive
+    record.mentions = [Mention("ACME", "Acme", "name", record.label, *chances, sentiment)]
+    record.topics = [Topic("debt", 0.9)]
     record.embedding = bytes([number % 100 + 1, 7, 9]) * 128
     return record
 
@@ -60,7 +59,7 @@ def fill(client: Client) -> None:
     records += [document(n, now - timedelta(hours=14 - n % 12), -0.8, f"Acme debt {n}") for n in range(24, 34)]
     records.append(document(34, now - timedelta(minutes=3), -0.7, HOSTILE))
     records.append(document(35, now - timedelta(minutes=2), -0.7, FORMULA))
-    write(client, records)
+    write_documents(client, records)
     replace_entities(client, [SimpleNamespace(ticker="ACME", name="Acme & Sons", desk="Industry", sector="Tools")])
     evidence = {"documents": [{"title": HOSTILE, "source": "wire", "sentiment": -0.8, "words": ["debt"]}]}
     at = now - timedelta(hours=10)

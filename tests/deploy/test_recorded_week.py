@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.recorded_week import Week, write
-from documents.text import normalise
-from documents.watchlist import Linker, load_watchlist
-from stream import BadRecord, decode
+from documents import Linker, load_watchlist, normalise
+from documents.messages import InvalidMessage, decode
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def messages(week: Week) -> list:
         for line in path.read_bytes().splitlines():
             try:
                 found.append(decode(topic, line))
-            except BadRecord:
+            except InvalidMessage:
                 continue
     return found
 
@@ -50,7 +49,7 @@ def test_the_counts_are_those_of_the_files(week: Week):
                 message = decode(topic, line)
                 if not text(message):
                     kinds["empty_text"] += 1
-            except BadRecord as error:
+            except InvalidMessage as error:
                 kinds[error.kind] += 1
     assert lines == week.produced and kinds == week.malformed
     assert set(kinds) == {"not_json", "invalid", "empty_text", "absurd_date", "encoding", "too_large"}

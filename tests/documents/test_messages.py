@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stream import BadRecord, News, decode
+from documents.messages import InvalidMessage, News, decode
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 GOOD = {"id": "1", "source": "wire", "title": "Acme raises guidance", "published_at": "2024-04-30T10:00:00Z"}
@@ -40,7 +40,7 @@ def test_good_record_is_decoded_and_unknown_fields_are_tolerated():
     ids=lambda value: str(value)[:40],
 )
 def test_bad_record_says_what_and_where(raw, kind, field):
-    with pytest.raises(BadRecord) as caught:
+    with pytest.raises(InvalidMessage) as caught:
         decode("news", raw, NOW)
     assert (caught.value.kind, caught.value.field) == (kind, field)
 
@@ -49,5 +49,5 @@ def test_label_names_a_document_or_a_text():
     base = {"label": "neutral", "annotator": "a", "labelled_at": "2024-04-30T10:00:00Z"}
     assert decode("labels", json.dumps(base | {"text": "flat"}).encode(), NOW).text == "flat"
     for fields in ({}, {"text": "flat", "document_id": "1"}):
-        with pytest.raises(BadRecord, match="either document_id or text"):
+        with pytest.raises(InvalidMessage, match="either document_id or text"):
             decode("labels", json.dumps(base | fields).encode(), NOW)

@@ -12,32 +12,33 @@ import pytest
 from clickhouse_driver import Client
 
 import model
-from documents.privacy import Pseudonymiser
-from documents.record import Record
-from documents.stories.key import story_key
-from documents.stories.novelty import Novelty, facts
-from documents.watchlist import Linker, load_watchlist
-from storage import write
+from documents import Document, Linker, Pseudonymiser, load_watchlist
+from documents.stories import Novelty, facts, story_key
+from storage import write_documents
 from storage.reads import recent_documents
-from stream.steps.read import Pipeline, Received
+from stream.kafka import Received
+from stream.steps import Read, Score
 
 AT = datetime(2020, 6, 18, 9, 0, tzinfo=UTC)
 IDS = {"news": "topic-one", "comments": "topic-two"}
 STORY = "Wirecard says auditor EY cannot confirm 1.9 billion euros in cash balances"
-Documents = Callable[..., list[Record]]
+Documents = Callable[..., list[Document]]
 
 
 @pytest.fixture(scope="module")
-def pipeline(shipped: Path) -> Pipeline:
-    return Pipeline(model.load(model.champion_folder(shipped)), Linker(load_watchlist()), Pseudonymiser("k" * 32))
+def score(shipped: Path) -> Score:
+    return Score(model.load(model.champion_folder(shipped)))
 
 
 @pytest.fixture
-def documents(pipeline: Pipeline) -> Documents:
+def documents(score: Score) -> Documents:
     """Scores headlines as one batch; each is (text, hours after ``AT``), or a text alone."""
     offsets, ids = count(), count()
+    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
 
-    def make(*told: str | tuple[str, float], kind: str = "news", document_id: str = "", body: str = "") -> list[Record]:
+    def make(
+        *told: str | tuple[str, float], kind: str = "news", document_id: str = "", body: str = ""
+    ) -> list[Document]:
         values = []
         for item in told:
             text, hours = item if isinstance(item, tuple) else (item, 0.0)
@@ -51,14 +52,14 @@ def documents(pipeline: Pipeline) -> Documents:
             if body:
                 message["body"] = body
             values.append(Received(kind, 0, next(offsets), json.dumps(message).encode()))
-        rows = pipeline.read(values, IDS)
-        pipeline.score(rows)
-        return rows
+        rows = read.run(values)
+        score.run(rows)
+        return [row for row in rows if isinstance(row, Document)]
 
     return make
 
 
-def assigned(novelty: Novelty, rows: list[Record]) -> list[Record]:
+def assigned(novelty: Novelty, rows: list[Document]) -> list[Document]:
     novelty.assign(rows)
     return rows
 
@@ -206,7 +207,7 @@ def test_a_restarted_worker_gives_the_answers_of_the_one_before(documents: Docum
         told = [(f"UPDATE {hour + 1}-{STORY}", hour), (f"Siemens wins order number {hour} in Egypt", hour)]
         batches.append(documents(*told))
         alive.assign(batches[-1])
-        write(client, batches[-1])
+        write_documents(client, batches[-1])
     restarted = Novelty()
     restarted.learn(recent_documents(client, {}, 1000))
     assert restarted.seen == alive.seen == {("news", IDS["news"], 0): 5}
@@ -226,7 +227,7 @@ def test_a_restarted_worker_gives_the_answers_of_the_one_before(documents: Docum
 def test_a_worker_learns_what_others_stored_and_reads_only_that(documents: Documents, client: Client):
     mine, others = Novelty(), Novelty()
     theirs = assigned(others, documents(STORY))
-    write(client, theirs)
+    write_documents(client, theirs)
     news = recent_documents(client, mine.seen, 1000)
     mine.learn(news)
     assert len(news) == 1 and recent_documents(client, mine.seen, 1000) == []
@@ -240,9 +241,9 @@ def test_until_then_exact_copies_of_a_day_agree(documents: Documents):
 
 
 def test_the_latest_documents_are_few_however_many_are_stored(documents: Documents, client: Client):
-    write(client, documents(*(f"Company {n} reports earnings" for n in range(30))))
+    write_documents(client, documents(*(f"Company {n} reports earnings" for n in range(30))))
     found = recent_documents(client, {}, 10)
-    assert sorted(row.offset for row in found) == list(range(20, 30))
+    assert sorted(row.position.offset for row in found) == list(range(20, 30))
 
 
 def test_numbers_names_and_attributions_of_a_headline():

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from documents.privacy import Pseudonymiser, redact
+from documents import Pseudonymiser, redact
 
 KEY = "k" * 32
 

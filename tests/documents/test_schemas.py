@@ -5,10 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from documents.outgoing import dead_letter, scored
-from documents.record import Record
+from documents import BadRecord, Document, Position
+from documents.messages import InvalidMessage, dead_letter, decode, scored
 from documents.schemas import RECEIVED, SENT, differences, schema
-from stream import BadRecord, decode
 
 
 def test_the_committed_schemas_are_those_of_the_code():
@@ -21,10 +20,10 @@ def test_every_schema_is_a_schema():
 
 
 def test_what_is_sent_fits_its_schema():
-    row = Record("news", "id", 1, 2, kind="news", document_id="d", label="negative", model_version="m")
+    row = Document(Position("news", "id", 1, 2), "news", "d", label="negative", model_version="m")
     row.scored_at = row.published_at = datetime(2026, 1, 5, tzinfo=UTC)
     Draft202012Validator(schema("scored")).validate(json.loads(scored(row)))
-    bad = Record("news", "id", 1, 3, error_kind="not_json", error="no", raw=b"\xff")
+    bad = BadRecord(Position("news", "id", 1, 3), "not_json", sentence="no", raw=b"\xff")
     Draft202012Validator(schema("dead-letters")).validate(json.loads(dead_letter(bad)))
 
 
@@ -48,5 +47,5 @@ def test_what_is_sent_fits_its_schema():
 def test_any_bytes_are_a_message_or_a_bad_record(topic: str, raw: bytes):
     try:
         decode(topic, raw)
-    except BadRecord as error:
+    except InvalidMessage as error:
         assert error.kind in {"too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date"}

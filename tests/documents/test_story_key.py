@@ -1,4 +1,4 @@
-from documents.stories.key import story_key
+from documents.stories import story_key
 
 
 def test_one_story_has_one_key_whatever_its_case_and_punctuation():

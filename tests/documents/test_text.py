@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from documents.text import normalise, quiet, rejoined, unnamed, whole_words
+from documents import normalise, quiet, rejoined, unnamed, whole_words
 
 
 @pytest.mark.parametrize(

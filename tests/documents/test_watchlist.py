@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from documents.watchlist import BadWatchlist, Linker, load_watchlist
+from documents import BadWatchlist, Linker, load_watchlist
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from documents.text import normalise
+from documents import normalise
 from model.evaluation.noise import KINDS, perturb
 
 TEXTS = [

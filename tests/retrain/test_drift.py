@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import Document, Position
 from retrain import drift, upcoming
 from retrain.data import queue
 from settings import RetrainSettings
 from storage.connection import WHOLE_INSERT
 from storage.reads import drift_now, unlabelled_documents
-from storage.record import FIELDS
+from storage.record import columns_of
 from storage.writer import INSERT
 from storage.writes import ShadowRow, write_shadow_rows
 from tests.support.commands import within
@@ -45,7 +45,8 @@ class Writer:
         """``sure`` is how sharp the predictions are."""
         rows = []
         for _ in range(count):
-            row = Record("news", "t", 0, self.count, ingested_at=self.at, kind="news", model_version="v1", lang="en")
+            at = Position("news", "t", 0, self.count)
+            row = Document(at, ingested_at=self.at, model_version="v1", lang="en")
             row.document_id, row.story_id = f"d{self.count}", self.count
             row.source = str(self._rng.choice(sources))
             words = FORMAL if register == "formal" else SLANG
@@ -57,8 +58,7 @@ class Writer:
             row.sentiment, row.label = float(p[2] - p[0]), ("negative", "neutral", "positive")[int(p.argmax())]
             rows.append(row)
             self.count += 1
-        columns = [[getattr(row, name) for row in rows] for name in FIELDS]
-        self._client.execute(INSERT, columns, columnar=True, settings=WHOLE_INSERT)
+        self._client.execute(INSERT, columns_of(rows, []), columnar=True, settings=WHOLE_INSERT)
 
 
 @pytest.fixture
@@ -140,8 +140,9 @@ def test_a_new_version_begins_anew(client: Client, feed: Writer):
     feed.write(1000)
     feed.write(220, register="slang")
     assert look(client, feed, told)
-    row = Record("news", "t", 0, feed.count, ingested_at=feed.at, kind="news", model_version="v2", source="wire")
-    client.execute(INSERT, [[getattr(row, name)] for name in FIELDS], columnar=True)
+    at = Position("news", "t", 0, feed.count)
+    row = Document(at, ingested_at=feed.at, model_version="v2", source="wire")
+    client.execute(INSERT, columns_of([row], []), columnar=True)
     feed.count += 1
     assert look(client, feed, told) == set()
     assert {event[0] for event in told} == {"drift", "drift_ended"}

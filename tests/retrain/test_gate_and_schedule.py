@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import Label, Position
 from retrain import Busy, exclusive, upcoming
 from retrain.data import SIGNED, Example
 from retrain.judge import gate, macro_f1
 from retrain.run import last_run
 from settings import RetrainSettings
-from storage import write
+from storage import write_labels
 from storage.writes import write_training_run
 
 FIXED = [Example("written", f"fixed {n}", n % 3) for n in range(150)]
@@ -103,9 +103,8 @@ def test_what_a_failed_run_has_not_dealt_with_waits_for_the_next_time_and_not_fo
 
 
 def write_label(client: Client) -> None:
-    row = Record("labels", "t", 0, 0, kind="label", label="positive", author="anna", text="Orders rise")
-    row.published_at = datetime.now(UTC)
-    write(client, [row])
+    row = Label(Position("labels", "t", 0, 0), "positive", "anna", datetime.now(UTC), text="Orders rise")
+    write_labels(client, [row])
 
 
 def test_one_run_at_a_time_and_the_lock_goes_with_its_process(tmp_path: Path):

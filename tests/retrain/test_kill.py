@@ -18,11 +18,11 @@ from clickhouse_driver import Client
 
 import model
 from deploy.local import Stack
-from documents.record import Record
+from documents import Label, Position
 from model.encoder import base
 from model.registry import promote, publish, verify, version_names
 from retrain.fit import SentimentEncoder, write_adapter
-from storage import write
+from storage import write_labels
 from storage.reads import training_runs
 from tests.support import eventually
 
@@ -32,16 +32,14 @@ BAD = ("{} warns of a loss and cuts the dividend", "The plant of {} stands still
 PLAIN = ("{} holds its annual meeting in June", "{} moves its office to another street")
 
 
-def write_labels(client: Client, count: int) -> None:
+def judge(client: Client, count: int) -> None:
     """Judgements of texts, as a worker stores them."""
     rows = []
     for number in range(count):
         label = ("negative", "neutral", "positive")[number % 3]
-        row = Record("labels", "t", 0, number, kind="label", label=label, author="anna")
-        row.text = (BAD, PLAIN, GOOD)[number % 3][number % 2].format(f"Works {number}")
-        row.published_at = datetime.now(UTC)
-        rows.append(row)
-    write(client, rows)
+        text = (BAD, PLAIN, GOOD)[number % 3][number % 2].format(f"Works {number}")
+        rows.append(Label(Position("labels", "t", 0, number), label, "anna", datetime.now(UTC), text=text))
+    write_labels(client, rows)
 
 
 @pytest.fixture
@@ -101,7 +99,7 @@ def trainers(of: Path) -> list[psutil.Process]:
 def test_two_schedulers_do_one_run_also_when_the_one_that_does_it_is_killed(
     client: Client, registry: Path, start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ):
-    write_labels(client, 90)
+    judge(client, 90)
     champion, folder = model.champion_name(registry), tmp_path / "retrain"
     schedulers = [start("scheduler"), start("scheduler")]
     (trainer,) = eventually(lambda: trainers(folder), 200, "one of them trains")

@@ -16,14 +16,14 @@ import pytest
 import torch
 
 import model
-from documents.record import Record
+from documents import Label, Position
 from model.encoder import base
 from model.registry import promote, publish, version_names
 from retrain import CannotTrain, Progress, retrain
 from retrain.data import LABELS, phrases
 from retrain.fit import SentimentEncoder, write_adapter
 from settings import ClickHouseSettings, RetrainSettings
-from storage import connect, migrate, write
+from storage import connect, migrate, write_labels
 from storage.reads import training_runs
 from tests.support import eventually
 
@@ -50,10 +50,10 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     promote(registry, champion)
     now = datetime.now(UTC)
     examples = [replace(e, entity=None) for e in phrases(100, 5)]
-    rows = [Record("labels", "t", 0, n, kind="label", text=e.text, author="anna") for n, e in enumerate(examples)]
-    for row, e in zip(rows, examples, strict=True):
-        row.label, row.published_at = LABELS[e.label], now
-    write(client, rows)
+    rows = [
+        Label(Position("labels", "t", 0, n), LABELS[e.label], "anna", now, text=e.text) for n, e in enumerate(examples)
+    ]
+    write_labels(client, rows)
     stored = time.time() // 1
     eventually(lambda: time.time() // 1 > stored, 5, "the second in which the labels came is over")
 

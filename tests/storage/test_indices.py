@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from clickhouse_driver import Client
 
-from documents.record import Record
+from documents import Document, Mention, Position
 from settings import ClickHouseSettings
-from storage import connect, migrate, replace_entities, select, write
+from storage import connect, migrate, replace_entities, select, write_documents
 from storage.reads import moving_documents, sample_documents, sentiment_and_topic_windows, sentiment_windows
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -28,14 +28,13 @@ def client(clickhouse_url: str) -> Iterator[Client]:
     made.disconnect()
 
 
-def document(number: int, at: datetime, sentiment: float, entity: str = "AAA", kind: str = "news") -> Record:
-    record = Record("news", "id", 0, number, kind=kind, document_id=f"d{number}", story_id=number, source="s")
+def document(number: int, at: datetime, sentiment: float, entity: str = "AAA", kind: str = "news") -> Document:
+    position = Position("news", "id", 0, number)
+    record = Document(position, kind, document_id=f"d{number}", story_id=number, source="s")
     record.published_at, record.label, record.sentiment = at, "neutral", sentiment
     record.p_negative, record.p_neutral, record.p_positive = max(-sentiment, 0.0), 1 - abs(sentiment), max(sentiment, 0)
-    record.mention_entity, record.mention_surface, record.mention_via = [entity], [entity], ["name"]
-    record.mention_label, record.mention_sentiment = ["neutral"], [sentiment]
-    for name in ("p_negative", "p_neutral", "p_positive"):
-        setattr(record, f"mention_{name}", [getattr(record, name)])
+    chances = record.p_negative, record.p_neutral, record.p_positive
+    record.mentions = [Mention(entity, entity, "name", "neutral", *chances, sentiment)]
     return record
 
 
@@ -51,7 +50,7 @@ def index(client: Client, at: datetime, scope: str = "entity", name: str = "AAA"
 
 def test_old_news_counts_half_after_eight_hours_and_a_comment_after_thirty_minutes(client: Client):
     hour = timedelta(hours=1)
-    write(
+    write_documents(
         client,
         [
             document(0, NOON - 8 * hour, -1.0),
@@ -79,7 +78,7 @@ def test_copies_count_once_a_day_however_much_is_read(client: Client):
         copy = document(number, NOON + timedelta(hours=hours), -1.0)
         copy.story_id, copy.source = 7, f"source {number}"
         rows.append(copy)
-    write(client, rows)
+    write_documents(client, rows)
     assert client.execute("SELECT published_at FROM counted_mentions ORDER BY published_at") == [
         (NOON,), (NOON + timedelta(hours=80),)
     ]  # fmt: skip
@@ -96,7 +95,7 @@ def test_volume_is_compared_with_the_same_weekday(client: Client):
         # Twice as many on the weekday of the moment.
         for number in range(4 if day % 7 == 0 else 2):
             rows.append(document(len(rows), NOON - timedelta(days=day, hours=1 + number), 0.1))
-    write(client, rows)
+    write_documents(client, rows)
     found = index(client, NOON)
     assert (found["documents_1d"], found["usual_1d"], found["buzz"]) == (4, 4, 1)
     # With a week's history there is nothing to compare with.
@@ -110,7 +109,7 @@ def test_every_view_answers_and_movers_come_clearest_first(client: Client):
             rows.append(document(len(rows), NOON - back * hour, 0.1, entity))
         for back in (1, 2, 3, 4):
             rows.append(document(len(rows), NOON - back * hour, late, entity))
-    write(client, rows)
+    write_documents(client, rows)
     found = select(client, f"SELECT * FROM movers_as_of(moment = '{NOON:%Y-%m-%d %H:%M:%S}', known = now64(3))")
     first = next(row for row in found if row["scope"] == "entity")
     assert (first["name"], first["documents"], first["documents_before"]) == ("AAA", 4, 5)

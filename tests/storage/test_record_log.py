@@ -7,28 +7,27 @@ from datetime import UTC, datetime
 import pytest
 from clickhouse_driver import Client
 
-from documents.record import Record
-from storage import MigrationChanged, accounts, migrate, positions, write
+from documents import BadRecord, Document, Mention, Position
+from storage import MigrationChanged, accounts, migrate, positions, write_documents
 from storage.ledger import LEDGER
 from storage.record import COLUMNS
 
 IDS = {"news": "id-of-news"}
 
 
-def document(offset: int, partition: int = 0, topic_id: str = IDS["news"], **values: object) -> Record:
-    record = Record("news", topic_id, partition, offset, kind="news", document_id=f"d{offset}", story_id=offset)
+def document(offset: int, partition: int = 0, topic_id: str = IDS["news"], **values: object) -> Document:
+    position = Position("news", topic_id, partition, offset)
+    record = Document(position, document_id=f"d{offset}", story_id=offset)
     record.published_at = datetime(2020, 6, 18, 9, tzinfo=UTC)
     record.label, record.sentiment = "negative", -0.5
-    record.mention_entity, record.mention_surface, record.mention_via = ["WDI.DE"], ["Wirecard"], ["name"]
-    record.mention_label, record.mention_sentiment = ["negative"], [-0.5]
-    record.mention_p_negative, record.mention_p_neutral, record.mention_p_positive = [0.6], [0.3], [0.1]
+    record.mentions = [Mention("WDI.DE", "Wirecard", "name", "negative", 0.6, 0.3, 0.1, -0.5)]
     for name, value in values.items():
         setattr(record, name, value)
     return record
 
 
-def bad(offset: int) -> Record:
-    return Record("news", IDS["news"], 0, offset, kind="news", error_kind="not_json", error="x", raw=b"\xff{")
+def bad(offset: int) -> BadRecord:
+    return BadRecord(Position("news", IDS["news"], 0, offset), "not_json", sentence="x", raw=b"\xff{")
 
 
 def one(client: Client, sql: str) -> object:
@@ -47,7 +46,7 @@ def test_every_field_comes_back_as_it_was_written(client: Client):
     scored_at = datetime(2020, 6, 18, 9, 0, 1, 250_000, tzinfo=UTC)
     record = document(7, author="a1", lang="de", embedding=bytes(range(256)) + bytes(128), scored_at=scored_at)
     record.p_negative, record.p_neutral, record.p_positive, record.tokens = 0.625, 0.25, 0.125, 31
-    write(client, [record])
+    write_documents(client, [record])
     names = ", ".join(f"`{column}`" for column in COLUMNS if column != "embedding")
     rows, columns = client.execute(
         f"SELECT {names}, hex(embedding) AS embedding FROM record_log", with_column_types=True
@@ -61,7 +60,7 @@ def test_every_field_comes_back_as_it_was_written(client: Client):
 
 
 def test_a_large_batch_lands_as_one_part(client: Client):
-    write(client, [document(offset) for offset in range(5000)])
+    write_documents(client, [document(offset) for offset in range(5000)])
     inserted = one(
         client,
         "SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'record_log'",
@@ -70,8 +69,8 @@ def test_a_large_batch_lands_as_one_part(client: Client):
 
 
 def test_a_batch_written_twice_is_seen_once_and_its_first_writing_wins(client: Client):
-    write(client, [document(offset, model_version="first") for offset in range(10)])
-    write(client, [document(offset, model_version="second") for offset in range(12)])
+    write_documents(client, [document(offset, model_version="first") for offset in range(10)])
+    write_documents(client, [document(offset, model_version="second") for offset in range(12)])
     assert one(client, "SELECT count() FROM documents") == 12
     assert one(client, "SELECT countIf(model_version = 'first') FROM documents") == 10
     assert one(client, "SELECT count() FROM mentions") == 12
@@ -81,7 +80,7 @@ def test_a_batch_written_twice_is_seen_once_and_its_first_writing_wins(client: C
 
 
 def test_the_first_writing_wins_across_table_partitions_too(client: Client):
-    write(client, [document(0, model_version="now")])
+    write_documents(client, [document(0, model_version="now")])
     client.execute(
         "INSERT INTO record_log (topic, topic_id, partition, offset, ingested_at, model_version) VALUES",
         [("news", IDS["news"], 0, 0, datetime(2020, 1, 1, tzinfo=UTC), "long ago")],
@@ -90,38 +89,38 @@ def test_the_first_writing_wins_across_table_partitions_too(client: Client):
 
 
 def test_good_and_bad_records_part_in_the_views(client: Client):
-    write(client, [document(0), bad(1), document(2)])
+    write_documents(client, [document(0), bad(1), document(2)])
     assert client.execute("SELECT offset FROM documents ORDER BY offset") == [(0,), (2,)]
     assert client.execute("SELECT offset, error_kind FROM dead_letters") == [(1, "not_json")]
     assert accounts(client, IDS)[0].bad == 1
 
 
 def test_the_raw_bytes_of_a_bad_record_are_kept_as_they_came(client: Client):
-    write(client, [bad(0)])
+    write_documents(client, [bad(0)])
     assert one(client, "SELECT hex(raw) FROM dead_letters") == "FF7B"
 
 
 def test_a_story_counts_once_an_entity(client: Client):
-    write(client, [document(0, story_id=1), document(1, story_id=1, source="b"), document(2, story_id=2)])
+    write_documents(client, [document(0, story_id=1), document(1, story_id=1, source="b"), document(2, story_id=2)])
     assert one(client, "SELECT count() FROM counted_mentions") == 2
     assert one(client, "SELECT count() FROM documents") == 3
 
 
 def test_a_document_sent_again_with_another_wording_counts_once(client: Client):
-    write(client, [document(0, document_id="same", story_id=1), document(1, document_id="same", story_id=2)])
+    write_documents(client, [document(0, document_id="same", story_id=1), document(1, document_id="same", story_id=2)])
     assert one(client, "SELECT count() FROM counted_mentions") == 1
 
 
 def test_positions_are_of_the_topic_with_this_identity_only(client: Client):
-    write(client, [document(4), document(9, partition=1)])
-    write(client, [document(500, topic_id="an older topic of that name")])
+    write_documents(client, [document(4), document(9, partition=1)])
+    write_documents(client, [document(500, topic_id="an older topic of that name")])
     assert positions(client, IDS) == {("news", 0): 4, ("news", 1): 9}
     assert positions(client, {"news": "a new one"}) == {}
 
 
 def test_the_ledger_is_read_from_the_projection_before_and_after_a_merge(client: Client):
     for start in range(0, 300, 100):
-        write(client, [document(offset) for offset in range(start, start + 100)])
+        write_documents(client, [document(offset) for offset in range(start, start + 100)])
 
     def plan() -> str:
         return "\n".join(row[0] for row in client.execute("EXPLAIN " + LEDGER, {"topics": list(IDS.items())}))

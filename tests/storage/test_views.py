@@ -6,21 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_driver import Client
 
-from documents.record import Record
-from storage import select, write
+from documents import Document, Mention, Position, Topic
+from storage import select, write_documents
 from storage.writes import acknowledge, write_alerts, write_deliveries, write_model
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
 MOMENT = "moment = '2026-01-30 12:00:00'"
 
 
-def document(offset: int, at: datetime, topics: dict[str, float], story: int = 0, source: str = "wire") -> Record:
-    made = Record("news", "id", 0, offset, kind="news", document_id=f"d{offset}", source=source, model_version="m1")
+def document(offset: int, at: datetime, topics: dict[str, float], story: int = 0, source: str = "wire") -> Document:
+    position = Position("news", "id", 0, offset)
+    made = Document(position, document_id=f"d{offset}", source=source, model_version="m1")
     made.published_at, made.story_id, made.title, made.label = at, story or offset, f"Title {offset}", "negative"
-    made.mention_entity, made.mention_surface, made.mention_via = ["ACME"], ["Acme"], ["name"]
-    made.mention_label, made.mention_sentiment = ["negative"], [-0.5]
-    made.mention_p_negative, made.mention_p_neutral, made.mention_p_positive = [0.6], [0.3], [0.1]
-    made.topic_name, made.topic_score = list(topics), list(topics.values())
+    made.mentions = [Mention("ACME", "Acme", "name", "negative", 0.6, 0.3, 0.1, -0.5)]
+    made.topics = [Topic(*topic) for topic in topics.items()]
     made.ingested_at = at + timedelta(seconds=10)
     return made
 
@@ -29,7 +28,7 @@ def test_topics_are_counted_once_a_story_and_against_the_week_before(client: Cli
     earlier = [document(n, NOON - timedelta(days=2, hours=n), {"earnings": 0.9}) for n in range(4)]
     today = [document(n, NOON - timedelta(hours=n - 9), {"fraud": 0.8, "earnings": 0.4}) for n in range(10, 14)]
     copies = [document(n, NOON - timedelta(hours=1), {"fraud": 0.8}, story=10, source=f"s{n}") for n in range(20, 25)]
-    write(client, [*earlier, *today, *copies], stamp=False)
+    write_documents(client, [*earlier, *today, *copies], stamp=False)
     found = {row["topic"]: row for row in select(client, f"SELECT * FROM topics_as_of({MOMENT}, known = now64(3))")}
     assert (found["fraud"]["documents"], found["fraud"]["documents_before"], found["fraud"]["share"]) == (4, 0, 1)
     assert (found["earnings"]["documents"], found["earnings"]["share_before"]) == (4, 1)
@@ -80,7 +79,7 @@ def test_an_alert_has_the_state_and_the_person_of_the_moment(client: Client):
 
 
 def test_a_judged_model_and_one_that_only_scored_are_both_versions(client: Client):
-    write(client, [document(1, NOON, {})], stamp=False)
+    write_documents(client, [document(1, NOON, {})], stamp=False)
     gate = [{"rule": "new labels", "champion": 0.5, "challenger": 0.4, "difference": -0.1, "low": -0.2, "high": 0.0,
              "p_value": None, "passed": False}]  # fmt: skip
     write_model(client, "m2", "m1", False, "new labels: worse", 40, gate, {"seconds": 3})

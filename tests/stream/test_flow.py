@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from documents.record import Record
+from documents import Document, Position, Row
 from stream.pipeline import INSERT_SHARE, UNSTORED, Flow, Steps
 
 BATCH = 8
@@ -26,13 +26,13 @@ class Bench:
         self.failing: dict[str, Exception] = {}
         self.flow: Flow[int] = Flow(Steps(self.read, *map(self.step, list(self.calls)[1:]), self.done), BATCH, 0.001)
 
-    async def read(self, taken: Sequence[int]) -> list[Record]:
+    async def read(self, taken: Sequence[int]) -> list[Row]:
         await self.note("read", list(taken))
-        return [Record("news", "id", 0, n) for n in taken if n >= 0]
+        return [Document(Position("news", "id", 0, n)) for n in taken if n >= 0]
 
-    def step(self, name: str) -> Callable[[Sequence[Record]], Coroutine[Any, Any, None]]:
-        async def run(rows: Sequence[Record]) -> None:
-            await self.note(name, [row.offset for row in rows])
+    def step(self, name: str) -> Callable[[Sequence[Row]], Coroutine[Any, Any, None]]:
+        async def run(rows: Sequence[Row]) -> None:
+            await self.note(name, [row.position.offset for row in rows])
 
         return run
 
@@ -43,9 +43,9 @@ class Bench:
         if name in self.held:
             await self.held[name].wait()
 
-    async def done(self, taken: Sequence[int], rows: Sequence[Record]) -> None:
+    async def done(self, taken: Sequence[int], rows: Sequence[Row]) -> None:
         stored = {n for batch in self.calls["store"] for n in batch}
-        assert {row.offset for row in rows} <= stored
+        assert {row.position.offset for row in rows} <= stored
         self.acknowledged += taken
 
     async def give(self, numbers: range) -> None:

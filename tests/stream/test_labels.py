@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from deploy.local import Service
 from finsent import app
 from storage.reads import dead_letters, latest_labels
-from stream import produce
+from stream.kafka import produce
 from tests.support import Asking, data_folder, eventually
 
 

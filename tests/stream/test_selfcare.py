@@ -17,13 +17,13 @@ from clickhouse_driver import Client
 
 from deploy.local import Service
 from deploy.local.supervisor import free_port
-from stream import produce
-from stream.upkeep.watchdog import Watchdog
+from stream.kafka import produce
+from stream.upkeep import Watchdog
 from tests.support import data_folder, eventually
 
 BLOCK_THE_LOOP = """
 import time, stream.app
-from stream.worker import run
+from stream import run
 positioned = stream.app.Worker._positioned
 async def then_block(self, positions):
     await positioned(self, positions)
@@ -33,9 +33,9 @@ run()
 """
 HANG_WHILE_SCORING = """
 import time
-from stream.steps.read import Pipeline
-from stream.worker import run
-Pipeline.score = lambda self, rows: time.sleep(3600)
+from stream.steps import Score
+from stream import run
+Score.run = lambda self, rows: time.sleep(3600)
 run()
 """
 
@@ -102,7 +102,7 @@ def test_a_stuck_worker_dumps_its_stacks_and_ends(
 def test_a_stop_is_in_time_although_clickhouse_does_not_answer(
     service: Service, tmp_path: Path, worker: Callable[..., tuple[subprocess.Popen, Path]]
 ):
-    process, log = worker("from stream.worker import run; run()", STREAM_STOP_WITHIN_S="5", STREAM_BATCH_RECORDS="20")
+    process, log = worker("from stream import run; run()", STREAM_STOP_WITHIN_S="5", STREAM_BATCH_RECORDS="20")
     eventually(lambda: "Worker ready" in log.read_text(), 60, "the worker has started")
     send(service, tmp_path, 2000, first=1000)
     eventually(lambda: stored(service) > 100, 60, "it works")

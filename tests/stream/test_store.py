@@ -8,7 +8,7 @@ import pytest
 from clickhouse_driver import Client
 
 from benchmarks.proxy import Fault, Proxy
-from documents.record import Record
+from documents import Document, Position
 from settings import ClickHouseSettings
 from storage import audited, connect
 from stream.steps.store import GaveUp, Store, TopicReplaced
@@ -17,8 +17,8 @@ from stream.upkeep.metrics import Metrics
 IDS = {"news": "id"}
 
 
-def batch(first: int, count: int = 10) -> list[Record]:
-    return [Record("news", "id", 0, offset) for offset in range(first, first + count)]
+def batch(first: int, count: int = 10) -> list[Document]:
+    return [Document(Position("news", "id", 0, offset)) for offset in range(first, first + count)]
 
 
 def store(connecting: Callable[[], Client], patience_s: float = 60) -> Store:

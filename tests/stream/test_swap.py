@@ -18,8 +18,8 @@ from safetensors.numpy import load_file, save_file
 
 import model
 from deploy.local import Service
-from documents.outgoing import ModelEvent
-from documents.record import Record
+from documents import Position
+from documents.messages import ModelEvent
 from model.encoder import default_folders
 from model.registry import clear_shadow, current_shadow, publish, put_in_shadow
 from model.registry import promote as move_champion
@@ -27,9 +27,8 @@ from retrain.judge import decide_shadow, shadow_report
 from settings import ClickHouseSettings, ModelSettings, RetrainSettings
 from storage import accounts, connect, select
 from storage.reads import live_workers
-from stream import produce, topic_ids
-from stream.champion.following import announce
-from stream.champion.shadow import chosen
+from stream.champion import announce, chosen
+from stream.kafka import produce, topic_ids
 from tests.support import cooled, data_folder, eventually
 from tests.support.commands import finsent
 
@@ -208,7 +207,7 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
     counted = "SELECT count() FROM documents WHERE document_id LIKE 'shadow-%'"
     eventually(lambda: client.execute(counted)[0][0] == 160, 60, "all are stored")
     rows = "SELECT count(), uniqExact(topic, partition, offset) FROM shadow_log FINAL WHERE challenger = %(v)s"
-    wanted = sum(chosen(record, 0.5) for record in positions(client))
+    wanted = sum(chosen(position, 0.5) for position in positions(client))
     assert 50 < wanted < 110
     eventually(lambda: client.execute(rows, {"v": challenger})[0] == (wanted, wanted), 60, "the share is scored")
 
@@ -241,10 +240,10 @@ def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
     eventually(lambda: metric(service, share) == 0, 60, "and nothing is in the shadow any more")
 
 
-def positions(client: Client) -> list[Record]:
+def positions(client: Client) -> list[Position]:
     names = ("topic", "topic_id", "partition", "offset")
     sql = f"SELECT {', '.join(names)} FROM documents WHERE document_id LIKE %(p)s"
-    return [Record(**row) for row in select(client, sql, {"p": "shadow-%"})]
+    return [Position(**row) for row in select(client, sql, {"p": "shadow-%"})]
 
 
 def test_a_challenger_that_cannot_be_loaded_is_refused_in_the_shadow(

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from deploy.local import Service
 from storage import accounts
 from storage.reads import dead_letters
-from stream import produce, topic_ids
+from stream.kafka import produce, topic_ids
 from tests.support import Asking, data_folder, eventually
 
 TOPICS = ("news", "comments")

@@ -22,18 +22,15 @@ from clickhouse_driver import Client
 import model
 from alerts.evaluator import Evaluator
 from deploy.demo.recorded_week import MONDAY, SEED, Week, write
-from documents.privacy import Pseudonymiser
-from documents.record import Record
-from documents.stories.novelty import Novelty
-from documents.watchlist import Linker, load_watchlist
+from documents import BadRecord, Document, Label, Linker, Pseudonymiser, load_watchlist
+from documents.stories import Novelty
 from model.registry import copy_adapters, publish
 from settings import AlertSettings
-from storage import replace_entities
-from storage import write as store_records
+from storage import replace_entities, write_documents, write_labels
 from storage.reads import Rescoring
 from storage.writes import write_rescored
-from stream.steps import labels
-from stream.steps.read import Pipeline, Received
+from stream.kafka import Received
+from stream.steps import Read, Score
 
 SATURDAY, END = MONDAY + timedelta(days=5), MONDAY + timedelta(days=7)
 DOWN = "newswire-a", MONDAY + timedelta(days=3, hours=11), MONDAY + timedelta(days=3, hours=14, minutes=30)
@@ -52,39 +49,36 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
     replace_entities(client, watchlist.companies)
     first = model.ensure_default(registry)
     second = _softer(registry)
-    pipelines = [
-        Pipeline(
-            model.load(model.version_folder(registry, version)), Linker(watchlist), Pseudonymiser("recorded week" * 3)
-        )
-        for version in (first, second)
-    ]
+    topic_ids = dict.fromkeys(("news", "comments", "labels"), TOPIC_ID)
+    read = Read(Linker(watchlist), Pseudonymiser("recorded week" * 3), lambda: topic_ids)
+    scores = [Score(model.load(model.version_folder(registry, version))) for version in (first, second)]
     with tempfile.TemporaryDirectory() as folder:
         week = write(Path(folder))
         rows, judgements = list(_received(week)), _lines("labels", week.labels)
     stories, chance = Novelty(), random.Random(SEED + 3)
-    for pipeline, part in zip(
-        pipelines,
+    for score, part in zip(
+        scores,
         ([row for row in rows if row[0] < SATURDAY], [row for row in rows if row[0] >= SATURDAY]),
         strict=True,
     ):
         for start in range(0, len(part), BATCH):
             chunk = part[start : start + BATCH]
-            records = pipeline.read([received for _, received in chunk], {"news": TOPIC_ID, "comments": TOPIC_ID})
-            pipeline.score(records)
-            stories.assign(records)
-            for (at, _), record in zip(chunk, records, strict=True):
-                _arrived(record, at, chance)
-            store_records(client, records, stamp=False)
-    made = labels.read([received for _, received in judgements], {"labels": TOPIC_ID})
-    for (at, _), record in zip(judgements, made, strict=True):
-        record.ingested_at = at + timedelta(seconds=2)
-    store_records(client, made, stamp=False)
+            documents = [row for row in read.run([received for _, received in chunk]) if not isinstance(row, Label)]
+            score.run(documents)
+            stories.assign(documents)
+            for (at, _), document in zip(chunk, documents, strict=True):
+                _arrived(document, at, chance)
+            write_documents(client, documents, stamp=False)
+    labels = [row for row in read.run([received for _, received in judgements]) if not isinstance(row, Document)]
+    for (at, _), label in zip(judgements, labels, strict=True):
+        label.ingested_at = at + timedelta(seconds=2)
+    write_labels(client, labels, stamp=False)
     for batch in Rescoring(client, second, SATURDAY - timedelta(days=1), SATURDAY).batches(BATCH):
-        pipelines[1].score(batch)
-        for record in batch:
-            record.scored_at = SATURDAY
+        scores[1].run(batch)
+        for document in batch:
+            document.scored_at = SATURDAY
         write_rescored(client, batch)
-    _raise_alerts(connect, pipelines[0], {company.ticker: company.desk for company in watchlist.companies})
+    _raise_alerts(connect, scores[0], {company.ticker: company.desk for company in watchlist.companies})
     _add_people_and_models(client, first, second)
     client.disconnect()
 
@@ -120,19 +114,21 @@ def _received(week: Week) -> Iterator[tuple[datetime, Received]]:
     yield from sorted(_lines("news", week.news) + _lines("comments", week.comments), key=lambda row: row[0])
 
 
-def _arrived(record: Record, at: datetime, chance: random.Random) -> None:
-    """Set when ``record`` was stored: some seconds after its publication.
+def _arrived(row: Document | BadRecord, at: datetime, chance: random.Random) -> None:
+    """Set when ``row`` was stored: some seconds after its publication.
 
     Two feeds take longer, and one is down for some hours on Thursday.
     """
-    slow = {"agency-north": 240.0, "evening-bourse": 60.0}.get(record.source, 12.0 if record.kind == "news" else 2.0)
-    down = record.source == DOWN[0] and DOWN[1] <= at < DOWN[2]
-    record.ingested_at = (DOWN[2] if down else at) + timedelta(seconds=slow * chance.lognormvariate(0, 0.5))
-    if not record.error_kind:
-        record.scored_at = record.ingested_at - timedelta(milliseconds=200)
+    source = row.source if isinstance(row, Document) else ""
+    usual = 12.0 if row.position.topic == "news" else 2.0
+    slow = {"agency-north": 240.0, "evening-bourse": 60.0}.get(source, usual)
+    down = source == DOWN[0] and DOWN[1] <= at < DOWN[2]
+    row.ingested_at = (DOWN[2] if down else at) + timedelta(seconds=slow * chance.lognormvariate(0, 0.5))
+    if isinstance(row, Document):
+        row.scored_at = row.ingested_at - timedelta(milliseconds=200)
 
 
-def _raise_alerts(connect: Callable[[], Client], pipeline: Pipeline, desks: dict[str, str]) -> None:
+def _raise_alerts(connect: Callable[[], Client], score: Score, desks: dict[str, str]) -> None:
     def in_time(transitions: list[dict[str, object]]) -> None:
         for row in transitions:
             row["recorded_at"] = row["at"]
@@ -141,7 +137,7 @@ def _raise_alerts(connect: Callable[[], Client], pipeline: Pipeline, desks: dict
         connect,
         AlertSettings(clock="stream"),
         publish=in_time,
-        explain=lambda *text: pipeline.scorer.explain(*text),
+        explain=lambda *text: score.scorer.explain(*text),
         desks=desks,
     )
     evaluator.evaluate(int(MONDAY.timestamp()), int(END.timestamp()))

@@ -1,4 +1,4 @@
-"""The messages that finsent sends: scored documents, dead letters, alerts."""
+"""The messages that finsent sends: scored documents, dead letters, alerts, events of model versions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from documents.record import Record
+from documents.records import BadRecord, Document, Kind, Position, Sentiment
 
-Label = Literal["negative", "neutral", "positive"]
 _ENCODER = msgspec.json.Encoder()
-
-
-class Position(msgspec.Struct, frozen=True):
-    """Where the document stands in its input topic: unique, so consumers can drop what they have had before."""
-
-    topic: str
-    topic_id: str
-    partition: int
-    offset: int
 
 
 class ScoredMention(msgspec.Struct, frozen=True):
@@ -29,7 +19,7 @@ class ScoredMention(msgspec.Struct, frozen=True):
 
     entity: str
     surface: str
-    label: Label
+    label: Sentiment
     sentiment: float
     p_negative: float
     p_neutral: float
@@ -40,13 +30,13 @@ class Scored(msgspec.Struct, frozen=True):
     """One scored document (topic ``scored``). Sent at least once: ``position`` tells repeats."""
 
     position: Position
-    kind: Literal["news", "comment"]
+    kind: Kind
     document_id: str
     source: str
     published_at: datetime
     scored_at: datetime
     lang: str
-    label: Label
+    label: Sentiment
     sentiment: float
     p_negative: float
     p_neutral: float
@@ -134,42 +124,44 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
 }
 
 
-def scored(row: Record) -> bytes:
-    """The ``scored`` message of a good row."""
-    columns = (
-        row.mention_entity,
-        row.mention_surface,
-        row.mention_label,
-        row.mention_sentiment,
-        row.mention_p_negative,
-        row.mention_p_neutral,
-        row.mention_p_positive,
-    )
+def scored(document: Document) -> bytes:
+    """The ``scored`` message of a document."""
     return _ENCODER.encode(
         Scored(
-            position=_position(row),
-            kind=row.kind,  # type: ignore[arg-type]
-            document_id=row.document_id,
-            source=row.source,
-            published_at=row.published_at,
-            scored_at=row.scored_at.astimezone(UTC),
-            lang=row.lang,
-            label=row.label,  # type: ignore[arg-type]
-            sentiment=row.sentiment,
-            p_negative=row.p_negative,
-            p_neutral=row.p_neutral,
-            p_positive=row.p_positive,
-            model_version=row.model_version,
-            story_id=row.story_id,
-            mentions=[ScoredMention(*values) for values in zip(*columns, strict=True)],
+            position=document.position,
+            kind=document.kind,
+            document_id=document.document_id,
+            source=document.source,
+            published_at=document.published_at,
+            scored_at=document.scored_at.astimezone(UTC),
+            lang=document.lang,
+            label=document.label,  # type: ignore[arg-type]
+            sentiment=document.sentiment,
+            p_negative=document.p_negative,
+            p_neutral=document.p_neutral,
+            p_positive=document.p_positive,
+            model_version=document.model_version,
+            story_id=document.story_id,
+            mentions=[
+                ScoredMention(
+                    mention.entity,
+                    mention.surface,
+                    mention.label,  # type: ignore[arg-type]
+                    mention.sentiment,
+                    mention.p_negative,
+                    mention.p_neutral,
+                    mention.p_positive,
+                )
+                for mention in document.mentions
+            ],
         )
     )
 
 
-def dead_letter(row: Record) -> bytes:
-    """The ``dead-letters`` message of a bad row."""
-    raw = base64.b64encode(row.raw).decode()
-    return _ENCODER.encode(DeadLetter(_position(row), row.error_kind, row.error_field, row.error, raw))
+def dead_letter(bad: BadRecord) -> bytes:
+    """The ``dead-letters`` message of a bad record."""
+    raw = base64.b64encode(bad.raw).decode()
+    return _ENCODER.encode(DeadLetter(bad.position, bad.kind, bad.field, bad.sentence, raw))
 
 
 def alert(transition: Mapping[str, Any]) -> bytes:
@@ -192,7 +184,3 @@ def alert(transition: Mapping[str, Any]) -> bytes:
 def model_event(event: ModelEvent) -> bytes:
     """The ``model-events`` message of one event."""
     return _ENCODER.encode(event)
-
-
-def _position(row: Record) -> Position:
-    return Position(row.topic, row.topic_id, row.partition, row.offset)

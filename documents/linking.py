@@ -1,0 +1,109 @@
+"""Which companies of the watch list a text is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import ahocorasick
+
+from documents.records import Via
+from documents.watchlist import Company, Watchlist
+
+MOST_MENTIONS = 8
+_CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
+_WORD_BEFORE = re.compile(r"([\w-]+)\W{0,2}$")
+_WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
+
+
+class Match(NamedTuple):
+    """A company that a text is about. ``surface`` is its name there, from ``start`` to ``end``.
+
+    A ticker that came with the message, of a company that the text does not name, has the company's name as surface and
+    -1 for both places.
+    """
+
+    ticker: str
+    surface: str
+    start: int
+    end: int
+    via: Via
+
+
+class Linker:
+    """Finds the companies of a watch list by Aho and Corasick (1975), in a time that does not grow with the list."""
+
+    def __init__(self, watchlist: Watchlist) -> None:
+        self._companies = watchlist.by_ticker
+        self._by_symbol: dict[str, str] = {}
+        for ticker in self._companies:
+            # A cashtag names the symbol without the exchange's suffix; the first company with it has it.
+            self._by_symbol.setdefault(ticker.split(".")[0].upper(), ticker)
+        for ticker, company in self._companies.items():
+            self._by_symbol[ticker.upper()] = ticker
+            self._by_symbol.update(dict.fromkeys(company.symbols, ticker))
+        self._automaton = ahocorasick.Automaton()
+        for company in watchlist.companies:
+            for name in company.names:
+                self._automaton.add_word(name.lower(), (name, company.ticker))
+        self._automaton.make_automaton()
+
+    def ticker(self, symbol: str) -> str:
+        """The watch list's ticker for ``symbol``, which may be a former ticker or one of another exchange. An unknown
+        symbol is returned as it is."""
+        return self._by_symbol.get(symbol.lstrip("$").upper(), symbol)
+
+    def find(self, text: str, tickers: Sequence[str] = ()) -> list[Match]:
+        """The companies that ``text`` is about, each once and at most ``MOST_MENTIONS``.
+
+        First those whose ``tickers`` came with the message, then cashtags, then names, each in the order of the text. A
+        name is a whole word. Where several begin at one place, the longest counts.
+        """
+        found: dict[str, Match] = {}
+        named = self._named(text)
+        for given in tickers:
+            ticker = self._by_symbol.get(given.lstrip("$").upper())
+            if ticker and ticker not in found:
+                at = next((mention for mention in named if mention.ticker == ticker), None)
+                surface, start, end = at[1:4] if at else (self._companies[ticker].name, -1, -1)
+                found[ticker] = Match(ticker, surface, start, end, "given")
+        for match in _CASHTAG.finditer(text):
+            ticker = self._by_symbol.get(match.group(1).rstrip(".-").upper())
+            if ticker and ticker not in found:
+                surface = match.group().rstrip(".-")
+                found[ticker] = Match(ticker, surface, match.start(), match.start() + len(surface), "cashtag")
+        for mention in named:
+            found.setdefault(mention.ticker, mention)
+        return list(found.values())[:MOST_MENTIONS]
+
+    def _named(self, text: str) -> list[Match]:
+        # Lower case may be longer than the letter itself (as of "İ"), but places must stay the same.
+        lowered = text.lower()
+        if len(lowered) != len(text):
+            lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
+        hits = []
+        for last, (name, ticker) in self._automaton.iter_long(lowered):
+            start, end = last - len(name) + 1, last + 1
+            if (start and (text[start - 1].isalnum() or text[start - 1] in "$@#_")) or (
+                end < len(text) and (text[end].isalnum() or text[end] == "_")
+            ):
+                continue
+            if self._fits(self._companies[ticker], name, text, start, end):
+                hits.append(Match(ticker, text[start:end], start, end, "name"))
+        return hits
+
+    def _fits(self, company: Company, name: str, text: str, start: int, end: int) -> bool:
+        surface = text[start:end]
+        if len(name) < 4 and not any(c.islower() for c in name):
+            # A short abbreviation ("GE", "ING") is one only in capitals.
+            return surface == name
+        if name not in company.capitalised:
+            return True
+        if not surface[0].isupper():
+            return False
+        after, before = _WORD_AFTER.match(text[end : end + 40]), _WORD_BEFORE.search(text[max(0, start - 40) : start])
+        return not (
+            (after and after.group(1).lower() in {word.lower() for word in company.not_before})
+            or (before and before.group(1).lower() in {word.lower() for word in company.not_after})
+        )

@@ -1,0 +1,82 @@
+"""The second step: the sentiment and the topics of documents, from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from documents import LABELS, Document, Row, Topic
+from model import Scorer, Scores
+
+UNSUPPORTED_LANGUAGE = "unsupported_language"
+
+
+class Score:
+    """In: rows as ``Read`` leaves them. The documents among them are filled in, in place, all by one version.
+
+    A document in a language without a model keeps the label ``unscored`` and gets the reason. ``scorer`` is the
+    champion. It may be exchanged between two calls of ``run``, but not during one: so only in the same thread.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+
+    def run(self, rows: Sequence[Row]) -> None:
+        """Fill in the scores of the documents of ``rows``.
+
+        A document is scored once for each company that it mentions, as the pair (company, text). With exactly one
+        company that score is the document's own as well. With none or several, the text is also scored alone.
+        """
+        documents = [row for row in rows if isinstance(row, Document)]
+        if not documents:
+            return
+        texts: list[str] = []
+        entities: list[str | None] = []
+        languages: list[str] = []
+        firsts = []
+        for document in documents:
+            whole = document.whole_text
+            firsts.append(len(texts))
+            if len(document.mentions) != 1:
+                texts.append(whole)
+                entities.append(None)
+            for mention in document.mentions:
+                texts.append(whole)
+                entities.append(mention.surface)
+            languages.extend([document.lang] * (len(texts) - len(languages)))
+        scorer = self.scorer
+        scores = scorer.score(texts, entities, languages)
+        about = scorer.topics.classify(
+            [texts[first] for first in firsts], scores.embeddings[firsts], [languages[first] for first in firsts]
+        )
+        _fill_in(documents, firsts, scores, scorer.version)
+        for document, first, (names, chances, strangeness) in zip(documents, firsts, about, strict=True):
+            if scores.supported[first]:
+                document.topics = list(map(Topic, names, chances))
+                document.strangeness = strangeness
+
+
+def _fill_in(documents: Sequence[Document], firsts: Sequence[int], scores: Scores, version: str) -> None:
+    """Fill in the sentiment of ``documents``; ``firsts`` is the number of the first score of each."""
+    scored_at = datetime.now(UTC)
+    labels = [LABELS[i] for i in np.nan_to_num(scores.probabilities).argmax(axis=1)]
+    probabilities = scores.probabilities.tolist()
+    vectors = np.rint(scores.embeddings * 127).astype(np.int8)
+    for document, first in zip(documents, firsts, strict=True):
+        document.model_version = version
+        document.scored_at = scored_at
+        if not scores.supported[first]:
+            document.unscored = UNSUPPORTED_LANGUAGE
+            continue
+        document.p_negative, document.p_neutral, document.p_positive = probabilities[first]
+        document.sentiment = document.p_positive - document.p_negative
+        document.label = labels[first]
+        document.tokens = int(scores.tokens[first])
+        document.embedding = vectors[first].tobytes()
+        alone = len(document.mentions) != 1  # the first score is then that of the text by itself
+        for number, mention in enumerate(document.mentions, first + alone):
+            mention.p_negative, mention.p_neutral, mention.p_positive = probabilities[number]
+            mention.sentiment = mention.p_positive - mention.p_negative
+            mention.label = labels[number]
