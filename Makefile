@@ -3,7 +3,7 @@ DATA ?= .finsent
 # Processes that run the tests, each with a broker and a ClickHouse of its own.
 TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
-.PHONY: setup demo up test lint chaos bench
+.PHONY: setup kafka demo up test lint chaos bench
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt deploy/local/node/package-lock.json
@@ -13,6 +13,10 @@ TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfi
 	touch $@
 
 setup: .venv/.ready
+
+# Apache Kafka, for `finsent up --broker kafka` and the tests: needs Java 17 and Maven.
+kafka: setup
+	.venv/bin/python -m deploy.local.kafka
 
 demo: setup
 	.venv/bin/finsent demo --json build/demo.json

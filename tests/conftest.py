@@ -1,4 +1,8 @@
-"""The real broker and the real ClickHouse, started once for all tests of a session that ask for them."""
+"""The real brokers and the real ClickHouse, started once for all tests of a session that ask for them.
+
+Tests that depend on the broker ask for ``broker`` (or ``kafka_bootstrap``, which does) and run twice: on the embedded
+one and on Apache Kafka. Where Apache Kafka cannot be had, the last lines of the run say so.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import pytest
 from clickhouse_driver import Client
 
 import model
-from deploy.local import Stack
+from deploy.local import BrokerKind, Stack, kafka
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +49,37 @@ def recorded(stack: Stack, shipped: Path, tmp_path_factory: pytest.TempPathFacto
     return stack.clickhouse_url
 
 
+@pytest.fixture(scope="module", params=["embedded", "kafka"])
+def broker(request: pytest.FixtureRequest) -> BrokerKind:
+    """The kind of broker that a test runs on."""
+    if request.param == "kafka" and (reason := kafka.problem()):
+        pytest.skip(reason)
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Apache Kafka of one broker, beside the ClickHouse of ``stack``."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CLICKHOUSE_URL", stack.clickhouse_url)
+        with Stack(tmp_path_factory.mktemp("kafka"), broker="kafka") as running:
+            yield running
+
+
 @pytest.fixture
-def kafka_bootstrap(stack: Stack) -> str:
-    return stack.kafka_bootstrap
+def kafka_bootstrap(broker: BrokerKind, request: pytest.FixtureRequest) -> str:
+    """Address of a broker of each kind."""
+    return request.getfixturevalue("stack" if broker == "embedded" else "apache_kafka").kafka_bootstrap
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says whether Apache Kafka was among what was tested: a broker that is left out must not go unnoticed."""
+    reports = [report for key in ("passed", "failed", "xfailed") for report in terminalreporter.stats.get(key, ())]
+    ran = sum("[kafka" in report.nodeid or "-kafka" in report.nodeid for report in reports)
+    reason = kafka.problem()
+    terminalreporter.line(
+        f"Apache Kafka: NOT TESTED, {reason}" if reason else f"Apache Kafka {kafka.version()}: {ran} tests ran on it"
+    )
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """One machine, nothing to install by hand: the embedded broker and ClickHouse, and the service over them."""
 
+from deploy.local import kafka
 from deploy.local.install import InstallError
 from deploy.local.service import NotRunning, Service, environment_of, run, start_detached, stop, usage
-from deploy.local.stack import AlreadyRunning, Stack
+from deploy.local.stack import AlreadyRunning, BrokerKind, Stack
 from deploy.local.supervisor import Child, ChildFailed
 
 __all__ = [
     "AlreadyRunning",
+    "BrokerKind",
     "Child",
     "ChildFailed",
     "InstallError",
@@ -14,6 +16,7 @@ __all__ = [
     "Service",
     "Stack",
     "environment_of",
+    "kafka",
     "run",
     "start_detached",
     "stop",

@@ -16,9 +16,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from deploy.local.stack import Stack
+from deploy.local.stack import BrokerKind, Stack
 from deploy.local.supervisor import Child, ChildFailed, free_port, tail
 from errors import FinsentError
 from settings import given
@@ -47,8 +47,10 @@ class Service:
         extra: Mapping[str, str] | None = None,
         scheduler: bool = False,
         console: bool = False,
+        broker: BrokerKind = "embedded",
+        brokers: int = 1,
     ) -> None:
-        self.stack = Stack(data)
+        self.stack = Stack(data, broker, brokers)
         self.web_ports: list[int] = []
         self._workers = workers
         self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
@@ -152,17 +154,17 @@ def environment_of(data: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in _state(data)["environment"].items()}
 
 
-def run(data: Path, workers: int = 1) -> None:
+def run(data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: int = 1) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``ChildFailed`` when a child cannot be kept alive."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with Service(data, workers, scheduler=True, console=True) as service:
+    with Service(data, workers, scheduler=True, console=True, broker=broker, brokers=brokers) as service:
         print(usage(service.stack.environment(), data), flush=True)
         told: set[str] = set()
         while not stopping.wait(0.2):
             for child in [child for child in service.stack.children.values() if child.failure]:
-                # What the broker holds is in its memory, so it goes on for as long as somebody may want to read it.
+                # What the embedded broker holds is in its memory, so it goes on while somebody may want to read it.
                 if not (child.refused and child.name.startswith("worker-")):
                     raise ChildFailed(child.failure)
                 if child.name not in told:
@@ -208,7 +210,7 @@ def _reading(environment: Mapping[str, str], data: Path) -> str:
 """
 
 
-def start_detached(data: Path, workers: int = 1) -> dict[str, str]:
+def start_detached(data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: int = 1) -> dict[str, str]:
     """Start the service in a session of its own; returns its settings when it is ready.
 
     Raises ``ChildFailed`` with the end of its log.
@@ -217,7 +219,10 @@ def start_detached(data: Path, workers: int = 1) -> dict[str, str]:
     log_path = data / "service.log"
     with open(log_path, "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from deploy.local.service import main; main()", str(data.resolve()), str(workers)],
+            [
+                *(sys.executable, "-c", "from deploy.local.service import main; main()"),
+                *(str(data.resolve()), str(workers), broker, str(brokers)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -251,8 +256,8 @@ def stop(data: Path) -> None:
 
 
 def main() -> None:
-    """What the detached process runs: data directory and number of workers are its arguments."""
+    """What the detached process runs. Its arguments: data directory, workers, kind of broker, number of brokers."""
     try:
-        run(Path(sys.argv[1]), int(sys.argv[2]))
+        run(Path(sys.argv[1]), int(sys.argv[2]), cast("BrokerKind", sys.argv[3]), int(sys.argv[4]))
     except RuntimeError as failure:
         sys.exit(str(failure))

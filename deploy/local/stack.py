@@ -7,13 +7,16 @@ import os
 import secrets
 import signal
 import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 from filelock import FileLock, Timeout
 
-from deploy.local import broker, clickhouse_server
+from deploy.local import broker, clickhouse_server, kafka
 from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
 from documents import load_watchlist
@@ -22,6 +25,10 @@ from settings import given
 from storage import access
 
 READY_SECONDS = 60.0
+KAFKA_READY_SECONDS = 180.0
+"""A Java machine that starts beside others takes its time."""
+
+BrokerKind = Literal["embedded", "kafka"]
 
 
 class AlreadyRunning(FinsentError, RuntimeError):
@@ -29,15 +36,26 @@ class AlreadyRunning(FinsentError, RuntimeError):
 
 
 class Stack:
-    """The embedded broker and ClickHouse over the data directory ``data``; ports are free ones on 127.0.0.1.
+    """A broker and ClickHouse over the data directory ``data``; ports are free ones on 127.0.0.1.
+
+    ``broker`` is the embedded one, or Apache Kafka with ``brokers`` brokers (and ``kafka_settings`` over its own).
 
     A part that the environment names (``KAFKA_BOOTSTRAP_SERVERS``, ``CLICKHOUSE_URL``) is used instead of an embedded
     one. ``with`` starts and waits until both answer; raises ``AlreadyRunning``, ``ChildFailed`` or ``InstallError``.
-    Topics live in memory and go with the broker's process; ClickHouse's data stay in ``data/clickhouse``.
+    The embedded broker holds its topics in memory, and they go with its process; Apache Kafka keeps them in
+    ``data/kafka``. ClickHouse's data stay in ``data/clickhouse``.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(
+        self,
+        data: Path,
+        broker: BrokerKind = "embedded",
+        brokers: int = 1,
+        kafka_settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = Path(data).absolute()
+        self.broker, self.brokers = broker, brokers
+        self._kafka_settings = dict(kafka_settings or {})
         self.logs = self.data / "logs"
         self.children: dict[str, Child] = {}
         self.ready = False
@@ -61,7 +79,10 @@ class Stack:
         try:
             self._running = True
             if not self.kafka_bootstrap:
-                self._add_broker()
+                if self.broker == "kafka":
+                    self._add_kafka()
+                else:
+                    self._add_embedded_broker()
             if not self.clickhouse_url:
                 self._add_clickhouse()
             self.wait_ready()
@@ -74,13 +95,41 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._running = False
-        # Newest first: workers before what they need.
+        # Newest first: workers before what they need. Brokers at once: the last ones would wait for the others.
+        brokers = [child for name, child in self.children.items() if name.startswith("broker")]
         for child in reversed(self.children.values()):
-            child.stop()
+            if child not in brokers:
+                child.stop()
+        with ThreadPoolExecutor(max(1, len(brokers))) as pool:
+            list(pool.map(Child.stop, brokers))
         (self.data / "state.json").unlink(missing_ok=True)
         self._lock.release()
 
-    def _add_broker(self) -> None:
+    def _add_kafka(self) -> None:
+        jars = kafka.install()
+        folder = self.data / "kafka"
+        cluster = [
+            kafka.Node(number, free_port(), free_port(), folder / f"broker-{number}")
+            for number in range(1, self.brokers + 1)
+        ]
+        kafka.prepare(jars, cluster, self._kafka_settings)
+        self.kafka_bootstrap = ",".join(node.address for node in cluster)
+        for node in cluster:
+            name = "broker" if self.brokers == 1 else f"broker-{node.number}"
+            self.add(
+                Child(
+                    name,
+                    kafka.argv(jars, node, heap_mb=512 if self.brokers == 1 else 384),
+                    os.environ,
+                    partial(broker.listens, node.port),
+                    self.logs / f"{name}.log",
+                    ready_within=KAFKA_READY_SECONDS,
+                    grace=5.0,  # what was acknowledged is written; a broker without a quorum would wait for it
+                    changed=self.write_state,
+                )
+            )
+
+    def _add_embedded_broker(self) -> None:
         port = free_port()
         self.kafka_bootstrap = f"127.0.0.1:{port}"
         # SIGKILL: it takes 5 s to heed SIGTERM, and has nothing to save.
@@ -128,13 +177,16 @@ class Stack:
         self.children[child.name] = child
         child.start()
 
-    def wait_ready(self, timeout: float = READY_SECONDS) -> None:
-        """Until every child answers. Raises ``ChildFailed``."""
+    def wait_ready(self, timeout: float = 0.0) -> None:
+        """Until every child answers, for ``timeout`` seconds or what each of them may take. Raises ``ChildFailed``."""
         for child in list(self.children.values()):
-            child.wait_ready(timeout)
+            child.wait_ready(timeout or child.ready_within)
 
-    def kill(self, name: Literal["broker", "clickhouse"]) -> None:
-        """SIGKILL one part; it comes back on the same port (see ``wait_ready``)."""
+    def kill(self, name: str) -> None:
+        """SIGKILL one part: ``clickhouse``, ``broker``, or of several brokers ``broker-1`` and so on.
+
+        It comes back on the same port (see ``wait_ready``).
+        """
         if name not in self.children:
             raise ChildFailed(f"{name} is not embedded here, so it cannot be killed: the environment names it")
         self.children[name].kill()

@@ -74,7 +74,8 @@ class Child:
     """One supervised process. ``failure`` says why it was given up, ``refused`` whether by itself, for a person to see.
 
     ``ready`` is asked every 50 ms until it answers True, after each start. ``tied`` gives the process a stdin that
-    is closed to stop it; otherwise ``stop_signal`` is sent. SIGKILL follows after ``grace`` seconds. ``changed`` is
+    is closed to stop it; otherwise ``stop_signal`` is sent. SIGKILL follows after ``grace`` seconds. After
+    ``ready_within`` seconds something is wrong if it does not answer. ``changed`` is
     called (from the supervising thread) whenever the pid changes.
     """
 
@@ -89,10 +90,11 @@ class Child:
         tied: bool = False,
         stop_signal: signal.Signals = signal.SIGTERM,
         grace: float = 15.0,
+        ready_within: float = 60.0,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self.log, self.failure = name, log, ""
-        self.refused = False
+        self.refused, self.ready_within = False, ready_within
         self._argv, self._env, self._probe = list(argv), dict(env), ready
         self._tied, self._stop_signal, self._grace, self._changed = tied, stop_signal, grace, changed
         self._process: subprocess.Popen[bytes] | None = None

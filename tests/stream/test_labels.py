@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deploy.local import Service
+from deploy.local import BrokerKind, Service
 from finsent import app
 from storage.reads import dead_letters, latest_labels
 from stream.kafka import produce
@@ -18,8 +18,8 @@ from tests.support import Asking, data_folder, eventually
 
 
 @pytest.fixture(scope="module")
-def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped)) as started:
+def service(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped), broker=broker) as started:
         yield started
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.local import Service
+from deploy.local import BrokerKind, Service
 from storage import accounts
 from storage.reads import dead_letters
 from stream.kafka import produce, topic_ids
@@ -23,8 +23,8 @@ TOPICS = ("news", "comments")
 
 
 @pytest.fixture(scope="module")
-def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped)) as started:
+def service(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped), broker=broker) as started:
         yield started
 
 
