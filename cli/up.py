@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +20,11 @@ def register(app: typer.Typer) -> None:
 def up(
     data: Data = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes; they share the partitions.")] = 1,
+    broker: Annotated[
+        Literal["embedded", "kafka"],
+        typer.Option(help="embedded: small, topics in memory; kafka: Apache Kafka, topics on disk (needs Java 17)."),
+    ] = "embedded",
+    brokers: Annotated[int, typer.Option(min=1, max=9, help="Brokers of Apache Kafka: 1, or a cluster of 3.")] = 1,
     detach: Annotated[
         bool, typer.Option(help="Return when the service is ready; stop it with 'finsent down'.")
     ] = False,
@@ -33,13 +38,18 @@ def up(
 
     `eval "$(finsent up --data ./data --detach --env)"` starts it in the background (or finds it running there)
     and sets what the other commands need; `finsent down --data ./data` stops it.
+
+    `finsent up --broker kafka --data ./data` runs Apache Kafka in place of the embedded broker: its topics are in the
+    data directory and survive a restart. Its jars are fetched once, by Maven.
     """
     from deploy.local import NotRunning, environment_of, run, start_detached, usage
 
+    if brokers > 1 and broker != "kafka":
+        raise typer.BadParameter("only Apache Kafka makes a cluster: add --broker kafka", param_hint="--brokers")
     folder = data or data_directory()
     if not (detach or env):
         own_environment()
-        run(folder, workers)
+        run(folder, workers, broker, brokers)
         return
     try:
         settings = environment_of(folder)
@@ -47,7 +57,7 @@ def up(
         if not detach:
             raise
         own_environment()
-        settings = start_detached(folder, workers)
+        settings = start_detached(folder, workers, broker, brokers)
     if env:
         for name, value in settings.items():
             typer.echo(f"export {name}={shlex.quote(value)}")

@@ -20,6 +20,7 @@ import pytest
 from clickhouse_driver import Client
 
 from cli.shared.failures import mask
+from deploy.local import BrokerKind
 from documents import BadRecord, Position
 from storage import write_documents
 from storage.writes import write_alerts
@@ -270,10 +271,10 @@ def test_doctor_tells_what_to_fix_and_no_secrets(clickhouse_url: str, kafka_boot
 
 
 @pytest.mark.timeout(240)
-def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> None:
+def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tmp_path: Path) -> None:
     data = tmp_path / "data"
     environment = {"FINSENT_DATA": str(data)}
-    started = finsent("up", "--data", data, "--detach", "--env")
+    started = finsent("up", "--broker", broker, "--data", data, "--detach", "--env")
     try:
         assert started.returncode == 0, started.stderr
         settings = dict(line.removeprefix("export ").split("=", 1) for line in started.stdout.splitlines())
@@ -293,7 +294,7 @@ def test_up_detached_serves_the_other_commands_until_down(tmp_path: Path) -> Non
         with urlopen(f"{url}api/state", timeout=30) as answer:
             assert json.load(answer)["records"] == 20
 
-        # A worker that asks for a person takes nothing with it: what the broker holds is in its memory.
+        # A worker that asks for a person takes nothing with it: what the embedded broker holds is in its memory.
         (tmp_path / "garbage.jsonl").write_text("no record\n" * 600)
         assert finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", **environment).returncode == 0
         log = data / "service.log"
