@@ -29,7 +29,7 @@ app = typer.Typer(
 `finsent alerts` lists what shifted.
 
 **Against a real cluster**, set `KAFKA_BOOTSTRAP_SERVERS` and `CLICKHOUSE_URL` and start `finsent worker`
-as often as needed. `finsent doctor` tells what is configured, what is reachable and what to fix.
+as often as needed. `finsent doctor` shows what is configured, what is reachable and what to fix.
 """,
 )
 
@@ -49,7 +49,7 @@ def _main(
     ] = False,
 ) -> None:
     for name in ("kafka", "clickhouse_driver"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is raised
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is raised as an exception
     use_running_service()
 
 

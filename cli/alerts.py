@@ -1,4 +1,4 @@
-"""The group ``finsent alerts``: what shifted, the rules, and what they would have told in the past."""
+"""``finsent alerts``: what shifted, the rules, and which alerts they would have raised in the past."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ group = typer.Typer(
 
 `finsent alerts --entity WDI.DE --json` lists, newest first.
 
-`finsent alerts check rules.yaml` tells what is wrong with a file of rules.
+`finsent alerts check rules.yaml` shows what is wrong with a file of rules.
 
-`finsent alerts deliveries --outcome dead` tells what no receiver could be told.
+`finsent alerts deliveries --outcome dead` lists what could not be delivered.
 
 `finsent alerts backtest --events events.json --json out.json` measures the rules on known events.
 """,
@@ -109,8 +109,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True
     found = _rules(file)
     for rule in found.file.rules:
         scope = ", ".join([*rule.desks, *rule.entities]) or "everyone"
-        told = ", ".join(rule.receivers or found.file.defaults.receivers or ()) or "the topic alerts only"
-        typer.echo(f"{rule.name}: {scope}; to {told}")
+        receivers = ", ".join(rule.receivers or found.file.defaults.receivers or ()) or "the topic alerts only"
+        typer.echo(f"{rule.name}: {scope}; to {receivers}")
     typer.echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
 
 
@@ -133,8 +133,8 @@ def backtest(
     ] = None,
     plot_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="A chart of each event.")] = None,
 ) -> None:
-    """Run the live rules over stored history with simulated time: what would have been told, how late, how often
-    wrongly. Nothing is stored or sent.
+    """Run the live rules over stored history with simulated time: which alerts they would have raised, how
+    late, and how many of them false. Nothing is stored or sent.
 
     `finsent alerts backtest --from 2018-03-20 --to 2020-07-18 --entity BA --plot boeing.png`
 
@@ -220,8 +220,8 @@ def calibrate(
     rules: RulesFile = None,
     json_out: Annotated[bool, typer.Option("--json", help="Print the whole curve as JSON.")] = False,
 ) -> None:
-    """Find the threshold for a wanted false-alarm rate on stored history; real shifts in it count as false, so give
-    the known ones with --events.
+    """Find the threshold for a wanted false-alarm rate on stored history. Name the known events with --events; all
+    other alerts count as false.
 
     `finsent alerts calibrate --rate 0.05 --events events.json`
     """
@@ -245,11 +245,11 @@ def calibrate(
 @group.command()
 def ack(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
-    by: Annotated[str, typer.Option(help="Who has seen it.")] = "",
-    note: Annotated[str, typer.Option(help="What was found.")] = "",
-    undo: Annotated[bool, typer.Option(help="Nobody has, after all.")] = False,
+    by: Annotated[str, typer.Option(help="Who looks after it.")] = "",
+    note: Annotated[str, typer.Option(help="What they found.")] = "",
+    undo: Annotated[bool, typer.Option(help="Take the acknowledgement back.")] = False,
 ) -> None:
-    """Note that somebody looks after alerts; receivers are told no more of them but their end.
+    """Record that somebody looks after alerts; receivers then hear of them only when they are resolved.
 
     `finsent alerts ack 3f2a9c11d0e4b567 --by ana --note "earnings, hedged"`
     """
@@ -271,15 +271,14 @@ def ack(
 def deliveries(
     outcome: Annotated[str, typer.Option(help="Only sent, dead (given up), held (back) or again.")] = "",
     since: Annotated[str, typer.Option(metavar="TIME", help="Since then.")] = "1970-01-02",
-    again: Annotated[bool, typer.Option("--again", help="Try what is dead once more.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Try once more what was given up.")] = False,
     form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
 ) -> None:
-    """Show what receivers were told, and what could not be told and why, newest first.
+    """List what was sent to receivers, and what could not be sent and why, newest first.
 
     `finsent alerts deliveries --outcome dead`
 
-    `finsent alerts deliveries --again` puts what was given up on the way again (of the last two days: what is older
-    nobody is told any more).
+    `finsent alerts deliveries --again` tries once more what was given up in the last two days. Older ones are not sent.
     """
     from storage import connect
     from storage.reads import deliveries

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 TOPICS = ("news", "comments", "labels")
 MOST_REREAD = 100_000
-"""Offsets of one gap that are asked of the broker; a larger gap counts as missing without being asked about."""
+"""The longest gap for which the broker is asked what it holds; a longer one counts as missing."""
 
 
 class Partition(NamedTuple):
-    """What a broker has of one partition."""
+    """What the broker holds of one partition."""
 
     topic_id: str
     low: int
@@ -38,17 +38,17 @@ def register(app: typer.Typer) -> None:
 def audit(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Only of what was stored since then.")] = None,
     json_out: Annotated[
-        str | None, typer.Option("--json", metavar="OUT", help="Write the account to a file as JSON; - is stdout.")
+        str | None, typer.Option("--json", metavar="OUT", help="Write the report to a file as JSON; - is stdout.")
     ] = None,
     explain: Annotated[bool, typer.Option(help="Print how ClickHouse answers the question, and end.")] = False,
 ) -> None:
     """Show that every record that Kafka held is stored once: in documents, or with its error in dead_letters.
 
-    For each partition of each identity of a topic: the first and last offset stored, the broker's watermarks, what is
-    stored, dead-lettered, missing (in no view) and doubled (in the views more than once); repeats are further rows
-    of a position that the views leave out. A gap counts only if the broker does not tell that there is no record
-    (transaction markers, compaction). Lag is no fault. Exit code 1, with the exact offsets, if anything is missing
-    or doubled, or stored beyond the broker's end.
+    For each partition of each topic (a topic that was deleted and made again counts as two): the first and last offset
+    stored, the broker's watermarks, and how many records are stored, dead-lettered, missing (in no view) and doubled
+    (more than once in a view). Repeats are further rows of a position, which the views leave out. A gap is no fault
+    where the broker says that it has no record there (transaction markers, compaction). Lag is no fault. Exit code 1,
+    with the exact offsets, if anything is missing or doubled, or stored beyond the broker's end.
 
     `finsent audit`
 
@@ -72,8 +72,10 @@ def audit(
     for row in report["partitions"]:
         for what in ("missing", "doubled"):
             if row[f"{what}_ranges"]:
-                told = ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in row[f"{what}_ranges"])
-                typer.echo(f"finsent: {what}: {row['topic']}/{row['partition']} ({row['topic_id']}): {told}", err=True)
+                offsets = ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in row[f"{what}_ranges"])
+                typer.echo(
+                    f"finsent: {what}: {row['topic']}/{row['partition']} ({row['topic_id']}): {offsets}", err=True
+                )
         if row["beyond"]:
             typer.echo(
                 f"finsent: {row['topic']}/{row['partition']} ({row['topic_id']}): the last {row['beyond']} offsets "
@@ -85,13 +87,13 @@ def audit(
 
 
 def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
-    """The account as ``finsent audit --json`` writes it. Raises what ClickHouse's driver raises."""
+    """The report that ``finsent audit --json`` writes. Raises what ClickHouse's driver raises."""
     from kafka.errors import KafkaError
 
     from storage import audited
 
     at = datetime.now(UTC)
-    held = audited(client, since)  # before the broker is asked: what comes in between is lag
+    held = audited(client, since)  # before the broker is asked: records that come in between count as lag
     bootstrap, why, marks = None, "", {}
     try:
         bootstrap = kafka_answering()
@@ -161,7 +163,7 @@ def _row(account: Audited, part: Partition | None, bootstrap: str | None) -> dic
 
 
 def _held(bootstrap: str, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
-    """What of ``gap`` is missing: all that the broker holds, or has forgotten."""
+    """The part of ``gap`` that is missing: the offsets that the broker holds, or no longer has."""
     from storage import ranges
     from stream.kafka import reread
 

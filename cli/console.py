@@ -56,12 +56,12 @@ def console(
         typer.echo(running)
         return
     options = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    # Settings from the environment; what the command line gives comes before them.
+    # What the command line gives comes before the environment.
     serve(ConsoleSettings(**options), backlog, lambda url: typer.echo(url if print_url else f"console: {url}"))  # type: ignore[arg-type]
 
 
 def backlog() -> Mapping[str, int]:
-    """Records of each topic that Kafka holds and ClickHouse does not have yet. Raises what the clients raise."""
+    """For each topic, the number of records in Kafka that are not yet in ClickHouse. Raises what the clients raise."""
     from settings import KafkaSettings
     from storage import connect, positions
     from stream.kafka import topic_ids, watermarks
@@ -84,13 +84,15 @@ def backlog() -> Mapping[str, int]:
 def add_user(
     file: Annotated[Path, typer.Argument(metavar="USERS.yaml", dir_okay=False)],
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    role: Annotated[list[str], typer.Option(help="risk_reader, annotator, auditor or admin; may stand several times.")],
+    role: Annotated[
+        list[str], typer.Option(help="risk_reader, annotator, auditor or admin; may be given several times.")
+    ],
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input, for scripts.")] = False,
 ) -> None:
-    """Let somebody sign in, or give them another password or role; the file holds Argon2 hashes.
+    """Add a user who may sign in, or change a user's password or roles. The file holds Argon2 hashes.
 
-    A risk_reader looks, acknowledges and silences; an annotator labels; an auditor sees who did what; an admin may
-    do all of it. A running console reads the file again by itself.
+    A risk_reader reads, acknowledges and silences; an annotator labels; an auditor sees who did what; an admin may
+    do all of it. A running console reads the changed file by itself.
 
     `finsent console add-user users.yaml ana --role risk_reader --role annotator`
     """

@@ -35,7 +35,7 @@ def cookbook(
 
     `finsent cookbook known-at-14-05 --set entity=BA --set moment=2026-01-30T14:05:00Z`
 
-    `finsent cookbook how-late-is-each-feed --sql` prints the query, with its parameters, to start one's own from.
+    `finsent cookbook how-late-is-each-feed --sql` prints the query, with its parameters, as a start for your own.
     """
     from storage import connect
     from storage.questions import ask, live, questions
@@ -60,9 +60,9 @@ def cookbook(
         is_time = question.types.get(key, "").startswith("DateTime")
         given[key] = parse_time(value).astimezone(UTC) if is_time else value
     columns, rows = ask(connect(), question, given)
-    told = {**question.values, **{key: str(value) for key, value in given.items()}}
-    if told:
-        typer.echo(f"finsent: with {', '.join(f'{key} = {value}' for key, value in told.items())}", err=True)
+    used = {**question.values, **{key: str(value) for key, value in given.items()}}
+    if used:
+        typer.echo(f"finsent: with {', '.join(f'{key} = {value}' for key, value in used.items())}", err=True)
     print_rows(columns, [[_short(value) for value in row] for row in rows], form)
 
 

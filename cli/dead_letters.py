@@ -33,7 +33,7 @@ def list_dead_letters(
     limit: Annotated[int, typer.Option(min=1)] = 100,
     form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
 ) -> None:
-    """List the bad records, newest first, with the reason and what was done with them.
+    """List the bad records, newest first, with the reason and what was done about them.
 
     `finsent dead-letters list --since 2026-01-31`
     """
@@ -51,7 +51,7 @@ def list_dead_letters(
 
 @group.command("show")
 def show_dead_letter(position: Position) -> None:
-    """Show one bad record whole: why it is bad, and its bytes.
+    """Show one bad record: why it is bad, and its bytes.
 
     `finsent dead-letters show news/0/17`
     """
@@ -90,10 +90,10 @@ def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[st
 @group.command("replay")
 def replay_dead_letters(
     positions: Annotated[list[str] | None, typer.Argument(metavar="TOPIC/PARTITION/OFFSET...")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that nothing was done with yet.")] = False,
-    again: Annotated[bool, typer.Option(help="Also those that were replayed or dropped before.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that were neither replayed nor dropped.")] = False,
+    again: Annotated[bool, typer.Option(help="Also those that were replayed or dropped.")] = False,
 ) -> None:
-    """Send bad records to their topic again, after the worker or the schema was mended.
+    """Send bad records to their topic again, after the worker or the schema was corrected.
 
     A record that is good now ends up in documents once; one that is still bad becomes a dead letter again.
 
@@ -109,9 +109,9 @@ def replay_dead_letters(
 @group.command("drop")
 def drop_dead_letters(
     positions: Annotated[list[str] | None, typer.Argument(metavar="TOPIC/PARTITION/OFFSET...")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that nothing was done with yet.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that were neither replayed nor dropped.")] = False,
 ) -> None:
-    """Note that nothing is to be done about bad records; they stay in the log and are not replayed by --all.
+    """Record that nothing is to be done about bad records. They stay in the log, and `replay --all` leaves them out.
 
     `finsent dead-letters drop news/0/17`
     """

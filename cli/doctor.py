@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Tell what is configured, what is reachable, which versions run, and what to fix. Exit code 1 if something is.
+    """Show what is configured, what is reachable, which versions run, and what to fix. Exit code 1 if anything is.
 
     `finsent doctor`
     """

@@ -19,11 +19,11 @@ def register(app: typer.Typer) -> None:
 
 def drift(
     now: Annotated[
-        bool, typer.Option("--now", help="Look now; else the scheduler looks every RETRAIN_DRIFT_S.")
+        bool, typer.Option("--now", help="Test now; otherwise the scheduler tests every RETRAIN_DRIFT_S.")
     ] = False,
     json_out: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write JSON; - is stdout.")] = None,
 ) -> None:
-    """Tell how the latest documents of each kind and source differ from those before them.
+    """Show how the latest documents of each kind and source differ from those before them.
 
     Measures: embedding (how far from known documents), vocabulary (share of unknown words), sentiment and neutral
     (predictions), confidence, and the mix of sources. The effect is in standard deviations of a document. An alarm

@@ -25,20 +25,20 @@ def evaluate(
     json_out: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write all figures there; - is stdout.")
     ] = None,
-    noise: Annotated[bool, typer.Option("--noise", help="Also measure what typos and the like do.")] = False,
+    noise: Annotated[bool, typer.Option("--noise", help="Also measure the effect of typos and other noise.")] = False,
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write reliability.png and confusion.png there.")
     ] = None,
     chosen: Scoring = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many rows, drawn at random (always the same).")
+        int | None, typer.Option(min=1, help="At most this many rows, drawn at random with a fixed seed.")
     ] = None,
 ) -> None:
     """Measure a version on a CSV file of labelled texts: `text`, `label` and, if there, `entity`.
 
     Labels are negative, neutral, positive, or non_negative; a column `score` may stand for them by its sign.
-    Columns `source`, `kind`, `lang` and `extra` (JSON with `mixed`, `agreement`) are told apart. Figures come with
-    95 % bootstrap intervals. Texts in a language that the model does not read are counted, not scored.
+    Each `source`, `kind`, `lang` and `extra` (JSON with `mixed`, `agreement`) gets its own figures. Figures come
+    with 95 % bootstrap intervals. Texts in a language that the model does not read are counted, not scored.
 
     `finsent evaluate headlines.csv.gz`
 

@@ -113,12 +113,11 @@ def label_queue(
     ] = "previous",
     form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
 ) -> None:
-    """List the documents worth labelling next: uncertain ones, those on which versions disagree, those of sources that
-    drift or on watched companies, unlike each other.
+    """List the documents worth labelling next: those with uncertain scores, on which versions disagree, of sources that
+    drift, or about watched companies. The documents in the list differ from each other.
 
-    A share is drawn at random, so that those labels also tell how good the model is. The version to disagree with is
-    one that scored a document in the shadow or again; documents that none did are given to the champion before this
-    one (the newest 500 of them).
+    A share is drawn at random, so that those labels also measure the model. Disagreement is with another version that
+    scored a document in the shadow or later. Where none has, the champion before this one scores the newest 500.
 
     `finsent label queue --limit 50 --format csv > todo.csv`
     """
@@ -172,7 +171,7 @@ def _ask(rows: list[dict[str, Any]], against: str) -> None:
 
 @group.command("agreement")
 def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Tell how many labels there are, how far annotators agree, and which items have no majority.
+    """Show how many labels there are, how far annotators agree, and which items have no majority.
 
     `finsent label agreement`
     """
@@ -181,7 +180,7 @@ def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.
     from storage.reads import latest_labels
 
     found = resolve(latest_labels(connect()))
-    told = {
+    report = {
         "items": len(found.items),
         "annotators": found.annotators,
         "items_with_several_annotators": found.doubly,
@@ -190,6 +189,6 @@ def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.
         "unknown_documents": found.unknown,
     }
     if json_out:
-        typer.echo(json.dumps(told, indent=1))
+        typer.echo(json.dumps(report, indent=1))
     else:
-        print_rows(["what", "value"], [[name, value] for name, value in told.items()], Format.table)
+        print_rows(["what", "value"], [[name, value] for name, value in report.items()], Format.table)

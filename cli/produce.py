@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def produce(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")],
     topic: Annotated[
-        str | None, typer.Option(help="news, comments or labels; without it, a CSV's column 'kind' tells.")
+        str | None, typer.Option(help="news, comments or labels; without it, the column 'kind' of a CSV decides.")
     ] = None,
     speed: Annotated[
         str,
@@ -41,10 +41,9 @@ def produce(
 ) -> None:
     """Send FILEs of documents to Kafka: JSON lines or CSV, plain or gzipped, in the order of their dates.
 
-    Lines of JSON are sent as the bytes they are, malformed ones too: the worker keeps those as dead letters.
-    Columns of a CSV become the fields of the topic's message (`text` the title of news, `ticker(s)`; a bare
-    date is midnight UTC; without `id`, a hash of source and text). The key is the document's id; every
-    broker replica acknowledges.
+    Lines of JSON are sent unchanged, malformed ones too: the worker keeps those as dead letters. Columns of a CSV
+    become the fields of the topic's message: `text` is the title of news, a date without a time is midnight UTC, and
+    without `id` it is a hash of source and text. The message's key is the document's id; all replicas acknowledge.
 
     `finsent produce week.jsonl.gz --topic news`
 
@@ -60,7 +59,7 @@ def produce(
     if topic is None or topic in RECEIVED:
         ensure_topics(bootstrap)
     else:
-        topic_ids(bootstrap, [topic])  # a topic that is none of ours must exist: a slip of the pen would make it
+        topic_ids(bootstrap, [topic])  # another topic must exist already: a typing error must not create one
     with progress_bar(f"to {topic or 'Kafka'}") as show:
         result = produce_many(
             [(file, topic) for file in files], bootstrap, pace, zone=zone, undated=date, progress=show

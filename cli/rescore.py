@@ -25,9 +25,9 @@ def rescore(
 ) -> None:
     """Score stored documents with another version, beside the scores they have; nothing stored is changed.
 
-    The new scores are in the view documents_by_model at once. `documents_as_of(moment = '2026-01-31 12:00:00')`
-    tells what was known at a time: later scores are not in it. Broken off and started again it goes on where it
-    was; run twice it does nothing.
+    The new scores are in the view documents_by_model at once. `documents_as_of(moment = '2026-01-31 12:00:00')` shows
+    what was known at a time: later scores are not in it. If the command is interrupted, start it again: it continues
+    where it stopped. Run once more after its end, it does nothing.
 
     `finsent rescore --since 2026-01-01 --until 2026-02-01 --model minilm-0123456789`
     """

@@ -35,7 +35,7 @@ def retrain(
         Path | None,
         typer.Option(metavar="FILE", help="Train now, with the settings of this YAML file over those of RETRAIN_*."),
     ] = None,
-    upcoming: Annotated[bool, typer.Option("--next", help="Tell when the next run is due.")] = False,
+    upcoming: Annotated[bool, typer.Option("--next", help="Show when the next run is due.")] = False,
     json_out: Annotated[
         str | None, typer.Option("--json", metavar="OUT", help="Write the result to a file as JSON; - is stdout.")
     ] = None,
@@ -43,8 +43,8 @@ def retrain(
     """Train a challenger on the labels and old rows, from the champion's weights, and judge it.
 
     It is promoted if it is better on new labels and not worse on the fixed test set, on each of its parts, under noise,
-    in calibration and in speed; else it stays in the registry with the reason (exit code 2). A run that was killed goes
-    on from its last epoch. RETRAIN_* set all of it; without an option the last runs are listed.
+    in calibration and in speed. Otherwise it stays in the registry, with the reason (exit code 2). A run that was
+    killed continues from its last epoch. The settings are RETRAIN_*. Without an option the last runs are listed.
 
     `finsent retrain --now --json run.json`
 
@@ -69,9 +69,9 @@ def retrain(
     if not (now or resume or search is not None or config is not None):
         if upcoming:
             found = waiting(client, settings)
-            told = {"at": found.at.isoformat(), "new_labels": found.left, "or_at_new_labels": found.wanted}
-            told |= {"last_run": found.last.isoformat() if found.last else None, "drift_alarms": found.alarms}
-            rows = [told]
+            due = {"at": found.at.isoformat(), "new_labels": found.left, "or_at_new_labels": found.wanted}
+            due |= {"last_run": found.last.isoformat() if found.last else None, "drift_alarms": found.alarms}
+            rows = [due]
         else:
             names = ("id", "cause", "state", "champion", "challenger", "labels", "detail")
             rows = [{name: row[name] for name in names} for row in training_runs(client)]
@@ -82,7 +82,7 @@ def retrain(
         return
     from cli.shared.rollout import announce
 
-    with _bar() as progress:
+    with _TrainingBar() as progress:
         outcome = run(client, ModelSettings().registry, settings, announce=announce, progress=progress, resume=resume)
     assert outcome is not None
     if json_out:
@@ -99,10 +99,10 @@ def retrain(
     raise typer.Exit(ExitCode.OK if outcome.passed else ExitCode.REFUSED)
 
 
-class _bar:
-    """A progress bar of the training on stderr; called with what the training process tells."""
+class _TrainingBar:
+    """A progress bar of the training on stderr; it is called with each event of the training process."""
 
-    def __enter__(self) -> _bar:
+    def __enter__(self) -> _TrainingBar:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -112,14 +112,14 @@ class _bar:
         self._progress.start()
         return self
 
-    def __call__(self, told: Progress) -> None:
-        if "step" not in told:
-            self._progress.console.print(told["stage"])
+    def __call__(self, event: Progress) -> None:
+        if "step" not in event:
+            self._progress.console.print(event["stage"])
             return
-        f1 = f", validation {told['validation_macro_f1']:.3f}" if "validation_macro_f1" in told else ""
-        stage = f"{told['stage']}: " if "stage" in told else ""
+        f1 = f", validation {event['validation_macro_f1']:.3f}" if "validation_macro_f1" in event else ""
+        stage = f"{event['stage']}: " if "stage" in event else ""
         self._progress.update(
-            self._task, description=f"{stage}epoch {told['epoch']}{f1}", completed=told["step"], total=told["steps"]
+            self._task, description=f"{stage}epoch {event['epoch']}{f1}", completed=event["step"], total=event["steps"]
         )
 
     def __exit__(self, *_: object) -> None:

@@ -26,8 +26,8 @@ def scheduler(
 ) -> None:
     """Retrain when it is due, until Ctrl-C or SIGTERM: at RETRAIN_CRON, or when there are RETRAIN_NEW_LABELS.
 
-    It runs beside the workers; 'finsent up' starts one. Of several, one runs. What was missed while none was up is
-    caught up with once.
+    It runs beside the workers; 'finsent up' starts one. Of several schedulers one is active. If runs became due while
+    none was up, one run is made for all of them.
 
     `RETRAIN_CRON="0 3 * * *" finsent scheduler`
     """
@@ -42,7 +42,7 @@ def scheduler(
     from stream.upkeep import logging_config
 
     logging.config.dictConfig(logging_config(log_level.upper()))
-    logging.getLogger("apscheduler").setLevel("ERROR")  # it tells of every look, and of those that a run put off
+    logging.getLogger("apscheduler").setLevel("ERROR")  # it logs every check, and every check that a run delayed
     settings = settings_of(config)
     kafka_answering()
     migrate(connect())
@@ -53,4 +53,4 @@ def scheduler(
         signal.signal(number, lambda *_: stop.set())
     Scheduler(connect, registry, settings, announce).serve(stop)
     logging.shutdown()
-    os._exit(0)  # a run under way ends with this process; without this, its thread would be waited for
+    os._exit(0)  # do not wait for the thread of a run: the run ends with this process

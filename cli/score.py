@@ -158,11 +158,11 @@ def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str
         for row, p, supported, language in zip(
             batch, scores.probabilities.tolist(), scores.supported.tolist(), languages, strict=True
         ):
-            told = {name: row[name] for name in ("id", "text", "entity") if row.get(name)}
+            scored = {name: row[name] for name in ("id", "text", "entity") if row.get(name)}
             if supported:
-                told["label"] = LABELS[p.index(max(p))]
-                told["sentiment"] = round(p[2] - p[0], 4)
-                told["probabilities"] = {label: round(x, 4) for label, x in zip(LABELS, p, strict=True)}
+                scored["label"] = LABELS[p.index(max(p))]
+                scored["sentiment"] = round(p[2] - p[0], 4)
+                scored["probabilities"] = {label: round(x, 4) for label, x in zip(LABELS, p, strict=True)}
             else:
-                told["unsupported_language"] = language
-            yield told | {"model_version": scorer.version}
+                scored["unsupported_language"] = language
+            yield scored | {"model_version": scorer.version}

@@ -18,10 +18,10 @@ def register(app: typer.Typer) -> None:
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; '-' reads it from standard input.")],
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")] = Format.table,
-    max_seconds: Annotated[float, typer.Option(min=1, help="ClickHouse stops the query after so long.")] = 60,
+    max_seconds: Annotated[float, typer.Option(min=1, help="Seconds after which ClickHouse stops the query.")] = 60,
 ) -> None:
-    """Ask ClickHouse, read-only: documents, mentions, sentiment_now, movers, alerts_now, feeds and the other views that
-    docs/dictionary.md tells of; `finsent cookbook` has queries to start from.
+    """Ask ClickHouse, read-only: documents, mentions, sentiment_now, movers, alerts_now, feeds and the other views in
+    docs/dictionary.md; `finsent cookbook` has queries to start from.
 
     `finsent sql "SELECT label, count() FROM documents GROUP BY label"`
 

@@ -1,4 +1,4 @@
-"""finsent storage: the data dictionary, and who may read what."""
+"""``finsent storage``: the data dictionary, and who may read what."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 @group.command()
 def dictionary(
     check: Annotated[
-        bool, typer.Option(help="Exit 1 if a column has no meaning or docs/dictionary.md is another.")
+        bool, typer.Option(help="Exit 1 if a column has no meaning, or docs/dictionary.md is out of date.")
     ] = False,
 ) -> None:
     """Print the data dictionary, as Markdown: every column of every view, its type, its unit, and what it means.
@@ -55,11 +55,12 @@ def dictionary(
 @group.command()
 def grant(
     check: Annotated[
-        bool, typer.Option(help="Log in as each and try what must work and what must fail; exit 1 on a surprise.")
+        bool,
+        typer.Option(help="Log in as each user, try what must work and what must fail, and exit 1 on a difference."),
     ] = False,
     passwords: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where the passwords are or will be; else in the data directory."),
+        typer.Option(metavar="FILE", help="The file of the passwords; default: in the data directory."),
     ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.table,
 ) -> None:

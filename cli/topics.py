@@ -25,13 +25,13 @@ def topics(
     limit: Annotated[int, typer.Option(min=1, help="Emerging topics at most.")] = 20,
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What the stored documents are about: the share of each topic, each story counted once; or what emerges.
+    """Show what the stored documents are about: the share of each topic, each story counted once; or emerging topics.
 
     `finsent topics --entity BA --since 2019-03-01`
 
-    `finsent topics --emerging` lists what no topic fits and many speak of, the largest burst first: its terms, how many
-    documents in the last day against a usual day, and the most typical ones. The worker that leads looks for them every
-    ALERT_EMERGING_S seconds.
+    `finsent topics --emerging` lists topics that are not in the taxonomy and that many documents speak of, the largest
+    burst first: its terms, the documents of the last day and of a usual day, and the most typical documents. The
+    leading worker searches for them every ALERT_EMERGING_S seconds.
     """
     from documents import Linker, load_watchlist
     from storage import connect

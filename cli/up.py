@@ -28,7 +28,7 @@ def up(
     detach: Annotated[
         bool, typer.Option(help="Return when the service is ready; stop it with 'finsent down'.")
     ] = False,
-    env: Annotated[bool, typer.Option("--env", help="Print the settings to reach it as shell lines.")] = False,
+    env: Annotated[bool, typer.Option("--env", help="Print the settings that reach it, as shell lines.")] = False,
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C: broker, ClickHouse and workers.
 

@@ -21,7 +21,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def answers(client: Client) -> dict[str, tuple[list[str], Sequence[Sequence[str]]]]:
-    """What the cookbook's questions are answered, as cells of a page."""
+    """The answers to the cookbook's questions: columns and rows, as text for a page."""
     found: dict[str, tuple[list[str], Sequence[Sequence[str]]]] = {}
     for question in questions().values():
         columns, rows = ask(client, question, {})
@@ -40,7 +40,7 @@ def _cell(value: Any) -> str:
 
 
 def main() -> None:
-    """Write the pages, from a ClickHouse that lives as long as that takes."""
+    """Write the pages, with the help of a ClickHouse that is started for it."""
     (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
         settings = ClickHouseSettings(url=stack.clickhouse_url)

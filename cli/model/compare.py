@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A version's name, or enough of its beginning.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The one that would take its place.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The version that would replace it.")],
     file: Annotated[
         Path | None,
         typer.Option(
@@ -31,9 +31,11 @@ def compare(
         ),
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=30, help="Rows of FILE, drawn at random (always the same), at most.")
+        int, typer.Option(min=30, help="At most this many rows of FILE, drawn at random with a fixed seed.")
     ] = 2000,
-    most: Annotated[int, typer.Option("--documents", min=0, help="So many of the documents that differ most.")] = 10,
+    most: Annotated[
+        int, typer.Option("--documents", min=0, help="How many of the documents that differ most are shown.")
+    ] = 10,
     json_out: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write JSON; - is stdout.")] = None,
 ) -> None:
     """Compare two versions by the gate's rules, and show the documents on which they differ most.
@@ -106,7 +108,7 @@ def _print(found: dict[str, Any]) -> None:
         [
             *(rule["rule"], rule["rows"], f"{rule['champion']:.4f}", f"{rule['challenger']:.4f}"),
             f"{rule['difference']:+.4f}",
-            # Of the speed it is the least and the most of the times that b takes a's time.
+            # For speed: how many times a's time b takes, at least and at most.
             f"{rule['low']:.2f} to {rule['high']:.2f} times"
             if rule["rule"] == "speed"
             else f"{rule['low']:+.4f} to {rule['high']:+.4f}",

@@ -12,7 +12,7 @@ import typer
 from cli.shared.output import write_text
 
 Why = Annotated[str, typer.Option(help="A reason for the history.")]
-Promote = Annotated[bool, typer.Option("--promote", help="Make it the champion, too.")]
+Promote = Annotated[bool, typer.Option("--promote", help="Also make it the champion.")]
 Json = Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write JSON to a file; - is stdout.")]
 
 

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def promote(version: Version, why: Why = "") -> None:
-    """Make a version the champion, once it is verified. Returns when every live worker scores with it.
+    """Verify a version and make it the champion. Returns when every live worker scores with it.
 
     `finsent model promote finsent-6d4f --why "better on tweets"`
     """

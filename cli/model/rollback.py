@@ -14,7 +14,8 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback(why: Why = "") -> None:
-    """Go back to the champion before; once more, to the one before that. Returns when every live worker scores with it.
+    """Go back to the previous champion; a second time, to the one before it. Returns when every live worker scores with
+    it.
 
     `finsent model rollback --why "odd scores since noon"`
     """

@@ -30,11 +30,11 @@ def shadow(
     stop: Annotated[bool, typer.Option("--stop", help="Take out the version that is there.")] = False,
     json_out: Annotated[str | None, typer.Option("--json", metavar="OUT", help="Write JSON; - is stdout.")] = None,
 ) -> None:
-    """Let a version score a share of the live documents, too, after they are stored; nobody reads those scores.
+    """Let a version score a share of the live documents in the shadow: after they are stored, and for comparison only.
 
-    Without VERSION it reports: how many documents, the share with the same label, which labels changed, how much slower
-    it is, and how far sentiment and confidence move, each source for itself. Workers follow within seconds. What limits
-    promotion by rule are RETRAIN_SHADOW_AGREEMENT, RETRAIN_SHADOW_SHIFT and RETRAIN_SLOWER.
+    Without VERSION it reports, for each source: how many documents were scored, the share with the same label, which
+    labels changed, how much slower it is, and how far sentiment and confidence move. Workers follow within seconds.
+    RETRAIN_SHADOW_AGREEMENT, RETRAIN_SHADOW_SHIFT and RETRAIN_SLOWER are the limits for promotion by the scheduler.
 
     `finsent model shadow finsent-0a1b --share 0.1`
 
@@ -64,29 +64,28 @@ def shadow(
             write_model_event(connect(), "shadowed", name, champion, detail=f"share {share:g}, by hand")
         return
     found = current_shadow(registry)
-    told: dict[str, Any] = {"version": None}
+    report: dict[str, Any] = {"version": None}
     if found is not None:
         from retrain.judge import shadow_report
         from settings import RetrainSettings
         from storage import connect
 
-        told = shadow_report(connect(), found, model.champion_name(registry), RetrainSettings())
+        report = shadow_report(connect(), found, model.champion_name(registry), RetrainSettings())
     if json_out:
-        write_text(json.dumps(told, indent=1), json_out)
+        write_text(json.dumps(report, indent=1), json_out)
     elif found is None:
         typer.echo("no version is in the shadow")
     else:
-        _print(told)
+        _print(report)
 
 
-def _print(told: dict[str, Any]) -> None:
-    typer.echo(
-        f"{told['version']} scores {told['share']:.2%} of the documents beside {told['champion']} ({told['why']})"
-    )
-    if not told["documents"]:
-        typer.echo(f"no document yet since {told['since']}; workers follow within seconds, and traffic is needed")
+def _print(report: dict[str, Any]) -> None:
+    version, champion, share = report["version"], report["champion"], report["share"]
+    typer.echo(f"{version} scores {share:.2%} of the documents beside {champion} ({report['why']})")
+    if not report["documents"]:
+        typer.echo(f"no document yet since {report['since']}; workers follow within seconds, and traffic is needed")
         return
-    rows = [["all documents", told], *told["sources"].items()]
+    rows = [["all documents", report], *report["sources"].items()]
     cells = []
     for name, part in rows:
         low, high = part["agreement_interval"]
@@ -99,16 +98,18 @@ def _print(told: dict[str, Any]) -> None:
         )
     columns = ["documents", "n", "same label", "sentiment moves", "confidence moves", "changed labels"]
     print_rows(columns, cells, Format.table)
-    latency = told["latency"]
+    latency = report["latency"]
     if latency["ratio"] is not None:
         low, high = latency["interval"]
         typer.echo(
             f"{latency['ratio']:.2f} times the champion's time [{low:.2f}, {high:.2f}], timed on "
             f"{latency['documents']:,} documents"
         )
-    if told["wanted_documents"]:
-        typer.echo(f"to be judged after {told['wanted_documents']:,} documents and {told['wanted_minutes']:g} minutes")
-    for objection in told["objections"]:
+    if report["wanted_documents"]:
+        typer.echo(
+            f"to be judged after {report['wanted_documents']:,} documents and {report['wanted_minutes']:g} minutes"
+        )
+    for objection in report["objections"]:
         typer.echo(f"against it: {objection}")
 
 

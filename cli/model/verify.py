@@ -19,7 +19,7 @@ def verify(
     version: Chosen = None,
     everything: Annotated[bool, typer.Option("--all", help="Every version.")] = False,
 ) -> None:
-    """Check a version's files and that it still gives what it gave when it was published.
+    """Check a version's files, and that it gives the same scores as when it was published.
 
     Exit code 1, with the reason, if it does not.
 

@@ -42,7 +42,7 @@ def progress_bar(title: str) -> Iterator[Any]:
 
 
 def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) -> None:
-    """Print rows as they come, in the format asked for; a table is printed whole."""
+    """Print rows in the format asked for, each as soon as it comes; only a table waits for all of them."""
     if form is Format.table:
         from rich.console import Console
         from rich.table import Table
@@ -76,7 +76,7 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) 
 
 
 def _plain(value: Any) -> Any:
-    """``value`` as msgspec should encode it: text that is no UTF-8 escaped, keys of maps as text."""
+    """``value`` for msgspec: bytes that are no UTF-8 are escaped, and keys of maps are text."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, list | tuple):

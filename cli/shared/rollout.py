@@ -15,25 +15,25 @@ PATIENCE_S = 90.0
 
 
 def announce(event: str, version: str, previous: str, detail: str = "") -> None:
-    """Tell the workers over Kafka, so that they look at once; without a broker their poll finds out by itself."""
+    """Send a model event over Kafka, so that the workers act at once. Without a broker, they do at their next poll."""
     from kafka.errors import KafkaError
 
     from documents.messages import ModelEvent
     from settings import KafkaSettings
     from stream.champion import announce
 
-    told = ModelEvent(event, version, previous, "", 0.0, detail, datetime.now(UTC))  # type: ignore[arg-type]
+    change = ModelEvent(event, version, previous, "", 0.0, detail, datetime.now(UTC))  # type: ignore[arg-type]
     try:
-        announce(KafkaSettings().bootstrap_servers, told)
+        announce(KafkaSettings().bootstrap_servers, change)
     except KafkaError as error:
         typer.echo(f"finsent: the workers were not told and will find out by themselves: {error}", err=True)
 
 
 def moved(event: str, version: str, previous: str, detail: str = "") -> None:
-    """Note that the champion moved, tell the workers, and return when every live one scores with ``version``.
+    """Record that the champion changed, send the event, and wait until every live worker scores with ``version``.
 
-    Fails with the names of those that do not within ``PATIENCE_S``. Where no ClickHouse is configured there is no
-    service to ask.
+    Fails with the names of the workers that do not within ``PATIENCE_S`` seconds. Without a configured ClickHouse no
+    worker can be asked.
     """
     from storage import connect
     from storage.reads import live_workers
@@ -53,7 +53,7 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     deadline = time.monotonic() + PATIENCE_S
     while behind := {w: v for w, v in live_workers(client, since).items() if v != version}:
         if time.monotonic() > deadline:
-            told = ", ".join(f"{worker} ({found or 'silent'})" for worker, found in behind.items())
-            fail(f"{version} is the champion, but after {PATIENCE_S:.0f} s not of {told}; see their logs")
+            names = ", ".join(f"{worker} ({found or 'silent'})" for worker, found in behind.items())
+            fail(f"{version} is the champion, but after {PATIENCE_S:.0f} s not of {names}; see their logs")
         time.sleep(0.2)
     typer.echo(f"{len(live_workers(client))} live workers score with {version}", err=True)

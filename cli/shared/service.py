@@ -16,7 +16,7 @@ class KafkaUnavailable(FinsentError):
 
 
 def kafka_answering() -> str:
-    """The configured bootstrap servers; fails at once, not after a client's time-out, if none listens."""
+    """The configured bootstrap servers. Raises ``KafkaUnavailable`` if none listens, at once, without a time-out."""
     from settings import KafkaSettings
 
     bootstrap, errors = KafkaSettings().bootstrap_servers, []
@@ -37,7 +37,7 @@ _taken_over: set[str] = set()
 
 
 def use_running_service() -> None:
-    """With no cluster named, commands speak to the service that runs on the data directory, if one does."""
+    """Use the service that runs on the data directory, unless the environment names a cluster."""
     if given("KAFKA_BOOTSTRAP_SERVERS") or given("CLICKHOUSE_URL"):
         return
     state = data_directory() / "state.json"
@@ -52,7 +52,7 @@ def use_running_service() -> None:
 
 
 def own_environment() -> None:
-    """Forget the settings taken over from a service that runs on another data directory."""
+    """Drop what ``use_running_service`` took over: the command is about another service."""
     for name in _taken_over:
         os.environ.pop(name, None)
 

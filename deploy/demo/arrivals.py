@@ -17,7 +17,7 @@ POLL_S = 0.1
 
 
 class Arrivals:
-    """Measures produce-to-queryable: polls the ledger beside the producer and dates each position's arrival."""
+    """Measures the time from the producer to a queryable row: polls the ledger and notes when each position appears."""
 
     def __init__(self, client: Any, topic_ids: dict[str, str]) -> None:
         self._client, self._topic_ids = client, topic_ids

@@ -1,4 +1,4 @@
-"""Pictures of the console, for who has no screen: a headless Chromium looks at the pages."""
+"""Pictures of the console for people without a screen: a headless Chromium opens its pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def has_screen() -> bool:
 
 
 def browser() -> str:
-    """Chromium's path, '' where there is none, or no playwright to drive it."""
+    """Chromium's path; '' where Chromium or playwright is missing."""
     if importlib.util.find_spec("playwright") is None:
         return ""
     return next(
@@ -28,7 +28,7 @@ def browser() -> str:
 
 
 def take(url: str, pages: Mapping[str, Path]) -> list[Path]:
-    """Save each page (its path after ``url``) as a PNG; returns the files.
+    """Save each page as a PNG and return the files; the keys of ``pages`` are paths below ``url``.
 
     Raises ``RuntimeError`` where there is no browser, or where it fails.
     """

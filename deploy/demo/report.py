@@ -50,11 +50,11 @@ def _print_retraining(console: Console, run: Mapping[str, Any]) -> None:
     for title, name in (("new labels, held out", "macro_f1_new"), ("fixed test", "macro_f1_test")):
         table.add_row(f"macro-F1, {title}", *(f"{value:.3f}" for value in run[name]))
     for rule in run["gate"]:
-        told = "passed" if rule["passed"] else f"failed: {rule['why']}"
+        verdict = "passed" if rule["passed"] else f"failed: {rule['why']}"
         spread = f"{rule['difference']:+.3f} ({rule['low']:+.3f} to {rule['high']:+.3f})"
         if rule["rule"] == "speed":  # its interval is of the ratio
             spread = f"{rule['challenger'] / rule['champion']:.2f} times the champion's time"
-        table.add_row(f"gate: {rule['rule']}", "", f"{spread}, {told}")
+        table.add_row(f"gate: {rule['rule']}", "", f"{spread}, {verdict}")
     if run["passed"]:
         table.add_row("longest pause of scoring by the swap", "", f"{run['swap_pause_s'] * 1000:.2f} ms")
     console.print(table)

@@ -1,4 +1,4 @@
-"""Looks at everything that finsent needs: settings, broker, ClickHouse, model, disk."""
+"""Examines everything that finsent needs: settings, broker, ClickHouse, model, disk."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LEAST_FREE_BYTES = 2_000_000_000
 
 
 class Finding(NamedTuple):
-    """``ok`` is None for a plain fact, False where ``remedy`` says what to do."""
+    """One thing that was examined. ``ok`` is None for a plain fact; where it is False, ``remedy`` says what to do."""
 
     what: str
     ok: bool | None
@@ -49,7 +49,7 @@ class Finding(NamedTuple):
 
 
 def examine(data: Path) -> list[Finding]:
-    """Everything, in the order in which one would mend it; raises nothing."""
+    """All findings, in the order in which to fix them; raises nothing. ``data`` is the data directory."""
     looks: list[tuple[str, Callable[[], Finding]]] = [
         ("Kafka", _kafka),
         ("ClickHouse", _clickhouse),

@@ -102,8 +102,8 @@ def _lines(topic: str, path: Path) -> list[tuple[datetime, Received]]:
     found, at, field = [], MONDAY, "labelled_at" if topic == "labels" else "published_at"
     for offset, line in enumerate(path.read_bytes().splitlines()):
         try:
-            told = datetime.fromisoformat(json.loads(line)[field])
-            at = told if MONDAY <= told < END + timedelta(days=1) else at
+            dated = datetime.fromisoformat(json.loads(line)[field])
+            at = dated if MONDAY <= dated < END + timedelta(days=1) else at
         except (ValueError, KeyError, TypeError):
             pass
         found.append((at, Received(topic, 0, offset, line)))
