@@ -41,8 +41,7 @@ from kafka import KafkaConsumer, KafkaProducer
 import model
 from deploy.demo import Arrivals
 from deploy.demo.recorded_week import write as write_week
-from deploy.local import Service
-from deploy.local.supervisor import Child, free_port
+from deploy.local import Child, Service, free_port
 from documents import Company, Linker, Pseudonymiser, Watchlist, load_watchlist
 from settings import ClickHouseSettings, ModelSettings
 from storage import connect, migrate, positions

@@ -54,7 +54,6 @@ NEVER = {
 
 REMAINING: set[str] = {
     "benchmarks -> alerts",
-    "benchmarks -> deploy",
     "cli -> alerts",
     "console -> kafka",
     "deploy -> alerts",

@@ -20,11 +20,11 @@ def announce(event: str, version: str, previous: str, detail: str = "") -> None:
 
     from documents.messages import ModelEvent
     from settings import KafkaSettings
-    from stream.champion import announce
+    from stream.champion import announce as send
 
     change = ModelEvent(event, version, previous, "", 0.0, detail, datetime.now(UTC))  # type: ignore[arg-type]
     try:
-        announce(KafkaSettings().bootstrap_servers, change)
+        send(KafkaSettings().bootstrap_servers, change)
     except KafkaError as error:
         typer.echo(f"finsent: the workers were not told and will find out by themselves: {error}", err=True)
 

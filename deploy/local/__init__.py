@@ -4,7 +4,7 @@ from deploy.local import kafka
 from deploy.local.install import InstallError
 from deploy.local.service import NotRunning, Service, environment_of, run, start_detached, stop, usage
 from deploy.local.stack import AlreadyRunning, BrokerKind, Stack
-from deploy.local.supervisor import Child, ChildFailed
+from deploy.local.supervisor import Child, ChildFailed, free_port
 
 __all__ = [
     "AlreadyRunning",
@@ -16,6 +16,7 @@ __all__ = [
     "Service",
     "Stack",
     "environment_of",
+    "free_port",
     "kafka",
     "run",
     "start_detached",
