@@ -1,0 +1,36 @@
+"""Alerts: what shifted, since when and why. They are evaluated over the storage, and sent to receivers.
+
+- ``evaluator`` is the whole of it: it reads, runs the lifecycle, publishes and writes. ``watched`` reads the windows.
+- ``lifecycle``: pending, firing, escalated, resolved. ``suppression``: which shifts make no alert of their own.
+- ``severity``: what makes an alert a notice, a warning or critical.
+- ``sources``: the series that are watched. ``detection/``: the tests, one algorithm a file.
+- ``stale_feeds``, ``emerging``, ``emerging_notices``: silent feeds and new topics.
+- ``transition``: the rows of the table ``alerts``. ``evidence``: the documents and words behind an alert.
+- ``rules``: the file of rules. ``receivers/``: who is sent what, and how.
+- ``backtest/``: the same over history.
+
+This room knows no Kafka and no model: messages are published, and words are explained, by functions that it is given.
+"""
+
+# Evaluating
+# The file of rules
+from alerts.durations import seconds
+from alerts.evaluator import Evaluator, parameters_of
+from alerts.evidence import Explain
+
+# Sending
+from alerts.receivers.notifier import Notifier
+from alerts.rules import BadRules, Rules, load_rules
+from alerts.transition import Transition
+
+__all__ = [
+    "BadRules",
+    "Evaluator",
+    "Explain",
+    "Notifier",
+    "Rules",
+    "Transition",
+    "load_rules",
+    "parameters_of",
+    "seconds",
+]

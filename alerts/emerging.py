@@ -1,12 +1,12 @@
-"""Topics that nobody wrote into the taxonomy: what is talked about that no topic fits.
+"""Emerging topics: what many documents talk about that no topic of the taxonomy fits.
 
-The documents that have no topic and are far from all that the taxonomy knows are clustered by what their embeddings and
-their rare terms have in common, and each cluster is named by the terms that set it apart. Both cost and memory are
-bounded: of the last ``SPAN`` a sample of at most ``MOST`` documents a part is taken, by a hash of the story, so that
-every worker takes the same one. Embeddings of different versions of the model (or languages) are not compared; a
-topic that goes on over a change of the model is held together by its terms.
+The documents that have no topic and are far from all that the taxonomy knows are clustered by their embeddings and
+their rare terms. Each cluster is named by the terms that distinguish it from the other documents. Time and memory are
+bounded: only a sample of at most ``MOST`` documents of each part of the last ``SPAN`` is read, chosen by a hash of the
+story, so that every worker reads the same one. Embeddings of different versions of the model, or of different
+languages, are not compared; a topic that goes on over a change of the model is recognised by its terms.
 
-Nothing is kept between two calls but what is in ClickHouse, so any worker may go on with it.
+All state is in ClickHouse, so any worker can go on.
 """
 
 from __future__ import annotations
@@ -29,38 +29,45 @@ from storage.writes import write_emerging_topics
 
 SPAN = timedelta(days=7)
 RECENT = timedelta(days=1)
-"""What is recent is compared with the rest of the span, day for day."""
+"""The documents of this time are compared with those of the rest of the span, per day."""
 
 MOST = 1500
-"""Documents of the recent part, of the part before it, and of all kinds of documents for comparison."""
+"""Documents in each sample: of the recent part, of the part before it, and of all documents for comparison."""
 
 STRANGE = 0.5
-"""Documents without a topic that are at least so far from the taxonomy."""
+"""Only documents that are at least so far from the taxonomy are clustered."""
 
 ALIKE = 0.2
-"""Documents of a cluster are so alike to the one in its middle: the mean of the embeddings' and the terms' cosine."""
+"""The documents of a cluster are at least so similar to its central one, by the mean of two cosines: that of the
+embeddings and that of the terms."""
 
 LEAST = 5
-"""Documents of a cluster."""
+"""A cluster has at least so many documents."""
 
-SPOKEN = 4
-"""Terms that a document must have: what is shorter speaks of nothing."""
+LEAST_TERMS = 4
+"""Documents with fewer terms are too short to be about a topic."""
 
 SAME_TOPIC = 1 / 3
-"""A cluster that shares so many of its documents with a topic found before is that topic."""
+"""A cluster that shares this part of its documents with an earlier topic is that topic."""
 
 BURST, BURST_DOCUMENTS = 4.0, 10
-"""So many standard errors over what was usual, and so many recent documents, are worth a notice."""
+"""A notice needs so many standard errors above the usual count, and so many recent documents."""
 
 KEPT_MEMBERS = 100
-"""Documents of a topic that are stored with it."""
+"""At most so many documents of a topic are stored with it."""
 
 TERMS = 4
+"""At most so many terms name a topic."""
+
 MOST_TERMS = 3000
+"""At most so many terms are compared."""
+
 COMMON = 0.3
-"""Terms in more of all documents than this set nothing apart."""
+"""Terms in a larger part of all documents distinguish nothing."""
 
 SHRINK = 0.3
+"""How far the covariance of embeddings is shrunk towards that of a sphere."""
+
 _LINK = re.compile(r"!\[\w+\]\([^)]*\)|https?://\S*|[@$]\w+|&\w+;")
 _WORD = re.compile(r"[a-z][a-z0-9&'-]+[a-z0-9]|[\u4e00-\u9fff]+")
 _LETTERS = re.compile(r"[^a-z\u4e00-\u9fff]+")
@@ -75,57 +82,67 @@ _STOP = frozenset(
 
 
 @dataclass(frozen=True)
-class Emerging:
-    """A cluster at the time ``at``. ``members`` are its sampled documents, the most typical first; ``documents`` and
-    ``recent`` are how many there are by that sample, ``usual`` how many a span as long as the recent one had before."""
+class EmergingTopic:
+    """A cluster at the time ``at``."""
 
     id: str
     at: datetime
     name: str
     terms: list[str]
     lang: str
+    """The most frequent language of its documents."""
     first_at: datetime
     last_at: datetime
     documents: int
+    """How many there are, estimated from the sample; likewise ``recent``."""
     recent: int
     usual: float
+    """How many a span as long as the recent one had before."""
     burst: float
+    """How far ``recent`` is above ``usual``, in standard errors."""
     entities: list[str]
     members: list[SampledDocument]
+    """The sampled documents, the most typical first."""
 
 
-def find(
-    recent: Sequence[SampledDocument], before: Sequence[SampledDocument], others: Sequence[SampledDocument],
+def cluster(
+    recent: Sequence[SampledDocument],
+    before: Sequence[SampledDocument],
+    others: Sequence[SampledDocument],
     at: datetime,
-    known: Mapping[str, set[tuple[str, str, int, int]]], scale: tuple[float, float] = (1.0, 1.0),
-) -> list[Emerging]:  # fmt: skip
-    """The clusters of the strange documents ``recent`` and ``before``, the largest burst first. ``others`` are a sample
-    of all documents, for comparison; ``known`` the members of earlier topics by id; ``scale`` how many documents each
-    sampled one stands for, of the two parts."""
-    spoken = [(one, terms(one.whole)) for one in _different([*before, *recent])]
-    documents = [one for one, found in spoken if len(found) >= SPOKEN]
-    told = [found for _, found in spoken if len(found) >= SPOKEN]
+    known: Mapping[str, set[tuple[str, str, int, int]]],
+    scale: tuple[float, float] = (1.0, 1.0),
+) -> list[EmergingTopic]:
+    """The clusters of the documents without a topic, the largest burst first.
+
+    ``recent`` and ``before`` are samples of those documents, ``others`` is a sample of all documents for comparison.
+    ``known`` are the members of earlier topics by their id. ``scale`` is how many documents one sampled document stands
+    for, of ``recent`` and of ``before``.
+    """
+    read = [(one, terms(one.whole)) for one in _different([*before, *recent])]
+    documents = [one for one, words in read if len(words) >= LEAST_TERMS]
+    spoken = [words for _, words in read if len(words) >= LEAST_TERMS]
     if len(documents) < LEAST:
         return []
     here = {document.position for document in documents}
     elsewhere = [document for document in others if document.position not in here]
-    frequency = Counter(term for found in told for term in found)
+    frequency = Counter(term for words in spoken for term in words)
     frequency.update(term for document in elsewhere for term in terms(document.whole))
     total = len(documents) + len(elsewhere)
-    alike = (_embedded(documents, others) + _worded(told, frequency, total)) / 2
+    alike = (_embedded(documents, others) + _worded(spoken, frequency, total)) / 2
     began = at - RECENT
     clusters = []
     for members in _stars(alike):
         chosen = [documents[i] for i in members]
-        name = _name([told[i] for i in members], frequency, total)
+        name = _name([spoken[i] for i in members], frequency, total)
         if not name:
             continue
         now = sum(document.published_at > began for document in chosen)
-        then = len(chosen) - now
-        usual = then * scale[1] / ((SPAN - RECENT) / RECENT)
-        heard = now * scale[0]
+        earlier = len(chosen) - now
+        usual = earlier * scale[1] / ((SPAN - RECENT) / RECENT)
+        documents_now = now * scale[0]
         clusters.append(
-            Emerging(
+            EmergingTopic(
                 id=_identity(chosen, known),
                 at=at,
                 name=", ".join(name),
@@ -133,8 +150,8 @@ def find(
                 lang=Counter(document.lang for document in chosen).most_common(1)[0][0],
                 first_at=min(document.published_at for document in chosen),
                 last_at=max(document.published_at for document in chosen),
-                documents=round(heard + then * scale[1]),
-                recent=round(heard),
+                documents=round(documents_now + earlier * scale[1]),
+                recent=round(documents_now),
                 usual=usual,
                 # Anscombe's root makes the variance of a Poisson count 1/4 whatever its mean.
                 burst=2 * (math.sqrt(now + 0.375) - math.sqrt(usual / scale[0] + 0.375)),
@@ -151,24 +168,27 @@ def find(
     return unique
 
 
-def look(client: Client, at: datetime) -> tuple[list[Emerging], float]:
-    """Find the emerging topics of the ``SPAN`` before ``at`` in what is stored, and store them; with them, how many
-    documents of all kinds the recent part has."""
+def find_emerging_topics(client: Client, at: datetime) -> tuple[list[EmergingTopic], float]:
+    """Find and store the emerging topics of the ``SPAN`` before ``at``.
+
+    Returns them, and how many documents of all kinds the recent part has.
+    """
     began = at - RECENT
-    recent, heard = sample_documents(client, began, at, MOST, STRANGE)
-    before, then = sample_documents(client, at - SPAN, began, MOST, STRANGE)
-    others, share = sample_documents(client, at - SPAN, at, MOST)
+    recent, recent_scale = sample_documents(client, began, at, MOST, STRANGE)
+    before, before_scale = sample_documents(client, at - SPAN, began, MOST, STRANGE)
+    others, others_scale = sample_documents(client, at - SPAN, at, MOST)
     known = {row["id"]: set(row["members"]) for row in emerging_topics(client, at - SPAN, limit=1000, until=at)}
-    found = find(recent, before, others, at, known, (heard, then))
+    topics = cluster(recent, before, others, at, known, (recent_scale, before_scale))
     rows = [
-        {**vars(topic), "members": [document.position for document in topic.members[:KEPT_MEMBERS]]} for topic in found
+        {**vars(topic), "members": [document.position for document in topic.members[:KEPT_MEMBERS]]} for topic in topics
     ]
     write_emerging_topics(client, rows)
-    return found, share * sum(document.published_at > began for document in others)
+    return topics, others_scale * sum(document.published_at > began for document in others)
 
 
 def _different(documents: Iterable[SampledDocument]) -> list[SampledDocument]:
-    """Without those that differ in tickers, numbers and links alone: they are one sender's template."""
+    """Leaves out documents that differ from an earlier one only in tickers, numbers and links: they come from one
+    template."""
     kept: dict[str, SampledDocument] = {}
     for document in sorted(documents, key=lambda one: (one.published_at, one.position)):
         kept.setdefault(_LETTERS.sub("", _LINK.sub("", document.whole.lower()))[:200], document)
@@ -176,7 +196,7 @@ def _different(documents: Iterable[SampledDocument]) -> list[SampledDocument]:
 
 
 def terms(text: str) -> set[str]:
-    """Words and pairs of neighbouring words; of Chinese, all strings of 2 to 4 characters."""
+    """The words and the pairs of neighbouring words of a text; of Chinese, all strings of 2 to 4 characters."""
     found: set[str] = set()
     words = [match[0] for match in _WORD.finditer(_LINK.sub(" . ", text.lower()))]
     for word in words:
@@ -191,7 +211,8 @@ def terms(text: str) -> set[str]:
 
 
 def _embedded(documents: Sequence[SampledDocument], others: Sequence[SampledDocument]) -> np.ndarray:
-    """Cosines of the embeddings, whitened by all documents of the same version and language; 0 between two of those."""
+    """Cosines of the embeddings, [documents, documents], whitened by all documents of the same version and language.
+    Between two versions or languages they are 0."""
     cosines = np.zeros((len(documents), len(documents)), np.float32)
     groups: dict[tuple[str, str], list[int]] = {}
     for i, document in enumerate(documents):
@@ -217,46 +238,53 @@ def _vectors(documents: Sequence[SampledDocument]) -> np.ndarray:
     return joined.reshape(len(documents), EMBEDDING_BYTES).astype(np.float32)
 
 
-def _worded(told: Sequence[set[str]], frequency: Mapping[str, int], total: int) -> np.ndarray:
-    """Cosines of the documents' terms, each weighing the more the rarer it is (inverse document frequency)."""
-    here = Counter(term for found in told for term in found)
+def _worded(spoken: Sequence[set[str]], frequency: Mapping[str, int], total: int) -> np.ndarray:
+    """Cosines of the documents' terms, [documents, documents], weighted by inverse document frequency."""
+    here = Counter(term for words in spoken for term in words)
     usable = [term for term, n in here.items() if n >= 2 and frequency[term] <= max(COMMON * total, 2 * LEAST)]
     usable = sorted(usable, key=lambda term: (-here[term], term))[:MOST_TERMS]
     place = {term: i for i, term in enumerate(usable)}
-    matrix = np.zeros((len(told), len(usable)), np.float32)
-    for row, found in enumerate(told):
-        for term in found & place.keys():
+    matrix = np.zeros((len(spoken), len(usable)), np.float32)
+    for row, words in enumerate(spoken):
+        for term in words & place.keys():
             matrix[row, place[term]] = math.log(total / frequency[term]) + 0.1
     matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
     return matrix @ matrix.T
 
 
 def _stars(alike: np.ndarray) -> list[list[int]]:
-    """Clusters of one document and all that are ``ALIKE`` to it, the largest first, as long as there are some of
-    ``LEAST`` documents (star clustering; Aslam et al. 2004). Members in order of likeness."""
+    """The clusters as indices of documents, the most similar to the central one first (star clustering; Aslam et al.
+    2004).
+
+    A cluster is one document with all free documents that are ``ALIKE`` to it. The largest is taken first, until none
+    of ``LEAST`` documents is left.
+    """
     near = alike >= ALIKE
     np.fill_diagonal(near, True)
     free = np.ones(len(near), bool)
-    found: list[list[int]] = []
+    stars: list[list[int]] = []
     while True:
         sizes = np.where(free, near[:, free].sum(axis=1), 0)
         middle = int(sizes.argmax())
         if sizes[middle] < LEAST:
-            return found
+            return stars
         members = np.flatnonzero(near[middle] & free)
         free[members] = False
         likeness = alike[middle][members]
         likeness[members == middle] = 2
-        found.append([int(i) for i in members[np.argsort(-likeness, kind="stable")]])
+        stars.append([int(i) for i in members[np.argsort(-likeness, kind="stable")]])
 
 
-def _name(told: Sequence[set[str]], frequency: Mapping[str, int], total: int) -> list[str]:
-    """The terms that set a cluster apart (class-based TF-IDF; Grootendorst 2022), one of them in at least half of it;
-    empty if there is none, or but one short one, for then it is held together by a manner of speaking."""
-    here = Counter(term for found in told for term in found)
-    least = max(2, math.ceil(len(told) / 4))
+def _name(spoken: Sequence[set[str]], frequency: Mapping[str, int], total: int) -> list[str]:
+    """The terms that distinguish a cluster (class-based TF-IDF; Grootendorst 2022).
+
+    Empty where no term is in at least half of the cluster, or where there is only one term of one word: then the
+    documents share a manner of speaking and not a topic.
+    """
+    here = Counter(term for words in spoken for term in words)
+    least = max(2, math.ceil(len(spoken) / 4))
     scored = {
-        term: n / len(told) * math.log(total / frequency[term]) * (1 + 0.2 * (_length(term) - 1))
+        term: n / len(spoken) * math.log(total / frequency[term]) * (1 + 0.2 * (_length(term) - 1))
         for term, n in here.items()
         if n >= least and frequency[term] <= max(COMMON * total, 2 * LEAST)
     }
@@ -268,7 +296,7 @@ def _name(told: Sequence[set[str]], frequency: Mapping[str, int], total: int) ->
         if len(chosen) == TERMS:
             break
     speaks = len(chosen) > 1 or (chosen and _length(chosen[0]) > 1)
-    return chosen if speaks and 2 * max(here[term] for term in chosen) >= len(told) else []
+    return chosen if speaks and 2 * max(here[term] for term in chosen) >= len(spoken) else []
 
 
 def _length(term: str) -> int:
@@ -276,13 +304,13 @@ def _length(term: str) -> int:
 
 
 def _entities(documents: Sequence[SampledDocument]) -> list[str]:
-    """Who is in at least a fifth of the documents, most of them first."""
+    """The companies in at least a fifth of the documents, the most frequent first."""
     named = Counter(entity for document in documents for entity in set(document.entities))
     return [entity for entity, n in sorted(named.items(), key=lambda one: (-one[1], one[0])) if n * 5 >= len(documents)]
 
 
 def _identity(documents: Sequence[SampledDocument], known: Mapping[str, set[tuple[str, str, int, int]]]) -> str:
-    """The id of the topic whose documents these are, or one made of its first document."""
+    """The id of the earlier topic that these documents belong to, or a new one made of the first document."""
     here = {document.position for document in documents}
     shared = {key: len(here & members) / min(len(here), len(members)) for key, members in known.items() if members}
     best = max(shared, key=lambda key: (shared[key], key), default="")

@@ -1,4 +1,4 @@
-"""The alert rules: one YAML file that says what is watched how closely, and who is told.
+"""The file of alert rules: what is watched how closely, and who is sent its alerts.
 
     defaults: {threshold: 3.5, minimum_documents: 5, cooldown: 24h}
     receivers:
@@ -8,7 +8,7 @@
          quiet_hours: {from: "22:00", to: "06:30", zone: Europe/Berlin}}
       - {name: the rest}
 
-The first rule that fits an entity is its rule; ``finsent alerts check rules.yaml`` tells what is wrong with a file.
+The first rule that fits an entity is its rule. ``finsent alerts check rules.yaml`` checks a file.
 """
 
 from __future__ import annotations
@@ -17,66 +17,46 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import yaml
 
-from alerts.shift_test import Rule
+from alerts.detection import Parameters
+from alerts.durations import Duration, seconds
+from alerts.receivers import TRANSPORTS, Receiver
+from documents import AlertKind, Severity
 from errors import FinsentError
 
-Kind = Literal["sentiment_shift", "topic_shift", "buzz", "feed_stale"]
-Severity = Literal["notice", "warning", "critical"]
-RANK: dict[str, int] = {"notice": 0, "warning": 1, "critical": 2}
 Count = Annotated[int, msgspec.Meta(ge=2)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
-Duration = Annotated[str, msgspec.Meta(pattern=r"^\d+(s|m|h|d)$")]
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class BadRules(FinsentError, ValueError):
-    """The rules' file cannot be used; the sentence says in which line and rule, and why."""
-
-
-def seconds(duration: str) -> int:
-    """``90s``, ``30m``, ``12h`` or ``7d`` in seconds."""
-    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]]
+    """The rules' file cannot be used; the text says in which line and rule, and why."""
 
 
 class QuietHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    """Only ``unless`` and worse is sent from ``from`` to ``to`` in ``zone``; what is held back is in the table."""
+    """From ``from`` to ``to`` in the time zone ``zone``, only alerts of the severity ``unless`` or worse are sent."""
 
     from_: Clock
     to: Clock
     zone: str = "UTC"
-    unless: Severity = "critical"
+    unless: Severity = Severity.CRITICAL
 
-    def cover(self, at: datetime, severity: str) -> bool:
+    def cover(self, at: datetime, severity: Severity) -> bool:
         """Whether an alert of ``severity`` is held back at ``at``."""
         now = at.astimezone(ZoneInfo(self.zone)).time()
         first, last = (time.fromisoformat(clock) for clock in (self.from_, self.to))
         inside = first <= now < last if first <= last else now >= first or now < last
-        return inside and RANK[severity] < RANK[self.unless]
-
-
-class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who is told, and how. ``secret_env`` names the environment variable with the HMAC key or the SMTP password."""
-
-    name: Name
-    type: Literal["webhook", "slack", "alertmanager", "email"]
-    url: str = ""
-    secret_env: str = ""
-    to: list[str] = []
-    sender: str = "finsent@localhost"
-    private_addresses: bool = False
-    attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = 5
-    timeout: Duration = "10s"
+        return inside and severity.rank < self.unless.rank
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
-    """What a rule may set; what it does not is taken from ``defaults``, then from ``alerts.shift_test.Rule``."""
+    """What a rule may set. What it leaves out comes from ``defaults``, and else from ``Parameters``."""
 
     threshold: Positive | None = None
     minimum_documents: Count | None = None
@@ -84,13 +64,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     for_: Duration | None = None
     cooldown: Duration | None = None
     severity: Severity | None = None
-    kinds: list[Kind] | None = None
+    kinds: list[AlertKind] | None = None
     receivers: list[str] | None = None
     quiet_hours: QuietHours | None = None
 
 
 class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}, kw_only=True):
-    """One rule: ``entities`` and ``desks`` say about whom; with neither, about all."""
+    """One rule about some ``entities`` and ``desks``, or about all where neither is given."""
 
     name: Name
     entities: list[str] = []
@@ -106,7 +86,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What holds for one entity. Times in seconds."""
+    """What holds for one entity: its rule, completed by the defaults. Times in seconds."""
 
     name: str
     threshold: float
@@ -114,8 +94,9 @@ class Setting(msgspec.Struct, frozen=True):
     minimum_effect: float
     for_s: int
     cooldown_s: int
-    severity: str
-    kinds: frozenset[str]
+    severity: Severity
+    """Receivers are sent alerts of this severity and worse."""
+    kinds: frozenset[AlertKind]
     receivers: tuple[str, ...]
     quiet_hours: QuietHours | None
 
@@ -123,8 +104,10 @@ class Setting(msgspec.Struct, frozen=True):
 class Rules:
     """The rules of one file. ``desks`` maps tickers to the desks of the watch list."""
 
-    def __init__(self, file: _File | None = None, base: Rule | None = None, desks: Mapping[str, str] | None = None):
-        self.file, self.base = file or _File([AlertRule(name="default")]), base or Rule()
+    def __init__(
+        self, file: _File | None = None, base: Parameters | None = None, desks: Mapping[str, str] | None = None
+    ):
+        self.file, self.base = file or _File([AlertRule(name="default")]), base or Parameters()
         self._desks = dict(desks or {})
         self.receivers = {receiver.name: receiver for receiver in self.file.receivers}
         self.stale_after_s = seconds(self.file.stale_after)
@@ -158,14 +141,16 @@ class Rules:
             minimum_effect=chosen("minimum_effect", base.minimum_effect),
             for_s=seconds(lasting) if lasting else base.for_s,
             cooldown_s=seconds(pause) if pause else base.cooldown_s,
-            severity=chosen("severity", "notice"),
-            kinds=frozenset(chosen("kinds", ("sentiment_shift", "topic_shift", "buzz", "feed_stale"))),
+            severity=chosen("severity", Severity.NOTICE),
+            kinds=frozenset(chosen("kinds", AlertKind)),
             receivers=tuple(chosen("receivers", ())),
             quiet_hours=chosen("quiet_hours", None),
         )
 
 
-def read(text: str, where: str = "rules", base: Rule | None = None, desks: Mapping[str, str] | None = None) -> Rules:
+def read_rules(
+    text: str, where: str = "rules", base: Parameters | None = None, desks: Mapping[str, str] | None = None
+) -> Rules:
     """The rules in the YAML ``text``. Raises ``BadRules`` with line and rule."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -185,10 +170,10 @@ def read(text: str, where: str = "rules", base: Rule | None = None, desks: Mappi
     return Rules(file, base, desks)
 
 
-def load(path: Path, base: Rule | None = None, desks: Mapping[str, str] | None = None) -> Rules:
+def load_rules(path: Path, base: Parameters | None = None, desks: Mapping[str, str] | None = None) -> Rules:
     """The rules in the file ``path``. Raises ``BadRules``."""
     try:
-        return read(path.read_text(encoding="utf-8"), str(path), base, desks)
+        return read_rules(path.read_text(encoding="utf-8"), str(path), base, desks)
     except (OSError, UnicodeDecodeError) as error:
         raise BadRules(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -197,12 +182,12 @@ def _check(file: _File, where: str, tree: yaml.Node, desks: Mapping[str, str] | 
     names: set[str] = set()
     receivers = {receiver.name for receiver in file.receivers}
     for i, receiver in enumerate(file.receivers):
+        if receiver.type not in TRANSPORTS:
+            place = where + _place(tree, f".receivers[{i}].type")
+            raise BadRules(f"{place}: Invalid enum value {receiver.type!r}")
         place = where + _place(tree, f".receivers[{i}]")
-        if receiver.type == "email" and not receiver.to:
-            raise BadRules(f"{place}: an e-mail receiver needs 'to'")
-        scheme = ("smtp://", "smtps://") if receiver.type == "email" else ("http://", "https://")
-        if not receiver.url.startswith(scheme):
-            raise BadRules(f"{place}: 'url' must start with {' or '.join(scheme)}, not {receiver.url!r}")
+        if problem := TRANSPORTS[receiver.type].problem(receiver):
+            raise BadRules(f"{place}: {problem}")
     known_desks = set(desks.values()) if desks else None
     for i, rule in enumerate(file.rules):
         place = where + _place(tree, f".rules[{i}]")

@@ -29,9 +29,16 @@ from typing import Any
 
 import numpy as np
 
-from alerts.evaluator import topic_rule
-from alerts.series import NAMES_TOPIC, WINDOW_S, Series, Topics
-from alerts.shift_test import Rule, test
+from alerts.detection import (
+    WINDOW_S,
+    Parameters,
+    Series,
+    TopicSeries,
+    entity_and_topic,
+    run_shift_test,
+    series_name,
+    topic_parameters,
+)
 from storage.reads import Windows
 
 DAY = 86400
@@ -85,7 +92,7 @@ def companies(rng: np.random.Generator, count: int, event: bool) -> list[Company
 
 
 def windows(crowd: list[Company]) -> Windows:
-    """Minute windows as ``storage.tone_windows`` gives them."""
+    """Minute windows as ``storage.reads`` gives them."""
     parts = []
     for company in crowd:
         starts, index = np.unique((company.times // WINDOW_S * WINDOW_S).astype(np.int64), return_inverse=True)
@@ -102,8 +109,8 @@ def ours(crowd: list[Company]) -> list[Alarms]:
         i = series.index(company.name)
         assert i is not None
         at = np.unique(-(-series.within(i, 0, DAYS * DAY + WINDOW_S)[0] // TICK_S) * TICK_S)
-        told = test(series, np.full(len(at), i), at, Rule())
-        found.append(np.stack([at, np.abs(told.statistic)], axis=1))
+        results = run_shift_test(series, np.full(len(at), i), at, Parameters())
+        found.append(np.stack([at, np.abs(results.statistic)], axis=1))
     return found
 
 
@@ -247,7 +254,7 @@ def live_seconds(
     """Evaluations of an empty database filled with ``days`` and ``history_days`` before them: the first, which reads
     all of the baseline, and the median of 5 a quarter of an hour apart, with the documents of that time in between.
     ``clickhouse`` is the server's process id."""
-    from alerts.evaluator import Evaluator
+    from alerts import Evaluator
     from settings import AlertSettings, ClickHouseSettings
     from storage import connect, migrate
 
@@ -319,8 +326,11 @@ def live() -> dict[str, dict[str, float]]:
 
 
 def talk(rng: np.random.Generator, crowd: list[Company]) -> tuple[np.ndarray, ...]:
-    """(entity, topic, start, documents) as ``storage.tone_and_topics`` gives them: each document has each topic by
-    chance, with shares that drift from day to day; after an event the rarest topic has ``SHARE_AFTER``."""
+    """(entity, topic, start, documents) as ``storage.reads.sentiment_and_topic_windows`` gives them.
+
+    Each document has each topic by chance, with shares that drift from day to day; after an event the rarest topic has
+    ``SHARE_AFTER``.
+    """
     found: list[tuple[str, str, int]] = []
     for company in crowd:
         day = (company.times // DAY).astype(int)
@@ -339,16 +349,18 @@ def talk(rng: np.random.Generator, crowd: list[Company]) -> tuple[np.ndarray, ..
 def topics(rng: np.random.Generator, count: int) -> dict[str, Any]:
     """False alarms per company-year over all topics, and the hours until the one that rose was told, with the rule as
     it ships; by documents a day."""
-    rule, made = topic_rule(Rule()), {}
+    rule, made = topic_parameters(Parameters()), {}
     for event in (False, True):
         crowd = companies(rng, count, event)
-        shares = Topics(Series(windows(crowd)), talk(rng, crowd))
+        shares = TopicSeries(Series(windows(crowd)), talk(rng, crowd))
         entity, at = shares.moments(31 * DAY, DAYS * DAY, TICK_S)
-        told = test(shares, entity, at, rule)
-        loud = np.flatnonzero(np.abs(told.statistic) >= rule.threshold)
+        results = run_shift_test(shares, entity, at, rule)
+        loud = np.flatnonzero(np.abs(results.statistic) >= rule.threshold)
         alarms: dict[str, list[tuple[float, float]]] = {}
         for k in loud[np.argsort(at[loud], kind="stable")]:
-            alarms.setdefault(str(shares.entities[entity[k]]), []).append((float(at[k]), abs(float(told.statistic[k]))))
+            alarms.setdefault(str(shares.entities[entity[k]]), []).append(
+                (float(at[k]), abs(float(results.statistic[k])))
+            )
         made[event] = crowd, {name: np.array(pairs) for name, pairs in alarms.items()}
     first, last = 31 * DAY, DAYS * DAY
     crowd, calm = made[False]
@@ -359,12 +371,12 @@ def topics(rng: np.random.Generator, count: int) -> dict[str, Any]:
         false = [
             episodes(alarms, rule.threshold, first, last)
             for name, alarms in calm.items()
-            if name.partition(NAMES_TOPIC)[0] in names
+            if entity_and_topic(name)[0] in names
         ]
         delays = []
         for company in made[True][0]:
             if company.rate == rate:
-                hits = made[True][1].get(f"{company.name}{NAMES_TOPIC}topic {len(TOPIC_SHARES) - 1}", np.zeros((0, 2)))
+                hits = made[True][1].get(series_name(company.name, f"topic {len(TOPIC_SHARES) - 1}"), np.zeros((0, 2)))
                 hits = hits[(hits[:, 0] > company.event) & (hits[:, 0] <= company.event + LONGEST * DAY)]
                 delays.append((hits[0, 0] - company.event) / 3600 if len(hits) else LONGEST * 24.0)
         rows["by_documents_a_day"][str(rate)] = {

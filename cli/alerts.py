@@ -17,8 +17,8 @@ from cli.shared.service import user_name
 if TYPE_CHECKING:
     from clickhouse_driver import Client
 
+    from alerts import Rules
     from alerts.backtest import History
-    from alerts.rules import Rules
 
 group = typer.Typer(
     invoke_without_command=True,
@@ -89,15 +89,15 @@ def alerts(
 
 def _rules(path: Path | None) -> Rules:
     """The rules in ``path``, or else in ALERT_RULES, or else the default rule for everybody."""
-    from alerts import rules
-    from alerts.evaluator import rule_of
+    from alerts import Rules, load_rules, parameters_of
     from documents import load_watchlist
     from settings import AlertSettings
 
     settings = AlertSettings()
     desks = {company.ticker: company.desk for company in load_watchlist().companies}
     path = path or settings.rules
-    return rules.load(path, rule_of(settings), desks) if path else rules.Rules(base=rule_of(settings), desks=desks)
+    base = parameters_of(settings)
+    return load_rules(path, base, desks) if path else Rules(base=base, desks=desks)
 
 
 @group.command()
@@ -141,7 +141,7 @@ def backtest(
     `finsent alerts backtest --events events.json --json out.json --plot-dir charts`
     """
     from alerts import backtest as tests
-    from documents import Linker, load_watchlist
+    from documents import AlertState, Linker, load_watchlist
     from settings import AlertSettings
     from storage import connect
 
@@ -150,15 +150,15 @@ def backtest(
     chosen = entity and linker.ticker(entity)
     client = connect()
     history = _history(client, since, until)
-    transitions, watched = tests.run(history, _rules(rules), AlertSettings().tick_s)
+    transitions, watched = tests.replay(history, _rules(rules), AlertSettings().tick_s)
     found = tests.judge(transitions, watched, history, [event for event, _ in known])
     for row, (_, ticker) in zip(found["events"], known, strict=True):
         row["ticker"] = ticker
     if chosen:
         found["alerts"] = [row for row in found["alerts"] if row["entity"] == chosen]
-        by_id = {row["id"]: row for row in transitions if row["state"] == "firing"}
+        by_id = {row.id: row for row in transitions if row.state is AlertState.FIRING}
         for row in found["alerts"]:
-            row["documents"] = tests.evidence(client, by_id[row["id"]])
+            row["documents"] = tests.documents_of(client, by_id[row["id"]])
     if plot:
         first, last = (datetime.fromtimestamp(moment, UTC) for moment in (history.since, history.until))
         tests.plot(watched, transitions, chosen or "*", first, last, plot, entity or "All companies")
@@ -178,7 +178,7 @@ def _history(client: Client, since: str | None, until: str | None) -> History:
     from alerts import backtest as tests
 
     first, last = (parse_time(text) if text else None for text in (since, until))
-    history = tests.read(client, first, last)
+    history = tests.read_history(client, first, last)
     if not len(history.windows.start):
         fail("nothing is stored in that time; 'finsent produce' sends documents")
     return history
@@ -311,7 +311,7 @@ def silence(
     """
     import re
 
-    from alerts.rules import seconds
+    from alerts import seconds
     from storage import connect
     from storage.writes import add_silence, record_action
 

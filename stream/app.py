@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP, EventT, StreamT
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from alerts.evaluator import Evaluator, Transition
+from alerts import Evaluator, Transition
 from documents import BadRecord, Document, Label, Row
 from documents.messages import alert, dead_letter, scored
 from documents.stories import Novelty
@@ -337,8 +337,10 @@ class Worker:
             self._metrics.alert_failures.inc()
         else:
             for transition in made:
-                self._metrics.transitions.labels(transition["state"]).inc()
-                told = {name: transition[name] for name in ("id", "entity", "direction", "severity", "state", "at")}
+                self._metrics.transitions.labels(transition.state).inc()
+                told = {
+                    name: getattr(transition, name) for name in ("id", "entity", "direction", "severity", "state", "at")
+                }
                 log.warning("alert", extra={"alert": told})
             self._metrics.alert_seconds.observe(time.monotonic() - started)
             self._metrics.evaluated.set(self._evaluator.evaluated_until)
@@ -347,7 +349,7 @@ class Worker:
 
     def publish_alerts(self, transitions: Sequence[Transition]) -> None:
         """Send alert transitions to their topic; for the evaluator's thread."""
-        messages = [(alert(transition), 0) for transition in transitions]
+        messages = [(alert(transition.columns()), 0) for transition in transitions]
         asyncio.run_coroutine_threadsafe(self.publish("alerts", messages), self.app.loop).result(60)
 
     async def _start(self) -> None:

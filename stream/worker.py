@@ -8,8 +8,7 @@ from collections.abc import Callable
 import faust
 
 import model
-from alerts.evaluator import Evaluator
-from alerts.receivers.notifier import Notifier
+from alerts import Evaluator, Notifier
 from documents import Linker, Pseudonymiser, load_watchlist
 from model.registry import current_shadow
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, ModelSettings, PrivacySettings, StreamSettings

@@ -1,8 +1,8 @@
-"""Tells the receivers of the rules' file about alerts: each in a thread of its own, so that a slow one delays nobody.
+"""Sends alerts to the receivers of the rules' file: each in a thread of its own, so that a slow one delays no other.
 
-What is due is read from the tables ``alerts`` and ``alert_deliveries``, not remembered: a worker that starts again, or
-a second one, goes on where the tables stop. A message carries the same id each time it is tried, and of workers that
-overlap the table ``alert_claims`` lets one send it.
+What is due is read from the tables ``alerts`` and ``alert_deliveries`` and not remembered. So a worker that starts
+again, or a second one, continues where the tables end. A message has the same id at every try. When several workers
+try to send it, the table ``alert_claims`` lets one of them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import queue
 import random
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from clickhouse_driver import Client
 
-from alerts.receivers.send import Failed, Refused, send
-from alerts.rules import RANK, Receiver, Rules, seconds
-from alerts.series import MARKET
+from alerts.detection import MARKET
+from alerts.durations import seconds
+from alerts.receivers.contract import Failed, Refused
+from alerts.receivers.routing import Key, Message, Moment, route
+from alerts.receivers.transports import send
+from alerts.rules import Rules
+from documents import AlertKind, AlertState
 from storage import UNAVAILABLE, StorageUnavailable
 from storage.reads import alerts_now, silences_at, transitions_to_send
 from storage.writes import claim, renew_claim, write_deliveries
@@ -29,38 +32,21 @@ from storage.writes import claim, renew_claim, write_deliveries
 log = logging.getLogger(__name__)
 
 DUE_FOR = timedelta(days=2)
-"""An alert that could not be told for so long is not told any more."""
+"""An alert that could not be sent for so long is not sent any more."""
 
 LEASE_S = 120
-"""Who claimed a message and has not said for so long what became of it has died."""
+"""A worker that claimed a message, and has not recorded an outcome or renewed the claim for so long, has died."""
 
 BACKOFF_S = (1.0, 60.0)
+"""The shortest and the longest pause between two tries."""
+
 WAITING = 1000
-
-
-@dataclass(frozen=True)
-class Message:
-    """What one receiver is told at once: the alerts about one entity."""
-
-    receiver: Receiver
-    alerts: tuple[dict, ...]
-
-    @property
-    def id(self) -> str:
-        """The same for the same transitions, whoever sends them."""
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, " ".join(f"{row['id']}:{row['state']}" for row in self.alerts)))
-
-    @property
-    def keys(self) -> list[tuple[str, str, str]]:
-        """(id, state, receiver) of each of its transitions."""
-        return [(row["id"], row["state"], self.receiver.name) for row in self.alerts]
+"""At most so many messages wait for one receiver; the others stay due."""
 
 
 class Notifier:
-    """Call it with the evaluator's client after each evaluation; it returns at once. ``stop`` it before the end.
-
-    ``secrets`` is where ``secret_env`` is looked up.
-    """
+    """Call it with the evaluator's client and the rules after each evaluation; it returns at once. ``stop`` it before
+    the process ends. ``secrets`` is where ``secret_env`` is looked up."""
 
     def __init__(
         self,
@@ -71,42 +57,25 @@ class Notifier:
         self._connect, self._secrets, self._backoff = connect, secrets, backoff_s
         self._me = uuid.uuid4().hex[:12]
         self._queues: dict[str, queue.Queue[Message]] = {}
-        self._under_way: set[tuple[str, str, str]] = set()
+        self._under_way: set[Key] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
-    def __call__(self, client: Client, transitions: Sequence[dict], rules: Rules) -> None:
+    def __call__(self, client: Client, rules: Rules) -> None:
         """Put what is due on the receivers' queues. Raises what the storage raises."""
         if not rules.receivers:
             return
         now = datetime.now(UTC)
-        rows, quiet = transitions_to_send(client, now - DUE_FOR), silences_at(client, now)
-        lasting = alerts_now(client, MARKET, since=now, kind="sentiment_shift", unfinished=True)
-        market = any(row["state"] == "firing" for row in lasting)
-        held: list[tuple[str, str, str, str, int, str]] = []
-        groups: dict[tuple[str, str], list[dict]] = {}
-        begun: set[tuple[str, str]] = set()
-        for row in rows:
-            for name in _told(row, rules):
-                key = (row["id"], row["state"], name)
-                if name in row["outcomes"] or key in self._under_way:
-                    continue
-                never, later = _never(row, rules, name), _not_now(row, rules, quiet, now, market)
-                if never or (later and row["state"] != "resolved" and row["ended"]):
-                    held.append((*key, "held", 0, never or later))
-                elif later:
-                    continue
-                elif row["state"] != "resolved":
-                    begun.add((row["id"], name))
-                    groups.setdefault((name, row["entity"]), []).append(row)
-                elif row["began"].get(name) == "sent" or (row["id"], name) in begun:  # else that is on its way
-                    groups.setdefault((name, row["entity"]), []).append(row)
+        rows, silent = transitions_to_send(client, now - DUE_FOR), silences_at(client, now)
+        lasting = alerts_now(client, MARKET, since=now, kind=AlertKind.SENTIMENT_SHIFT, unfinished=True)
+        market = any(row["state"] == AlertState.FIRING for row in lasting)
+        messages, held = route(rows, rules, Moment(now, silent, market), self._under_way)
         write_deliveries(client, held)
-        for (name, _), about in groups.items():
-            self._put(Message(rules.receivers[name], tuple(about)))
+        for message in messages:
+            self._put(message)
 
     def stop(self) -> None:
-        """No further try; what was not sent stays due."""
+        """Make no further try; what was not sent stays due."""
         self._stop.set()
 
     def _put(self, message: Message) -> None:
@@ -114,7 +83,7 @@ class Notifier:
         with self._lock:
             if name not in self._queues:
                 self._queues[name] = queue.Queue(WAITING)
-                threading.Thread(target=self._work, args=(name,), name=f"tell-{name}", daemon=True).start()
+                threading.Thread(target=self._work, args=(name,), name=f"receiver-{name}", daemon=True).start()
             try:
                 self._queues[name].put_nowait(message)
             except queue.Full:
@@ -153,52 +122,20 @@ class Notifier:
                 error, pause = failed, failed.retry_after
             except Refused as refused:
                 log.error("receiver %s: %s", receiver.name, refused)
-                self._note(client, message, "dead", attempt, str(refused))
+                self._record(client, message, "dead", attempt, str(refused))
                 return
             else:
-                self._note(client, message, "sent", attempt, "")
+                self._record(client, message, "sent", attempt, "")
                 return
             if attempt < receiver.attempts:
                 least, most = self._backoff
                 longest = min(most, least * 2 ** (attempt - 1))
-                # Full jitter: many workers and receivers do not try again at the same moment.
+                # Jitter: many workers and receivers do not try again at the same moment.
                 if self._stop.wait(max(pause, random.uniform(longest / 2, longest))):
                     return
                 renew_claim(client, message.id, self._me)
         log.error("receiver %s: given up after %d tries: %s", receiver.name, receiver.attempts, error)
-        self._note(client, message, "dead", receiver.attempts, str(error))
+        self._record(client, message, "dead", receiver.attempts, str(error))
 
-    def _note(self, client: Client, message: Message, outcome: str, attempts: int, error: str) -> None:
+    def _record(self, client: Client, message: Message, outcome: str, attempts: int, error: str) -> None:
         write_deliveries(client, [(*key, outcome, attempts, error[:500]) for key in message.keys])
-
-
-def _told(row: dict, rules: Rules) -> tuple[str, ...]:
-    setting = rules.of(row["entity"])
-    return tuple(name for name in setting.receivers if name in rules.receivers) if setting else ()
-
-
-def _never(row: dict, rules: Rules, name: str) -> str:
-    """Why a receiver is never told of a transition, or ''."""
-    setting = rules.of(row["entity"])
-    assert setting is not None
-    if RANK[row["severity"]] < RANK[setting.severity]:
-        return f"below {setting.severity}"
-    if row["state"] != "resolved" and row["acknowledged"]:
-        return f"acknowledged by {row['acknowledged']}"
-    if row["state"] == "resolved" and row["began"].get(name) in ("held", "dead"):
-        return f"of its beginning nobody was told ({row['began'][name]})"
-    return ""
-
-
-def _not_now(row: dict, rules: Rules, quiet: Sequence[dict], now: datetime, market: bool) -> str:
-    """Why nobody is told of a transition at this moment, or ''."""
-    setting = rules.of(row["entity"])
-    assert setting is not None
-    for silence in quiet:
-        if silence["entity"] in ("", row["entity"]) and silence["kind"] in ("", row["kind"]):
-            return f"silence {silence['silence_id']} by {silence['by']}"
-    if market and row["kind"] == "buzz":
-        return "the whole market has shifted"
-    if setting.quiet_hours and setting.quiet_hours.cover(now, row["severity"]):
-        return f"quiet hours until {setting.quiet_hours.to}"
-    return ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from clickhouse_driver import Client
 
 from deploy.demo.summary import Summary
+from documents import AlertKind
 from storage.reads import windows
 
 SHOWN = (
@@ -33,7 +34,7 @@ def plot(client: Client, summary: Summary, path: Path) -> None:
         axis.scatter(times, means, s=found.documents * 6, c=means, cmap="RdYlGn", vmin=-0.8, vmax=0.8, edgecolor="grey")
         axis.axhline(0, color="grey", linewidth=0.5)
         for alert in summary.alerts:
-            if alert["entity"] == entity and alert["kind"] != "topic_shift":
+            if alert["entity"] == entity and alert["kind"] != AlertKind.TOPIC_SHIFT:
                 axis.axvline(alert["fired_at"], color="black", linestyle="--")
                 label = f" alert: {alert['direction']}, {alert['fired_at']:%a %H:%M}"
                 axis.text(alert["fired_at"], 0.85, label, fontsize=9)

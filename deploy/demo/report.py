@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.demo.summary import Summary
+from documents import AlertKind
 
 
 def print_report(console: Console, summary: Summary, problems: list[str]) -> None:
@@ -27,7 +28,7 @@ def print_report(console: Console, summary: Summary, problems: list[str]) -> Non
             f"{alert['topic']} {alert['direction']}".strip(),
             alert["severity"],
             f"{alert['before_mean']:.0%} -> {alert['after_mean']:.0%} of the talk"
-            if alert["kind"] == "topic_shift"
+            if alert["kind"] == AlertKind.TOPIC_SHIFT
             else f"{alert['before_mean']:+.2f} -> {alert['after_mean']:+.2f}",
             "\n".join(alert["why"]),
         )

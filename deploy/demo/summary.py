@@ -14,6 +14,7 @@ from clickhouse_driver import Client
 from deploy.demo.arrivals import Arrivals
 from deploy.demo.recorded_week import Week
 from deploy.local import Service
+from documents import AlertKind
 from storage import accounts, select
 from storage.reads import alerts_now, training_runs
 
@@ -101,13 +102,15 @@ def check(summary: Summary, week: Week) -> list[str]:
     ):
         if got != expected:
             problems.append(f"{name}: {got} instead of {expected}")
-    fired = {(alert["entity"], alert["direction"]) for alert in summary.alerts if alert["kind"] != "topic_shift"}
+    fired = {
+        (alert["entity"], alert["direction"]) for alert in summary.alerts if alert["kind"] != AlertKind.TOPIC_SHIFT
+    }
     for entity, direction in week.shifts - fired:
         problems.append(f"no {direction} alert about {entity}")
     for entity, direction in fired - week.shifts:
         problems.append(f"a {direction} alert about {entity}, where nothing shifted")
     for alert in summary.alerts:
-        if alert["kind"] == "topic_shift" and alert["topic"] not in week.topics.get(alert["entity"], ()):
+        if alert["kind"] == AlertKind.TOPIC_SHIFT and alert["topic"] not in week.topics.get(alert["entity"], ()):
             problems.append(
                 f"a topic alert about {alert['entity']}: {alert['topic']}, where the talk did not turn to it"
             )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from clickhouse_driver import Client
 
-from alerts.evaluator import Evaluator
+from alerts import Evaluator, Transition
 from documents import Document, Mention, Position, Topic
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
@@ -50,12 +50,12 @@ def week(crisis: bool) -> list[Document]:
 
 def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str):
     write_documents(client, week(crisis=True))
-    sent: list[dict] = []
+    sent: list[Transition] = []
     explained = evaluator(
         clickhouse_url, publish=sent.extend, explain=lambda text, entity: [("of", -0.1), ("(story),", -1.0)]
     )
     made = explained.advance()
-    assert [row["state"] for row in made] == ["firing", "escalated_to_warning", "resolved"] and sent == made
+    assert [row.state for row in made] == ["firing", "escalated_to_warning", "resolved"] and sent == made
     (alert,) = alerts_now(client)
     assert (alert["entity"], alert["direction"], alert["state"]) == ("AAA", "negative", "resolved")
     turned = MONDAY + timedelta(hours=81)
@@ -77,10 +77,10 @@ def test_a_second_evaluator_and_a_restarted_one_write_nothing_new(client: Client
     middle = next(i for i, record in enumerate(records) if record.published_at > MONDAY + timedelta(hours=90))
     write_documents(client, records[:middle])
     first = evaluator(clickhouse_url)
-    assert [row["state"] for row in first.advance()] == ["firing", "escalated_to_warning"]
+    assert [row.state for row in first.advance()] == ["firing", "escalated_to_warning"]
     assert evaluator(clickhouse_url).advance() == []
     write_documents(client, records[middle:])
-    assert [row["state"] for row in evaluator(clickhouse_url).advance()] == ["resolved"]
+    assert [row.state for row in evaluator(clickhouse_url).advance()] == ["resolved"]
     first.advance()
     assert client.execute("SELECT uniqExact(id), count() FROM alerts FINAL") == [(1, 3)]
 
@@ -105,10 +105,10 @@ def test_a_silent_feed_is_an_alarm_until_it_speaks(client: Client, clickhouse_ur
     quick.rules.stale_after_s = 0
     until = int(now.timestamp()) // 900 * 900
     (alarm,) = quick.evaluate(until - 900, until)
-    assert (alarm["kind"], alarm["entity"], alarm["state"]) == ("feed_stale", "feed:news", "firing")
-    assert [row["state"] for row in quick.evaluate(until - 900, until)] == []
+    assert (alarm.kind, alarm.entity, alarm.state) == ("feed_stale", "feed:news", "firing")
+    assert [row.state for row in quick.evaluate(until - 900, until)] == []
     quick.rules.stale_after_s = 3600
-    assert [(row["id"], row["state"]) for row in quick.evaluate(until - 900, until)] == [(alarm["id"], "resolved")]
+    assert [(row.id, row.state) for row in quick.evaluate(until - 900, until)] == [(alarm.id, "resolved")]
 
 
 def test_a_shift_of_the_whole_market_is_one_alert(client: Client, clickhouse_url: str):
@@ -124,8 +124,8 @@ def test_a_shift_of_the_whole_market_is_one_alert(client: Client, clickhouse_url
     for offset, record in enumerate(records):
         record.position = Position("news", "id", 0, offset)
     write_documents(client, records)
-    made = [row for row in evaluator(clickhouse_url).advance() if row["state"] == "firing"]
-    assert [(row["entity"], row["direction"]) for row in made] == [("*", "negative")]
+    made = [row for row in evaluator(clickhouse_url).advance() if row.state == "firing"]
+    assert [(row.entity, row.direction) for row in made] == [("*", "negative")]
 
 
 def test_news_that_comes_after_its_date_is_an_alert_all_the_same(client: Client, clickhouse_url: str):
@@ -146,8 +146,8 @@ def test_news_that_comes_after_its_date_is_an_alert_all_the_same(client: Client,
     bad = [document(len(records) + number, "AAA", midnight, -0.9) for number in range(12)]
     write_documents(client, bad)
     (alert,) = wall.evaluate(tick, tick + 900)
-    assert (alert["entity"], alert["direction"], alert["state"]) == ("AAA", "negative", "firing")
-    assert alert["fired_at"] == now + timedelta(minutes=15) and alert["began_at"] == midnight
+    assert (alert.entity, alert.direction, alert.state) == ("AAA", "negative", "firing")
+    assert alert.fired_at == now + timedelta(minutes=15) and alert.began_at == midnight
     assert wall.evaluate(tick + 900, tick + 1800) == []
 
 
@@ -156,11 +156,11 @@ def test_a_topic_that_rises_is_an_alert_and_part_of_the_evidence(client: Client,
     for record in records:
         record.topics = [Topic("litigation" if record.sentiment < -0.75 else "earnings", 0.9)]
     write_documents(client, records)
-    made = [row for row in evaluator(clickhouse_url).advance() if row["state"] == "firing"]
-    (tone,) = (row for row in made if row["kind"] == "sentiment_shift")
-    (risen,) = tone["evidence"]["topics"]
+    made = [row for row in evaluator(clickhouse_url).advance() if row.state == "firing"]
+    (tone,) = (row for row in made if row.kind == "sentiment_shift")
+    (risen,) = tone.evidence["topics"]
     assert risen["topic"] == "litigation" and risen["before"] < 0.05 < 0.7 < risen["after"] and risen["documents"] >= 5
-    topics = {(row["entity"], row["topic"], row["direction"]) for row in made if row["kind"] == "topic_shift"}
+    topics = {(row.entity, row.topic, row.direction) for row in made if row.kind == "topic_shift"}
     assert topics == {("AAA", "litigation", "up")}
 
 
@@ -180,28 +180,28 @@ def test_a_shift_that_grows_is_escalated(client: Client, clickhouse_url: str):
     write_documents(client, records[len(early) :])
     made += evaluator(clickhouse_url).advance()  # another worker goes on
     fired, warned, critical, _ = made
-    assert [row["state"] for row in made] == ["firing", "escalated_to_warning", "escalated_to_critical", "resolved"]
-    assert [row["severity"] for row in made] == ["notice", "warning", "critical", "critical"]
-    assert len({(row["id"], row["fired_at"]) for row in made}) == 1 and fired["at"] < warned["at"] < critical["at"]
-    assert critical["evidence"]["escalated_from"] == "warning" and critical["evidence"]["documents"]
-    assert critical["after_mean"] < fired["after_mean"]
+    assert [row.state for row in made] == ["firing", "escalated_to_warning", "escalated_to_critical", "resolved"]
+    assert [row.severity for row in made] == ["notice", "warning", "critical", "critical"]
+    assert len({(row.id, row.fired_at) for row in made}) == 1 and fired.at < warned.at < critical.at
+    assert critical.evidence["escalated_from"] == "warning" and critical.evidence["documents"]
+    assert critical.after_mean < fired.after_mean
     (alert,) = alerts_now(client)
-    assert (alert["severity"], alert["state"], alert["escalated_at"]) == ("critical", "resolved", critical["at"])
-    assert alert["after_mean"] == fired["after_mean"]
+    assert (alert["severity"], alert["state"], alert["escalated_at"]) == ("critical", "resolved", critical.at)
+    assert alert["after_mean"] == fired.after_mean
     view = "SELECT severity, state, escalated_at FROM alerts_as_of(moment = %(at)s, known = now64(3))"
-    assert client.execute(view, {"at": fired["at"]}) == [("notice", "firing", None)]
-    assert client.execute(view, {"at": critical["at"]}) == [("critical", "firing", critical["at"])]
+    assert client.execute(view, {"at": fired.at}) == [("notice", "firing", None)]
+    assert client.execute(view, {"at": critical.at}) == [("critical", "firing", critical.at)]
     history = client.execute("SELECT event, severity FROM alert_history ORDER BY at")
-    assert history == [(row["state"], row["severity"]) for row in made]
+    assert history == [(row.state, row.severity) for row in made]
 
 
 def test_an_old_alert_is_remembered_while_it_lasts(client: Client, clickhouse_url: str):
     records = week(crisis=True)
     write_documents(client, [record for record in records if record.published_at < MONDAY + timedelta(hours=90)])
     fired = evaluator(clickhouse_url).advance()[0]
-    later = fired["fired_at"] + timedelta(days=90)
-    assert [row["id"] for row in alerts_now(client, since=later, unfinished=True)] == [fired["id"]]
+    later = fired.fired_at + timedelta(days=90)
+    assert [row["id"] for row in alerts_now(client, since=later, unfinished=True)] == [fired.id]
     assert alerts_now(client, since=later) == []
-    write_alerts(client, [{**fired, "state": "resolved", "at": fired["at"] + timedelta(days=1)}])
+    write_alerts(client, [{**fired.columns(), "state": "resolved", "at": fired.at + timedelta(days=1)}])
     assert alerts_now(client, since=later, unfinished=True) == []
-    assert len(alerts_now(client, since=fired["at"] + timedelta(hours=23), unfinished=True)) == 1
+    assert len(alerts_now(client, since=fired.at + timedelta(hours=23), unfinished=True)) == 1

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from clickhouse_driver import Client
 
-from alerts import backtest
-from alerts.evaluator import Evaluator
-from alerts.rules import Rules, read
+from alerts import Evaluator, Transition, backtest
+from alerts.rules import Rules, read_rules
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
 from tests.alerts.test_alerting import MONDAY, week
@@ -21,9 +20,9 @@ TELLS = ("id", "kind", "entity", "direction", "severity", "state", "fired_at", "
 FOR = "rules: [{name: all, for: 45m}]"
 
 
-def said(row: dict) -> list:
+def said(row: Transition) -> list:
     """What a transition tells; sums of floats depend on their order in the last digits."""
-    return [round(value, 9) if isinstance(value := row[name], float) else value for name in TELLS]
+    return [round(value, 9) if isinstance(value := getattr(row, name), float) else value for name in TELLS]
 
 
 @pytest.mark.parametrize("text", ["rules: [{name: all}]", FOR])
@@ -40,12 +39,12 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
         ]  # fmt: skip
         write_documents(client, batch)
         told += live.advance()
-    history = backtest.read(client)
-    found, _ = backtest.run(history, read(text))
+    history = backtest.read_history(client)
+    found, _ = backtest.replay(history, read_rules(text))
     until = live.evaluated_until
-    found = [row for row in found if row["at"].timestamp() <= until]
+    found = [row for row in found if row.at.timestamp() <= until]
     assert [said(row) for row in found] == [said(row) for row in told]
-    states = [row["state"] for row in told if row["kind"] == "sentiment_shift"]
+    states = [row.state for row in told if row.kind == "sentiment_shift"]
     assert states == [*(["pending"] if text == FOR else []), "firing", "escalated_to_warning", "resolved"]
 
 
@@ -57,8 +56,8 @@ def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
         json.dumps([crisis, {"name": "calm", "ticker": "BBB", "date": "2020-06-18", "kind": "volume_only"}])
     )
     events = backtest.load_events(path)
-    history = backtest.read(client)
-    transitions, watched = backtest.run(history, Rules())
+    history = backtest.read_history(client)
+    transitions, watched = backtest.replay(history, Rules())
     found = backtest.judge(transitions, watched, history, events)
     first, second = found["events"]
     assert first["fired"] and first["direction"] == "negative" and 0 < first["delay_hours"] <= 4
@@ -66,7 +65,7 @@ def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
     (raised,) = first["alerts"][0]["escalations"]
     assert raised["severity"] == "warning" and raised["at"] > first["fired_at"]
     assert not second["fired"] and found["false_alarms"] == 0
-    documents = backtest.evidence(client, next(row for row in transitions if row["state"] == "firing"))
+    documents = backtest.documents_of(client, next(row for row in transitions if row.state == "firing"))
     assert len(documents) == 5 and documents[0]["sentiment"] < -0.5
     picture = tmp_path / "charts" / "crisis.png"
     span = (events[0].at - timedelta(days=3), events[0].at + timedelta(days=1))

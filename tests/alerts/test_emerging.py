@@ -12,13 +12,12 @@ from clickhouse_driver import Client
 from typer.testing import CliRunner
 
 import model
-from alerts import emerging
-from alerts.evaluator import Evaluator
+from alerts import Evaluator, emerging
 from documents import Document, Linker, Pseudonymiser, load_watchlist
 from finsent import app
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
-from storage.reads import alerts_now, emerging_documents, emerging_topics
+from storage.reads import SampledDocument, alerts_now, emerging_documents, emerging_topics
 from stream.kafka import Received
 from stream.steps import Read, Score
 
@@ -118,8 +117,8 @@ def test_litigation_about_a_company_is_a_topic_shift(score: Score, client: Clien
     court = MONDAY + timedelta(days=25)
     headlines = spread(USUAL, MONDAY, 100, 25 * 24) + spread(IN_COURT, court, 15, 36) + spread(USUAL, court, 6, 36, 900)
     write_documents(client, scored(score, headlines))
-    made = [row for row in evaluator(clickhouse_url).advance() if row["kind"] == "topic_shift"]
-    told = [(row["entity"], row["topic"], row["direction"]) for row in made if row["state"] == "firing"]
+    made = [row for row in evaluator(clickhouse_url).advance() if row.kind == "topic_shift"]
+    told = [(row.entity, row.topic, row.direction) for row in made if row.state == "firing"]
     assert ("BA", "litigation", "up") in told
     (alert,) = [row for row in alerts_now(client) if row["topic"] == "litigation"]
     assert alert["before_mean"] < 0.1 and alert["after_mean"] > 0.2
@@ -146,12 +145,12 @@ def test_what_no_topic_fits_emerges_once_and_ends(score: Score, client: Client, 
     assert "giant squid" in row["name"] and row["recent"] >= 10 and row["usual"] == 0
     documents = emerging_documents(client, row["id"], 100)
     assert len(documents) >= 10 and all("squid" in document["title"] for document in documents)
-    (notice,) = [one for one in made if one["topic"].startswith("new: ")]
-    assert (notice["kind"], notice["state"], notice["severity"]) == ("topic_shift", "firing", "notice")
-    assert "giant squid" in notice["topic"] and len(notice["evidence"]["documents"]) == 5
-    assert client.execute(notice["evidence"]["query"])
+    (notice,) = [one for one in made if one.topic.startswith("new: ")]
+    assert (notice.kind, notice.state, notice.severity) == ("topic_shift", "firing", "notice")
+    assert "giant squid" in notice.topic and len(notice.evidence["documents"]) == 5
+    assert client.execute(notice.evidence["query"])
     # Another worker finds the same, and tells nothing anew.
-    assert not [one for one in evaluator(clickhouse_url).advance() if one["topic"].startswith("new: ")]
+    assert not [one for one in evaluator(clickhouse_url).advance() if one.topic.startswith("new: ")]
     assert [one["id"] for one in emerging_topics(client)] == [row["id"]]
     shown = CliRunner().invoke(app, ["topics", "--emerging"], env={"COLUMNS": "300"}).stdout
     assert "giant squid" in shown
@@ -160,8 +159,8 @@ def test_what_no_topic_fits_emerges_once_and_ends(score: Score, client: Client, 
         QUIET, begin + timedelta(days=4), 9, 20, 700
     )
     write_documents(client, scored(score, later, len(headlines)))
-    ends = [one for one in evaluator(clickhouse_url).advance() if one["topic"].startswith("new: ")]
-    assert [(one["id"], one["state"]) for one in ends] == [(notice["id"], "resolved")]
+    ends = [one for one in evaluator(clickhouse_url).advance() if one.topic.startswith("new: ")]
+    assert [(one.id, one.state) for one in ends] == [(notice.id, "resolved")]
     assert [one["id"] for one in emerging_topics(client)] == [row["id"]]
     assert [one["state"] for one in alerts_now(client) if one["topic"].startswith("new: ")] == ["resolved"]
 
@@ -173,26 +172,27 @@ def test_a_topic_is_followed_over_a_change_of_the_model(score: Score):
     for number, row in enumerate(rows):
         row.model_version = f"v{number % 2}"
     told = [
-        emerging.SampledDocument(msgspec.structs.astuple(row.position), row.published_at, row.lang,
+        SampledDocument(msgspec.structs.astuple(row.position), row.published_at, row.lang,
                       row.model_version, row.title, row.text, [m.entity for m in row.mentions], row.embedding)
         for row in rows
     ]  # fmt: skip
     at = MONDAY + timedelta(days=7)
-    (found,) = emerging.find([t for t in told if t.published_at > begin], [t for t in told if t.published_at <= begin],
+    late, early = [t for t in told if t.published_at > begin], [t for t in told if t.published_at <= begin]
+    (found,) = emerging.cluster(late, early,
                              told, at, {})  # fmt: skip
     assert "giant squid" in found.name and len(found.members) >= 10
-    assert emerging.find(told[::-1], [], told, at, {})[0].id == found.id
+    assert emerging.cluster(told[::-1], [], told, at, {})[0].id == found.id
 
 
 def test_templates_count_once_and_chinese_is_named():
-    def told(number: int, text: str) -> emerging.SampledDocument:
+    def told(number: int, text: str) -> SampledDocument:
         at = MONDAY + timedelta(minutes=number)
-        return emerging.SampledDocument(("news", "id", 0, number), at, "en", "v", text, "", [], b"")
+        return SampledDocument(("news", "id", 0, number), at, "en", "v", text, "", [], b"")
 
     spam = [
         told(n, f"Company info and bid for trader number {n}: click here http://t.co/{n} $ABC{n}") for n in range(30)
     ]
-    assert emerging.find(spam, [], [], MONDAY + timedelta(days=1), {}) == []
+    assert emerging.cluster(spam, [], [], MONDAY + timedelta(days=1), {}) == []
     texts = (
         "量子猫咪走红网络",
         "为什么大家都养量子猫咪",
@@ -205,5 +205,5 @@ def test_templates_count_once_and_chinese_is_named():
         told(100 + n, text)
         for n, text in enumerate(["春天去哪里看花", "周末菜谱十则", "老城里的茶馆", "雨天读书笔记"] * 6)
     ]
-    (found,) = emerging.find([told(n, t) for n, t in enumerate(texts)], [], others, MONDAY + timedelta(days=1), {})
+    (found,) = emerging.cluster([told(n, t) for n, t in enumerate(texts)], [], others, MONDAY + timedelta(days=1), {})
     assert "量子猫咪" in found.name

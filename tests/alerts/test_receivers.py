@@ -16,10 +16,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from clickhouse_driver import Client
 
+from alerts.receivers import Refused
+from alerts.receivers.addresses import is_public, open_socket
 from alerts.receivers.notifier import Notifier
-from alerts.receivers.send import Refused, is_public, open_socket
-from alerts.receivers.text import title
-from alerts.rules import Rules, read
+from alerts.receivers.wording import title
+from alerts.rules import Rules, read_rules
 from settings import ClickHouseSettings
 from storage import connect
 from storage.writes import acknowledge, add_silence, write_alerts
@@ -79,7 +80,7 @@ def another(url: str) -> Notifier:
 def rules(*receivers: str, rule: str = "") -> Rules:
     names = [line.split("name: ")[1].split(",")[0] for line in receivers]
     lines = "\n".join(f"  - {{{line}, private_addresses: true}}" for line in receivers)
-    return read(f"receivers:\n{lines}\nrules:\n  - {{name: all, receivers: [{', '.join(names)}]{rule}}}\n")
+    return read_rules(f"receivers:\n{lines}\nrules:\n  - {{name: all, receivers: [{', '.join(names)}]{rule}}}\n")
 
 
 def transition(number: int, state: str = "firing", entity: str = "BA", **changes: Any) -> dict[str, Any]:
@@ -107,9 +108,9 @@ def test_a_signed_webhook_is_tried_again_and_sent_once(client: Client, notifier:
     server.statuses = [503, 429]
     told = rules(f'name: hook, type: webhook, url: "{server.url}/in?x=1", secret_env: KEY')
     write_alerts(client, [transition(1), transition(2, kind="buzz")])
-    notifier(client, [], told)
+    notifier(client, told)
     assert settled(client, 2) == {(f"a{n}", "firing", "hook"): ("sent", 3) for n in (1, 2)}
-    notifier(client, [], told)
+    notifier(client, told)
     path, headers, body = server.got[-1]
     assert len(server.got) == 3 and path == "/in?x=1"
     # Two alerts about one company are one message.
@@ -124,11 +125,11 @@ def test_a_signed_webhook_is_tried_again_and_sent_once(client: Client, notifier:
 def test_given_up_after_the_last_try_or_a_refusal(client: Client, notifier: Notifier, server: Server):
     server.statuses = [500, 500]
     write_alerts(client, [transition(1)])
-    notifier(client, [], rules(f'name: hook, type: webhook, url: "{server.url}", attempts: 2'))
+    notifier(client, rules(f'name: hook, type: webhook, url: "{server.url}", attempts: 2'))
     assert settled(client, 1)["a1", "firing", "hook"] == ("dead", 2)
     server.statuses = [400]
     write_alerts(client, [transition(2)])
-    notifier(client, [], rules(f'name: hook, type: webhook, url: "{server.url}"'))
+    notifier(client, rules(f'name: hook, type: webhook, url: "{server.url}"'))
     assert settled(client, 2)["a2", "firing", "hook"] == ("dead", 1)
 
 
@@ -138,7 +139,7 @@ def test_a_slow_receiver_delays_nobody(client: Client, notifier: Notifier, serve
     told = rules(f'name: slow, type: webhook, url: "{server.url}"', f'name: quick, type: slack, url: "{quick.url}"')
     write_alerts(client, [transition(1), transition(2, entity="WMT")])
     started = time.monotonic()
-    notifier(client, [], told)
+    notifier(client, told)
     assert time.monotonic() - started < 5
     eventually(lambda: len(quick.got) == 2, 10, "the quick receiver has both")
     assert not [key for key in outcomes(client) if key[2] == "slow"]
@@ -156,16 +157,14 @@ def test_a_restarted_and_a_second_worker_send_nothing_twice(client: Client, clic
     write_alerts(client, [transition(n, entity=f"E{n}") for n in range(5)])
     workers = [another(clickhouse_url) for _ in range(3)]
     clients = [connect(ClickHouseSettings(url=clickhouse_url)) for _ in workers]
-    threads = [
-        threading.Thread(target=worker, args=(own, [], told)) for worker, own in zip(workers, clients, strict=True)
-    ]
+    threads = [threading.Thread(target=worker, args=(own, told)) for worker, own in zip(workers, clients, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     settled(client, 5)
     restarted = another(clickhouse_url)
-    restarted(client, [], told)
+    restarted(client, told)
     assert sorted(json.loads(body)["alerts"][0]["id"] for _, _, body in server.got) == [f"a{n}" for n in range(5)]
     for worker in [*workers, restarted]:
         worker.stop()
@@ -176,10 +175,10 @@ def test_alertmanager_hears_the_end_with_the_labels_of_the_beginning(
 ):
     told = rules(f'name: am, type: alertmanager, url: "{server.url}/"')
     write_alerts(client, [transition(1)])
-    notifier(client, [], told)
+    notifier(client, told)
     settled(client, 1)
     write_alerts(client, [transition(1, "resolved")])
-    notifier(client, [], told)
+    notifier(client, told)
     settled(client, 2)
     assert {path for path, _, _ in server.got} == {"/api/v2/alerts"}
     begun, ended = (json.loads(body)[0] for _, _, body in server.got)
@@ -201,12 +200,12 @@ def test_silence_acknowledgement_and_severity_hold_back(client: Client, notifier
             transition(4, entity="CCC"),
         ],
     )
-    notifier(client, [], told)
+    notifier(client, told)
     found = settled(client, 3)
     assert {key[0]: value[0] for key, value in found.items()} == {"a2": "held", "a3": "held", "a4": "sent"}
     # Silenced and still firing, it waits for the silence's end; over meanwhile, nobody is told.
     write_alerts(client, [transition(1, "resolved", entity="AAA")])
-    notifier(client, [], told)
+    notifier(client, told)
     assert settled(client, 4)["a1", "firing", "hook"][0] == "held"
     assert len(server.got) == 1
 
@@ -222,7 +221,7 @@ def test_who_hears_of_critical_ones_alone_hears_of_an_escalation_and_of_the_end(
     ]
     for count, step in enumerate(steps, 1):
         write_alerts(client, [step])
-        notifier(client, [], told)
+        notifier(client, told)
         found = settled(client, count)
     assert {state: outcome for (_, state, _), (outcome, _) in found.items()} == {
         "firing": "held", "escalated_to_critical": "sent", "resolved": "sent",
@@ -238,7 +237,7 @@ def test_alertmanager_routes_an_escalated_alert_anew(client: Client, notifier: N
     raised["evidence"]["escalated_from"] = "warning"
     for count, step in enumerate([transition(1), raised, transition(1, "resolved", severity="critical")], 1):
         write_alerts(client, [step])
-        notifier(client, [], told)
+        notifier(client, told)
         settled(client, count)
     (begun,), (before, after), (ended,) = (json.loads(body) for _, _, body in server.got)
     assert begun["labels"] == before["labels"] and before["endsAt"] <= datetime.now(UTC).isoformat()
@@ -251,10 +250,10 @@ def test_a_market_wide_alert_of_days_ago_holds_buzz_back(client: Client, notifie
     past = {name: NOW - timedelta(days=4) for name in ("fired_at", "at", "recorded_at")}
     market = transition(1, entity="*", **past)
     write_alerts(client, [market, transition(2, kind="buzz"), transition(3, entity="WMT")])
-    notifier(client, [], told)
+    notifier(client, told)
     assert settled(client, 1) == {("a3", "firing", "hook"): ("sent", 1)}
     write_alerts(client, [{**market, "state": "resolved", "at": NOW, "recorded_at": NOW}])
-    notifier(client, [], told)
+    notifier(client, told)
     eventually(lambda: outcomes(client).get(("a2", "firing", "hook")) == ("sent", 1), 20, "the buzz is told")
 
 
@@ -277,7 +276,7 @@ def test_mail_arrives_with_subject_and_a_lasting_id(client: Client, notifier: No
     try:
         told = rules(f'name: mail, type: email, url: "smtp://127.0.0.1:{controller.port}", to: [risk@example.org]')
         write_alerts(client, [transition(1)])
-        notifier(client, [], told)
+        notifier(client, told)
         assert settled(client, 1)["a1", "firing", "mail"] == ("sent", 1)
     finally:
         controller.stop()
@@ -300,10 +299,10 @@ def test_names_are_checked_after_they_are_resolved(client: Client, notifier: Not
     with pytest.raises(Refused, match="localhost is the private address"):
         open_socket("localhost", 80, 1, private=False)
     port = server.url.rpartition(":")[2]
-    told = read(
+    told = read_rules(
         f'receivers: [{{name: hook, type: webhook, url: "http://localhost:{port}"}}]\n'
         "rules: [{name: all, receivers: [hook]}]\n"
     )
     write_alerts(client, [transition(1)])
-    notifier(client, [], told)
+    notifier(client, told)
     assert settled(client, 1)["a1", "firing", "hook"] == ("dead", 1) and server.got == []

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.evaluator import Evaluator
-from alerts.rules import BadRules, load, read, seconds
+from alerts import Evaluator
+from alerts.durations import seconds
+from alerts.rules import BadRules, load_rules, read_rules
+from documents import Severity
 from settings import AlertSettings
 
 DESKS = {"JPM": "financials", "BA": "industrials"}
@@ -30,7 +32,7 @@ rules:
 
 
 def test_the_first_rule_that_fits_holds_and_defaults_fill_it():
-    rules = read(GOOD, desks=DESKS)
+    rules = read_rules(GOOD, desks=DESKS)
     bank, boeing, other = (rules.of(name) for name in ("JPM", "BA", "XYZ"))
     assert bank and boeing and other
     assert (bank.threshold, bank.for_s, bank.cooldown_s, bank.receivers) == (3, 1800, 43200, ("chat",))
@@ -39,8 +41,8 @@ def test_the_first_rule_that_fits_holds_and_defaults_fill_it():
     assert bank.quiet_hours
     # 21:30 UTC in summer is 23:30 in Berlin.
     night = datetime(2026, 7, 1, 21, 30, tzinfo=UTC)
-    assert bank.quiet_hours.cover(night, "warning") and not bank.quiet_hours.cover(night, "critical")
-    assert not bank.quiet_hours.cover(night.replace(hour=10), "notice")
+    assert bank.quiet_hours.cover(night, Severity.WARNING) and not bank.quiet_hours.cover(night, Severity.CRITICAL)
+    assert not bank.quiet_hours.cover(night.replace(hour=10), Severity.NOTICE)
     assert [seconds(text) for text in ("90s", "2m", "3h", "4d")] == [90, 120, 10800, 345600]
 
 
@@ -62,11 +64,11 @@ def test_the_first_rule_that_fits_holds_and_defaults_fill_it():
 def test_errors_name_line_and_reason(old: str, new: str, said: str):
     assert old in GOOD
     with pytest.raises(BadRules, match=said):
-        read(GOOD.replace(old, new, 1), "r.yaml", desks=DESKS)
+        read_rules(GOOD.replace(old, new, 1), "r.yaml", desks=DESKS)
 
 
 def test_the_example_that_ships_is_good():
-    found = load(Path(__file__).parents[2] / "deploy" / "alert_rules.yaml")
+    found = load_rules(Path(__file__).parents[2] / "deploy" / "alert_rules.yaml")
     assert len(found.file.rules) == 3 and set(found.receivers) == {"risk-chat", "risk-engine", "on-call", "mail"}
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alerts.evaluator import topic_rule
-from alerts.series import NAMES_TOPIC, NEWS_OF_NO_COMPANY, WINDOW_S, Series, Topics, day_begins
-from alerts.shift_test import Rule
-from alerts.shift_test import test as check
+from alerts.detection import (
+    NAMES_TOPIC,
+    NEWS_OF_NO_COMPANY,
+    WINDOW_S,
+    Parameters,
+    Series,
+    TopicSeries,
+    day_begins,
+    run_shift_test,
+    topic_parameters,
+)
 from storage.reads import Windows
 
 DAY = 86400
@@ -46,12 +53,17 @@ def topics(rows: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 @pytest.fixture(scope="module")
-def both() -> tuple[Series, Series, Topics, Topics]:
+def both() -> tuple[Series, Series, TopicSeries, TopicSeries]:
     rows = documents()
     old, new = rows[rows[:, 1] <= SPLIT], rows[rows[:, 1] > SPLIT]
     whole, first = Series(windows(rows)), Series(windows(old))
     second = Series(windows(new), first)
-    return whole, second, Topics(whole, topics(rows)), Topics(second, topics(new), Topics(first, topics(old)))
+    return (
+        whole,
+        second,
+        TopicSeries(whole, topics(rows)),
+        TopicSeries(second, topics(new), TopicSeries(first, topics(old))),
+    )
 
 
 def names(series: Series) -> list[str]:
@@ -59,7 +71,7 @@ def names(series: Series) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", [0, 2])
-def test_two_parts_say_the_same_as_one(both: tuple[Series, Series, Topics, Topics], kind: int):
+def test_two_parts_say_the_same_as_one(both: tuple[Series, Series, TopicSeries, TopicSeries], kind: int):
     whole, parted = both[kind], both[kind + 1]
     assert sorted(names(whole)) == sorted(names(parted))
     for first, last in ((0, DAYS * DAY), (DAY, 4 * DAY), (SPLIT - 7200, SPLIT + 7200), (0, DAY)):
@@ -80,7 +92,7 @@ def test_two_parts_say_the_same_as_one(both: tuple[Series, Series, Topics, Topic
     assert moments[0] == moments[1] and len(moments[0]) > 100
 
 
-def test_a_topics_share_is_counted(both: tuple[Series, Series, Topics, Topics]):
+def test_a_topics_share_is_counted(both: tuple[Series, Series, TopicSeries, TopicSeries]):
     rows, series = documents(), both[3]
     first, last = 2 * DAY, 4 * DAY
     here = rows[(rows[:, 1] > first) & (rows[:, 1] <= last)]
@@ -96,7 +108,7 @@ def test_a_topics_share_is_counted(both: tuple[Series, Series, Topics, Topics]):
     assert {names(series)[i].split(NAMES_TOPIC)[0] for i in series.indices(["B", ""])} == {"B"}
 
 
-def test_what_a_late_document_changes(both: tuple[Series, Series, Topics, Topics]):
+def test_what_a_late_document_changes(both: tuple[Series, Series, TopicSeries, TopicSeries]):
     series = both[1]
     assert [names(series)[i] for i in series.indices(["A", "never seen"])] == ["*", "A"]
     assert {names(series)[i] for i in series.indices([""])} == {"*", NEWS_OF_NO_COMPANY}
@@ -115,9 +127,11 @@ def test_a_topic_that_rises_clearly_is_told_from_a_few_mentions():
         tone = Series(Windows(name, start, one.astype(np.int64), one, one, one, one))
         has = np.array([topic for _, topic in ends])
         topics = (name[has], np.full(has.sum(), "litigation", dtype=object), start[has], np.ones(has.sum(), np.int64))
-        found = check(Topics(tone, topics), np.array([0]), np.array([31 * DAY]), topic_rule(Rule()))
+        found = run_shift_test(
+            TopicSeries(tone, topics), np.array([0]), np.array([31 * DAY]), topic_parameters(Parameters())
+        )
         return float(found.statistic[0])
 
-    least = topic_rule(Rule()).threshold
+    least = topic_parameters(Parameters()).threshold
     assert share(60, 19) >= least > share(11, 4)
     assert share(10, 5, usual=18) < least

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from alerts.series import WINDOW_S, Series
-from alerts.shift_test import Rule, Shift, buzz, describe, detect, is_over
-from alerts.shift_test import test as check
+from alerts.detection import (
+    WINDOW_S,
+    Parameters,
+    Series,
+    Shift,
+    buzz_test,
+    describe_shift,
+    has_recovered,
+    run_shift_test,
+)
 from storage.reads import Windows
 
 DAY = 86400
@@ -14,7 +21,7 @@ LEVELS = np.array([-0.8, -0.3, 0.0, 0.3, 0.8])
 QUIET = np.array([0.15, 0.15, 0.35, 0.15, 0.20])
 BAD = np.array([0.7, 0.2, 0.1, 0.0, 0.0])
 GOOD = np.array([0.0, 0.0, 0.1, 0.2, 0.7])
-RULE = Rule()
+RULE = Parameters()
 TICK_S = 900
 
 
@@ -39,11 +46,18 @@ def crowd(rng: np.random.Generator, days: float, count: int = 30) -> dict[str, n
     return {f"quiet-{i}": documents(rng, rng.choice([2, 10, 40]), 0, days, QUIET) for i in range(count)}
 
 
-def watch(companies: dict[str, np.ndarray], days: float, rule: Rule = RULE, start: float = 1) -> list[Shift]:
+def watch(companies: dict[str, np.ndarray], days: float, rule: Parameters = RULE, start: float = 1) -> list[Shift]:
     series = Series(windows(companies))
-    found = check(series, *series.moments(int(start * DAY), int(days * DAY), TICK_S), rule)
+    found = run_shift_test(series, *series.moments(int(start * DAY), int(days * DAY), TICK_S), rule)
     fired = np.flatnonzero(np.abs(found.statistic) >= rule.threshold)
-    return [describe(series, found, int(k), rule) for k in fired[np.argsort(found.at[fired], kind="stable")]]
+    return [describe_shift(series, found, int(k), rule) for k in fired[np.argsort(found.at[fired], kind="stable")]]
+
+
+def detect(series: Series, at: int, rule: Parameters) -> list[Shift]:
+    """The entities whose sentiment has shifted at ``at``."""
+    found = run_shift_test(series, np.arange(len(series)), np.full(len(series), at), rule)
+    fired = np.flatnonzero(np.abs(found.statistic) >= rule.threshold)
+    return [describe_shift(series, found, int(k), rule) for k in fired]
 
 
 def with_event(tone: np.ndarray, a_day: float, surge: float, seed: int = 1) -> dict[str, np.ndarray]:
@@ -100,9 +114,9 @@ def test_a_shift_is_over_when_the_tone_is_back():
     series = Series(windows(crowd(rng, 7) | {"event": event}))
     fired = detect(series, 3 * DAY + 6 * 3600, RULE)[0]
     arguments = (fired.began_at, fired.before_mean, fired.after_mean, RULE)
-    assert not is_over(series, "event", int(3.9 * DAY), *arguments)
-    assert is_over(series, "event", int(4.8 * DAY), *arguments)
-    assert is_over(series, "unknown", 4 * DAY, *arguments)
+    assert not has_recovered(series, "event", int(3.9 * DAY), *arguments)
+    assert has_recovered(series, "event", int(4.8 * DAY), *arguments)
+    assert has_recovered(series, "unknown", 4 * DAY, *arguments)
 
 
 def test_ten_thousand_companies_are_read_once():
@@ -155,6 +169,6 @@ def test_volume_is_compared_with_the_days_of_the_week():
     series = Series(windows(weekly))
     everyone = np.arange(1, len(series))
     usual, busy = (
-        buzz(series, everyone, np.full(len(everyone), at * DAY), RULE).before.mean() for at in (35, 36)
+        buzz_test(series, everyone, np.full(len(everyone), at * DAY), RULE).before.mean() for at in (35, 36)
     )  # the ends of a usual day and of a busy one
     assert usual < 0.75 and busy > 1.5, (usual, busy)

@@ -20,7 +20,7 @@ import yaml
 from clickhouse_driver import Client
 
 import model
-from alerts.evaluator import Evaluator
+from alerts import Evaluator, Transition
 from deploy.demo.recorded_week import MONDAY, SEED, Week, write
 from documents import BadRecord, Document, Label, Linker, Pseudonymiser, load_watchlist
 from documents.stories import Novelty
@@ -129,9 +129,9 @@ def _arrived(row: Document | BadRecord, at: datetime, chance: random.Random) -> 
 
 
 def _raise_alerts(connect: Callable[[], Client], score: Score, desks: dict[str, str]) -> None:
-    def in_time(transitions: list[dict[str, object]]) -> None:
+    def in_time(transitions: list[Transition]) -> None:
         for row in transitions:
-            row["recorded_at"] = row["at"]
+            row.recorded_at = row.at
 
     evaluator = Evaluator(
         connect,

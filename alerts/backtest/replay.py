@@ -1,0 +1,80 @@
+"""Stored history, and the lifecycle over it with simulated time.
+
+At every moment exactly what had been published until then counts. The windows are read once and handed to the same
+``Lifecycle`` that the worker runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from clickhouse_driver import Client
+
+from alerts.detection import WINDOW_S, Parameters
+from alerts.evidence import moving_documents_of
+from alerts.lifecycle import Lifecycle
+from alerts.rules import Rules
+from alerts.sources import Source, watched_sources
+from alerts.transition import Transition
+from storage.reads import Windows, sentiment_and_topic_windows
+
+_EPOCH = datetime(1990, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class History:
+    """The stored windows of documents and of their topics, and their span in Unix seconds."""
+
+    windows: Windows
+    topics: tuple[np.ndarray, ...]
+    since: int
+    until: int
+
+
+def read_history(
+    client: Client, since: datetime | None = None, until: datetime | None = None, entities: Sequence[str] = ()
+) -> History:
+    """The stored windows from ``since`` to ``until`` (default: all there is), and of the baseline before ``since``.
+
+    With ``entities``, only these are read, and the prior of all companies is made of these alone.
+    """
+    if since is None or until is None:
+        first, last, n = client.execute(
+            "SELECT min(published_at), max(published_at), count() FROM record_log WHERE error_kind = ''"
+        )[0]
+        if not n:
+            return History(*sentiment_and_topic_windows(client, _EPOCH, _EPOCH), 0, 0)
+        since, until = since or first - timedelta(seconds=1), until or last + timedelta(minutes=15)
+    parameters = Parameters()
+    begin = max(_EPOCH, since - timedelta(seconds=parameters.baseline_s + 2 * max(parameters.recent_s)))
+    names = list(entities) or None
+    return History(
+        *sentiment_and_topic_windows(client, begin, until, WINDOW_S, names),
+        int(since.timestamp()),
+        math.ceil(until.timestamp()),
+    )
+
+
+def replay(
+    history: History, rules: Rules, tick_s: int = 900, watched: list[Source] | None = None
+) -> tuple[list[Transition], list[Source]]:
+    """All transitions over ``history`` in order, and the sources that were tested. Give ``watched`` to use sources that
+    were made before."""
+    if not len(history.windows.start):
+        return [], []
+    watched = watched or watched_sources(history.windows, history.topics, rules.base)
+    lifecycle = Lifecycle(watched, rules, tick_s)
+    last = -(-history.until // tick_s) * tick_s
+    steps = lifecycle.run(history.since // tick_s * tick_s, last)
+    return [transition for transition, _ in steps], watched
+
+
+def documents_of(client: Client, fired: Transition) -> list[dict[str, Any]]:
+    """The documents that moved the mean of an alert the most."""
+    since = min(fired.began_at - timedelta(seconds=WINDOW_S), fired.fired_at)
+    return moving_documents_of(client, fired, since)

@@ -1,0 +1,137 @@
+"""The tone of each company and of the market over time, as sums that any span can be read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from alerts.detection.window_sums import Sums, WindowSums, day_groups, sorted_order, split
+from storage.reads import Windows
+
+WINDOW_S = 60
+MARKET = "*"
+"""The entity that stands for all companies together."""
+
+NAMES_TOPIC = "\x1f"
+"""Separates the entity and the topic in the name of a series."""
+
+NO_COMPANY = "no company"
+"""The topic of the market's second series: news that names no company, such as news of interest rates."""
+
+NEWS_OF_NO_COMPANY = f"{MARKET}{NAMES_TOPIC}{NO_COMPANY}"
+
+MARKET_DOCUMENTS = 3
+"""Only the first documents of each company and day count for the market: one company's crisis is not the market's."""
+
+
+def series_name(entity: str, topic: str) -> str:
+    """The name of the series of an entity's ``topic``, or of its tone where ``topic`` is ''."""
+    return f"{entity}{NAMES_TOPIC}{topic}" if topic else entity
+
+
+def entity_and_topic(name: str) -> tuple[str, str]:
+    """The two parts of a series' name; the topic is '' for a tone."""
+    entity, _, topic = name.partition(NAMES_TOPIC)
+    return entity, topic
+
+
+class Series:
+    """The tone of many entities. All methods take an entity as its index in ``entities``.
+
+    ``entities`` [n] str holds ``MARKET`` first, and the companies; ``NEWS_OF_NO_COMPANY`` stands for the windows with
+    the entity ''. The market is the news that names no company, and the first documents of each company and day. A
+    window ``start`` holds the documents with ``start < published_at <= start + WINDOW_S``, so that at any moment
+    everything published until then is known.
+
+    With ``earlier``, the new series also holds what that one holds, without computing it again. Then all ``windows``
+    must end later, the first of them at ``day_begins`` or after.
+    """
+
+    def __init__(self, windows: Windows, earlier: Series | None = None) -> None:
+        self._index: dict[str, int] = dict(earlier._index) if earlier else {MARKET: 0}
+        names = self._index
+        rows = np.fromiter(
+            (names.setdefault(name or NEWS_OF_NO_COMPANY, len(names)) for name in windows.entity.tolist()),
+            np.int64,
+            len(windows.start),
+        )
+        ends = (windows.start + WINDOW_S).astype(np.int64)
+        values = np.stack(windows[2:], axis=1).astype(float)
+        order = sorted_order(rows, ends)
+        rows, ends, values = rows[order], ends[order], values[order]
+        self._no_company = names.get(NEWS_OF_NO_COMPANY, -1)
+        share = _first_of_day(rows, ends, values[:, 0])
+        share[rows == self._no_company] = 1
+        counted = np.flatnonzero(share > 0)
+        part = WindowSums(
+            np.concatenate([np.zeros(len(counted), np.int64), rows]),
+            np.concatenate([ends[counted], ends]),
+            np.concatenate([values[counted] * share[counted, None], values]),
+        )
+        self.entities = np.array(list(names))
+        self._parts: tuple[WindowSums, ...] = (*(earlier._parts if earlier else ()), part)
+        begins = [int(part.end.min()) for part in self._parts if len(part.end)]
+        self.begin = min(begins) if begins else 0
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    def is_market(self, i: np.ndarray | int) -> np.ndarray:
+        """Whether each of the entities ``i`` is the market or the news that names no company."""
+        return (np.asarray(i) == 0) | (np.asarray(i) == self._no_company)
+
+    def index(self, entity: str) -> int | None:
+        """The index of ``entity`` in ``entities``; None where it is not there."""
+        return self._index.get(entity)
+
+    def indices(self, entities: Iterable[str]) -> list[int]:
+        """The indices of all series that documents about ``entities`` change; '' is a document that names none."""
+        own = [i for name in entities if (i := self._index.get(name or NEWS_OF_NO_COMPANY)) is not None]
+        return sorted({0, *own}) if own else []
+
+    def between(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
+        """Sums over ``first < time <= last`` (Unix seconds) of the entities ``i``; all three broadcast."""
+        sums = sum(part.between(i, first, last) for part in self._parts)
+        return Sums(*(sums[..., column] for column in range(5)))  # type: ignore[index]
+
+    def windows(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> np.ndarray:
+        """How many windows in ``first < time <= last`` have documents."""
+        return np.sum([part.place(i, last) - part.place(i, first) for part in self._parts], axis=0)
+
+    def pooled(self, i: np.ndarray, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
+        """Sums over all companies together, which serve as a prior for the entities ``i``."""
+        return self.between(0, first, last)
+
+    def within(self, i: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ends of one entity's windows in ``first < end <= last``, and their values [windows, columns of Sums]."""
+        parts = [part.within(i, first, last) for part in self._parts]
+        return np.concatenate([ends for ends, _ in parts]), np.concatenate([values for _, values in parts])
+
+    def moments(self, after: int, until: int, tick_s: int) -> tuple[np.ndarray, np.ndarray]:
+        """(entity, tick) as two int64 arrays: the ticks in ``(after, until]`` at which an entity has new documents."""
+        keys = [part.moments(after, until, tick_s) for part in self._parts]
+        entity, at = split(np.unique(np.concatenate(keys)))
+        kept = (at > after) & (at <= until)
+        return entity[kept], at[kept]
+
+
+def day_begins(at: int) -> int:
+    """The end of the last window that does not belong to the day of ``at``, in Unix seconds.
+
+    A series may be divided there into an earlier and a later one. Within a day it may not, since the market counts the
+    first documents of each day.
+    """
+    return at // 86400 * 86400 - WINDOW_S
+
+
+def _first_of_day(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """The share of each window's documents that is among the first ``MARKET_DOCUMENTS`` of its entity and day. The
+    windows are sorted by row and time."""
+    if not len(rows):
+        return np.zeros(0)
+    group = day_groups(rows, ends)
+    firsts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    before = documents.cumsum() - documents
+    earlier = before - np.repeat(before[firsts], np.diff(np.r_[firsts, len(rows)]))
+    return np.clip(MARKET_DOCUMENTS - earlier, 0, documents) / np.maximum(documents, 1)

@@ -1,0 +1,54 @@
+"""Prometheus Alertmanager, API v2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from alerts.receivers.contract import AlertRows
+from alerts.receivers.http_post import HttpTransport
+from alerts.receivers.wording import document_lines, facts, title, topic_lines
+from documents import AlertState
+
+HELD_OPEN = timedelta(days=30)
+"""Alertmanager takes an alert that is not repeated for resolved, unless it was sent until when the alert lasts."""
+
+
+class Alertmanager(HttpTransport):
+    """Posts one alert for each. The labels stay the same over an alert's life, so that Alertmanager recognises it when
+    it is resolved. When the severity rises, which is a label, the alert with the lower one is resolved."""
+
+    @property
+    def url(self) -> str:
+        return self.receiver.url.rstrip("/") + "/api/v2/alerts"
+
+    def body(self, alerts: AlertRows) -> bytes:
+        lower = [
+            {**alert, "severity": alert["evidence"]["escalated_from"], "state": AlertState.RESOLVED}
+            for alert in alerts
+            if "escalated_from" in alert["evidence"]
+        ]
+        return msgspec.json.encode([_entry(alert) for alert in [*lower, *alerts]])
+
+
+def _entry(alert: Mapping[str, Any]) -> dict[str, Any]:
+    labels = {
+        "alertname": f"finsent_{alert['kind']}",
+        **{name: str(alert[name]) for name in ("entity", "topic", "direction", "severity") if alert[name]},
+        "alert_id": alert["id"],
+    }
+    annotations = {
+        "summary": title({**alert, "state": AlertState.FIRING}),
+        "description": "\n".join([facts(alert), *topic_lines(alert), *document_lines(alert)]),
+        "model_version": alert["model_version"],
+        "query": alert["evidence"].get("query", ""),
+    }
+    entry = {"labels": labels, "annotations": annotations, "startsAt": alert["fired_at"]}
+    now = datetime.now(UTC)
+    entry["endsAt"] = min(alert["at"], now) if alert["state"] == AlertState.RESOLVED else now + HELD_OPEN
+    if link := alert["evidence"].get("link"):
+        entry["generatorURL"] = link
+    return entry

@@ -1,0 +1,72 @@
+"""E-mail over SMTP, encrypted from the start (``smtps``) or where the server offers it (``smtp``)."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from alerts.receivers.addresses import open_socket
+from alerts.receivers.contract import AlertRows, Receiver, Refused, Transport
+from alerts.receivers.wording import document_lines, facts, title, topic_lines
+
+
+class Email(Transport):
+    """Sends one plain text to all addresses in ``to``. The secret is the password of the user in the URL."""
+
+    schemes = ("smtp://", "smtps://")
+
+    @classmethod
+    def problem(cls, receiver: Receiver) -> str:
+        return super().problem(receiver) if receiver.to else "an e-mail receiver needs 'to'"
+
+    def send(self, message_id: str, alerts: AlertRows, timeout: float) -> None:
+        receiver, parts = self.receiver, urlsplit(self.receiver.url)
+        secure = parts.scheme == "smtps"
+        port = parts.port or (465 if secure else 587)
+
+        class Smtp(smtplib.SMTP):
+            def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+                opened = open_socket(host, port, timeout, receiver.private_addresses)
+                return ssl.create_default_context().wrap_socket(opened, server_hostname=host) if secure else opened
+
+        message = EmailMessage()
+        message["Subject"], text = subject(alerts), plain_text(alerts)
+        message["From"], message["To"] = receiver.sender, ", ".join(receiver.to)
+        # The same at every try, so that a mailbox recognises a repeat.
+        message["Message-ID"] = f"<{message_id}@finsent>"
+        message.set_content(text)
+        with Smtp(parts.hostname or "", port, timeout=timeout) as server:
+            server.ehlo()
+            if not secure and server.has_extn("starttls"):
+                server.starttls(context=ssl.create_default_context())
+                server.ehlo()
+            if parts.username:
+                server.login(unquote(parts.username), self.secret)
+            try:
+                server.send_message(message)
+            except smtplib.SMTPRecipientsRefused as error:
+                if all(500 <= code < 600 for code, _ in error.recipients.values()):
+                    raise Refused(f"refused by the mail server: {error.recipients}") from error
+                raise
+
+
+def subject(alerts: AlertRows) -> str:
+    """The severity and title of the first alert, and how many more there are."""
+    more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
+    line = f"[{alerts[0]['severity']}] {title(alerts[0])}{more}"
+    return line.replace("\r", " ").replace("\n", " ")[:200]
+
+
+def plain_text(alerts: AlertRows) -> str:
+    """All alerts, each with its facts, documents, link and query."""
+    parts = []
+    for alert in alerts:
+        lines = [title(alert), facts(alert), *topic_lines(alert), "", *document_lines(alert), ""]
+        if link := alert["evidence"].get("link"):
+            lines.append(link)
+        lines += [alert["evidence"].get("query", ""), f"id {alert['id']}, model {alert['model_version']}"]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"

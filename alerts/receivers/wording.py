@@ -1,0 +1,70 @@
+"""An alert in words, for people who read it in a chat or an e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alerts.detection import MARKET
+from documents import AlertKind, AlertState, Direction
+
+MOST_DOCUMENTS = 5
+
+
+def title(alert: Mapping[str, Any]) -> str:
+    """One line: what happened, about whom, and how bad it is."""
+    who = "The market" if alert["entity"] == MARKET else str(alert["entity"])
+    topic = f" ({alert['topic']})" if alert["topic"] else ""
+    if alert["kind"] == AlertKind.FEED_STALE:
+        what = f"the feed {who.removeprefix('feed:')} is silent"
+        return what if alert["state"] == AlertState.FIRING else f"the feed {who.removeprefix('feed:')} is back"
+    what = {
+        AlertKind.SENTIMENT_SHIFT: f"{who}{topic}: sentiment turned {alert['direction']}",
+        AlertKind.TOPIC_SHIFT: f"{who}: more of {alert['topic']}"
+        if alert["direction"] == Direction.UP
+        else f"{who}: less of {alert['topic']}",
+        AlertKind.BUZZ: f"{who}: far more talk than usual",
+    }[alert["kind"]]
+    if AlertState(alert["state"]).is_escalation:
+        return f"{what}: {alert['severity']} by now"
+    return what if alert["state"] == AlertState.FIRING else f"{what}: over"
+
+
+def facts(alert: Mapping[str, Any]) -> str:
+    """One line of numbers: the means before and after with their intervals, when it began, and the documents since."""
+    evidence = alert["evidence"]
+    if alert["kind"] == AlertKind.FEED_STALE:
+        return f"last document {evidence.get('last_stored_at', '')}"
+
+    def value(mean: float) -> str:
+        if alert["kind"] == AlertKind.TOPIC_SHIFT:
+            return f"{mean:.0%}"
+        return f"{mean:.1f} a day" if alert["kind"] == AlertKind.BUZZ else f"{mean:+.2f}"
+
+    def side(name: str) -> str:
+        interval = [value(end) for end in evidence.get(f"{name}_interval") or ()]
+        between = f" [{', '.join(interval)}]" if interval else ""
+        return f"{value(alert[f'{name}_mean'])}{between} of {alert[f'{name}_documents']}"
+
+    waited = evidence.get("price_of_waiting") or {}
+    return (
+        f"{side('before')} -> {side('after')} documents; began {alert['began_at']:%Y-%m-%d %H:%M} UTC, "
+        f"{waited.get('documents', 0)} documents in {waited.get('hours', 0)} h since"
+    )
+
+
+def document_lines(alert: Mapping[str, Any]) -> list[str]:
+    """A line for each of the documents that moved the mean the most."""
+    lines = []
+    for document in alert["evidence"].get("documents", [])[:MOST_DOCUMENTS]:
+        text = (document.get("title") or document.get("text") or "")[:200].replace("\n", " ")
+        words = f" [{', '.join(document['words'])}]" if document.get("words") else ""
+        lines.append(f"{document.get('sentiment', 0):+.2f} {document.get('source', '')}: {text}{words}")
+    return lines
+
+
+def topic_lines(alert: Mapping[str, Any]) -> list[str]:
+    """One line with the topics that rose, if any did."""
+    risen = alert["evidence"].get("topics") or []
+    listed = ", ".join(f"{row['topic']} {row['before']:.0%} to {row['after']:.0%}" for row in risen)
+    return [f"topics that rose: {listed}"] if listed else []

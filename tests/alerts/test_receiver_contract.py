@@ -1,0 +1,182 @@
+"""Every kind of receiver is held to one contract.
+
+A new kind is tested as soon as it stands in ``TRANSPORTS``; it needs a line here only if its protocol is a new one
+(``SERVERS``).
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from alerts.receivers import TRANSPORTS, Failed, Receiver, Refused, Transport
+from alerts.receivers.transports import send
+from alerts.rules import BadRules, read_rules
+
+NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
+ALERT: dict[str, Any] = {
+    "id": "3f2a9c11d0e4b567",
+    "kind": "sentiment_shift",
+    "entity": "BA",
+    "topic": "",
+    "direction": "negative",
+    "severity": "warning",
+    "state": "firing",
+    "fired_at": NOW,
+    "at": NOW,
+    "recorded_at": NOW,
+    "before_mean": 0.1,
+    "after_mean": -0.5,
+    "before_documents": 30,
+    "after_documents": 12,
+    "began_at": NOW,
+    "model_version": "m1",
+    "evidence": {"documents": [], "query": "SELECT 1"},
+}
+
+
+class Server:
+    """A real server on loopback: what it got, and the status that it answers with."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.status = 0
+        self.url = ""
+
+
+@contextmanager
+def http_server() -> Iterator[Server]:
+    server = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            server.got.append(self.headers.as_bytes() + body)
+            self.send_response(server.status or 200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.url = f"http://127.0.0.1:{http.server_port}"
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield server
+    http.shutdown()
+    http.server_close()
+
+
+@contextmanager
+def smtp_server() -> Iterator[Server]:
+    server = Server()
+
+    class Handler:
+        async def handle_RCPT(self, _: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+            if server.status:
+                return f"{server.status} no"
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
+        async def handle_DATA(self, _: Any, session: Any, envelope: Any) -> str:
+            server.got.append(envelope.content)
+            return "250 OK"
+
+    with socket.socket() as probe:  # the controller probes the port that it was given
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(Handler(), hostname="127.0.0.1", port=port)
+    controller.start()
+    server.url = f"smtp://127.0.0.1:{port}"
+    yield server
+    controller.stop()
+
+
+SERVERS = {"http://": (http_server, 503, 404), "smtp://": (smtp_server, 451, 550)}
+"""By the scheme: a server, the status with which a later try may work, and the one with which none will."""
+
+Case = tuple[str, type[Transport], Server, int, int]
+
+
+@pytest.fixture(params=TRANSPORTS)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    kind = TRANSPORTS[request.param]
+    make, busy, never = next(SERVERS[scheme] for scheme in kind.schemes if scheme in SERVERS)
+    with make() as server:
+        yield request.param, kind, server, busy, never
+
+
+def receiver(case: Case, **changes: Any) -> Receiver:
+    name, _, server, _, _ = case
+    return Receiver(**{"name": "r", "type": name, "url": server.url, "to": ["risk@example.org"],
+                       "private_addresses": True, "timeout": "5s"} | changes)  # fmt: skip
+
+
+def test_a_message_arrives_once_with_its_alert_and_its_id(case: Case):
+    send(receiver(case), "message-1", [ALERT], {}, 5)
+    (got,) = case[2].got
+    assert b"message-1" in got and ALERT["id"].encode() in got and b"BA" in got and b"sentiment" in got
+
+
+def test_every_state_of_every_kind_of_alert_can_be_sent(case: Case):
+    alerts = [
+        {**ALERT, "kind": kind, "state": state, "topic": "litigation" if kind == "topic_shift" else ""}
+        for kind in ("sentiment_shift", "topic_shift", "buzz", "feed_stale")
+        for state in ("firing", "escalated_to_critical", "resolved")
+    ]
+    send(receiver(case), "message-1", alerts, {}, 5)
+    assert len(case[2].got) == 1
+
+
+def test_a_busy_server_may_be_tried_again(case: Case):
+    _, _, server, busy, _ = case
+    server.status = busy
+    with pytest.raises(Failed):
+        send(receiver(case), "message-1", [ALERT], {}, 5)
+    server.status = 0
+    send(receiver(case), "message-1", [ALERT], {}, 5)
+
+
+def test_a_server_that_refuses_is_not_tried_again(case: Case):
+    _, _, server, _, never = case
+    server.status = never
+    with pytest.raises(Refused):
+        send(receiver(case), "message-1", [ALERT], {}, 5)
+
+
+def test_a_server_that_is_away_may_be_tried_again(case: Case):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"{case[2].url.rpartition(':')[0]}:{port}"
+    with pytest.raises(Failed):
+        send(receiver(case, url=url), "message-1", [ALERT], {}, 5)
+
+
+def test_private_addresses_are_refused_unless_they_are_allowed(case: Case):
+    with pytest.raises(Refused, match="private address"):
+        send(receiver(case, private_addresses=False), "message-1", [ALERT], {}, 5)
+    assert case[2].got == []
+
+
+def test_nothing_is_sent_without_the_secret_that_is_named(case: Case):
+    with pytest.raises(Failed, match="SECRET"):
+        send(receiver(case, secret_env="SECRET"), "message-1", [ALERT], {}, 5)
+    assert case[2].got == []
+
+
+def test_the_rules_file_takes_its_type_and_checks_its_url(case: Case):
+    name, _, server, _, _ = case
+    text = f'receivers: [{{name: r, type: {name}, to: [a@b.example], url: "%s"}}]\nrules: [{{name: all}}]'
+    assert read_rules(text % server.url).receivers["r"].type == name
+    with pytest.raises(BadRules, match=r"line 1 \(receiver 'r'\): 'url' must start with"):
+        read_rules(text % "ftp://host")
+    with pytest.raises(BadRules, match=r"line 1 \(receiver 'r', type\): Invalid enum value 'telegraph'"):
+        read_rules((text % server.url).replace(f"type: {name}", "type: telegraph"))
