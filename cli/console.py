@@ -50,6 +50,7 @@ def console(
         return
     from console import serve
     from settings import ConsoleSettings
+    from stream.kafka import LabelSender
 
     running = given("CONSOLE_URL")
     if print_url and running and port is None and host is None:
@@ -57,7 +58,8 @@ def console(
         return
     options = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     # What the command line gives comes before the environment.
-    serve(ConsoleSettings(**options), backlog, lambda url: typer.echo(url if print_url else f"console: {url}"))  # type: ignore[arg-type]
+    settings = ConsoleSettings(**options)  # type: ignore[arg-type]
+    serve(settings, backlog, LabelSender().send, lambda url: typer.echo(url if print_url else f"console: {url}"))
 
 
 def backlog() -> Mapping[str, int]:

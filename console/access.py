@@ -1,4 +1,4 @@
-"""Who asks, whether they may, and how often: sessions, roles, the token of a page, and rate limits."""
+"""Who sends a request, and whether they may: sessions, roles, the tokens of pages, and rate limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from settings import ConsoleSettings
 
 
 class TooMany(HTTPException):
-    """Asked too often; ``Retry-After`` says when to ask again."""
+    """Too many requests; the header ``Retry-After`` says when to try again."""
 
     def __init__(self, seconds: float) -> None:
         wait = max(1, round(seconds))
@@ -27,10 +27,10 @@ class TooMany(HTTPException):
 
 
 class Access:
-    """Without a file of users everybody on this machine is its owner, with all roles."""
+    """Sessions, roles and limits. Without a file of users, everybody is taken for the owner, who has all roles."""
 
     def __init__(self, settings: ConsoleSettings) -> None:
-        """Raises ``BadUsers`` and ``OSError`` for a file of users that is none."""
+        """Raises ``BadUsers`` and ``OSError`` if the file of users cannot be read."""
         self.people = People(settings.users) if settings.users else None
         self.secret = settings.secret.get_secret_value() if settings.secret else secrets.token_hex(32)
         self.seconds = int(settings.session_hours * 3600)
@@ -39,7 +39,7 @@ class Access:
         self._requests, self._sign_ins = parse(settings.requests), parse(settings.sign_ins)
 
     def user(self, request: Request) -> User | None:
-        """Who is signed in, None for nobody. A session ends after its time, and with its user."""
+        """Who is signed in; None for nobody. A session ends when its time is over, or when its user is removed."""
         if self.people is None:
             return self._owner
         session = request.session
@@ -53,24 +53,24 @@ class Access:
         for key in (f"address {address(request)}", f"name {name}"):
             self._count(self._sign_ins, key)
         user = self.people.sign_in(name, password)
-        # A new id: one that somebody else may have put into the browser is of no use to them.
+        # With a new id, a session that somebody else planted in the browser is worthless to them.
         request.session.clear()
         if user is not None:
             request.session.update(name=user.name, at=int(time.time()), id=secrets.token_hex(16))
         return user
 
     def token(self, request: Request) -> str:
-        """What a page must send with each change: another site can neither read nor guess it."""
+        """The token that a page sends with each change. Another site can neither read nor guess it."""
         session = str(request.session.setdefault("id", secrets.token_hex(16))) if self.people else ""
         return hmac.new(self.secret.encode(), session.encode(), hashlib.sha256).hexdigest()
 
     def is_page(self, request: Request) -> bool:
-        """Whether the request carries the token of a page of this session."""
+        """Whether the request has the token of this session's pages."""
         given = request.headers.get("x-csrf-token", "")
         return hmac.compare_digest(given.encode(), self.token(request).encode())
 
     def count(self, request: Request) -> None:
-        """Raises ``TooMany``."""
+        """Count the request. Raises ``TooMany``."""
         user = self.user(request) if self.people else None
         self._count(self._requests, f"person {user.name}" if user else f"address {address(request)}")
 
@@ -79,7 +79,7 @@ class Access:
             raise TooMany(self._limiter.get_window_stats(limit, key).reset_time - time.time())  # type: ignore[arg-type]
 
     def allow(self, *roles: Role) -> Callable[[Request], User]:
-        """A dependency: the user, if one of ``roles`` is theirs (any user, if none is named)."""
+        """A dependency for FastAPI: the user, who must have one of ``roles``; without roles, any user who is signed in."""
 
         def dependency(request: Request) -> User:
             user = self.user(request)
@@ -95,7 +95,7 @@ class Access:
 
 
 def address(request: Request) -> str:
-    """Where a request came from."""
+    """The address from which a request came."""
     return request.client.host if request.client else ""
 
 

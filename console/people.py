@@ -1,4 +1,4 @@
-"""Who may use the console, and what each may do: a YAML file of names, Argon2 hashes of passwords, and roles."""
+"""Who may use the console, and what each may do: a YAML file with names, Argon2 hashes of passwords, and roles."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ROLES: dict[Role, str] = {
 SHORTEST_PASSWORD = 12
 _HASHER = PasswordHasher()
 _NOBODY = _HASHER.hash("the password of no one")
-"""Checked where a name is unknown, so that the time does not tell which names there are."""
+"""Checked for unknown names, so that the time an answer takes does not show which names exist."""
 
 
 class BadUsers(FinsentError, ValueError):
-    """The file of users is not one; the sentence says where and why."""
+    """The file of users has a fault; the text says where and why."""
 
 
 class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[Role, ...]
 
     def may(self, *roles: Role) -> bool:
-        """Whether one of ``roles`` (or admin) is theirs."""
+        """Whether they have one of ``roles``, or are an admin."""
         return not {"admin", *roles}.isdisjoint(self.roles)
 
 
@@ -65,9 +65,9 @@ def load(path: Path) -> dict[str, User]:
 
 
 def add(path: Path, name: str, password: str, roles: tuple[Role, ...]) -> None:
-    """Write a user to the file (made for its owner alone), replacing one of that name.
+    """Write a user to the file, in place of one with that name. Only the file's owner may read it.
 
-    Raises ``BadUsers`` for a short password, an unknown role, or a file that is none.
+    Raises ``BadUsers`` for a short password, an unknown role, or a file with a fault.
     """
     if len(password) < SHORTEST_PASSWORD:
         raise BadUsers(f"a password has at least {SHORTEST_PASSWORD} characters")
@@ -82,7 +82,7 @@ def add(path: Path, name: str, password: str, roles: tuple[Role, ...]) -> None:
 
 
 class People:
-    """The users of a file, read again when it changes: who is taken out is out at once."""
+    """The users of a file. It is read again when it changes, so a removed user is out at once."""
 
     def __init__(self, path: Path) -> None:
         """Raises ``BadUsers`` and ``OSError``."""
@@ -91,7 +91,7 @@ class People:
         self._users, self._read = load(path), path.stat().st_mtime_ns
 
     def get(self, name: str) -> User | None:
-        """The user called ``name``. A file that became bad counts as it was."""
+        """The user called ``name``. If the file gets a fault, its last good state counts."""
         with self._lock:
             try:
                 if (changed := self._path.stat().st_mtime_ns) != self._read:
@@ -101,7 +101,7 @@ class People:
             return self._users.get(name)
 
     def sign_in(self, name: str, password: str) -> User | None:
-        """The user, if the password is theirs."""
+        """The user, if the password is right; else None."""
         user = self.get(name)
         try:
             _HASHER.verify(user.password if user else _NOBODY, password)

@@ -1,4 +1,4 @@
-"""A few connections to ClickHouse, shared by the requests."""
+"""A few connections to ClickHouse that all requests share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pool:
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """A connection that nobody else uses meanwhile."""
+        """A connection for the caller alone."""
         if not self._slots.acquire(timeout=WAIT_S):
             raise StorageUnavailable(f"all connections were busy for {WAIT_S:g} s")
         try:
@@ -51,7 +51,7 @@ class Pool:
             self._slots.release()
 
     def read(self, query: Callable[[Client], T]) -> T:
-        """``query``'s answer; asked once more on a fresh connection if the server had restarted meanwhile."""
+        """The answer of ``query``; on a lost connection it is asked once more, because the server may have restarted."""
         for attempt in (1, 2):
             try:
                 with self.client() as client:
@@ -64,7 +64,7 @@ class Pool:
         raise AssertionError
 
     def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """(columns, rows) of one SELECT, under the limits of ``READ_ONLY``."""
+        """Columns and rows of one SELECT, with the limits ``READ_ONLY``."""
 
         def ask(client: Client) -> tuple[list[str], list[tuple[Any, ...]]]:
             found, columns = client.execute(sql, parameters or {}, with_column_types=True, settings=READ_ONLY)
@@ -73,7 +73,7 @@ class Pool:
         return self.read(ask)
 
     def spelled_out(self, sql: str, parameters: dict[str, Any]) -> str:
-        """``sql`` with its parameters in it, as a person can run it."""
+        """``sql`` with its parameters filled in, so that a person can run it."""
         with self.client() as client:
             return str(client.substitute_params(sql, parameters, client.connection.context)).strip()
 

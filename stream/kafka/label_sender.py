@@ -1,4 +1,4 @@
-"""Labels given in the page go the way of all labels: through the topic ``labels``."""
+"""Sends single labels, given in the console, to the topic ``labels``: they are stored like labels from anywhere."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TIMEOUT_S = 10.0
 
 
 class LabelNotSent(FinsentError, ConnectionError):
-    """Kafka did not take the label; the sentence says why."""
+    """Kafka did not take the label; the text says why."""
 
 
 class LabelSender:
-    """One producer for the process, made at the first label."""
+    """One producer for the whole process, made for the first label."""
 
     def __init__(self) -> None:
         self._producer: KafkaProducer | None = None
@@ -33,7 +33,7 @@ class LabelSender:
         try:
             with self._lock:
                 if self._producer is None:
-                    # Not idempotent: the embedded broker has no producer ids, and a label sent twice is one judgement.
+                    # Not idempotent: the embedded broker has no producer ids. A label that is sent twice counts once.
                     self._producer = KafkaProducer(
                         bootstrap_servers=KafkaSettings().bootstrap_servers.split(","),
                         acks="all",

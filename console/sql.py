@@ -1,4 +1,4 @@
-"""The SELECTs behind the pages, each a chart with a name; ``%(moment)s`` is the moment shown."""
+"""The SELECTs behind the pages. The parameter ``moment`` is the moment that is shown."""
 
 from __future__ import annotations
 

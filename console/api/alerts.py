@@ -1,0 +1,71 @@
+"""Alerts: the list, who looks after one, and silences."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from console.api.charts import PAGE_SIZE, Page
+from console.context import Context, as_json
+from console.people import User
+from storage.reads import alerts_now, silences_at
+from storage.writes import acknowledge, add_silence
+
+
+class Note(BaseModel):
+    """An acknowledgement, or with ``undo`` its end; ``note`` says why, or what was found."""
+
+    note: str = Field(default="", max_length=500)
+    undo: bool = False
+
+
+class Silence(BaseModel):
+    """Receivers are sent nothing for ``minutes``. An empty ``entity`` or ``kind`` stands for any."""
+
+    entity: str = Field(default="", max_length=40)
+    kind: Literal["", "sentiment_shift", "topic_shift", "buzz", "feed_stale"] = ""
+    minutes: int = Field(ge=1, le=7 * 24 * 60)
+    note: str = Field(default="", max_length=500)
+
+
+def add_routes(api: APIRouter, context: Context) -> None:
+    """The list of alerts; acknowledging and silencing, for risk readers."""
+    pool, reader = context.pool, Depends(context.access.allow("risk_reader"))
+
+    @api.get("/alerts")
+    def get_alerts(
+        entity: str = "", identity: Annotated[str, Query(alias="id")] = "", page: Page = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
+    ) -> Response:  # fmt: skip
+        """Alerts with their evidence, newest first (or the one with ``id``), and the silences in force."""
+        names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
+        most = 1_000_000 if identity else (page + 1) * limit
+        rows = pool.read(lambda client: alerts_now(client, entity, limit=most))
+        rows = [row for row in rows if row["id"] == identity] if identity else rows[page * limit :]
+        for row in rows:
+            row["name"] = names.get(row["entity"], row["entity"])
+        return as_json({"rows": rows, "silences": pool.read(lambda client: silences_at(client, datetime.now(UTC)))})
+
+    @api.post("/alerts/{identity}/acknowledge")
+    def post_acknowledge(identity: str, body: Note, request: Request, user: User = reader) -> Response:
+        """Record that this user looks after an alert, or no longer does."""
+        if not pool.rows("SELECT 1 FROM alerts WHERE id = %(id)s LIMIT 1", {"id": identity})[1]:
+            raise HTTPException(404, "no such alert")
+        pool.read(lambda client: acknowledge(client, [identity], user.name, body.note, body.undo))
+        context.record(request, user, "reopened" if body.undo else "acknowledged", identity, body.note)
+        return as_json({"by": "" if body.undo else user.name})
+
+    @api.post("/silences")
+    def post_silence(body: Silence, request: Request, user: User = reader) -> Response:
+        """Send receivers nothing for some time."""
+        now = datetime.now(UTC)
+        until = now + timedelta(minutes=body.minutes)
+        silence = (body.entity, body.kind, now, until, user.name, body.note)
+        identity = pool.read(lambda client: add_silence(client, *silence))
+        about = f"{body.entity or 'all'} {body.kind} for {body.minutes} minutes {body.note}"
+        context.record(request, user, "silenced", identity, " ".join(about.split()))
+        return as_json({"silence_id": identity, "ends_at": until})

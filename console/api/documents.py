@@ -1,0 +1,63 @@
+"""Single documents: the words that decided a score, documents to label next, and their labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from console.context import Context, as_json
+from console.explainer import Explainer
+from console.people import User
+from storage.reads import unlabelled_documents
+
+
+class Judgement(BaseModel):
+    """A person's label of a stored document."""
+
+    document_id: str = Field(min_length=1, max_length=500)
+    label: Literal["negative", "neutral", "positive"]
+
+
+def add_routes(api: APIRouter, context: Context) -> None:
+    """Explaining and the queue for everybody; labelling for annotators."""
+    pool, explainer, annotator = context.pool, Explainer(), Depends(context.access.allow("annotator"))
+
+    @api.get("/explain")
+    def explain(document: Annotated[str, Query(max_length=500)], entity: str = "") -> Response:
+        """The words that decided a document's score, by the present champion; or the ``reason`` why there are none."""
+        query = "SELECT title, text, surface FROM mentions WHERE document_id = %(id)s AND entity = %(entity)s LIMIT 1"
+        if not entity:
+            query = "SELECT title, text, '' FROM documents WHERE document_id = %(id)s LIMIT 1"
+        rows = pool.rows(query, {"id": document, "entity": entity})[1]
+        if not rows:
+            raise HTTPException(404, "no such document")
+        text = "\n".join(part for part in rows[0][:2] if part)
+        try:
+            return as_json(explainer.explain(text, rows[0][2] or None))
+        except ValueError as error:  # such as a language that the model does not read: not the caller's fault
+            return as_json({"text": text, "words": [], "reason": str(error)})
+        except (OSError, RuntimeError) as error:
+            raise HTTPException(503, f"the model cannot be run: {error}") from error
+
+    @api.get("/queue")
+    def queue(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> Response:
+        """Documents worth a label: those of which the model is least certain first."""
+        rows = pool.read(lambda client: unlabelled_documents(client, 2000))
+        rows.sort(key=lambda row: max(row["p_negative"], row["p_neutral"], row["p_positive"]))
+        shown = ("document_id", "source", "kind", "title", "text", "published_at", "entities")
+        return as_json({"rows": [{name: row[name] for name in shown} for row in rows[:limit]]})
+
+    @api.post("/labels")
+    def post_label(body: Judgement, request: Request, user: User = annotator) -> Response:
+        """Send a label to the topic labels; a worker stores it. A later label of the same user replaces it."""
+        query = "SELECT 1 FROM documents WHERE document_id = %(id)s LIMIT 1"
+        if not pool.rows(query, {"id": body.document_id})[1]:
+            raise HTTPException(404, "no such document")
+        if context.send_label is None:
+            raise HTTPException(503, "this console sends no labels")
+        context.send_label(body.document_id, body.label, user.name)
+        context.record(request, user, "labelled", body.document_id, body.label)
+        return as_json({"annotator": user.name})

@@ -1,0 +1,48 @@
+"""The state of the service, and the log of what people did."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from console import sql
+from console.api.charts import Form, chart
+from console.context import Context, as_json
+from console.people import User
+from storage.reads import actions, live_workers, training_runs
+
+
+def add_routes(api: APIRouter, context: Context) -> None:
+    """Health for everybody; the log for auditors."""
+    pool, auditor = context.pool, Depends(context.access.allow("auditor"))
+
+    @api.get("/health")
+    def health(form: Form = "json") -> Response:
+        """Feeds with delay, rates and backlog; workers, model events, shadow scoring, drift, training runs."""
+        if form == "csv":
+            return chart(context, sql.FEEDS, None, form, "feeds")
+        waiting, why = {}, ""
+        if context.backlog is not None:
+            try:
+                waiting = dict(context.backlog())
+            except Exception as error:  # whatever Kafka's client raises: the rest of the page still holds
+                why = f"{type(error).__name__}: {error}"
+        return as_json({
+            "state": context.state(),
+            "feeds": context.table(sql.FEEDS),
+            "backlog": waiting,
+            "backlog_unknown": why,
+            "workers": pool.read(live_workers),
+            "runs": pool.read(lambda client: training_runs(client, 5)),
+            "events": context.table(sql.MODEL_EVENTS),
+            "drift": context.table(sql.DRIFT),
+            "shadow": context.table(sql.SHADOW),
+            "sql": sql.FEEDS.strip(),
+        })  # fmt: skip
+
+    @api.get("/audit")
+    def audit(limit: Annotated[int, Query(ge=1, le=1000)] = 100, user: User = auditor) -> Response:
+        """Who acknowledged, silenced, labelled, promoted or signed in, newest first."""
+        return as_json({"rows": pool.read(lambda client: actions(client, limit=limit))})

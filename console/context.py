@@ -1,0 +1,68 @@
+"""What the routes share: the connections, who may do what, and the two things that only Kafka knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from fastapi import Request
+from fastapi.responses import Response
+
+from console import sql
+from console.access import Access, address
+from console.people import User
+from console.pool import Pool
+from storage.writes import record_action
+
+Backlog = Callable[[], Mapping[str, int]]
+"""How many records of each topic Kafka has and the tables do not have yet. Raises whatever its client raises."""
+
+SendLabel = Callable[[str, str, str], None]
+"""Sends (document id, label, annotator) to the topic of labels. Raises ``FinsentError`` if that fails."""
+
+LIVE_FOR = timedelta(days=1)
+"""If the newest document is older, the pages show the moment of that document, and say so."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the routes work with. Without ``backlog`` or ``send_label``, the console does without Kafka."""
+
+    pool: Pool
+    access: Access
+    backlog: Backlog | None = None
+    send_label: SendLabel | None = None
+
+    def state(self) -> dict[str, Any]:
+        """How fresh the data are, and the moment that is shown."""
+        published, stored, records, alerts, actions, labels, now = self.pool.rows(sql.STATE)[1][0]
+        live = not records or now - published < LIVE_FOR
+        return {
+            "now": now,
+            "moment": now if live else published,
+            "live": live,
+            "published_at": published,
+            "stored_at": stored,
+            "records": records,
+            "alerts": alerts,
+            "actions": actions,
+            "labels": labels,
+        }
+
+    def record(self, request: Request, user: User, action: str, subject: str, detail: str = "") -> None:
+        """Add to the log what ``user`` did."""
+        where = ("console", address(request))
+        self.pool.read(lambda client: record_action(client, user.name, action, subject, detail, *where))
+
+    def table(self, query: str) -> list[dict[str, Any]]:
+        """The rows of ``query`` as dictionaries."""
+        columns, rows = self.pool.rows(query)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def as_json(value: Any) -> Response:
+    """An answer in JSON: dates as RFC 3339, and types that JSON does not have as text."""
+    return Response(msgspec.json.encode(value, enc_hook=str), media_type="application/json")

@@ -1,0 +1,55 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from clickhouse_driver.errors import ServerException
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from console.access import address
+from console.context import Context, as_json
+from console.people import User
+from storage import StorageUnavailable
+from storage.writes import record_action
+
+
+class Credentials(BaseModel):
+    """A name and its password."""
+
+    name: str = Field(max_length=200)
+    password: str = Field(max_length=1000)
+
+
+def routes(context: Context) -> APIRouter:
+    """``/api/sign-in`` and ``/api/sign-out``; both are recorded in the log of people's actions."""
+    api, access = APIRouter(prefix="/api"), context.access
+    anybody = Depends(access.allow())
+
+    def record(request: Request, name: str, action: str) -> None:
+        with suppress(StorageUnavailable, ServerException):  # without ClickHouse, people can still sign in to see why
+            context.pool.read(
+                lambda client: record_action(client, name, action, via="console", address=address(request))
+            )
+
+    @api.post("/sign-in")
+    def sign_in(body: Credentials, request: Request) -> Response:
+        """Begin a session."""
+        if access.people is None:
+            raise HTTPException(404, "nobody signs in here")
+        user = access.sign_in(request, body.name, body.password)
+        record(request, body.name, "signed in" if user else "sign-in refused")
+        if user is None:
+            raise HTTPException(401, "the name or the password is wrong")
+        return as_json({"name": user.name, "roles": user.roles})
+
+    @api.post("/sign-out")
+    def sign_out(request: Request, user: User = anybody) -> Response:
+        """End the session."""
+        request.session.clear()
+        record(request, user.name, "signed out")
+        return as_json({})
+
+    return api
