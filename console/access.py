@@ -79,7 +79,7 @@ class Access:
             raise TooMany(self._limiter.get_window_stats(limit, key).reset_time - time.time())  # type: ignore[arg-type]
 
     def allow(self, *roles: Role) -> Callable[[Request], User]:
-        """A dependency for FastAPI: the user, who must have one of ``roles``; without roles, any user who is signed in."""
+        """A dependency for FastAPI: the user, who must have one of ``roles``. Without roles, any user will do."""
 
         def dependency(request: Request) -> User:
             user = self.user(request)

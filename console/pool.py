@@ -51,7 +51,7 @@ class Pool:
             self._slots.release()
 
     def read(self, query: Callable[[Client], T]) -> T:
-        """The answer of ``query``; on a lost connection it is asked once more, because the server may have restarted."""
+        """The answer of ``query``. On a lost connection it is asked once more: the server may have restarted."""
         for attempt in (1, 2):
             try:
                 with self.client() as client:
