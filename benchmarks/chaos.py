@@ -295,7 +295,7 @@ def view_differences(client: Client) -> list[str]:
     for name, columns, made in (
         ("counted_mentions", counted, opens),
         ("windows", windows(client, *span, 60), opens),
-        ("tone_windows", sentiment_windows(client, *span, 60), closes),
+        ("sentiment_windows", sentiment_windows(client, *span, 60), closes),
     ):
         got = {(e, int(start)): (count, total) for e, start, count, total in zip(*columns[:4], strict=True)}
         wrong = [key for key in made.keys() | got.keys() if not _same(made.get(key), got.get(key))]

@@ -52,8 +52,7 @@ NEVER = {
 }
 """The libraries that a room must not know."""
 
-REMAINING: set[str] = {
-}
+REMAINING: set[str] = set()
 """Violations that are still allowed. This set only shrinks: take a line away when its room is done."""
 
 
