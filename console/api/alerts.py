@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from console.api.charts import PAGE_SIZE, Page
 from console.context import Context, as_json
 from console.people import User
+from documents import AlertKind
 from storage.reads import alerts_now, silences_at
 from storage.writes import acknowledge, add_silence
 
@@ -27,7 +28,7 @@ class Silence(BaseModel):
     """Receivers are sent nothing for ``minutes``. An empty ``entity`` or ``kind`` stands for any."""
 
     entity: str = Field(default="", max_length=40)
-    kind: Literal["", "sentiment_shift", "topic_shift", "buzz", "feed_stale"] = ""
+    kind: AlertKind | Literal[""] = ""
     minutes: int = Field(ge=1, le=7 * 24 * 60)
     note: str = Field(default="", max_length=500)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import Response
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from console.context import Context, as_json
 from console.explainer import Explainer
 from console.people import User
+from documents import Sentiment, whole_text
 from storage.reads import unlabelled_documents
 
 
@@ -18,7 +19,7 @@ class Judgement(BaseModel):
     """A person's label of a stored document."""
 
     document_id: str = Field(min_length=1, max_length=500)
-    label: Literal["negative", "neutral", "positive"]
+    label: Sentiment
 
 
 def add_routes(api: APIRouter, context: Context) -> None:
@@ -34,7 +35,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         rows = pool.rows(query, {"id": document, "entity": entity})[1]
         if not rows:
             raise HTTPException(404, "no such document")
-        text = "\n".join(part for part in rows[0][:2] if part)
+        text = whole_text(*rows[0][:2])
         try:
             return as_json(explainer.explain(text, rows[0][2] or None))
         except ValueError as error:  # such as a language that the model does not read: not the caller's fault
