@@ -25,6 +25,12 @@ VARIABLES = (
         "The data directory of `finsent up`: ClickHouse's data, logs, passwords, and the files of retraining runs.",
     ),
     Variable("FINSENT_WATCHLIST", "the shipped list", "The YAML file of companies, for the worker and all commands."),
+    Variable(
+        "FINSENT_CPU",
+        "`auto`",
+        "What the scorer counts on: auto, what the processor has; avx2, nothing above AVX2; avx512, AVX-512 VNNI, and "
+        "it fails without.",
+    ),
     Variable("FINSENT_TRACEBACK", "", "Any text: commands show the traceback of a failure in place of one line."),
 )
 

@@ -9,7 +9,7 @@
 
 /* VERSION where this processor has what the functions below use, else 0. It changes with the interface, and stands in
  * native.py as well: a library of other sources must not be run. */
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 int finsent_kernel(void);
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -304,6 +304,11 @@ static void attend_64(const float *qkv, int64_t stride, int64_t hidden, int64_t 
 static void multiply(const float *x, const float *weight, int64_t n, int64_t columns, float *y) {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < columns; j++) y[j] = __builtin_fmaf(x[i], weight[i * columns + j], y[j]);
+}
+
+/* One product alone, to be compared with exact sums: y [rows][n]. */
+void finsent_product(const Linear *w, int64_t rows, const uint8_t *a, const float *row_scale, float *y) {
+    product_PLAIN(a, row_scale, rows, w, y, y); /* this product leaves its last argument alone */
 }
 
 /* Bytes of scratch memory for ``tokens`` tokens in all, the longest text of ``longest``. */

@@ -22,10 +22,10 @@ from onnx import numpy_helper
 from tokenizers import Encoding
 
 from model.encoder.graph import CENTER, LEAST_OF_GELU
+from model.engine.exact import NoDevice, level
 from model.engine.packing import own_tokens
-from model.engine.session import NoDevice
 
-VERSION = 2
+VERSION = 3
 """The kernel's interface, as it stands in ``kernel.c``."""
 
 COLUMNS, SIZES, MOST_TOKENS = 32, (32, 64), 512
@@ -80,6 +80,15 @@ def _library() -> ctypes.CDLL:
         )
     library.finsent_scratch.restype = ctypes.c_int64
     library.finsent_run.restype = None
+    library.finsent_product.restype = None
+    return library
+
+
+def _allowed_library() -> ctypes.CDLL:
+    """Raises ``NoKernel``."""
+    library = _library()
+    if level() == "avx2":
+        raise NoKernel("FINSENT_CPU=avx2 rules out AVX-512")
     return library
 
 
@@ -92,7 +101,7 @@ def kernel_digest() -> str:
 def kernel_problem() -> str:
     """Why the engine cannot be used on this machine, empty where it can."""
     try:
-        _library()
+        _allowed_library()
     except NoKernel as error:
         return str(error)
     return ""
@@ -133,12 +142,37 @@ def _shape(model: onnx.ModelProto) -> _Shape:
     return found
 
 
+def _tiled(weight: np.ndarray) -> np.ndarray:
+    """int8 [K, N] in the kernel's order."""
+    k, n = weight.shape
+    return np.ascontiguousarray(weight.reshape(k // 4, 4, n // COLUMNS, COLUMNS).transpose(2, 0, 3, 1))
+
+
+def product(activations: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """float32 [T, N]: ``activations`` u8 [T, K], of zero point 128, times ``weight`` s8 [K, N], by the kernel's own
+    product; to be compared with exact sums. Raises ``NoKernel``."""
+    library = _allowed_library()
+    (rows, k), n = activations.shape, weight.shape[1]
+    kept = (
+        _tiled(weight),
+        128 * weight.sum(axis=0, dtype=np.int32),
+        np.ones(n, np.float32),
+        np.zeros(n, np.float32),
+    )
+    linear = _Linear(*(array.ctypes.data for array in kept), k, n)
+    given, scales = np.ascontiguousarray(activations), np.ones(rows, np.float32)
+    found = np.empty((rows, n), np.float32)
+    pointers = (_Pointer(array.ctypes.data) for array in (given, scales, found))
+    library.finsent_product(ctypes.byref(linear), ctypes.c_int64(rows), *pointers)
+    return found
+
+
 class Native:
     """Runs one int8 graph. Safe to use from several threads."""
 
     def __init__(self, graph: Path | bytes) -> None:
         """Raises ``NoKernel`` if this processor or the graph is not of the kind that the kernel is for."""
-        self._library = _library()
+        self._library = _allowed_library()
         model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(graph)
         shape = _shape(model)
         self.width = shape.hidden
@@ -192,12 +226,11 @@ class Native:
 
         def linear(name: str, k: int, n: int, bias: np.ndarray | None) -> _Linear:
             weight = taken(f"{name}.weight", k, n, kind=np.int8)
-            tiled = weight.reshape(k // 4, 4, n // COLUMNS, COLUMNS).transpose(2, 0, 3, 1)
             sums, scale = weight.sum(axis=0, dtype=np.int32), taken(f"{name}.scale", n)
             added = 128 * sums
             if bias is None:  # what comes out of GELU is stored otherwise
                 added, bias = 0 * sums, -LEAST_OF_GELU * sums * scale
-            return _Linear(kept(tiled, np.int8), kept(added, np.int32), kept(scale), kept(bias), k, n)
+            return _Linear(kept(_tiled(weight), np.int8), kept(added, np.int32), kept(scale), kept(bias), k, n)
 
         layers = (_Layer * shape.layers)()
         for number, layer in enumerate(layers):

@@ -14,17 +14,13 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from errors import FinsentError
+from model.engine.exact import NoDevice, signed_weights, unsigned
 from model.engine.packing import BATCH_TOKENS, Inputs
 
 CUDA = "CUDAExecutionProvider"
 OUTPUTS = ("logits", "sentence_embedding")
 Device = Literal["cpu", "cuda"]
 EngineName = Literal["onnxruntime", "native"]
-
-
-class NoDevice(FinsentError, RuntimeError):
-    """CUDA was asked for and cannot be used; the sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +67,8 @@ class Session:
 
     def __init__(self, graph: Path | bytes, device: Device = "cpu", threads: int = 1) -> None:
         """Raises ``NoDevice`` if the CUDA provider cannot be loaded; then nothing runs on the CPU instead."""
+        if device == "cpu" and not signed_weights():
+            graph = unsigned(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

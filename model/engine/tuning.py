@@ -18,6 +18,7 @@ import onnxruntime
 from tokenizers import Encoding
 
 from model.engine.engine import Engine
+from model.engine.exact import signed_weights
 from model.engine.native import kernel_digest
 from model.engine.packing import BATCH_TOKENS
 from model.engine.session import EngineName, Running
@@ -115,7 +116,7 @@ def fingerprint(graph: Path, engines: Sequence[EngineName]) -> str:
         digest.update(node.op_type.encode())
     for tensor in model.graph.initializer:
         digest.update(repr((tensor.data_type, tuple(tensor.dims))).encode())
-    for fact in (_processor(), os.cpu_count(), onnxruntime.__version__, kernel_digest(), *engines):
+    for fact in (_processor(), os.cpu_count(), onnxruntime.__version__, kernel_digest(), signed_weights(), *engines):
         digest.update(repr(fact).encode())
     return digest.hexdigest()[:24]
 

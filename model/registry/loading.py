@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 from model.encoder.bases import Base, Weights
 from model.encoder.graph import Architecture, Precision, build
 from model.encoder.weights import base_of, merged
+from model.engine.exact import NoDevice, level
 from model.engine.native import NoKernel, kernel_problem, unfit
-from model.engine.session import EngineName, NoDevice, Running, choose
+from model.engine.session import EngineName, Running, choose
 from model.engine.tuning import sample, tuned
 from model.registry.adapters import copy_adapters
 from model.registry.checks import check
@@ -87,7 +88,9 @@ def _running(folder: Path, manifest: Manifest, settings: ModelSettings) -> Runni
 
 
 def _engines(folder: Path, manifest: Manifest, settings: ModelSettings) -> list[EngineName]:
-    """The engines that ``settings`` allow and that can run all parts of the version. Raises ``NoKernel``."""
+    """The engines that ``settings`` allow and that can run all parts. Raises ``NoDevice`` and ``NoKernel``."""
+    if level() == "avx512" and (reason := kernel_problem()):
+        raise NoKernel(f"FINSENT_CPU=avx512, but {reason}; mend that, or unset FINSENT_CPU")
     if settings.engine == "onnxruntime":
         return ["onnxruntime"]
     problems = [kernel_problem(), *(unfit(folder / f"{part.name}.onnx") for part in manifest.parts)]
