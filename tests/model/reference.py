@@ -7,18 +7,18 @@ It quantises as the engines do, and reads the same graphs. ``gelu`` says how wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import erf
+from functools import cache
 from typing import Literal
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
+from scipy.special import erf
 from tokenizers import Encoding
 
 from model.encoder.graph import LEAST_OF_GELU
 from model.engine.packing import own_tokens
 
-ERF = np.vectorize(erf)
 Gelu = Literal["symmetric", "shifted"]
 
 
@@ -32,11 +32,9 @@ class _Network:
     def __init__(self, model: onnx.ModelProto, gelu: Gelu) -> None:
         self.gelu = gelu
         self.values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self.real = cache(lambda name: self.values[name].astype(np.float64))
         facts = {entry.key: entry.value for entry in model.metadata_props}
         self.layers, self.heads, self.epsilon = int(facts["layers"]), int(facts["heads"]), float(facts["epsilon"])
-
-    def real(self, name: str) -> np.ndarray:
-        return self.values[name].astype(np.float64)
 
     def product(self, name: str, x: np.ndarray, of_gelu: bool = False) -> np.ndarray:
         weight = self.real(f"{name}.weight")
@@ -77,7 +75,7 @@ class _Network:
             out = self.product(f"{at}.out", self.attention(at, x)) + self.real(f"{at}.out.bias")
             x = self.normalise(f"{at}.norm1", out + x)
             inner = self.product(f"{at}.up", x) + self.real(f"{at}.up.bias")
-            inner = inner * (1 + ERF(inner / np.sqrt(2))) / 2
+            inner = inner * (1 + erf(inner / np.sqrt(2))) / 2
             x = self.normalise(f"{at}.norm2", self.product(f"{at}.down", inner, of_gelu=True) + x)
         own = own_tokens([encoding], np.array([len(ids)]))
         if "dense.weight" in self.values:
