@@ -10,7 +10,7 @@ import pytest
 from deploy.local import Stack, kafka
 from deploy.local.install import InstallError
 from deploy.local.kafka import jars
-from stream import ensure_topics, topic_ids
+from stream.kafka import ensure_topics, topic_ids
 
 needs_kafka = pytest.mark.skipif(bool(kafka.problem()), reason=kafka.problem() or "it is there")
 
