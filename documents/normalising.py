@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from functools import partial
+from functools import cache, partial
 
 # Bounded, so that a hostile text costs linear time.
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]*(?=[\s/>])[^<>]{0,1000}>|<!--[^<>]{0,1000}-->")
@@ -14,6 +14,8 @@ _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]*(?=[\s/>])[^<>]{0,1000}>|<!--[^<>]{
 _BREAKING = re.compile(r"</?(?:p|br|div|li|tr|td|h[1-6])\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
+MOST_MARKS = 30
+FIRST_EMOJI = "\U0001f000"
 
 # Letters that look like basic Latin ones (by Unicode's confusables.txt) and that NFKC keeps: Cyrillic, Greek, Armenian,
 # phonetic letters and small capitals. Letters of a language that is written in Latin script are left out, such as the
@@ -28,18 +30,44 @@ _LOOK_ALIKE = str.maketrans(
 
 def normalise(text: str) -> str:
     """``text`` without markup and without control, zero-width and direction characters. Look-alike letters inside Latin
-    words become Latin ones, compatibility forms become plain ones (NFKC), and every white space is a single space."""
+    words become Latin ones, compatibility forms become plain ones (NFKC), and every white space is a single space.
+
+    Takes time in proportion to the length, whatever the text holds.
+    """
     if "&" in text or "<" in text:
         text = _without_markup(text)
-    text = unicodedata.normalize("NFKC", text)
     if not text.isascii():
-        text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c == "\u200d")
-        text = text.replace("\u200d", "") if not _has_emoji(text) else text
-        text = text.replace("\u212e", "e")  # the estimated sign, no letter to Unicode
-        mostly_latin = sum(c.isascii() and c.isalpha() for c in text) * 2 > sum(c.isalpha() for c in text)
-        text = _WORD.sub(partial(_latin, mostly_latin), text)
-    text = "".join(c if c.isprintable() else " " for c in text)
+        text = unicodedata.normalize("NFKC", _too_many_marks().sub(r"\1", text))
+        text = text.translate(_BESIDE_EMOJI if max(text, default="") >= FIRST_EMOJI else _PLAIN)
+        latin = sum(map(str.isalpha, filter(str.isascii, text)))
+        text = _WORD.sub(partial(_latin, latin * 2 > sum(map(str.isalpha, text))), text)
+    elif not text.isprintable():
+        text = text.translate(_PLAIN)
     return _SPACE.sub(" ", text).strip()
+
+
+class _Shown(dict[int, str]):
+    """What becomes of each character, for ``str.translate``: invisible ones go, others that cannot be printed become a
+    space. Filled as characters are met."""
+
+    def __init__(self, joiner: str) -> None:
+        super().__init__({0x200D: joiner, 0x212E: "e"})  # the estimated sign is no letter to Unicode
+
+    def __missing__(self, code: int) -> str:
+        c = chr(code)
+        self[code] = "" if unicodedata.category(c) == "Cf" else c if c.isprintable() else " "
+        return self[code]
+
+
+_PLAIN, _BESIDE_EMOJI = _Shown(""), _Shown(" ")
+
+
+@cache
+def _too_many_marks() -> re.Pattern[str]:
+    """Matches more combining marks in a row than any language has. Sorting them takes Unicode's normal forms time that
+    grows with the square of their number; its Stream-Safe Text Format (UAX 15) has the same limit."""
+    marks = "".join(re.escape(chr(code)) for code in range(0x300, 0x1F000) if unicodedata.combining(chr(code)))
+    return re.compile(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+")
 
 
 def _without_markup(text: str) -> str:
@@ -59,10 +87,6 @@ def _without_element(text: str, tag: str) -> str:
         parts.append(text[at : start.start()])
         at = end + len(tag) + 3
     return "".join([*parts, text[at:]])
-
-
-def _has_emoji(text: str) -> bool:
-    return any(c >= "\U0001f000" for c in text)
 
 
 def _latin(mostly_latin: bool, match: re.Match[str]) -> str:

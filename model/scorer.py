@@ -30,6 +30,9 @@ _Key = tuple[str, str | None, str | None]
 _Row = tuple[np.ndarray, ...]
 """One text's probabilities, embedding, tokens and logits."""
 
+MOST_CHARACTERS = 20_000
+"""Of a text, so many are tokenised: the network reads 256 tokens, and the rest of a very long text only costs time."""
+
 
 class _Encoder:
     """One part of a version: its tokenizer, its network and its calibration."""
@@ -45,7 +48,8 @@ class _Encoder:
         self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
-        read = (as_read(*pair, self._stand_in, self._words) for pair in zip(texts, entities, strict=True))
+        begun = (text[:MOST_CHARACTERS] for text in texts)
+        read = (as_read(*pair, self._stand_in, self._words) for pair in zip(begun, entities, strict=True))
         return self._tokenizer.encode_batch_fast(
             [(entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text for text, entity in read]
         )

@@ -13,7 +13,10 @@ _LABEL = re.compile(
     r"|analyst view|instant view|timeline|adds|recast)\b\s?\d{0,2}\s?[-:\u2013\u2014]\s?)+",
     re.IGNORECASE,
 )
-_DATELINE = re.compile(r"(?:[^\W\d_][\w .,/-]{0,60})?\((?:[A-Z][\w&.]*\s?){1,4}\)\s?[-\u2013\u2014]{1,2}\s")
+# Each word in the brackets begins behind a space, so that there is one way to match it: a hostile text costs no more.
+_DATELINE = re.compile(
+    r"(?:[^\W\d_][\w .,/-]{0,60})?\([A-Z][\w&.]*(?:\s[A-Z][\w&.]*){0,3}\s?\)\s?[-\u2013\u2014]{1,2}\s"
+)
 
 
 def lead(text: str) -> str:
