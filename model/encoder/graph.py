@@ -1,8 +1,8 @@
-"""Writes an encoder of BERT's kind as an ONNX graph in a packed layout: int8 for CPUs, half precision for GPUs.
+"""Writes a BERT encoder as an ONNX graph in a packed layout: int8 for CPUs, half precision for GPUs.
 
-Packed: the tokens of all texts stand in one [T, H] matrix, so no linear layer computes padding; texts are
-padded only inside attention. Activations are quantised per TOKEN (row maximum), never per tensor: a score then
-does not depend on what else is in the batch.
+Packed means that the tokens of all texts are the rows of one [T, hidden] matrix. So no linear layer computes padding;
+texts are padded only inside attention. Activations are quantised by token (the maximum of a row), never by tensor, so
+a score does not depend on what else is in the batch.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from model.encoder.bases import Weights
+from model.encoder.bases import Base, Weights
 
 OPSET, IR_VERSION = 20, 10
 Precision = Literal["int8", "fp32", "fp16"]
+OUTPUTS = ("logits", "sentence_embedding")
 INPUTS = ("ids", "types", "positions", "texts", "padded", "mask", "pooling", "first")
 CENTER = "center"
-"""The weight with the mean embedding of all texts, which is taken off each: embeddings of some encoders lie in a narrow
-cone, where everything is like everything (Mu and Viswanath 2018, arXiv 1702.01417)."""
+"""The name of the weight that holds the mean embedding of all texts. It is subtracted from each embedding, because
+those of some encoders lie in a narrow cone, where all are alike (Mu and Viswanath 2018, arXiv 1702.01417)."""
 
 LEAST_OF_GELU = 0.17
-"""GELU is nowhere lower than its negative."""
+"""No output of GELU is below the negative of this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The shape of an encoder: ``hidden`` numbers a token in ``heads`` attention heads.
+    """The shape of an encoder: ``hidden`` numbers for each token, in ``heads`` attention heads.
 
-    ``head`` says what is under the logits: ``pair``, one linear layer on the first token and the mean of the text's
-    tokens (``head.weight``, ``head.bias``), or ``dense``, tanh of a layer on the first token (``head.dense.weight``,
-    ``.bias``) and a linear layer (``head.out.weight``, ``.bias``), as BERT and RoBERTa have it.
+    ``head`` is the kind of head. ``pair``: one linear layer on the first token and the mean of the text's tokens
+    (``head.weight``, ``head.bias``). ``dense``, as in BERT and RoBERTa: a layer with tanh on the first token
+    (``head.dense.weight``, ``.bias``), then a linear layer (``head.out.weight``, ``.bias``).
     """
 
     layers: int
@@ -72,7 +73,7 @@ class _Graph:
     def linear(
         self, name: str, x: str, weight: np.ndarray, bias: np.ndarray | None = None, of_gelu: bool = False
     ) -> str:
-        """``x`` [T, K] times ``weight`` [K, N] plus ``bias``; ``of_gelu``: of what is in ``x``."""
+        """``x`` [T, K] times ``weight`` [K, N] plus ``bias``. ``of_gelu``: ``x`` is the output of GELU."""
         if self.precision != "int8":
             product = self.add("MatMul", x, self.constant(weight, f"{name}.weight"))
         else:
@@ -104,19 +105,21 @@ class _Graph:
 
 
 def build(weights: Weights, shape: Architecture, precision: Precision = "int8") -> onnx.ModelProto:
-    """The graph of an encoder and its head; GELU is the exact one.
+    """The graph of an encoder and its head. GELU is the exact one, not the tanh approximation.
 
-    Inputs, for B texts of T tokens in all, the longest of L: ``ids, types, positions, texts`` int64 [T], of each token
-    its id, its segment, its place in its text, and which text that is; ``padded`` int64 [L, B], the token at each
-    padded place; ``mask`` float [B, 1, 1, L], 0 for a token and a large negative number for padding; ``pooling``
-    float [B, 1, L], the weight of each place in the mean over the text's own tokens; ``first`` int64 [B], each text's
-    first token. Outputs: ``logits`` float [B, 3] and ``sentence_embedding`` float [B, hidden] of unit length.
+    For B texts of T tokens in total, the longest of length L, the inputs are:
+    ``ids``, ``types``, ``positions``, ``texts``: int64 [T], of each token its id, its segment, its position in its
+    text, and the number of its text;
+    ``padded``: int64 [L, B], the token at each padded position;
+    ``mask``: float [B, 1, 1, L], 0 for a token and a large negative number for padding;
+    ``pooling``: float [B, 1, L], the weight of each position in the mean over the text's own tokens;
+    ``first``: int64 [B], each text's first token.
+    The outputs are ``logits`` float [B, 3] and ``sentence_embedding`` float [B, hidden], of unit length.
 
-    The constants that ``model.engine.native`` reads have names, and the graph's metadata the shape: that engine
-    computes the same from them.
+    The native engine computes the same from the graph's named constants and from the shape in its metadata.
 
-    Attention works on [L, B, heads, size] as it lies in memory (FusedMatMul's transposed batches), so nothing is
-    transposed, and what comes out of it is gathered head by head into [T, hidden].
+    Attention reads [L, B, heads, size] as it is in memory (FusedMatMul with transposed batches), so nothing is
+    transposed. Its output is gathered head by head into [T, hidden].
     """
     graph = _Graph(precision, shape.epsilon)
     hidden, size = shape.hidden, shape.hidden // shape.heads
@@ -144,10 +147,10 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     if precision == "fp16":
         mask, pooling = (graph.add("Cast", name, to=graph.kind) for name in (mask, pooling))
     split, joined = graph.integers(0, 0, shape.heads, size), graph.integers(-1, hidden)
-    # Query, key and value of a token lie one behind the other.
+    # Query, key and value of a token are consecutive rows.
     threefold = graph.add("Mul", "padded", graph.integers(3))
     places = [graph.add("Add", threefold, graph.integers(i)) for i in range(3)]
-    # Where the numbers of (text, head, place) lie in what attention gives: (text * heads + head) * L + place.
+    # The row of (text, head, position) in attention's output: (text * heads + head) * L + position.
     longest = graph.add("Shape", "mask", start=3)
     rows = graph.add("Unsqueeze", graph.add("Mul", "texts", graph.integers(shape.heads)), graph.integers(1))
     rows = graph.add("Mul", graph.add("Add", rows, graph.integers(*range(shape.heads))), longest)
@@ -156,8 +159,9 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     for layer in range(shape.layers):
         at, here = f"encoder.layer.{layer}.", f"layer.{layer}"
         attention = f"{at}attention.self."
-        # The scale of the scores is folded into the queries. A bias of the keys adds the same to all scores of a row,
-        # which softmax does not see; one of the values goes through attention as it is, for its shares add up to 1.
+        # The scale of the scores is folded into the queries. The bias of the keys adds the same number to all scores of
+        # a row, which softmax ignores. The bias of the values passes through attention unchanged, because the weights
+        # of attention add up to 1, so it is folded into the bias of the output.
         weight = np.concatenate([matrix(f"{attention}{name}.weight") for name in ("query", "key", "value")], axis=1)
         weight[:, :hidden] /= np.sqrt(size)
         out_weight = matrix(f"{at}attention.output.dense.weight")
@@ -173,7 +177,7 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
         context = graph.add("Reshape", graph.add("FusedMatMul", shares, value, **batched), graph.integers(-1, size))
         context = graph.add("Reshape", graph.add("Gather", context, unpadded), joined)
         x = graph.add("Add", graph.linear(f"{here}.out", context, out_weight, out_bias), x)
-        # The bias that is added behind the next two layers comes along from here.
+        # The bias of the layer after next is added here already, and its effect on the next layer is subtracted there.
         late = vector(f"{at}output.dense.bias")
         norm = f"{at}attention.output.LayerNorm."
         x = graph.normalise(f"{here}.norm1", x, vector(f"{norm}weight"), vector(f"{norm}bias") + late)
@@ -243,3 +247,8 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     }
     helper.set_model_props(model, facts)
     return model
+
+
+def graph_of(weights: Weights, encoder: Base, precision: Precision = "int8") -> onnx.ModelProto:
+    """The graph for ``weights`` in the shape of ``encoder``, with a head of the kind ``pair``."""
+    return build(weights, Architecture(encoder.layers, encoder.hidden, encoder.heads, encoder.epsilon), precision)

@@ -1,4 +1,4 @@
-"""The weights of a fine-tuned encoder as plain numpy arrays: the base encoder with an adapter merged in."""
+"""The weights of a fine-tuned encoder as numpy arrays: a base encoder with an adapter merged in."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from model.encoder.bases import Base, Weights, base, minilm_folder
-
-base_folder = minilm_folder
+from model.encoder.bases import Base, Weights, base
 
 
 def default_folders() -> list[Path]:
@@ -26,7 +24,7 @@ def merged(adapter_folder: Path) -> tuple[Weights, dict[str, Any]]:
     """(float32 weights by name, config) of the base encoder with the adapter in ``adapter_folder`` merged in.
 
     LoRA's update of a layer is ``(alpha / rank) B A`` (Hu et al. 2021, arXiv 2106.09685), so no training
-    framework is needed; other values of the adapter (the head, biases, norms) stand in the place of the base's.
+    framework is needed. The adapter's other values (the head, biases, norms) replace those of the base.
     Raises ``FileNotFoundError`` and ``ValueError`` for an adapter that does not fit.
     """
     config, adapter, encoder = _read(adapter_folder)

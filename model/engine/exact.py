@@ -1,15 +1,15 @@
 """Integer products that are exact on every processor.
 
 The promise: every sum of products of int8 numbers is exact, with every engine and on every processor. With exact sums
-and the same float32 in between, probabilities are the same (tests allow 0.001). Another processor or engine may differ
-in the last bits of float32. That turns the rounding of a value to int8 now and then, and every layer makes more of it:
-with ONNX Runtime, processors with AVX-512 and with AVX2 were apart by 0.0006 in the mean and 0.009 at most (60 texts).
+and the same float32 numbers in between, probabilities are the same (tests allow 0.001). Another processor or engine may
+differ in the last bits of float32. Now and then this changes how a value is rounded to int8, and every layer amplifies
+it: with ONNX Runtime, probabilities on AVX-512 and on AVX2 differed by 0.0006 in the mean and 0.009 at most (60 texts).
 
 Activations are u8, and a graph stores its weights as s8. ONNX Runtime multiplies the two fastest where the processor
 has VNNI: twice as fast as u8 and u8. On x86 processors without it, its kernels for u8 and s8 add pairs of products in
-16 bits, which overflow: most sums are then wrong. Its kernels for u8 and u8 never overflow. So it is tried once in a
-process whether u8 and s8 are exact here; where they are not, a session turns the weights into u8 with a zero point of
-128 when it opens a graph. The file stays as it was published, so this mends versions of any age.
+16 bits, which overflow: most sums are then wrong. Its kernels for u8 and u8 never overflow. So each process
+tries once whether u8 and s8 are exact here. If they are not, the weights are turned into u8 with a zero point of 128
+when a graph is opened. The file stays as it was published, so this works for versions of any age.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from errors import FinsentError
+from model.engine.backend import NoDevice
 from settings import given
 
 Level = Literal["auto", "avx2", "avx512"]
@@ -33,12 +33,8 @@ PRODUCTS = {"MatMulInteger": 3, "MatMulIntegerToFloat": 5}
 ZERO = "zero.of.unsigned.weights"
 
 
-class NoDevice(FinsentError, RuntimeError):
-    """What was asked for cannot be used on this machine; the sentence says why."""
-
-
 def level() -> Level:
-    """What ``FINSENT_CPU`` says. Raises ``NoDevice`` if it says something else than a level."""
+    """The value of ``FINSENT_CPU``. Raises ``NoDevice`` if it is not a level."""
     found = given("FINSENT_CPU") or "auto"
     for known in get_args(Level):
         if found == known:
@@ -47,13 +43,13 @@ def level() -> Level:
 
 
 def signed_weights() -> bool:
-    """Whether ONNX Runtime may multiply u8 and s8 here."""
+    """Whether ONNX Runtime's products of u8 and s8 are exact here, and may be used."""
     return level() != "avx2" and _exact_when_signed()
 
 
 @cache
 def _exact_when_signed() -> bool:
-    """Tried on products that overflow wherever any would, with as many rows as choose between kernels."""
+    """Tries products that overflow if any do, with several numbers of rows, which select different kernels."""
     weights = np.array([127, -128], np.int8)[np.arange(192)[:, None] // 2 % 2 ^ np.arange(80) % 2]
     session = onnxruntime.InferenceSession(product(weights).SerializeToString(), providers=["CPUExecutionProvider"])
     for rows in (1, 2, 5, 16, 67):
@@ -66,8 +62,8 @@ def _exact_when_signed() -> bool:
 
 
 def product(weights: np.ndarray) -> onnx.ModelProto:
-    """A graph with one integer product as ``model.encoder.graph`` has them: ``x`` u8 [T, K], of zero point 128, times
-    ``weights`` s8 [K, N] with scales of 1."""
+    """A graph with one integer product like those in ``model.encoder.graph``: ``x`` u8 [T, K], with zero point 128,
+    times ``weights`` s8 [K, N], with scales of 1."""
     constants = {"w": weights, "unit": np.float32(1), "zero": np.uint8(128)}
     node = helper.make_node("MatMulIntegerToFloat", ["x", "w", "unit", "unit", "zero"], ["y"], domain="com.microsoft")
     made = helper.make_graph(
@@ -89,7 +85,7 @@ def unsigned(graph: Path | bytes) -> bytes:
     turned: dict[str, onnx.TensorProto] = {}
 
     def turn(name: str) -> str:
-        """The name of the constant ``name`` plus 128. The old one stays: others may read it."""
+        """The name of a new constant: ``name`` plus 128. The old one stays, because other nodes may read it."""
         if name not in turned:
             value = numpy_helper.to_array(constants[name]).view(np.uint8) ^ np.uint8(128)
             turned[name] = numpy_helper.from_array(value, f"{name}.unsigned")

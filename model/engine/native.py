@@ -1,8 +1,9 @@
-"""The engine of our own: ``kernel.c``, for processors with AVX-512 VNNI.
+"""The backend for our own kernel, ``kernel.c``, for processors with AVX-512 VNNI.
 
-It computes what the int8 graph says, from that graph's weights, but texts one by one in attention and without writing
-down what lies between two matrix products, so about twice as fast as ONNX Runtime. Its scores differ from ONNX
-Runtime's as those of two kinds of processors do: by what rounding to int8 makes of the last bits.
+It computes what the int8 graph says, from that graph's weights. It is about twice as fast as ONNX Runtime, because it
+computes attention text by text, without padding, and does not write what lies between two matrix products to memory.
+Its scores differ from ONNX Runtime's as those of two kinds of processors do: in what rounding to int8 makes of the last
+bits.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from onnx import numpy_helper
 from tokenizers import Encoding
 
 from model.encoder.graph import CENTER, LEAST_OF_GELU
-from model.engine.exact import NoDevice, level
+from model.engine.backend import NoDevice
+from model.engine.exact import level
 from model.engine.packing import own_tokens
 
 VERSION = 3
-"""The kernel's interface, as it stands in ``kernel.c``."""
+"""The version of the kernel's interface; ``kernel.c`` has the same number."""
 
 COLUMNS, SIZES, MOST_TOKENS = 32, (32, 64), 512
-"""What the kernel was written for: widths in steps of ``COLUMNS``, attention heads of ``SIZES``, texts that long."""
+"""What the kernel is written for: widths that are multiples of ``COLUMNS``, attention heads of one of ``SIZES``, and
+texts of at most ``MOST_TOKENS``."""
 
 _Pointer = ctypes.c_void_p
 
@@ -60,7 +63,7 @@ class _Network(ctypes.Structure):
 
 
 class NoKernel(NoDevice):
-    """The engine cannot be used; the sentence says why."""
+    """The native engine cannot be used. The text says why."""
 
 
 @cache
@@ -93,13 +96,13 @@ def _allowed_library() -> ctypes.CDLL:
 
 
 def kernel_digest() -> str:
-    """Of the compiled kernel, empty where there is none."""
+    """The sha256 of the compiled kernel, or an empty string if there is none."""
     spec = find_spec("model.engine._kernel")
     return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest() if spec and spec.origin else ""
 
 
 def kernel_problem() -> str:
-    """Why the engine cannot be used on this machine, empty where it can."""
+    """Why the native engine cannot be used on this machine, or an empty string if it can."""
     try:
         _allowed_library()
     except NoKernel as error:
@@ -108,7 +111,7 @@ def kernel_problem() -> str:
 
 
 def unfit(graph: Path) -> str:
-    """Why the kernel cannot run ``graph``, empty where it can."""
+    """Why the kernel cannot run ``graph``, or an empty string if it can."""
     try:
         _shape(onnx.load(graph))
     except NoKernel as error:
@@ -125,7 +128,7 @@ class _Shape(NamedTuple):
 
 
 def _shape(model: onnx.ModelProto) -> _Shape:
-    """Raises ``NoKernel`` if the kernel is not for networks of this shape."""
+    """The shape of the network. Raises ``NoKernel`` if the kernel cannot run such a one."""
     facts = {entry.key: entry.value for entry in model.metadata_props}
     if facts.get("precision") != "int8":
         raise NoKernel("the version was built by an older finsent, without what this engine needs; build it again")
@@ -168,14 +171,14 @@ def product(activations: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 class Native:
-    """Runs one int8 graph. Safe to use from several threads."""
+    """A backend (see ``Backend``) for int8 graphs."""
 
     def __init__(self, graph: Path | bytes) -> None:
-        """Raises ``NoKernel`` if this processor or the graph is not of the kind that the kernel is for."""
+        """Raises ``NoKernel`` if the kernel cannot run on this processor or cannot run the graph."""
         self._library = _allowed_library()
         model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(graph)
         shape = _shape(model)
-        self.width = shape.hidden
+        self.width, self.providers = shape.hidden, ["native"]
         self._values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         self._kept: list[np.ndarray] = []
         self._network = self._described(shape)
@@ -184,7 +187,7 @@ class Native:
         self._scratch = threading.local()
 
     def run(self, encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
-        """(logits, embeddings) of the texts."""
+        """See ``Backend.run``."""
         lengths = np.array([len(encoding) for encoding in encodings], np.int64)
         ids = np.concatenate([encoding.ids for encoding in encodings], dtype=np.int64)
         types = np.concatenate([encoding.type_ids for encoding in encodings], dtype=np.int64)
@@ -202,7 +205,7 @@ class Native:
         if memory is None or len(memory) < needed:
             memory = self._scratch.memory = np.empty(needed, np.uint8)
         arrays = (lengths, ids, types, own, memory, logits, embeddings)
-        # ctypes lets other threads run meanwhile.
+        # ctypes releases the interpreter's lock, so other threads run at the same time.
         self._library.finsent_run(network, count, *(_Pointer(array.ctypes.data) for array in arrays))
         return logits, embeddings
 
@@ -214,7 +217,7 @@ class Native:
             return self._kept[-1].ctypes.data
 
         def taken(name: str, *shape: int, kind: Any = np.float32) -> np.ndarray:
-            """The kernel trusts the shapes; -1 is any."""
+            """The constant ``name``, with its shape and type checked, for the kernel trusts them. -1 allows any."""
             value = self._values[name]
             fits = len(value.shape) == len(shape) and all(b in (-1, a) for a, b in zip(value.shape, shape, strict=True))
             if not fits or value.dtype != kind:
@@ -228,7 +231,7 @@ class Native:
             weight = taken(f"{name}.weight", k, n, kind=np.int8)
             sums, scale = weight.sum(axis=0, dtype=np.int32), taken(f"{name}.scale", n)
             added = 128 * sums
-            if bias is None:  # what comes out of GELU is stored otherwise
+            if bias is None:  # the outputs of GELU are quantised with another zero point
                 added, bias = 0 * sums, -LEAST_OF_GELU * sums * scale
             return _Linear(kept(_tiled(weight), np.int8), kept(added, np.int32), kept(scale), kept(bias), k, n)
 

@@ -1,4 +1,4 @@
-"""Texts into batches, and batches into the inputs of the graph."""
+"""Makes batches of texts, and the graph's inputs of batches."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tokenizers import Encoding
 
 Inputs = dict[str, np.ndarray]
 BATCH_TOKENS = 512
-"""Where nothing was tuned. Measured: about 32 headlines a batch; larger ones leave the caches."""
+"""The batch size if nothing was tuned: about 32 headlines. Larger batches were measured to leave the caches."""
 
 LARGE_NEGATIVE = -1e4
-"""The exponential of a score with this is exactly 0, and half precision can hold it."""
+"""Added to the scores of padding in attention. Its exponential is exactly 0, and half precision can represent it."""
 
 
 def batches(lengths: Sequence[int], tokens: int = BATCH_TOKENS) -> Iterator[list[int]]:
-    """Indices of texts of like length, ``tokens`` tokens together at most (or one text)."""
+    """Batches of texts of like length, as indices. A batch has at most ``tokens`` tokens, or one text."""
     chosen: list[int] = []
     together = 0
     for i in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -30,8 +30,10 @@ def batches(lengths: Sequence[int], tokens: int = BATCH_TOKENS) -> Iterator[list
 
 
 def padding_share(lengths: Sequence[int], tokens: int = BATCH_TOKENS, multiple: int = 1) -> float:
-    """The share of places in attention where no token stands, of texts scored in one call (linear layers compute no
-    padding at all); ``multiple`` as in ``pack``."""
+    """The share of padding in attention when texts of these ``lengths`` are scored in one call.
+
+    Linear layers compute no padding at all. ``multiple`` as in ``pack``.
+    """
     places = sum(len(chosen) * _up(lengths[chosen[-1]], multiple) for chosen in batches(lengths, tokens))
     return 1 - sum(lengths) / places if places else 0.0
 
@@ -39,9 +41,9 @@ def padding_share(lengths: Sequence[int], tokens: int = BATCH_TOKENS, multiple: 
 def pack(encodings: Sequence[Encoding], multiple: int = 1, bucketed: bool = False) -> Inputs:
     """The graph's inputs for one batch (see ``model.encoder.graph.build``).
 
-    The longest length is rounded up to ``multiple``. ``bucketed``: it, the number of tokens and the number of texts
-    are rounded up to few sizes, so that an allocator sees few shapes. What fills them comes last and is nobody's: the
-    results of the real texts are the first ``len(encodings)`` rows, and stay as they are.
+    The longest length is rounded up to ``multiple``. With ``bucketed``, the longest length, the number of tokens and
+    the number of texts are rounded up to few sizes, so that an allocator sees few shapes. The filling comes last: the
+    first ``len(encodings)`` rows of the results are those of the texts, and the filling does not change them.
     """
     lengths = np.array([len(encoding) for encoding in encodings])
     tokens, longest = int(lengths.sum()), _up(int(lengths.max()), multiple)
@@ -57,7 +59,7 @@ def pack(encodings: Sequence[Encoding], multiple: int = 1, bucketed: bool = Fals
     held = places < lengths[:, None]
     pooling = np.zeros(held.shape, np.float32)
     pooling[held] = own
-    # A text of special tokens alone has no mean of its own; the first token stands in.
+    # A text of special tokens alone has no tokens to take the mean of; the first token is used.
     pooling[pooling.sum(axis=1) == 0, 0] = 1
     pooling /= pooling.sum(axis=1, keepdims=True)
     texts, positions = np.nonzero(held)
@@ -74,14 +76,17 @@ def pack(encodings: Sequence[Encoding], multiple: int = 1, bucketed: bool = Fals
 
 
 def own_tokens(encodings: Sequence[Encoding], lengths: np.ndarray) -> np.ndarray:
-    """Which of the tokens are the texts', bool [tokens]. The text is the last segment; not all tokenizers give it a
-    type of its own, and special tokens have no segment."""
+    """Which tokens belong to the texts themselves, bool [tokens], and not to entities or special tokens.
+
+    The text is the last segment of its encoding. Segments are used because not all tokenizers give the text a type of
+    its own.
+    """
     segments = [[-1 if segment is None else segment for segment in encoding.sequence_ids] for encoding in encodings]
     return np.asarray(np.concatenate(segments) == np.repeat([max(0, *one) for one in segments], lengths))
 
 
 def bucket(count: int, least: int) -> int:
-    """``count`` rounded up to one of four sizes between powers of two, ``least`` at least."""
+    """``count`` rounded up to one of four sizes between two powers of two, and to at least ``least``."""
     step = max(least, 1 << max(0, count.bit_length() - 3))
     return max(least, _up(count, step))
 

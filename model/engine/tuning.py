@@ -1,4 +1,4 @@
-"""Engine, threads and batch size for this machine, from a short run that is remembered."""
+"""Chooses the engine, the number of threads and the batch size for this machine, in a short run that is stored."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ import onnx
 import onnxruntime
 from tokenizers import Encoding
 
+from model.engine.backend import EngineName, Running
 from model.engine.engine import Engine
 from model.engine.exact import signed_weights
 from model.engine.native import kernel_digest
 from model.engine.packing import BATCH_TOKENS
-from model.engine.session import EngineName, Running
 
 BATCHES = (256, 512, 1024, 2048)
 WORTH = 1.5
-"""Twice the threads must bring this much, or more processes of fewer threads do more."""
+"""Twice as many threads must be this much faster. Otherwise more processes with fewer threads do more."""
 
 SECONDS = 0.75
-"""For one candidate; all choices together some 5 s, of which no more than 10 are used."""
+"""How long one candidate is measured. All together take about 5 s, and never more than 10 s."""
 
 WORDS = "The quarterly profit of the group rose by 12 percent and its board raised the forecast".split()  # noqa: SIM905
 
 
 class Tuned(msgspec.Struct, frozen=True):
-    """What was chosen, and the speed that it had (tokens a second)."""
+    """The choice, and its speed in tokens a second."""
 
     engine: EngineName
     threads: int
@@ -43,22 +43,25 @@ class Tuned(msgspec.Struct, frozen=True):
 
 
 class Scoring(Protocol):
-    """What is measured; see ``model.engine.engine.Engine``."""
+    """What is measured; an ``Engine`` is one."""
 
     def score(self, encodings: Sequence[Encoding], batch_tokens: int) -> object:
-        """Score the texts in batches of so many tokens."""
+        """Score the texts in batches of ``batch_tokens`` tokens."""
 
 
 def sample(texts: int = 96) -> list[str]:
-    """Texts of 4 to 42 words, about the lengths of headlines and posts."""
+    """Texts of 4 to 42 words, which is about as long as headlines and posts."""
     return [" ".join((WORDS * 3)[: 4 + i * 7 % 39]) for i in range(texts)]
 
 
 def tuned(graph: Path, encodings: Sequence[Encoding], folder: Path, engines: Sequence[EngineName]) -> Tuned:
-    """The best of ``engines``, threads and batch size for ``graph`` on this machine, measured on ``encodings`` unless
-    ``folder`` holds what was chosen before. One process of a machine measures, others wait for it."""
+    """The fastest of ``engines``, number of threads and batch size for ``graph`` on this machine.
+
+    They are measured on ``encodings``, unless ``folder`` holds an earlier choice. Of several processes of a machine one
+    measures and the others wait for it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{fingerprint(graph, engines)}.json"
+    path = folder / f"{tuning_key(graph, engines)}.json"
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -74,8 +77,8 @@ def tuned(graph: Path, encodings: Sequence[Encoding], folder: Path, engines: Seq
 def measure(
     opened: Callable[[Running], Scoring], encodings: Sequence[Encoding], cores: int, engines: Sequence[EngineName]
 ) -> Tuned:
-    """The choice of an engine, then of 1, 2, 4 ... ``cores`` threads, then of ``BATCHES``. ``opened`` gives what runs
-    so."""
+    """Choose an engine, then 1, 2, 4 ... ``cores`` threads, then one of ``BATCHES``. ``opened`` opens an engine that
+    runs as it is told."""
     ends = time.monotonic() + 9
 
     def measured(running: Running) -> tuple[float, Running, Scoring]:
@@ -97,7 +100,7 @@ def measure(
 
 
 def _speed(scoring: Scoring, encodings: Sequence[Encoding], tokens: int) -> float:
-    """Tokens a second, the best of some, for others use the machine too."""
+    """Tokens a second: the best of several runs, because other processes use the machine too."""
     scoring.score(encodings[:8], tokens)
     ends, best = time.perf_counter() + SECONDS, 0.0
     while time.perf_counter() < ends or not best:
@@ -107,9 +110,12 @@ def _speed(scoring: Scoring, encodings: Sequence[Encoding], tokens: int) -> floa
     return best
 
 
-def fingerprint(graph: Path, engines: Sequence[EngineName]) -> str:
-    """Of the machine, the engines and the graph's shape. Not of its weights: a version that was only trained further
-    is as fast, and a hot swap should not wait for a measurement."""
+def tuning_key(graph: Path, engines: Sequence[EngineName]) -> str:
+    """A digest of everything that the choice depends on: the machine, the engines and the graph's shape.
+
+    The weights are left out. A version that was only trained further is just as fast, and a hot swap should not wait
+    for a measurement.
+    """
     model = onnx.load(graph, load_external_data=False)
     digest = hashlib.sha256()
     for node in model.graph.node:

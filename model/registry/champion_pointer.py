@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from model.encoder.weights import default_folders
+from model.encoder import default_folders
 from model.registry.catalogue import verify, version_folder
 from model.registry.manifest import BadVersion
 from model.registry.publishing import publish

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import onnx
 
-from model.encoder.graph import INPUTS
+from model.encoder.graph import INPUTS, OUTPUTS
 from model.part import file_digest
 from model.registry.manifest import MANIFEST, BadVersion, Manifest, decode
 
-OUTPUTS = ("logits", "sentence_embedding")
 DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 """The domains of the operators that ONNX Runtime has built in."""
 

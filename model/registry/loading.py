@@ -6,15 +6,14 @@ import logging
 import tempfile
 from pathlib import Path
 
-import onnx
 from tokenizers import Tokenizer
 
-from model.encoder.bases import Base, Weights
-from model.encoder.graph import Architecture, Precision, build
-from model.encoder.weights import base_of, merged
-from model.engine.exact import NoDevice, level
-from model.engine.native import NoKernel, kernel_problem, unfit
-from model.engine.session import EngineName, Running, choose
+from model.encoder import base_of, graph_of, merged
+from model.engine import NoDevice, NoKernel, Running, kernel_problem
+from model.engine.backend import EngineName
+from model.engine.device import choose_device
+from model.engine.exact import level
+from model.engine.native import unfit
 from model.engine.tuning import sample, tuned
 from model.registry.adapters import copy_adapters
 from model.registry.checks import check
@@ -61,7 +60,7 @@ def best_running(folder: Path, settings: ModelSettings | None = None) -> Running
 
 
 def _running(folder: Path, manifest: Manifest, settings: ModelSettings) -> Running:
-    device, why = choose(settings.device)
+    device, why = choose_device(settings.device)
     threads, batch_tokens = settings.threads, settings.batch_tokens
     engine: EngineName = "onnxruntime"
     if device == "cuda":
@@ -116,8 +115,3 @@ def _half_precision(folder: Path, manifest: Manifest) -> dict[str, bytes]:
             else:
                 graphs[part.name] = (folder / f"{part.name}.{HALF}").read_bytes()
     return graphs
-
-
-def graph_of(weights: Weights, encoder: Base, precision: Precision = "int8") -> onnx.ModelProto:
-    """The graph of ``encoder``'s shape with other ``weights``."""
-    return build(weights, Architecture(encoder.layers, encoder.hidden, encoder.heads, encoder.epsilon), precision)

@@ -15,13 +15,11 @@ import onnxruntime
 
 from documents import LABELS
 from model.calibration import Scale
-from model.encoder.graph import build
-from model.encoder.importing import CannotImport, read_classifier
-from model.encoder.weights import base_of, merged
+from model.encoder import CannotImport, base_of, build, graph_of, merged, read_classifier
 from model.part import Part, file_digest
 from model.registry.adapters import ADAPTER
 from model.registry.golden import golden_outputs
-from model.registry.loading import HALF, graph_of, load
+from model.registry.loading import HALF, load
 from model.registry.manifest import FORMAT, MANIFEST, NAME, File, Manifest, Metric, encode, sealed
 from model.registry.stores import Location, store
 from model.scorer import MAX_TOKENS, Scorer

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model.engine import native
-from model.engine.session import EngineName
+from model.engine.backend import EngineName
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,13 @@ from tokenizers import Tokenizer
 import model
 from deploy.demo import recorded_week
 from model import Scorer, Scores
-from model.encoder.weights import base_of, merged
-from model.engine import NoDevice, NoKernel, Running, native, session, tuning
+from model.encoder import base_of, graph_of, merged
+from model.engine import NoDevice, NoKernel, Running, native, tuning
+from model.engine.backend import EngineName
+from model.engine.device import cuda_problem
+from model.engine.onnx_runtime import OnnxRuntime
 from model.engine.packing import pack
-from model.engine.session import exact_multiple
 from model.registry import best_running, copy_adapters, describe
-from model.registry.loading import graph_of
 from settings import ModelSettings
 
 TEXTS = [
@@ -159,7 +160,7 @@ def test_thousands_of_texts_score_the_same_bits_in_any_order_and_batch(scorer: S
 
 
 def test_the_built_graph_says_what_the_float_network_says(
-    registry: Path, texts: list[str], tmp_path: Path, engines: list[session.EngineName]
+    registry: Path, texts: list[str], tmp_path: Path, engines: list[EngineName]
 ):
     folder = model.champion_folder(registry)
     adapters = {path.name: path for path in copy_adapters(folder, tmp_path)}
@@ -220,7 +221,7 @@ def test_a_repeat_is_scored_once(scorer: Scorer, registry: Path):
 
 def test_cuda_is_taken_only_where_it_can_be_used(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = model.champion_folder(registry)
-    if not session.cuda_problem():
+    if not cuda_problem():
         pytest.skip("this machine has a GPU")
     with pytest.raises(NoDevice, match=r"MODEL_DEVICE=cuda, but .*use MODEL_DEVICE=auto or cpu"):
         best_running(folder, ModelSettings(device="cuda", cache=tmp_path / "models"))
@@ -264,8 +265,8 @@ def test_bound_and_bucketed_inputs_change_nothing(registry: Path, texts: list[st
     tokenizer = Tokenizer.from_file(str(folder / "en.json"))
     tokenizer.no_padding()
     encodings = tokenizer.encode_batch(texts[:37])
-    run = session.Session(folder / "en.onnx")
-    plain, bound = run.run(pack(encodings, exact_multiple())), run.run_bound(pack(encodings, bucketed=True), "cpu")
+    run = OnnxRuntime(folder / "en.onnx")
+    plain, bound = run.run(encodings), run.run_bound(pack(encodings, bucketed=True), "cpu")
     for a, b in zip(plain, bound, strict=True):
         assert np.allclose(a, b[:37], atol=2e-2)
     shapes = {
