@@ -7,6 +7,7 @@ one and on Apache Kafka. Where Apache Kafka cannot be had, the last lines of the
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def kafka_bootstrap(broker: BrokerKind, request: pytest.FixtureRequest) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says whether Apache Kafka was among what was tested: a broker that is left out must not go unnoticed."""
     reports = [report for key in ("passed", "failed", "xfailed") for report in terminalreporter.stats.get(key, ())]
-    ran = sum("[kafka" in report.nodeid or "-kafka" in report.nodeid for report in reports)
+    ran = sum(bool(re.search(r"[\[-]kafka|^tests/kafka/test_local", report.nodeid)) for report in reports)
     reason = kafka.problem()
     terminalreporter.line(
         f"Apache Kafka: NOT TESTED, {reason}" if reason else f"Apache Kafka {kafka.version()}: {ran} tests ran on it"

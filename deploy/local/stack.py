@@ -107,6 +107,7 @@ class Stack:
 
     def _add_kafka(self) -> None:
         jars = kafka.install()
+        kafka.speed_up(jars)
         folder = self.data / "kafka"
         cluster = [
             kafka.Node(number, free_port(), free_port(), folder / f"broker-{number}")

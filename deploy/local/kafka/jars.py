@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -34,7 +35,13 @@ def version() -> str:
 
 def folder() -> Path:
     """Where the jars of this version lie, or will lie."""
-    return CACHE / version()
+    return CACHE.resolve() / version()
+
+
+def archive() -> Path:
+    """Where the archive of loaded classes lies, or will lie: one for each version of Kafka and of Java."""
+    java = hashlib.sha256(java_version(shutil.which("java") or "").encode()).hexdigest()[:8]
+    return folder().with_name(f"{version()}-java-{java}.jsa")
 
 
 def problem() -> str:
@@ -92,11 +99,20 @@ def _fetch(target: Path) -> None:
         jars.rename(target)
 
 
+@lru_cache
+def java_version(java: str) -> str:
+    """What ``java -version`` says: several lines; '' where it cannot be run."""
+    try:
+        return subprocess.run([java, "-version"], capture_output=True, text=True).stderr
+    except OSError:
+        return ""
+
+
 def _java_problem() -> str:
     java = shutil.which("java")
     if java is None:
         return f"Apache Kafka needs Java {OLDEST_JAVA} or later, and there is no 'java': install it"
-    said = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
+    said = java_version(java)
     found = re.search(r'version "(\d+)', said)
     if found is None or int(found.group(1)) < OLDEST_JAVA:
         return f"Apache Kafka needs Java {OLDEST_JAVA} or later; {java} says {said.partition(chr(10))[0]!r}"

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import subprocess
+import tempfile
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
+from deploy.local.broker import listens
 from deploy.local.install import InstallError
+from deploy.local.kafka.jars import archive
+from deploy.local.supervisor import free_port
+
+ARCHIVE_SECONDS = 120.0
 
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 """For brokers that start soon and stay small; a production broker would leave the second one out."""
@@ -80,11 +90,49 @@ def prepare(jars: Path, cluster: Sequence[Node], extra: dict[str, str] | None = 
 
 def argv(jars: Path, node: Node, heap_mb: int) -> list[str]:
     """The command line of ``node``."""
-    return ["java", f"-Xmx{heap_mb}m", *JVM, "-cp", f"{jars}/*", "kafka.Kafka", str(_settings(node))]
+    return [*_java(jars, heap_mb), "kafka.Kafka", str(_settings(node))]
+
+
+def speed_up(jars: Path) -> bool:
+    """Let a broker run once, for some seconds, and archive the classes it has loaded. Later ones start in a third of
+    the time, with half of the work. Answers whether there is an archive now: without one they start all the same.
+    """
+    target = archive()
+    with FileLock(f"{target}.lock"), tempfile.TemporaryDirectory() as scratch:
+        if target.exists():
+            return True
+        node = Node(1, free_port(), free_port(), Path(scratch) / "broker")
+        prepare(jars, [node])
+        made = Path(scratch) / "classes.jsa"
+        java, *rest = argv(jars, node, heap_mb=512)
+        command = [java, f"-XX:ArchiveClassesAtExit={made}", *rest]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
+        try:
+            deadline = time.monotonic() + ARCHIVE_SECONDS
+            while not listens(node.port) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            process.terminate()
+            process.wait(ARCHIVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            process.kill()
+            process.wait()
+        if made.exists():
+            shutil.move(made, target.with_suffix(".part"))
+            target.with_suffix(".part").rename(target)
+    return target.exists()
+
+
+def _java(jars: Path, heap_mb: int) -> list[str]:
+    archived = [f"-XX:SharedArchiveFile={archive()}"] if archive().exists() else []
+    return ["java", f"-Xmx{heap_mb}m", *JVM, *archived, "-cp", f"{jars}/*"]
 
 
 def _format(jars: Path, node: Node, cluster_id: str) -> None:
-    tool = ["java", *JVM, "-cp", f"{jars}/*", "kafka.tools.StorageTool", "format"]
+    tool = [*_java(jars, heap_mb=128), "kafka.tools.StorageTool", "format"]
     done = subprocess.run(
         [*tool, "--cluster-id", cluster_id, "--config", str(_settings(node))], capture_output=True, text=True
     )
