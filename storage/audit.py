@@ -1,8 +1,9 @@
-"""Shows that every Kafka record is stored once: sums over the whole ledger, exact offsets only where they are off.
+"""Proves that every Kafka record is stored once: by sums over the whole ledger, and by offsets where sums are wrong.
 
-The sums come from the projection ``ledger``, so they cost the same on 100 million rows: of every partition the
-first and the last offset, the count, and a checksum. n rows between ``first`` and ``first + n - 1`` with the
-checksum of exactly those offsets are each of them once; the count alone would be deceived by a gap and a repeat.
+The sums are, for every partition, the first and the last offset, the count, and a checksum. They come from the
+projection ``ledger``, so they cost the same on 100 million rows. If there are n rows between ``first`` and
+``first + n - 1``, and the checksum is that of exactly these offsets, each of them is there once. The count alone would
+not see a gap and a repeat together.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ Range = tuple[int, int]
 
 
 class Sums(NamedTuple):
-    """What the ledger holds of one partition. ``first`` is where the account begins, with a row or without."""
+    """What the ledger has of one partition. The audit begins at ``first``, whether there is a row or not."""
 
     table: str
     topic: str
@@ -61,13 +62,13 @@ class Sums(NamedTuple):
     bad: int
     checksum: int
     begins: bool = True
-    """Nothing of the partition is stored before ``first``."""
+    """Whether nothing of the partition is stored before ``first``."""
 
 
 @dataclass
 class Audited:
-    """One partition audited. ``missing`` positions are in no view that people read, ``doubled`` ones are there more
-    than once. ``repeats`` are further rows of a position, which the views leave out and merges remove."""
+    """The result for one partition. ``missing`` offsets are in no view that people read, ``doubled`` ones are there
+    more than once. ``repeats`` counts further rows of a position, which the views leave out and merges remove."""
 
     topic: str
     topic_id: str
@@ -101,12 +102,12 @@ def sums(client: Client, since: datetime | None = None) -> list[Sums]:
 
 
 def audited(client: Client, since: datetime | None = None) -> list[Audited]:
-    """The account of every partition; see ``sums``."""
+    """The result for every partition; see ``sums`` for ``since``."""
     return [_account(client, held) for held in sums(client, since)]
 
 
 def audit_plan(client: Client) -> str:
-    """How ClickHouse reads the sums of an audit of everything."""
+    """How ClickHouse reads the sums of a full audit."""
     return "\n".join(line for (line,) in client.execute("EXPLAIN " + SUMS.format(table="record_log", where="")))
 
 
@@ -130,7 +131,7 @@ def _account(client: Client, held: Sums) -> Audited:
         doubled.extend(offsets[counts > 1].tolist())
         shown_bad = int(sum(shown[2]))
         made.repeats += rows - len(offsets)
-        # Of repeats one row counts.
+        # Of a repeated position one row counts.
         made.stored += len(offsets) - shown_bad - (rows - bad)
         made.dead_lettered += shown_bad - bad
     made.missing, made.doubled = ranges(missing), ranges(doubled)
@@ -143,7 +144,7 @@ def _checksum(client: Client, first: int, size: int) -> int:
 
 
 def _suspects(client: Client, held: Sums) -> Iterator[Range]:
-    """The stretches of ``BUCKET`` offsets that do not hold each of their offsets once."""
+    """The ranges of ``BUCKET`` offsets in which an offset is missing or repeated."""
     here = {**held._asdict(), "a": held.first, "b": held.last, "size": held.last - held.first + 1, "bucket": BUCKET}
     found = client.execute(
         f"""

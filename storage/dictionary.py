@@ -1,4 +1,5 @@
-"""The data dictionary: what the schema says of each public view, with what ``dictionary.yaml`` says it means."""
+"""The data dictionary: the public views with their columns, from the schema, and their meanings, from
+``dictionary.yaml``."""
 
 from __future__ import annotations
 
@@ -10,13 +11,14 @@ from typing import Any, NamedTuple
 import yaml
 from clickhouse_driver import Client
 
+# The columns by which rows belong to a desk, the first one that a view has.
 ROWS = ("scope", "desk", "entity", "mentions.entity", "entities")
 COMPANIES = "companies"
 EXAMPLES = {"UInt32": "3600", "DateTime64(3, 'UTC')": "'2020-06-18 12:00:00'"}
 
 
 class Column(NamedTuple):
-    """A column of a view; ``unit`` and ``means`` are '' where the dictionary does not tell."""
+    """A column of a view; ``unit`` and ``means`` are '' where the dictionary does not have them."""
 
     name: str
     type: str
@@ -25,7 +27,7 @@ class Column(NamedTuple):
 
 
 class View(NamedTuple):
-    """A public view; ``parameters`` as columns, in the order of its call."""
+    """A public view; ``parameters`` are in the order of a call."""
 
     name: str
     means: str
@@ -34,16 +36,16 @@ class View(NamedTuple):
 
     @property
     def call(self) -> str:
-        """The view as FROM names it, with example values for its parameters."""
+        """The view as it stands after FROM, with example values for its parameters."""
         values = ", ".join(f"{one.name} = {EXAMPLES.get(one.type, '1')}" for one in self.parameters)
         return f"{self.name}({values})" if values else self.name
 
 
 @cache
-def _told() -> dict[str, Any]:
+def _dictionary() -> dict[str, Any]:
     text = (resources.files(__package__) / "dictionary.yaml").read_text(encoding="utf-8")
-    told: dict[str, Any] = yaml.safe_load(text)
-    return told
+    content: dict[str, Any] = yaml.safe_load(text)
+    return content
 
 
 def public_views(client: Client) -> list[View]:
@@ -63,26 +65,26 @@ def public_views(client: Client) -> list[View]:
 
 
 def public() -> dict[str, str]:
-    """The views that the dictionary tells of, each with the column that says which desk a row is for ('' for none)."""
-    by_view = {name: column for column, names in _told()["rows"].items() for name in names}
-    return {name: by_view.get(name, "") for name in _told()["views"]}
+    """The views of the dictionary, each with the column that says which desk a row belongs to ('' for none)."""
+    by_view = {name: column for column, names in _dictionary()["rows"].items() for name in names}
+    return {name: by_view.get(name, "") for name in _dictionary()["views"]}
 
 
 def auditors_only() -> frozenset[str]:
     """The views that risk readers may not read."""
-    return frozenset(_told()["auditors"])
+    return frozenset(_dictionary()["auditors"])
 
 
 def _view(client: Client, name: str, parameters: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]) -> View:
-    told = _told()
-    about = told["views"].get(name, {})
+    dictionary = _dictionary()
+    about = dictionary["views"].get(name, {})
     own = about.get("columns", {})
-    given = tuple(_column(one, kind, told["parameters"].get(one, "")) for one, kind in parameters)
+    given = tuple(_column(one, kind, dictionary["parameters"].get(one, "")) for one, kind in parameters)
     view = View(name, about.get("means", ""), given, ())
     if given:  # such a view has columns only when it is called
         columns = [(row[0], row[1]) for row in client.execute(f"DESCRIBE (SELECT * FROM {view.call})")]
     return view._replace(
-        columns=tuple(_column(one, kind, own.get(one, told["columns"].get(one, ""))) for one, kind in columns)
+        columns=tuple(_column(one, kind, own.get(one, dictionary["columns"].get(one, ""))) for one, kind in columns)
     )
 
 
@@ -92,21 +94,21 @@ def _column(name: str, kind: str, text: str) -> Column:
 
 
 def dictionary_faults(found: Sequence[View]) -> list[str]:
-    """What has no meaning in the dictionary, and what the dictionary tells of things that are not there."""
-    told = _told()
+    """Faults of the dictionary: views and columns without a meaning, and meanings of things that do not exist."""
+    dictionary = _dictionary()
     missing = [f"view {view.name} has no meaning" for view in found if not view.means]
     for view in found:
         columns = (*view.parameters, *view.columns)
         missing += [f"{view.name}.{column.name} has no meaning" for column in columns if not column.means]
     names = {view.name: {column.name for column in view.columns} for view in found}
-    for name, about in told["views"].items():
+    for name, about in dictionary["views"].items():
         gone = set(about.get("columns", {})) - names.get(name, set())
         missing += [f"{name}.{column} is not in the schema" for column in sorted(gone)]
     for view in found:
         column = next((one for one in ROWS if one in names[view.name]), "") if view.name != COMPANIES else ""
         if column != public().get(view.name, ""):
             missing.append(f"view {view.name} belongs under rows.{column or 'nothing'}")
-    listed = [name for group in told["groups"].values() for name in group]
+    listed = [name for group in dictionary["groups"].values() for name in group]
     missing += [f"view {name} is listed, but not in the schema" for name in listed if name not in names]
     return missing
 
@@ -114,7 +116,9 @@ def dictionary_faults(found: Sequence[View]) -> list[str]:
 def dictionary_page(found: Sequence[View]) -> str:
     """The dictionary as Markdown."""
     by_name = {view.name: view for view in found}
-    groups = {title: [by_name[name] for name in names if name in by_name] for title, names in _told()["groups"].items()}
+    groups = {
+        title: [by_name[name] for name in names if name in by_name] for title, names in _dictionary()["groups"].items()
+    }
     listed = {view.name for views in groups.values() for view in views}
     if others := [view for view in found if view.name not in listed]:
         groups["Others"] = others

@@ -43,9 +43,11 @@ def statements(sql: str) -> list[str]:
 
 
 def migrate(client: Client) -> list[str]:
-    """Apply what is missing and return the names. Safe in two processes at once: a table that the other one
-    has just made counts as made. Views run with the rights of who migrates: people who may read them need not read
-    the tables below. Raises ``MigrationChanged``."""
+    """Apply the migrations that are missing and return their names. Raises ``MigrationChanged``.
+
+    Two processes may do this at once: a table that the other one has just made counts as made. Views run with the
+    rights of the user that migrates, so people who may read a view need no rights on the tables below it.
+    """
     client.execute(LEDGER)
     applied = dict(client.execute("SELECT name, checksum FROM schema_migrations FINAL"))
     done = []

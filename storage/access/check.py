@@ -15,7 +15,7 @@ from storage.dictionary import COMPANIES, auditors_only, public, public_views
 
 
 class Attempt(NamedTuple):
-    """One thing that one user tried: whether it must work, and what the server said ('' where it worked)."""
+    """One thing that one user tried: whether it must work, and the server's refusal ('' if it worked)."""
 
     user: str
     what: str
@@ -24,14 +24,14 @@ class Attempt(NamedTuple):
 
     @property
     def surprise(self) -> bool:
-        """It is not as it must be."""
+        """Whether it worked and must fail, or failed and must work."""
         return self.allowed == bool(self.refusal)
 
 
 def check_access(client: Client, url: str, everybody: Sequence[Person], known: Mapping[str, str]) -> Iterator[Attempt]:
     """Log in to the HTTP interface at ``url`` as each of ``everybody`` and try what must work and what must fail.
 
-    ``client`` only tells which views there are. Nothing is changed but a table of the writer's, made and dropped.
+    ``client`` is only asked which views there are. The writer makes a table and drops it; nothing else is changed.
     """
     database = client.execute("SELECT currentDatabase()")[0][0]
     calls = {view.name: view.call for view in public_views(client)}
@@ -44,7 +44,7 @@ def check_access(client: Client, url: str, everybody: Sequence[Person], known: M
 
 def _attempts(person: Person, calls: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
     everything = "*" in person.reads
-    # A desk's reader has the rights of the risk reader: of views that are filtered alike, one is enough.
+    # A desk's reader has the rights of the risk reader. Of views that are filtered alike, one is enough to try.
     alike = set({column: name for name, column in public().items()}.values())
     for name, call in calls.items():
         if person.desk and name not in alike and name not in auditors_only():
@@ -78,7 +78,7 @@ def _attempts(person: Person, calls: Mapping[str, str]) -> Iterator[tuple[str, s
 
 
 def _said(url: str, user: str, password: str, database: str, sql: str) -> str:
-    """What the server refuses ``sql`` with, '' if it does not."""
+    """The server's refusal of ``sql``, '' if it accepts it."""
     query = urllib.parse.urlencode({"database": database, "default_format": "Null", "wait_end_of_query": "1"})
     headers = {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
     request = urllib.request.Request(f"{url.rstrip('/')}/?{query}", sql.encode(), headers)

@@ -12,11 +12,11 @@ from pathlib import Path
 from storage.access.people import Person
 
 PASSWORDS_FILE = "clickhouse-passwords.json"
-"""The file in the data directory that has people's passwords."""
+"""The file in the data directory with people's passwords."""
 
 
 def passwords(path: Path, everybody: Sequence[Person]) -> dict[str, str]:
-    """Each one's password from the file ``path``, which only its owner may read; those that lack are made."""
+    """The password of each user, from the file ``path``, which only its owner may read. Missing ones are made."""
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     lacking = {person.user: secrets.token_urlsafe(18) for person in everybody if person.user not in known}
     if lacking:

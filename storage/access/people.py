@@ -40,7 +40,7 @@ ANNOTATORS = ("documents", "mentions", COMPANIES, "labels", "labels_as_of")
 
 
 class Person(NamedTuple):
-    """A user with the role of the same name, ``finsent_`` before it."""
+    """A user, who has the role ``finsent_`` + ``user``."""
 
     user: str
     what: str
@@ -52,12 +52,12 @@ class Person(NamedTuple):
 
     @property
     def role(self) -> str:
-        """The role that has the rights."""
+        """The role with this user's rights."""
         return f"finsent_{self.user}"
 
 
 def people(desks: Sequence[str]) -> list[Person]:
-    """Everybody, with one reader for each of ``desks``."""
+    """All users, with one reader for each of ``desks``."""
     names = tuple(name for name in public() if name not in auditors_only())
     found = [
         Person("writer", "the service: migrates, reads and writes", ("*",), writes=True),
@@ -80,7 +80,7 @@ def rights(database: str, person: Person) -> Iterator[str]:
 
 
 def row_filter(database: str, desk: str, column: str) -> str:
-    """The rows of a view that are ``desk``'s, by what the dictionary says its ``column`` is."""
+    """SQL: which rows of a view belong to ``desk``; ``column`` is the view's under ``rows`` in the dictionary."""
     own = f"SELECT ticker FROM {database}.{COMPANIES} WHERE desk = {quoted(desk)}"
     return {
         "desk": f"desk = {quoted(desk)}",

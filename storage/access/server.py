@@ -1,4 +1,4 @@
-"""Users, roles and row policies of a ClickHouse server, as SQL grant_statements."""
+"""Users, roles and row policies of a ClickHouse server, as SQL statements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FixedUsers(FinsentError, RuntimeError):
 
 
 def grant(client: Client, everybody: Sequence[Person], known: Mapping[str, str]) -> int:
-    """Make a server's users what is declared here; how many grant_statements it took. Raises ``FixedUsers``."""
+    """Give a server the declared users. Returns the number of statements. Raises ``FixedUsers``."""
     if client.execute("SELECT DISTINCT type FROM system.user_directories") == [("users_xml",)]:
         raise FixedUsers("this ClickHouse takes its users from a file")
     database = client.execute("SELECT currentDatabase()")[0][0]
@@ -28,7 +28,7 @@ def grant(client: Client, everybody: Sequence[Person], known: Mapping[str, str])
 
 
 def grant_statements(database: str, everybody: Sequence[Person], known: Mapping[str, str]) -> list[str]:
-    """What makes a server's users what is declared here, however they were before."""
+    """The statements that give a server the declared users, whatever users it had before."""
     limits = ", ".join(
         f"{name} = {value}{f' MAX {MOST_SECONDS} CHANGEABLE_IN_READONLY' if name == 'max_execution_time' else ''}"
         for name, value in LIMITS.items()
@@ -50,7 +50,7 @@ def grant_statements(database: str, everybody: Sequence[Person], known: Mapping[
     for view, column in public().items():
         if not column:
             continue
-        # Who has no policy on a view that has one for others might see nothing.
+        # On a view with a policy for somebody, users without one of their own might see no rows.
         found.append(f"CREATE ROW POLICY OR REPLACE finsent_all ON {database}.{view} USING 1 TO {whole}, CURRENT_USER")
         found += [
             f"CREATE ROW POLICY OR REPLACE {person.role} ON {database}.{view} "

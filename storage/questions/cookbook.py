@@ -1,7 +1,7 @@
-"""The cookbook: questions with the SQL that answers them, one file each in ``questions``.
+"""The cookbook: questions with the SQL that answers them, one file each in this folder.
 
-A file begins with the question as a comment; further comments are remarks, or ``name = value``: the values with which
-the recorded week is asked.
+A file begins with the question as a comment. Further comments are remarks, or have the form ``name = value``: the
+values of the parameters for the recorded week.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
 
 
 class Question(NamedTuple):
-    """One recipe; ``values`` are those for the recorded week, ``types`` what its parameters are."""
+    """One recipe; ``values`` of its parameters are for the recorded week; ``types`` are theirs."""
 
     name: str
     question: str
@@ -50,9 +50,9 @@ def _parse(name: str, text: str) -> Question:
 
 
 def ask(client: Client, question: Question, given: Mapping[str, Any]) -> tuple[list[str], Sequence[Sequence[Any]]]:
-    """Columns and rows of the answer; ``given`` takes the place of the recorded week's values."""
+    """Columns and rows of the answer; ``given`` replaces values for the recorded week."""
     values = {name: _text(value) for name, value in {**question.values, **given}.items()}
-    # The server fills them in, by their types: a value is never a part of the query.
+    # The server fills in the values by their types: a value never becomes a part of the query.
     settings = {"server_side_params": True, "readonly": 1}
     rows, columns = client.execute(question.sql, values, with_column_types=True, settings=settings)
     return [name for name, _ in columns], rows
@@ -63,7 +63,7 @@ def _text(value: Any) -> str:
 
 
 def live(question: Question, now: datetime) -> dict[str, datetime]:
-    """Values for a running service in the place of the recorded week's: times around ``now``."""
+    """Values for a running service, to replace those for the recorded week: times around ``now``."""
     yesterday = (now - timedelta(days=1)).replace(hour=15, minute=30, second=0)
     times = {
         "moment": now,
@@ -81,9 +81,9 @@ def cookbook_page(answers: Mapping[str, tuple[list[str], Sequence[Sequence[str]]
         "# Cookbook",
         "",
         "Questions to finsent's views, each with the SQL that answers it and its answer on the recorded week of June "
-        "2020 (`deploy/recorded_week`). `finsent cookbook NAME` asks the running service: times are then about now, "
-        "and `--set entity=AAPL` sets a value. What the columns mean is in [dictionary.md](dictionary.md). Made by "
-        "`python -m deploy.reference`; a test asks every question again.",
+        "2020 (`deploy/demo/recorded_week`). `finsent cookbook NAME` asks the running service: times are then about "
+        "now, and `--set entity=AAPL` sets a value. What the columns mean is in [dictionary.md](dictionary.md). Made "
+        "by `python -m deploy.reference`; a test asks every question again.",
         "",
     ]
     lines += [f"- [{one.question}](#{anchor(one)})" for one in questions().values()]
@@ -103,10 +103,3 @@ def cookbook_page(answers: Mapping[str, tuple[list[str], Sequence[Sequence[str]]
 def anchor(question: Question) -> str:
     """The heading's address in the page."""
     return re.sub(r"[^\w -]", "", question.question.lower()).replace(" ", "-")
-
-
-def shown_rows(page: str, question: Question) -> list[list[str]]:
-    """The rows that a rendered ``page`` has for ``question``."""
-    part = page.partition(f"\n## {question.question}\n")[2].partition("\n## ")[0].rpartition("```\n")[2]
-    lines = [line for line in part.splitlines() if line.startswith("|")][2:]
-    return [[value.replace("&#124;", "|") for value in line[2:-2].split(" | ")] for line in lines]

@@ -18,7 +18,7 @@ from deploy.reference import DOCS, _cell
 from finsent import app
 from settings import ClickHouseSettings
 from storage import access, connect
-from storage.questions import Question, ask, cookbook_page, live, questions, shown_rows
+from storage.questions import Question, ask, cookbook_page, live, questions
 
 RUN = CliRunner()
 pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
@@ -155,6 +155,13 @@ def test_the_page_shows_what_the_questions_answer(client: Client):
         assert not problem, f"{name}: {problem} of {answer[1][:20]}; if they are right: python -m deploy.reference"
     recipes = questions().values()
     assert page == cookbook_page({q.name: _from(page, q) for q in recipes}), "python -m deploy.reference"
+
+
+def shown_rows(page: str, question: Question) -> list[list[str]]:
+    """The rows that a rendered ``page`` has for ``question``."""
+    part = page.partition(f"\n## {question.question}\n")[2].partition("\n## ")[0].rpartition("```\n")[2]
+    lines = [line for line in part.splitlines() if line.startswith("|")][2:]
+    return [[value.replace("&#124;", "|") for value in line[2:-2].split(" | ")] for line in lines]
 
 
 def _from(page: str, question: Question) -> tuple[list[str], list[list[str]]]:
