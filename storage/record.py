@@ -13,7 +13,7 @@ Values = dict[str, Callable[[Any], Any]]
 
 def _of_mentions(name: str) -> Callable[[Document], list[Any]]:
     value = attrgetter(name)
-    return lambda document: [value(mention) for mention in document.mentions]
+    return lambda document: list(map(value, document.mentions))
 
 
 POSITION: Values = {name: attrgetter(f"position.{name}") for name in ("topic", "topic_id", "partition", "offset")}

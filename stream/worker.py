@@ -1,28 +1,49 @@
-"""One worker process: read the settings, load the model, make the connections, run Faust until a signal."""
+"""One worker process, put together: every object is made here, from what it needs. Nothing else happens here."""
 
 from __future__ import annotations
 
 import logging.config
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import faust
+from faust.types import TP
 
 import model
 from alerts import Evaluator, Notifier
-from documents import Linker, Pseudonymiser, load_watchlist
-from model.registry import current_shadow
-from settings import AlertSettings, ClickHouseSettings, KafkaSettings, ModelSettings, PrivacySettings, StreamSettings
+from documents import Linker, Pseudonymiser, Watchlist, load_watchlist
+from documents.messages import alert
+from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings
 from storage import connect, migrate, replace_entities
-from stream.app import TOPICS, Worker
-from stream.champion.following import Swapper
+from storage.reads import HEARTBEAT_S
+from stream.champion.following import ChampionFollower, worker_name
+from stream.champion.models import Models
 from stream.champion.shadow import ShadowScoring
-from stream.kafka.reread import TopicIdentity
+from stream.kafka.app import TOPICS, add_agents, make_app
+from stream.kafka.assignment import Assignment
+from stream.kafka.identity import TopicIdentity
+from stream.kafka.intake import Intake
+from stream.kafka.rereading import reread
+from stream.kafka.sender import Sender
 from stream.kafka.topics import ensure_topics
-from stream.steps.read import Read
-from stream.steps.score import Score
-from stream.steps.store import Store
+from stream.pipeline import Pipeline
+from stream.steps import Link, Publish, Read, Score, Store
+from stream.threads import Threads
+from stream.upkeep.alert_timer import AlertTimer
+from stream.upkeep.breaker import CircuitBreaker
+from stream.upkeep.ending import end_to_try_again, until_failure
+from stream.upkeep.lag import Lag
 from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
+from stream.upkeep.pages import add_pages
+from stream.upkeep.patient_client import PatientClient
+from stream.upkeep.progress import Progress
+from stream.upkeep.stories import StoryLearner
+from stream.upkeep.watchdog import Watchdog
+
+ALERTS_LEAD = ("news", 0)
+"""The owner of this partition evaluates the alert rules."""
 
 
 def run(
@@ -30,55 +51,150 @@ def run(
 ) -> None:
     """Run one worker until SIGTERM or SIGINT. Raises the rooms' errors where something that it needs is missing.
 
-    ``load`` makes the scorer of the champion at the start, for benchmarks; by default it is the champion itself.
+    ``load`` makes the scorer of the champion at the start, for benchmarks; by default it is the version itself.
     """
     logging.config.dictConfig(logging_config(level))
-    settings = settings or StreamSettings()
-    kafka, privacy, clickhouse = KafkaSettings(), PrivacySettings(), ClickHouseSettings()
-    watchlist = load_watchlist()
-    client = connect(clickhouse)
+    kafka, watchlist = KafkaSettings(), load_watchlist()
+    client = connect(ClickHouseSettings())
     migrate(client)
     replace_entities(client, watchlist.companies)
     client.disconnect()
     ensure_topics(kafka.bootstrap_servers, kafka.partitions)
-    settings_of_model = ModelSettings()
-    registry = settings_of_model.registry
-    model.ensure_default(registry)
-
-    def load_version(version: str, settings: ModelSettings = settings_of_model) -> model.Scorer:
-        return model.load(model.version_folder(registry, version), settings)
-
-    scorer = (load or load_version)(model.champion_name(registry))
-    _ = scorer.topics  # fitted now, and not when the first batch waits for it
-    metrics = Metrics()
-    identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
-    pseudonymiser = Pseudonymiser(privacy.pseudonym_key.get_secret_value())
-    read, score = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned), Score(scorer)
-    store = Store(lambda: connect(clickhouse), identity, settings.store_patience_s, metrics)
-    evaluator = Evaluator(
-        lambda: connect(clickhouse),
-        AlertSettings(),
-        explain=lambda *text: score.scorer.explain(*text),
-        desks={company.ticker: company.desk for company in watchlist.companies},
-        notify=Notifier(lambda: connect(clickhouse)),
-    )
-    swapper = Swapper(
-        lambda: model.champion_name(registry),
-        load_version,
-        score,
-        lambda: connect(clickhouse),
-        metrics,
-    )
-    swapper.shadow = ShadowScoring(
-        lambda: current_shadow(registry),
-        # Without repeats: a text that the champion remembers takes it no time.
-        lambda version: load_version(version, settings_of_model.model_copy(update={"repeats": 0})),
-        lambda: connect(clickhouse),
-        metrics,
-        swapper.worker,
-    )
-    worker = Worker(kafka, settings, read, score, store, identity, evaluator, metrics, swapper)
-    evaluator.publish = worker.publish_alerts
+    worker = Worker(settings or StreamSettings(), kafka, watchlist, load)
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
     ).execute_from_commandline()
+
+
+class Worker:
+    """The objects of one worker; ``app`` is what Faust runs."""
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        kafka: KafkaSettings,
+        watchlist: Watchlist,
+        load: Callable[[str], model.Scorer] | None,
+    ) -> None:
+        self.settings, self.metrics, self.progress, self.threads = settings, Metrics(), Progress(), Threads()
+        clickhouse = ClickHouseSettings()
+        connecting = partial(connect, clickhouse)
+        self.sender = Sender(kafka.bootstrap_servers)
+        self.client = PatientClient(connecting, settings.store_patience_s, self.metrics)
+        self.intake = Intake(
+            partial(reread, kafka.bootstrap_servers),
+            on_skip=lambda topic: self.metrics.skipped.labels(topic).inc(),
+            on_reread=self.metrics.reread.inc,
+        )
+        identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
+
+        models = Models(load)
+        self.score = Score(models.champion())
+        name = worker_name()
+        shadow = ShadowScoring(models.shadow, models.load_without_repeats, connecting, self.metrics, name)
+        self.champion = ChampionFollower(
+            name, models.champion_name, models.load, self.score, self.threads.score, shadow, kafka.bootstrap_servers,
+            self.sender.send, connecting, self.metrics,
+        )  # fmt: skip
+
+        link = Link(settings.novelty_documents)
+        self.learner = StoryLearner(link, self.client, self.threads)
+        pseudonymiser = Pseudonymiser(PrivacySettings().pseudonym_key.get_secret_value())
+        self.pipeline = Pipeline(
+            self.intake,
+            Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned),
+            CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window),
+            self.score,
+            link,
+            Publish(self.sender.send),
+            Store(self.client, identity, self.metrics),
+            shadow.offer,
+            partial(until_failure, client=self.client),
+            self.threads,
+            settings,
+            self.metrics,
+            self.progress,
+        )
+        self.assignment = Assignment(
+            self.intake, identity, self.client, self.threads, self.progress, self.pipeline.settle, self.learner.learn
+        )
+        self.app = make_app(kafka, settings, self.assignment)
+        self.lag = Lag(self.intake, self.highwater, self.metrics)
+        self.alerts = AlertTimer(self.evaluator(watchlist, connecting), self.leads, self.metrics)
+        self._schedule()
+
+    def evaluator(self, watchlist: Watchlist, connecting: Callable[[], Any]) -> Evaluator:
+        """The alert rules; their transitions are sent to the topic ``alerts``."""
+        return Evaluator(
+            connecting,
+            AlertSettings(),
+            publish=lambda made: self.sender.send_from_thread("alerts", [(alert(one.columns()), 0) for one in made]),
+            explain=lambda *text: self.score.scorer.explain(*text),
+            desks={company.ticker: company.desk for company in watchlist.companies},
+            notify=Notifier(connecting),
+        )
+
+    def highwater(self, topic: str, partition: int) -> int | None:
+        """The offset that the next record of the partition will get, or None if it is unknown."""
+        return self.app.consumer.highwater(TP(topic, partition))
+
+    def leads(self) -> bool:
+        """Whether this worker evaluates the alert rules now."""
+        return ALERTS_LEAD in self.intake.partitions and not self.client.waiting
+
+    def stuck(self) -> str:
+        """Why this worker cannot go on, or ''; for the watchdog's thread."""
+        limit = self.settings.stuck_after_s
+        return self.progress.blocked(limit) or self.progress.stalled(
+            limit, self.lag.total(), self.pipeline.under_way, self.client.waiting
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What the page ``/ready`` shows."""
+        return {
+            "ready": self.assignment.ready and not self.client.waiting,
+            "partitions": sorted(f"{topic}/{number}" for topic, number in self.intake.partitions),
+            "model": self.score.scorer.version,
+            "waiting_for_store": self.client.waiting,
+        }
+
+    def _schedule(self) -> None:
+        """Tell Faust what to do when."""
+        app, settings = self.app, self.settings
+        add_agents(app, self.pipeline.take)
+        add_pages(app, self.metrics.registry, self.state)
+        app.task(self._start)
+        app.task(self.champion.follow)
+        app.task(self._watch)
+        app.timer(HEARTBEAT_S, name="finsent.champion")(self._look)
+        app.timer(min(5.0, settings.stuck_after_s / 4))(self._report)
+        app.timer(settings.novelty_refresh_s)(self._learn)
+        if settings.alerts:
+            app.timer(settings.alert_interval_s)(self.alerts.turn)
+        app.on_partitions_assigned.connect(self.assignment.assigned, weak=False)
+        app.on_before_shutdown.connect(self.champion.stop, weak=False)
+        app.on_before_shutdown.connect(self._stop, weak=False)
+
+    async def _start(self) -> None:
+        await self.sender.start()
+        self.pipeline.start()
+
+    async def _stop(self, *_: Any, **__: Any) -> None:
+        self.client.stop()
+        await self.pipeline.stop()
+        await self.sender.stop()
+
+    async def _watch(self) -> None:
+        self.progress.resume()
+        Watchdog(self.stuck, self.progress.resume, end_to_try_again, self.settings.stuck_after_s).start()
+
+    async def _look(self) -> None:
+        await self.champion.look()
+
+    async def _report(self) -> None:
+        self.progress.turn()
+        self.lag.report()
+
+    async def _learn(self) -> None:
+        if self.assignment.ready:
+            await self.learner.turn()

@@ -1,8 +1,9 @@
 """The worker's model follows the registry's champion, without a restart.
 
-The topic ``model-events`` says when to look at the champion pointer; a slow poll looks too, in case a message was
-missed. A new version is fetched, checked, and warmed up in a background thread; only the exchange itself runs
-in the thread that scores, between two batches. A version that fails a check is refused: the old one goes on.
+A message on the topic ``model-events`` makes a worker look at the pointer to the champion. It also looks from time to
+time, in case a message was missed. A new version is fetched, checked and warmed up in a background thread. Only the
+exchange itself runs in the thread that scores, between two batches. A version that fails a check is refused, and the
+old one goes on.
 """
 
 from __future__ import annotations
@@ -11,11 +12,9 @@ import asyncio
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -26,14 +25,15 @@ from aiokafka import AIOKafkaConsumer
 from clickhouse_driver import Client
 from kafka import KafkaProducer
 
-from documents import Row
 from documents.messages import ModelEvent, model_event
 from model import BadVersion, Scorer
 from storage import UNAVAILABLE
 from storage.reads import HEARTBEAT_S
 from storage.writes import write_heartbeat, write_model_event
+from stream.champion.priority import low_priority
 from stream.champion.shadow import ShadowScoring
-from stream.steps.score import Score
+from stream.steps import Score, Send
+from stream.threads import WorkerThread
 from stream.upkeep.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -41,79 +41,67 @@ log = logging.getLogger(__name__)
 TOPIC = "model-events"
 PROMOTIONS = frozenset({"promoted", "rolled_back"})
 PLAIN = (("Profit rose sharply and beat all expectations.", 1), ("The company is bankrupt after a fraud.", -1))
-"""What no usable model gets the wrong way round: a version whose labels are mixed up does."""
-
-Publish = Callable[[str, Sequence[tuple[bytes, int]]], Awaitable[None]]
+"""Texts and the signs of their sentiment, which every usable model gets right. Mixed-up labels are found by them."""
 
 
-class Swapper:
-    """Keeps ``score.scorer`` the champion.
+def worker_name() -> str:
+    """A name for this process that no other one has, in the events and the table of workers."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
-    ``champion`` names it and ``load`` makes a checked scorer of a name (both may raise ``OSError``, and
-    ``load`` raises ``BadVersion``); both run in a background thread of low priority.
+
+class ChampionFollower:
+    """Keeps ``score.scorer`` the champion, as long as ``follow`` is awaited.
+
+    ``champion`` names the champion, and ``load`` makes a checked scorer of a version. Both may raise ``OSError``, and
+    ``load`` ``BadVersion``; both run in a background thread of low priority. ``scoring`` is the thread that scores.
     """
 
     def __init__(
         self,
+        worker: str,
         champion: Callable[[], str],
         load: Callable[[str], Scorer],
         score: Score,
+        scoring: WorkerThread,
+        shadow: ShadowScoring,
+        bootstrap: str,
+        send: Send,
         connect: Callable[[], Client],
         metrics: Metrics,
     ) -> None:
-        self.worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
-        self._champion, self._load, self._score = champion, load, score
+        self._worker, self._champion, self._load = worker, champion, load
+        self._score, self._scoring, self._shadow = score, scoring, shadow
+        self._bootstrap, self._send = bootstrap, send
         self._connect, self._metrics = connect, metrics
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="swap", initializer=_low_priority)
+        self._background = WorkerThread("champion", low_priority)
         self._client: Client | None = None
         self._refused = ""
-        self._looking: asyncio.Lock | None = None
-        self._publish: Publish | None = None
-        self._scoring: Executor | None = None
-        self.shadow: ShadowScoring | None = None
+        self._looking = asyncio.Lock()
+        metrics.model.labels(score.scorer.version).set(1)
 
-    def stored(self, rows: Sequence[Row]) -> None:
-        """Tell that ``rows`` are stored: a version in the shadow scores some of them, too. Returns at once."""
-        if self.shadow is not None:
-            self.shadow.offer(rows)
-
-    def attach(self, app: Any, bootstrap: str, scoring: Executor, publish: Publish) -> None:
-        """Follow the champion as long as the Faust ``app`` runs; ``scoring`` is the thread that scores batches."""
-        self._scoring, self._publish = scoring, publish
-
-        async def follow() -> None:
-            if self.shadow is not None:
-                self.shadow.start()
-            await self.look()
-            await self._listen(bootstrap)
-
-        async def poll() -> None:
-            await self.look()
-
-        app.task(follow)
-        app.timer(HEARTBEAT_S, name="finsent.champion")(poll)
-        app.on_before_shutdown.connect(self._stop, weak=False)
+    async def follow(self) -> None:
+        """Look once, and then at every event of a promotion. Let the version in the shadow score, too."""
+        self._shadow.start()
+        await self.look()
+        await self._listen()
 
     async def look(self, again: bool = False) -> None:
-        """Take the champion if it is another version; ``again`` tries one that was refused once more."""
-        self._looking = self._looking or asyncio.Lock()
-        loop = asyncio.get_running_loop()
+        """Adopt the champion if it is another version. ``again`` also tries a version that was refused."""
         async with self._looking:
             try:
-                wanted = await loop.run_in_executor(self._background, self._champion)
+                wanted = await self._background.run(self._champion)
                 if wanted == self._score.scorer.version:
                     self._refused = ""
                 elif again or wanted != self._refused:
-                    await self._take(wanted)
+                    await self._adopt(wanted)
             except OSError as error:
                 log.warning("the champion cannot be read; the next look tries again: %s", error)
-            await self._tell(partial(write_heartbeat, worker=self.worker, version=self._score.scorer.version))
+            await self._write(partial(write_heartbeat, worker=self._worker, version=self._score.scorer.version))
 
-    async def _take(self, wanted: str) -> None:
-        loop = asyncio.get_running_loop()
+    async def _adopt(self, wanted: str) -> None:
         started = time.monotonic()
         try:
-            scorer = await loop.run_in_executor(self._background, self._prepare, wanted)
+            scorer = await self._background.run(self._prepare, wanted)
         except BadVersion as error:
             self._refused = wanted
             self._metrics.refused.labels(wanted).inc()
@@ -121,7 +109,7 @@ class Swapper:
             await self._report("refused", wanted, detail=str(error))
             return
         previous = self._score.scorer.version
-        pause = await loop.run_in_executor(self._scoring, self._exchange, scorer)
+        pause = await self._scoring.run(self._exchange, scorer)
         self._refused = ""
         self._metrics.swaps.inc()
         self._metrics.swap_pause.set(pause)
@@ -141,7 +129,7 @@ class Swapper:
         return scorer
 
     def _exchange(self, scorer: Scorer) -> float:
-        """Runs in the thread that scores, so between two batches; seconds that it held that thread."""
+        """Exchange the scorers. Runs in the thread that scores, so between two batches; returns the seconds it took."""
         started = time.perf_counter()
         old, self._score.scorer = self._score.scorer, scorer
         self._metrics.model.remove(old.version)
@@ -149,16 +137,17 @@ class Swapper:
         return time.perf_counter() - started
 
     async def _report(self, event: str, version: str, previous: str = "", pause: float = 0.0, detail: str = "") -> None:
-        told = ModelEvent(event, version, previous, self.worker, pause, detail, datetime.now(UTC))  # type: ignore[arg-type]
-        await self._tell(lambda client: write_model_event(client, event, version, previous, self.worker, pause, detail))
-        if self._publish:
-            try:
-                await self._publish(TOPIC, [(model_event(told), 0)])
-            except Exception:  # whatever the client raises: the table has it, and scoring must go on
-                log.exception("a model event was not sent")
+        message = ModelEvent(event, version, previous, self._worker, pause, detail, datetime.now(UTC))  # type: ignore[arg-type]
+        await self._write(
+            lambda client: write_model_event(client, event, version, previous, self._worker, pause, detail)
+        )
+        try:
+            await self._send(TOPIC, [(model_event(message), 0)])
+        except Exception:  # whatever the client raises: the table has the event, and scoring must go on
+            log.exception("a model event was not sent")
 
-    async def _tell(self, action: Callable[[Client], None]) -> None:
-        """Write to ClickHouse; without it the model is swapped all the same, and the next look tells."""
+    async def _write(self, action: Callable[[Client], None]) -> None:
+        """Write to ClickHouse. If that fails, the model is exchanged all the same, and the next look writes again."""
 
         def write() -> None:
             try:
@@ -171,12 +160,14 @@ class Swapper:
                         self._client.disconnect()
                 self._client = None
 
-        await asyncio.get_running_loop().run_in_executor(self._background, write)
+        await self._background.run(write)
 
-    async def _listen(self, bootstrap: str) -> None:
-        """Look whenever somebody says that a version was promoted. Every worker hears all of them: no group."""
+    async def _listen(self) -> None:
+        """Look at every event of a promotion. Without a consumer group, so that every worker gets all events."""
         while True:
-            consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="latest")
+            consumer = AIOKafkaConsumer(
+                TOPIC, bootstrap_servers=self._bootstrap, group_id=None, auto_offset_reset="latest"
+            )
             try:
                 await consumer.start()
                 async for record in consumer:
@@ -192,24 +183,17 @@ class Swapper:
                     await consumer.stop()
             await asyncio.sleep(HEARTBEAT_S)
 
-    async def _stop(self, *_: Any, **__: Any) -> None:
-        if self.shadow is not None:
-            self.shadow.stop()
+    async def stop(self, *_: Any, **__: Any) -> None:
+        """End the scoring in the shadow, and tell that this worker is gone."""
+        self._shadow.stop()
         version = self._score.scorer.version
-        await self._tell(partial(write_heartbeat, worker=self.worker, version=version, stopped=True))
+        await self._write(partial(write_heartbeat, worker=self._worker, version=version, stopped=True))
 
 
 def announce(bootstrap: str, event: ModelEvent) -> None:
-    """Send ``event`` to the workers. Raises ``kafka.errors.KafkaError``; their poll finds the champion anyway."""
+    """Send ``event`` to the workers. Raises ``kafka.errors.KafkaError``; the workers then find the champion later."""
     producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), enable_idempotence=False, acks="all")
     try:
         producer.send(TOPIC, model_event(event)).get(timeout=10)
     finally:
         producer.close(timeout=5)
-
-
-def _low_priority() -> None:
-    """Loading a version must not slow down scoring; Linux has priorities a thread."""
-    if hasattr(os, "PRIO_PROCESS") and threading.current_thread() is not threading.main_thread():
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

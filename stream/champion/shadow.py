@@ -1,14 +1,13 @@
 """A challenger scores a share of the live documents beside the champion, before it may take its place.
 
-Documents are chosen by their position, so which ones does not depend on the worker or the moment. They are scored after
-their batch was stored, in a thread of low priority; what that thread cannot keep up with is left out and
-counted, so live scoring and memory stay as they are. Both versions' scores go to the table ``shadow_log``.
+Documents are chosen by their position, so the choice does not depend on the worker or the moment. They are scored after
+their batch is stored, in a thread of low priority. What that thread has no time for is left out and counted, so live
+scoring is not slowed down and memory is bounded. Both versions' scores go to the table ``shadow_log``.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -27,16 +26,18 @@ from model.registry import Shadow
 from storage import UNAVAILABLE
 from storage.reads import HEARTBEAT_S
 from storage.writes import ShadowRow, write_model_event, write_shadow_rows
+from stream.champion.priority import low_priority
 from stream.upkeep.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 WAITING = 2000
-"""So many chosen documents wait at most."""
+"""The most chosen documents that wait to be scored."""
 
 CHUNK = 32
 TIMED_EVERY = 4
-"""Of so many chunks one is scored by the champion again, in turn with the challenger: a fair time of both."""
+"""Every so many chunks, the champion scores one again, before or after the challenger by turns. So the times of both
+can be compared."""
 
 WRITTEN_AT_ONCE = 512
 
@@ -81,12 +82,12 @@ class ShadowScoring:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what waits is not scored."""
+        """End. Documents that wait are not scored."""
         self._stopping.set()
         self._wake.set()
 
     def offer(self, rows: Sequence[Row]) -> None:
-        """Take the chosen ones among the ``rows`` that were stored."""
+        """Take those documents of the stored ``rows`` that are chosen."""
         shadow, scorer = self._shadow, self._scorer
         if shadow is None or scorer is None:
             return
@@ -101,7 +102,7 @@ class ShadowScoring:
             self._wake.set()
 
     def _run(self) -> None:
-        _low_priority()
+        low_priority()
         next_look = 0.0
         while not self._stopping.is_set():
             try:
@@ -228,10 +229,3 @@ def _waiting(row: Document, challenger: str, worker: str) -> _Waiting:
         [row.p_negative, row.p_neutral, row.p_positive], [], 0.0, 0.0,
     )  # fmt: skip
     return _Waiting(kept, row.whole_text, entity, row.lang)
-
-
-def _low_priority() -> None:
-    """On Linux priorities are a thread's, and those that it starts inherit them."""
-    if hasattr(os, "PRIO_PROCESS"):
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -1,4 +1,4 @@
-"""Which of the records that the client hands over are to be stored: each position once, none left out."""
+"""Which of the records that the client gives are to be stored: each position once, and none left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class Reread(Protocol):
 class Intake:
     """Knows the next offset of each assigned partition.
 
-    ``admit`` and ``assign`` are for one thread; the rest may be read from any.
+    ``reread`` gets records that the client left out. ``on_skip`` is called with the topic of a record that was admitted
+    before, ``on_reread`` with the number of records that were read again. ``admit`` and ``assign`` are for one thread,
+    the rest for any.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class Intake:
         self._next: dict[TopicPartition, int] = {}
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Take ``positions`` (next offset a partition) for the whole assignment; other partitions are refused."""
+        """From now on admit only records of the partitions in ``positions``, from the offset there."""
         self._next = dict(positions)
 
     @property
@@ -45,15 +47,15 @@ class Intake:
         return list(self._next)
 
     def next_offset(self, topic: str, partition: int) -> int:
-        """The offset that is awaited; raises ``KeyError`` for a partition that is not assigned."""
+        """The next offset to be admitted. Raises ``KeyError`` for a partition that is not assigned."""
         return self._next[topic, partition]
 
     def admit(self, records: Iterable[Received]) -> list[Received]:
         """The records to store, in offset order a partition.
 
-        Leaves out records of partitions that were revoked meanwhile and records that were admitted before.
-        A gap (Faust's issues 216 and 221: events may be left out around a rebalance) is read again from the
-        broker; where the broker has nothing there either (compaction, transaction markers) it is genuine.
+        Records of partitions that were revoked meanwhile are left out, and records that were admitted before. If the
+        client has left out records (Faust's issues 216 and 221: this may happen around a rebalance), they are read
+        again from the broker. Where the broker has no record either (compaction, transaction markers), there is none.
         """
         admitted: list[Received] = []
         for record in records:

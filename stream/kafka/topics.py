@@ -1,4 +1,4 @@
-"""The topics of the service: make them, tell their identity and how far they reach.
+"""The topics of the service: how they are made, their identities, and their first and last offsets.
 
 All functions take ``bootstrap`` as ``host:port[,host:port]`` and raise ``kafka.errors.KafkaError`` when no
 broker answers within ``CONNECT_MS``.
@@ -15,8 +15,8 @@ from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopi
 
 TOPICS = ("news", "comments", "labels", "scored", "alerts", "dead-letters", "model-events")
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
-"""What the topics accept: above ``messages.MAX_RECORD_BYTES``, so that an over-size record arrives and is
-told apart."""
+"""What the topics accept. It is more than ``messages.MAX_RECORD_BYTES``, so that a record that is too large arrives,
+and can be kept as a dead letter."""
 
 CONNECT_MS = 10_000
 
@@ -46,9 +46,9 @@ def ensure_topics(bootstrap: str, partitions: int = 4, topics: Iterable[str] = T
 
 
 def topic_ids(bootstrap: str | KafkaAdminClient, topics: Iterable[str]) -> dict[str, str]:
-    """The UUID of each topic (KIP-516, Kafka 2.8 and later): a topic deleted and made again gets another one.
+    """The UUID of each topic (KIP-516, Kafka 2.8 and later). A topic that is deleted and made again gets another one.
 
-    Who asks often passes a client that is open already instead of an address.
+    ``bootstrap`` may also be a client that is open already, for those who ask often.
     Raises ``UnknownTopicOrPartitionError`` for a topic that does not exist, and ``RuntimeError`` for a broker
     too old to give identities: without them, offsets of a new topic would be taken for those of the old one.
     """
@@ -60,10 +60,10 @@ def topic_ids(bootstrap: str | KafkaAdminClient, topics: Iterable[str]) -> dict[
 
 
 def watermarks(bootstrap: str, topics: Iterable[str], timeout: float = 10.0) -> dict[tuple[str, int], tuple[int, int]]:
-    """(low, high) of every (topic, partition): the first offset held, and the one the next record will get.
+    """(low, high) of every (topic, partition): the first offset that the broker holds, and that of the next record.
 
-    The high one is read from a fetch at the end of the partition: ListOffsets may name the start of
-    a broker's last batch instead. Raises ``UnknownTopicOrPartitionError`` for a topic that does not exist and
+    The high one comes from a fetch at the end of the partition, as ListOffsets may give the start of the broker's last
+    batch instead. Raises ``UnknownTopicOrPartitionError`` for a topic that does not exist and
     ``KafkaTimeoutError`` if some partition did not answer within ``timeout`` seconds.
     """
     described = _describe(bootstrap, topics)

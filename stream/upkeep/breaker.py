@@ -1,19 +1,27 @@
-"""Stops a worker that would divert a whole feed into dead letters after a bad deploy of its producer."""
+"""Stops a worker that would turn a whole feed into dead letters after a bad deployment of its producer."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import ClassVar
 
 from documents import LABEL_TOPIC, BadRecord, Row
+from errors import ExitCode, FinsentError
 
 
-class FeedBroken(RuntimeError):
+class FeedBroken(FinsentError, RuntimeError):
     """Too many records in a row, or too large a share of the latest ones, are bad."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
+    remedy: ClassVar[str] = (
+        "the latest of them are not stored. Mend the producer and start again; if they are to become dead letters all "
+        "the same, start one with a higher limit"
+    )
 
 
 class CircuitBreaker:
-    """Counts the good and the bad; the limits are those of arroyo's dead-letter queue: a run and a share."""
+    """Counts good and bad documents. Its two limits, a run and a share, are those of arroyo's dead-letter queue."""
 
     def __init__(self, run: int, share: float, window: int) -> None:
         self._run_limit, self._share_limit = run, share
@@ -24,8 +32,9 @@ class CircuitBreaker:
     def check(self, rows: Sequence[Row]) -> None:
         """Count the documents of ``rows``, in order. Labels are not counted.
 
-        Raises ``FeedBroken``. The batch must not be stored then.
+        Raises ``FeedBroken``. It has to be called before ``rows`` are stored, and then they must not be.
         """
+        topic = ""
         for row in rows:
             if row.position.topic == LABEL_TOPIC:
                 continue
@@ -35,11 +44,10 @@ class CircuitBreaker:
             self._recent.append(verdict)
             self._bad += verdict
             self._run = self._run + 1 if verdict else 0
+            topic = row.position.topic if verdict else topic
             if self._run >= self._run_limit:
-                raise FeedBroken(f"{row.position.topic}: {self._run} bad records in a row (STREAM_BREAKER_RUN)")
+                raise FeedBroken(f"{topic}: {self._run} bad records in a row (STREAM_BREAKER_RUN)")
         full = len(self._recent) == self._recent.maxlen
         if full and self._bad > self._share_limit * len(self._recent):
-            topic = next((row.position.topic for row in reversed(rows) if isinstance(row, BadRecord)), "")
-            raise FeedBroken(
-                f"{topic}: {self._bad} of the latest {len(self._recent)} records are bad (STREAM_BREAKER_SHARE)"
-            )
+            share = f"{self._bad} of the latest {len(self._recent)} records are bad (STREAM_BREAKER_SHARE)"
+            raise FeedBroken(f"{topic}: {share}" if topic else share)

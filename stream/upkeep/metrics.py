@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from documents import BadRecord, Row
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -99,3 +103,18 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
+
+    def count_stored(self, rows: Sequence[Row]) -> None:
+        """Count ``rows``, which are stored now."""
+        self.progress.set_to_current_time()
+        self.batch_records.observe(len(rows))
+        last: dict[tuple[str, int], int] = {}
+        for row in rows:
+            at = row.position
+            last[at.topic, at.partition] = at.offset
+            if isinstance(row, BadRecord):
+                self.dead_lettered.labels(at.topic, row.kind).inc()
+            else:
+                self.scored.labels(at.topic).inc()
+        for (topic, partition), offset in last.items():
+            self.stored_offset.labels(topic, partition).set(offset)

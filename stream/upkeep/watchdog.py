@@ -1,7 +1,7 @@
 """Ends a worker that is stuck, after a dump of all stacks, so that its supervisor starts another.
 
-A thread of the operating system, for a blocked event loop runs no timer. For a call that never gives back the
-interpreter's lock, faulthandler's own watchdog stands behind it.
+It is a thread of the operating system, as a blocked event loop runs no timer. Behind it stands faulthandler's own
+watchdog, for a call that never gives back the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable
 
 LAST_WORDS_S = 5.0
-"""For the dump and the log: a reader of stderr that takes nothing must not keep the process alive."""
+"""Time for the dump and the log. Then the process ends, even if whoever reads stderr takes nothing."""
 
 
 class Watchdog(threading.Thread):
-    """Asks ``stuck`` (why the process cannot go on, or '') several times within ``after_s``; calls ``end`` with the
-    reason. ``resumed`` is called when the process itself stood still (a suspended machine) and no clock counts."""
+    """Asks ``stuck`` several times within ``after_s`` seconds why the process cannot go on, and calls ``end`` with the
+    reason unless it is ''. Calls ``resumed`` when the process itself stood still (as on a suspended machine), so that
+    this time is not counted."""
 
     clock = staticmethod(time.monotonic)
 
@@ -30,7 +31,7 @@ class Watchdog(threading.Thread):
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Watch no longer; to be called where the process is to outlive what was watched."""
+        """Watch no longer, for a process that goes on after what was watched."""
         self._stopped.set()
         self.join()
 

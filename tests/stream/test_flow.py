@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from documents import Document, Position, Row
-from stream.pipeline import INSERT_SHARE, UNSTORED, Flow, Steps
+from stream.flow import INSERT_SHARE, UNSTORED, Flow, Steps
 
 BATCH = 8
 
@@ -24,7 +24,9 @@ class Bench:
         self.calls: dict[str, list[list[int]]] = {name: [] for name in ("read", "score", "link", "publish", "store")}
         self.acknowledged: list[int] = []
         self.failing: dict[str, Exception] = {}
-        self.flow: Flow[int] = Flow(Steps(self.read, *map(self.step, list(self.calls)[1:]), self.done), BATCH, 0.001)
+        self.flow: Flow[int] = Flow(
+            Steps(self.read, *map(self.step, list(self.calls)[1:]), self.acknowledge), BATCH, 0.001
+        )
 
     async def read(self, taken: Sequence[int]) -> list[Row]:
         await self.note("read", list(taken))
@@ -43,7 +45,7 @@ class Bench:
         if name in self.held:
             await self.held[name].wait()
 
-    async def done(self, taken: Sequence[int], rows: Sequence[Row]) -> None:
+    async def acknowledge(self, taken: Sequence[int], rows: Sequence[Row]) -> None:
         stored = {n for batch in self.calls["store"] for n in batch}
         assert {row.position.offset for row in rows} <= stored
         self.acknowledged += taken

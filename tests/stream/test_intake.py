@@ -1,5 +1,5 @@
+from stream.kafka import Received
 from stream.kafka.intake import Intake
-from stream.kafka.received import Received
 
 
 def record(offset: int, topic: str = "news", partition: int = 0) -> Received:

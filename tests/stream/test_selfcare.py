@@ -22,13 +22,14 @@ from stream.upkeep import Watchdog
 from tests.support import data_folder, eventually
 
 BLOCK_THE_LOOP = """
-import time, stream.app
+import asyncio, time
 from stream import run
-positioned = stream.app.Worker._positioned
+from stream.kafka.assignment import Assignment
+positioned = Assignment.positioned
 async def then_block(self, positions):
     await positioned(self, positions)
-    self.app.loop.call_later(0.5, time.sleep, 3600)
-stream.app.Worker._positioned = then_block
+    asyncio.get_running_loop().call_later(0.5, time.sleep, 3600)
+Assignment.positioned = then_block
 run()
 """
 HANG_WHILE_SCORING = """

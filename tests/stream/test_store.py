@@ -11,8 +11,9 @@ from benchmarks.proxy import Fault, Proxy
 from documents import Document, Position
 from settings import ClickHouseSettings
 from storage import audited, connect
-from stream.steps.store import GaveUp, Store, TopicReplaced
-from stream.upkeep.metrics import Metrics
+from stream.steps import Store
+from stream.upkeep import Metrics
+from stream.upkeep.patient_client import GaveUp, PatientClient, TopicReplaced
 
 IDS = {"news": "id"}
 
@@ -21,31 +22,46 @@ def batch(first: int, count: int = 10) -> list[Document]:
     return [Document(Position("news", "id", 0, offset)) for offset in range(first, first + count)]
 
 
-def store(connecting: Callable[[], Client], patience_s: float = 60) -> Store:
-    return Store(connecting, lambda: IDS, patience_s, Metrics())
+class Ids:
+    """The topics of the broker, and those whose partitions were assigned."""
+
+    def __init__(self, assigned: dict[str, str]) -> None:
+        self.assigned = assigned
+
+    def __call__(self) -> dict[str, str]:
+        return IDS
+
+
+def store(connecting: Callable[[], Client], patience_s: float = 60, assigned: dict[str, str] = IDS) -> Store:
+    return Store(patient(connecting, patience_s), Ids(assigned), Metrics())
+
+
+def patient(connecting: Callable[[], Client], patience_s: float = 60) -> PatientClient:
+    return PatientClient(connecting, patience_s, Metrics())
 
 
 def test_after_a_batch_that_was_given_up_none_is_stored(client: Client, clickhouse_url: str):
     """ClickHouse is away while the worker stops and back an instant later: the next batch would hide the gap."""
     urls = iter(["clickhouse://127.0.0.1:1/x", *[clickhouse_url] * 10])
-    made = store(lambda: connect(ClickHouseSettings(url=next(urls))))
-    made.stopping.set()
+    connection = patient(lambda: connect(ClickHouseSettings(url=next(urls))))
+    made = Store(connection, Ids(IDS), Metrics())
+    connection.stop()
     for first in (0, 10):
         with pytest.raises(GaveUp):
-            made.write(batch(first), IDS)
+            made.run(batch(first))
     assert audited(client) == []
 
 
 def test_patience_ends(clickhouse_url: str):
     made = store(lambda: connect(ClickHouseSettings(url="clickhouse://127.0.0.1:1/x")), patience_s=0.3)
     with pytest.raises(GaveUp, match="STREAM_STORE_PATIENCE_S"):
-        made.write(batch(0), IDS)
+        made.run(batch(0))
 
 
 def test_records_of_a_topic_that_was_made_anew_are_not_stored(client: Client, clickhouse_url: str):
-    made = store(lambda: connect(ClickHouseSettings(url=clickhouse_url)))
+    made = store(lambda: connect(ClickHouseSettings(url=clickhouse_url)), assigned={"news": "another"})
     with pytest.raises(TopicReplaced):
-        made.write(batch(0), {"news": "another"})
+        made.run(batch(0))
     assert audited(client) == []
 
 
@@ -54,13 +70,14 @@ def test_a_connection_cut_in_an_insert_stores_the_batch_once(client: Client, cli
     with Proxy(lambda: clickhouse_url) as proxy:
         database = clickhouse_url.rpartition("/")[2]
         settings = ClickHouseSettings(url=f"clickhouse://127.0.0.1:{proxy.port}/{database}", send_receive_timeout_s=5)
-        made = store(lambda: connect(settings))
-        made.write(batch(0), IDS)
+        connection = patient(lambda: connect(settings))
+        made = Store(connection, Ids(IDS), Metrics())
+        made.run(batch(0))
         fault = Fault(when)  # type: ignore[arg-type]
         proxy.arm(fault)
-        made.write(batch(10), IDS)
-        made.write(batch(20), IDS)
-        made.close()
+        made.run(batch(10))
+        made.run(batch(20))
+        connection.close()
     assert fault.done.is_set()
     (found,) = audited(client)
     assert (found.first, found.last, found.stored, found.repeats, found.missing) == (0, 29, 30, 0, [])
@@ -70,11 +87,12 @@ def test_an_insert_that_arrives_after_its_retry_is_seen_once(client: Client, cli
     with Proxy(lambda: clickhouse_url) as proxy:
         database = clickhouse_url.rpartition("/")[2]
         settings = ClickHouseSettings(url=f"clickhouse://127.0.0.1:{proxy.port}/{database}", send_receive_timeout_s=1)
-        made = store(lambda: connect(settings))
+        connection = patient(lambda: connect(settings))
+        made = Store(connection, Ids(IDS), Metrics())
         late = Fault("before", hold_s=2)
         proxy.arm(late)
-        made.write(batch(0), IDS)
+        made.run(batch(0))
         assert late.done.wait(20)
-        made.close()
+        connection.close()
     (found,) = audited(client)
     assert (found.stored, found.repeats, found.missing, found.doubled) == (10, 10, [], [])

@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import UnknownTopicOrPartitionError
 
-from stream.kafka.topics import TOPICS, ensure_topics, topic_ids, watermarks
+from stream.kafka import TOPICS, ensure_topics, topic_ids, watermarks
 
 
 class Broker:

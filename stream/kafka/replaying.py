@@ -1,4 +1,4 @@
-"""Gives bad records another chance: sends their bytes to their topic again, once the cause is mended."""
+"""Sends the bytes of bad records to their topic again, after the cause was mended."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SEND_TIMEOUT_S = 30
 
 
 def replay(client: Client, bootstrap: str, rows: Sequence[dict[str, Any]]) -> int:
-    """Send the bad records that ``rows`` name (as ``storage.dead_letters`` gives them) to their topics again and
-    note it; returns how many. Each gets a new position, and is dead-lettered again if it is still bad.
+    """Send the bad records that ``rows`` name (see ``storage.reads.dead_letters``) to their topics again, and record
+    that. Returns how many were sent. Each gets a new position, and becomes a dead letter again if it is still bad.
 
-    Raises ``KafkaError`` if one is not acknowledged; those before it are noted as replayed.
+    Raises ``KafkaError`` if one is not acknowledged; those before it are recorded as replayed.
     """
     producer = KafkaProducer(
         bootstrap_servers=bootstrap.split(","),

@@ -1,8 +1,7 @@
 """Sends files of documents to Kafka: JSON lines as they are, CSV rows as messages, at full speed or paced.
 
-The reader judges nothing: a line that is no message is sent as the bytes it is, for the worker to
-dead-letter with its reason. Only a CSV row that has no date (or, for labels, no annotator) cannot be made
-into a message; it is counted in ``Produced.skipped``.
+Nothing is judged here: a line that is no message is sent as it is, and the worker makes a dead letter of it. Only a CSV
+row without a date (or a label without an annotator) cannot become a message. It is counted in ``Produced.skipped``.
 """
 
 from __future__ import annotations
@@ -44,11 +43,11 @@ MAX_LEAD_S = 0.002  # a paced record goes out when it is due within this
 
 
 class ProduceError(FinsentError):
-    """A file that cannot be read as messages of its topic; the sentence says which line and what to do."""
+    """A file cannot be read as messages of its topic. The text says which line, and what to do."""
 
 
 class Row(NamedTuple):
-    """One record to send; ``at`` (Unix seconds of the event) is its predecessor's where it has none."""
+    """One record to send. ``at`` is its time in Unix seconds, or its predecessor's if it has none."""
 
     at: float
     topic: str
@@ -58,7 +57,7 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Produced:
-    """What became of the records of one call: each is acknowledged, failed, or was never sent (skipped)."""
+    """What became of the records of one call. Each one is acknowledged, has failed, or was not sent (skipped)."""
 
     sent: int = 0
     acknowledged: int = 0
@@ -70,7 +69,7 @@ class Produced:
 
     @property
     def failed(self) -> int:
-        """Records handed to the producer that the broker did not acknowledge."""
+        """Records that were sent and that the broker did not acknowledge."""
         return self.failures.total()
 
     @property
@@ -97,13 +96,14 @@ def produce_many(
 ) -> Produced:
     """Send every record of ``files``, merged in the order of their dates, and wait for all acknowledgements.
 
-    Each file is JSON lines or CSV (by its name, else by its first character), plain or gzipped (by its
-    first bytes). A topic of None takes the topic from the CSV's ``kind`` column. ``speed`` is event seconds
-    per wall second; None sends as fast as the broker takes them. ``zone`` is that of CSV times without one;
-    ``undated`` is given to CSV rows that have no date, which are skipped and counted otherwise. ``progress``
-    is called every 100 records and at the end. Ctrl-C, a broker that takes
-    no more and a file that breaks off end the sending; what is on its way is waited for, and ``stopped``
-    says why.
+    Each file is JSON lines or CSV (by its name, or else by its first character), plain or gzipped (by its first
+    bytes). If its topic is None, the CSV's column ``kind`` names the topic of each row. ``speed`` is seconds of the
+    records' times per second of real time; None sends as fast as the broker takes them. ``zone`` is that of CSV times
+    without one. CSV rows without a date get ``undated``, or are skipped and counted. ``progress`` is called every 100
+    records and at the end.
+
+    Ctrl-C, a broker that takes no more, and a file that breaks off end the sending. The records on their way are waited
+    for, and ``stopped`` gives the reason.
 
     Raises ``ProduceError`` or ``OSError`` for a file that cannot be read at all, and
     ``kafka.errors.KafkaError`` if no broker answers.
@@ -217,7 +217,7 @@ def _producer(bootstrap: str, paced: bool, delivery_timeout: float) -> KafkaProd
 
 
 def _paced(rows: Iterable[Row], speed: float) -> Iterator[Row]:
-    """``rows``, each held back until its event time has come, ``speed`` times as fast as it did."""
+    """``rows``, each held back until its time has come; time runs ``speed`` times as fast as it did."""
     started, origin = time.monotonic(), None
     for row in rows:
         if origin is None and row.at > 0:
@@ -260,13 +260,13 @@ def _json_rows(stream: BinaryIO, topic: str) -> Iterator[Row]:
         try:
             head = _HEAD.decode(value)
             moment = head.published_at or head.labelled_at
-            # An absurd date is the worker's to judge; paced by it, the producer would wait for centuries.
+            # The worker judges absurd dates. Here one would make the producer wait for centuries.
             if moment and moment.tzinfo and EARLIEST_PUBLICATION <= moment <= datetime.now(UTC) + CLOCK_TOLERANCE:
                 at = moment.timestamp()
             name = head.id or head.document_id
             key = name.encode() if name else None
         except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError):
-            pass  # not ours to judge: it follows its predecessor, without a key
+            pass  # the worker judges it; it is sent after its predecessor, without a key
         yield Row(at, topic, key, value)
 
 
@@ -279,7 +279,7 @@ def _csv_rows(
     skipped: Counter[str],
 ) -> Iterator[Row]:
     csv.field_size_limit(MAX_MESSAGE_BYTES * 2)
-    # Bytes that are no UTF-8 survive as they are, through the JSON and on to the worker's dead letters.
+    # Bytes that are not UTF-8 stay as they are in the JSON, and in the dead letter that the worker makes of it.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     reader = csv.DictReader(text, restkey="")
     columns = set(reader.fieldnames or ())
@@ -328,7 +328,7 @@ def _encode(message: dict[str, Any]) -> bytes:
 
 
 def _moment(date: str, zone: tzinfo) -> tuple[datetime | None, str]:
-    """A CSV date as a moment and in RFC 3339; a bare day is its midnight UTC. No date stays as written."""
+    """A CSV date as a moment and in RFC 3339. A day alone is its midnight in UTC. What is no date stays as it is."""
     try:
         moment = datetime.fromisoformat(date.strip())
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone if len(date.strip()) > 10 else UTC)
@@ -342,7 +342,7 @@ def _rfc3339(moment: datetime) -> str:
 
 
 def _message(topic: str, cells: dict[str, str], date: str, path: Path) -> dict[str, Any]:
-    """One CSV row as the message of its topic: from columns of the same name, or of a usual other one."""
+    """One CSV row as the message of its topic, from columns with the names of its fields, or with other usual names."""
     schema: type[News] | type[Comment] | type[Label] = RECEIVED[topic]  # type: ignore[assignment]
     fields = set(schema.__struct_fields__)
     message: dict[str, Any] = {name: cells[name] for name in fields & cells.keys()}

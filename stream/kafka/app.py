@@ -1,0 +1,75 @@
+"""The Faust application of a worker: what it is configured with, and the agents that hand its records over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+
+from settings import KafkaSettings, StreamSettings
+from stream.kafka.ledger_consumer import Ledger, LedgerApp
+from stream.upkeep.ending import end_unless_stopped
+
+TOPICS = ("news", "comments", "labels")
+"""The topics that a worker reads."""
+
+
+class WorkerApp(LedgerApp):
+    """A ``LedgerApp`` that stops within ``stop_within_s`` seconds."""
+
+    def __init__(self, id: str, ledger: Ledger, fetch_wait_s: float, stop_within_s: float, **settings: Any) -> None:
+        self._stop_within_s = stop_within_s
+        super().__init__(id, ledger, fetch_wait_s, **settings)
+
+    async def on_stop(self) -> None:
+        """Called by Faust when it stops."""
+        end_unless_stopped(self._stop_within_s)
+        await super().on_stop()
+
+
+def make_app(kafka: KafkaSettings, settings: StreamSettings, ledger: Ledger) -> WorkerApp:
+    """An application whose consumer continues where ``ledger`` says."""
+    return WorkerApp(
+        kafka.group_id,
+        ledger,
+        kafka.fetch_wait_s,
+        settings.stop_within_s,
+        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
+        store="memory://",
+        datadir=os.path.join(os.environ.get("TMPDIR", "/tmp"), f"finsent-faust-{os.getpid()}"),
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,  # what is not stored is read again: the ledger decides
+        broker_session_timeout=kafka.session_timeout_s,
+        broker_rebalance_timeout=kafka.session_timeout_s,
+        broker_heartbeat_interval=kafka.heartbeat_interval_s,
+        broker_max_poll_records=1000,
+        consumer_auto_offset_reset="earliest",
+        table_standby_replicas=0,  # there are no tables; with standbys a third worker of 4 partitions gets none
+        web_bind=settings.web_host,
+        web_host=settings.web_host,
+        web_port=settings.web_port,
+        web_cors_options=None,
+        autodiscover=False,
+    )
+
+
+def add_agents(app: faust.App, take: Callable[[Any, Any], Awaitable[None]]) -> None:
+    """Hand every record of ``TOPICS`` to ``take``, which must not raise.
+
+    Faust does not acknowledge the records: that happens after the insert, and not after an agent's turn.
+    """
+    for name in TOPICS:
+        topic = app.topic(name, value_type=bytes, value_serializer="raw", key_serializer="raw")
+        app.agent(topic, name=f"finsent.{name}", concurrency=1)(_agent(take))
+
+
+def _agent(take: Callable[[Any, Any], Awaitable[None]]) -> Callable[[Any], Any]:
+    async def agent(stream: Any) -> None:
+        stream.enable_acks = False
+        async for event in stream.events():
+            await take(stream, event)
+
+    return agent
