@@ -1,0 +1,212 @@
+"""What real feeds do that our own producer does not: transactions, tombstones, retention, records of all sizes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from deploy.local import BrokerKind, Service
+from deploy.local.supervisor import free_port
+from stream.kafka import ensure_topics
+from tests.support import Asking, data_folder, eventually
+
+WORKER = """
+import stream.app
+from stream import run
+plain = stream.app.reread
+def reread(*position):
+    print("READ AGAIN", *position[1:], flush=True)
+    return plain(*position)
+stream.app.reread = reread
+run()
+"""
+"""A worker that says when it opens another consumer to read records again."""
+
+STUCK_AFTER_S = 10
+"""After so many seconds without progress a worker ends itself."""
+
+
+class Feed:
+    """The service without a worker; ``start`` and ``stop`` are for one that the test watches."""
+
+    def __init__(self, service: Service, folder: Path) -> None:
+        self.bootstrap = service.stack.kafka_bootstrap
+        self.client = Asking(service.stack.clickhouse_url)
+        self.log = folder / "worker.log"
+        self.web_port = free_port()
+        self._environment = {
+            **os.environ,
+            **service.stack.environment(),
+            "STREAM_WEB_PORT": str(self.web_port),
+            "STREAM_STUCK_AFTER_S": str(STUCK_AFTER_S),
+            "STREAM_ALERTS": "false",
+        }
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Start a worker unless one runs, and wait until it has its partitions."""
+        if self.process is None or self.process.poll() is not None:
+            with self.log.open("wb") as out:
+                command = [sys.executable, "-c", WORKER]
+                self.process = subprocess.Popen(command, env=self._environment, stderr=out, stdout=out)
+        eventually(self.ready, 90, "the worker has its partitions")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def ready(self) -> bool:
+        assert self.alive(), self.log.read_text()[-2000:]
+        try:
+            return bool(json.loads(self.page("ready"))["ready"])
+        except OSError:
+            return False
+
+    def page(self, name: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/{name}", timeout=5) as response:
+            return response.read().decode()
+
+    def lag(self) -> float:
+        """Records that wait in all partitions, as the worker reports them."""
+        return sum(
+            float(number) for number in re.findall(r"^finsent_lag_records\{.*\} (\S+)", self.page("metrics"), re.M)
+        )
+
+    def stored(self, prefix: str) -> int:
+        rows = self.client.execute(
+            "SELECT count() FROM documents WHERE document_id LIKE %(prefix)s", {"prefix": f"{prefix}-%"}
+        )
+        return rows[0][0]
+
+    def send(self, values: Sequence[bytes | None], partition: int = 0) -> list[int]:
+        """Offsets of ``values`` on ``news``."""
+        producer = KafkaProducer(
+            bootstrap_servers=self.bootstrap.split(","), enable_idempotence=False, max_request_size=4_000_000
+        )
+        sent = [producer.send("news", value, key=b"k", partition=partition) for value in values]
+        producer.close()
+        return [future.get(timeout=30).offset for future in sent]
+
+
+@pytest.fixture(scope="module")
+def feed(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
+    data = data_folder(tmp_path_factory.mktemp("feeds"), shipped)
+    with Service(data, workers=0, broker=broker) as service:
+        ensure_topics(service.stack.kafka_bootstrap)
+        made = Feed(service, data)
+        yield made
+        made.stop()
+
+
+def values(prefix: str, count: int) -> list[bytes]:
+    return [
+        json.dumps(
+            {
+                "id": f"{prefix}-{number}",
+                "source": "desk",
+                "title": f"Siemens wins order {number}",
+                "published_at": "2026-01-05T10:00:00Z",
+            }
+        ).encode()
+        for number in range(count)
+    ]
+
+
+needs_transactions = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+"""The embedded broker has none."""
+
+
+@pytest.fixture(scope="module")
+def transactions(feed: Feed) -> Feed:
+    """Ten records committed, then ten aborted, both in partition 0; no record follows them."""
+    feed.start()
+    producer = KafkaProducer(bootstrap_servers=feed.bootstrap.split(","), transactional_id="a-feed")
+    producer.init_transactions()
+    for prefix, end in (("committed", producer.commit_transaction), ("aborted", producer.abort_transaction)):
+        producer.begin_transaction()
+        for value in values(prefix, 10):
+            producer.send("news", value, partition=0)
+        producer.flush()
+        end()
+    producer.close()
+    eventually(lambda: feed.stored("committed") == 10, 60, "what was committed is stored")
+    time.sleep(2)
+    return feed
+
+
+@needs_transactions
+@pytest.mark.xfail(strict=True, reason="Faust's consumer reads what is not committed yet or never will be")
+def test_aborted_records_are_not_stored(transactions: Feed):
+    assert transactions.stored("aborted") == 0
+
+
+@needs_transactions
+@pytest.mark.xfail(strict=True, reason="every marker is taken for records that were left out, and read again")
+def test_markers_are_no_gaps(transactions: Feed):
+    assert "READ AGAIN" not in transactions.log.read_text()
+
+
+@needs_transactions
+@pytest.mark.xfail(strict=True, reason="the marker at the end is counted as a record that waits")
+def test_markers_leave_no_lag(transactions: Feed):
+    eventually(lambda: transactions.lag() == 0, 10, "no lag is reported")
+
+
+@needs_transactions
+@pytest.mark.xfail(strict=True, reason="the watchdog ends a worker for which a marker seems to wait")
+def test_a_worker_outlives_quiet_hours_after_a_marker(transactions: Feed):
+    time.sleep(2 * STUCK_AFTER_S)
+    assert transactions.alive()
+
+
+@pytest.mark.xfail(strict=True, reason="a null value is taken for a bad record")
+def test_tombstones_are_passed_over(feed: Feed):
+    feed.start()
+    feed.send([None] * 20 + values("after-tombstones", 1))
+    eventually(lambda: feed.stored("after-tombstones") == 1, 60, "the record after them is stored")
+    assert feed.client.execute("SELECT count() FROM dead_letters WHERE raw = ''") == [(0,)]
+
+
+@needs_transactions
+@pytest.mark.xfail(strict=True, reason="records that were deleted before they were read are passed over silently")
+def test_records_lost_to_retention_are_named(feed: Feed):
+    feed.start()
+    feed.send(values("read", 3), partition=1)
+    eventually(lambda: feed.stored("read") == 3, 60, "the first ones are stored")
+    feed.stop()
+    last = feed.send(values("lost", 5), partition=1)[-1]
+    with KafkaAdminClient(bootstrap_servers=feed.bootstrap.split(",")) as admin:
+        admin.delete_records({TopicPartition("news", 1): last + 1})
+    feed.send(values("kept", 3), partition=1)
+    feed.start()
+    eventually(lambda: feed.stored("kept") == 3, 60, "what is left is stored")
+    assert feed.stored("lost") == 0
+    said = [json.loads(line) for line in feed.log.read_text().splitlines() if line.startswith("{")]
+    assert any(line["level"] in ("WARNING", "ERROR") and "news/1" in str(line) for line in said)
+
+
+@pytest.mark.parametrize("size", [900_000, 1_600_000])
+def test_a_bad_record_of_any_size_costs_only_itself(
+    broker: BrokerKind, feed: Feed, size: int, request: pytest.FixtureRequest
+):
+    if broker == "kafka" and size > 1_000_000:
+        reason = "the topic refuses the dead letter, whose base64 is longer than the record, and the worker ends"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    feed.start()
+    feed.send([*values(f"before-{size}", 1), b"x" * size, *values(f"after-{size}", 1)], partition=2)
+    eventually(lambda: feed.stored(f"after-{size}") == 1, 60, "the record after it is stored")
+    assert feed.alive()
