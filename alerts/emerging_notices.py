@@ -59,7 +59,7 @@ def _notice(
         entity=MARKET,
         at=until,
         direction=Direction.UP,
-        severity=severity.NEW_TOPIC,
+        severity=severity.EMERGING_TOPIC,
         statistic=topic.burst,
         before_mean=topic.usual / whole,
         after_mean=topic.recent / whole,

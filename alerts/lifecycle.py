@@ -48,7 +48,7 @@ class _Due(NamedTuple):
     """Unix seconds."""
     priority: Priority
     clearness: float
-    """The less, the clearer the shift, and the sooner it is handled."""
+    """A sort key: the smaller it is, the clearer is the shift. The clearest is handled first."""
     name: str
     what: Alert | Candidate
 

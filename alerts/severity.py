@@ -22,7 +22,7 @@ class Level(NamedTuple):
     effect: float
     """The least change of the mean."""
     evidence: float
-    """The least statistic, as a multiple of the threshold at which an alert fires."""
+    """The least statistic, as a multiple of the default threshold (``ALERT_THRESHOLD``), whatever a rule's own is."""
 
 
 LEVELS = (
@@ -36,7 +36,7 @@ LEAST_OF_MARKET = Severity.WARNING
 """A shift of the whole market stands for all companies, so it is never a mere notice."""
 
 BUZZ = Severity.NOTICE
-NEW_TOPIC = Severity.NOTICE
+EMERGING_TOPIC = Severity.NOTICE
 STALE_FEED = Severity.CRITICAL
 
 

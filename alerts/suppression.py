@@ -61,7 +61,7 @@ def _is_covered(candidate: Candidate, known: KnownAlerts, setting: Setting) -> b
             return True
         if alert.state in (AlertState.PENDING, AlertState.INACTIVE):
             continue
-        # A return to the mean before an alert is no new shift, though the baseline holds the alert's documents.
+        # Going back to the mean before an alert is no new shift, even if the baseline includes that alert's documents.
         back = abs(after - opened.before_mean) < max(setting.minimum_effect, abs(candidate.effect) / 2)
         opposite = kind is not AlertKind.BUZZ and opened.direction != candidate.direction
         if opposite and back and 0 <= at - fired < parameters.baseline_s:
@@ -90,7 +90,7 @@ def _is_broad(candidate: Candidate) -> bool:
 
 
 def _is_explained_by_market(candidate: Candidate, known: KnownAlerts, setting: Setting) -> bool:
-    """Whether a company's shift, less that of the whole market, is none: then the market's alert is enough."""
+    """Whether too little of a company's shift is left after the market's is subtracted."""
     for alert in known.about(AlertKind.SENTIMENT_SHIFT, MARKET):
         if alert.fires and alert.opened.direction == candidate.direction:
             left = candidate.effect - (alert.opened.after_mean - alert.opened.before_mean)

@@ -64,8 +64,8 @@ _BAD: Values = {
 
 
 def columns_of(documents: Sequence[Document], bad: Sequence[BadRecord]) -> list[list[Any]]:
-    """The values of ``COLUMNS``, of the documents first. A column that a bad record has no value for is as in an empty
-    document."""
+    """The values by column, in the order of ``COLUMNS``; documents come first. A bad record has an empty document's
+    value in the columns that it has none for."""
     found = []
     for column in COLUMNS:
         good = list(map(DOCUMENT[column], documents)) if column in DOCUMENT else [NO_ERROR[column]] * len(documents)

@@ -46,6 +46,7 @@ NEVER = {
     "storage": KAFKA | MODELS,
     "alerts": KAFKA | MODELS,
     "console": KAFKA,
+    "retrain": KAFKA,
 }
 """The libraries that a room must not know."""
 

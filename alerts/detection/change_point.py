@@ -18,6 +18,6 @@ def began_at(series: Series, i: int, first: int, last: int, before: float, after
         return last
     above = (values[:, 1] - (before + after) / 2 * values[:, 0]) * np.sign(after - before)
     remaining = above[::-1].cumsum()[::-1]
-    # The last of equal places: what is without effect before the change does not belong to it.
+    # On a tie take the latest place: earlier windows that add nothing are not part of the change.
     place = len(remaining) - 1 - int(np.argmax(remaining[::-1]))
     return int(ends[place])

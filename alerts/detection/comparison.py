@@ -21,7 +21,7 @@ from alerts.detection.topic_series import TopicSeries
 
 PRIOR_DOCUMENTS = 20.0
 LEAST_SHARE_VARIANCE = 0.05
-"""The least variance of a topic's share: that a topic which hardly ever came comes a few times is no rare event."""
+"""A lower bound on a share's variance, so that a few documents on a topic that is normally absent do not fire."""
 
 
 class Means(NamedTuple):

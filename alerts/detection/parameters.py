@@ -25,7 +25,7 @@ class Parameters:
     for_s: int = 0
     """How long a shift must last before it fires (``for`` in Alertmanager)."""
     cooldown_s: int = 24 * 3600
-    """For so long before an alert fires and after it is over, the same subject gets no other one of its kind."""
+    """No second alert of the same kind and subject within this time before an alert fires or after it ends."""
 
     recent_s: tuple[int, ...] = (3600, 3 * 3600, 12 * 3600, 48 * 3600, 7 * 86400)
     """The recent spans, each of which is compared with the time before it."""

@@ -88,7 +88,7 @@ def _test_spans(
     least_documents: np.ndarray,
     least_effect: np.ndarray,
 ) -> None:
-    """All recent spans of all series but that of news of no company."""
+    """Tests every recent span of every series, except that of news that names no company."""
     market = series.is_market(entity)
     no_company = market & (entity != 0)
     for span in parameters.recent_s:

@@ -18,8 +18,8 @@ def share_statistic(
     least: np.ndarray,
     parameters: Parameters,
 ) -> np.ndarray:
-    """The statistic of a share's change: 0 where the share only goes back to what is typical, that is where it is
-    nearer to the typical share than ``least`` [pairs]."""
+    """The statistic of a share's change. It is 0 where the share ends within ``least`` [pairs] of its typical value:
+    then it has only returned to normal."""
     statistic = _likelihood_root(means)
     loud = np.flatnonzero(np.abs(statistic) >= parameters.threshold)
     typical = _typical_share(series, entity[loud], at[loud], span, parameters)

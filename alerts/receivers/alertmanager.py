@@ -14,7 +14,7 @@ from alerts.receivers.wording import document_lines, facts, title, topic_lines
 from documents import AlertState
 
 HELD_OPEN = timedelta(days=30)
-"""Alertmanager takes an alert that is not repeated for resolved, unless it was sent until when the alert lasts."""
+"""Alertmanager resolves an alert that is not sent again, unless it carries a time at which it ends."""
 
 
 class Alertmanager(HttpTransport):
