@@ -8,7 +8,7 @@ a score does not depend on what else is in the batch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import onnx
@@ -104,6 +104,24 @@ class _Graph:
         return self.add("LayerNormalization", x, *parameters, axis=-1, epsilon=self.epsilon)
 
 
+_BATCHED: dict[str, Any] = {"domain": "com.microsoft", "transBatchB": 1}
+
+
+class _Layout(NamedTuple):
+    """Names of what all layers share: how tokens are moved between the packed and the padded layout."""
+
+    mask: str
+    pooling: str
+    split: str
+    """The shape of the attention heads."""
+    joined: str
+    """The shape of packed rows."""
+    places: list[str]
+    """The rows of query, key and value at each padded position."""
+    unpadded: str
+    """The row in attention's output of each token and head."""
+
+
 def build(weights: Weights, shape: Architecture, precision: Precision = "int8") -> onnx.ModelProto:
     """The graph of an encoder and its head. GELU is the exact one, not the tanh approximation.
 
@@ -122,16 +140,24 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     transposed. Its output is gathered head by head into [T, hidden].
     """
     graph = _Graph(precision, shape.epsilon)
-    hidden, size = shape.hidden, shape.hidden // shape.heads
+    x = _embedded(graph, weights)
+    layout = _layout(graph, shape)
+    for layer in range(shape.layers):
+        x = _attention(graph, weights, shape, layout, layer, x)
+        x = _feed_forward(graph, weights, layer, x)
+    logits, unit = _head(graph, weights, shape, layout, x)
+    for result, name in zip((logits, unit), OUTPUTS, strict=True):
+        if precision == "fp16":
+            graph.nodes.append(helper.make_node("Cast", [result], [name], to=TensorProto.FLOAT))
+        else:
+            next(node for node in graph.nodes if result in node.output).output[0] = name
+    return _model(graph, weights, shape)
 
-    def vector(name: str) -> np.ndarray:
-        return weights[name]
 
-    def matrix(name: str) -> np.ndarray:
-        return weights[name].T
-
+def _embedded(graph: _Graph, weights: Weights) -> str:
+    """The embeddings of the tokens [T, hidden]."""
     words = weights["embeddings.word_embeddings.weight"]
-    if precision == "int8":
+    if graph.precision == "int8":
         scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-8) / 127
         table = graph.constant(np.rint(words / scale).astype(np.int8), "words.weight")
         rows = graph.add("Cast", graph.add("Gather", table, "ids"), to=TensorProto.FLOAT)
@@ -141,12 +167,15 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     for name, indices in (("position", "positions"), ("token_type", "types")):
         other = graph.constant(weights[f"embeddings.{name}_embeddings.weight"], f"{name}.weight")
         x = graph.add("Add", x, graph.add("Gather", other, indices))
-    x = graph.normalise("norm", x, vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias"))
+    return graph.normalise("norm", x, weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"])
 
+
+def _layout(graph: _Graph, shape: Architecture) -> _Layout:
     mask, pooling = ("mask", "pooling")
-    if precision == "fp16":
+    if graph.precision == "fp16":
         mask, pooling = (graph.add("Cast", name, to=graph.kind) for name in (mask, pooling))
-    split, joined = graph.integers(0, 0, shape.heads, size), graph.integers(-1, hidden)
+    split = graph.integers(0, 0, shape.heads, shape.hidden // shape.heads)
+    joined = graph.integers(-1, shape.hidden)
     # Query, key and value of a token are consecutive rows.
     threefold = graph.add("Mul", "padded", graph.integers(3))
     places = [graph.add("Add", threefold, graph.integers(i)) for i in range(3)]
@@ -155,63 +184,77 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
     rows = graph.add("Unsqueeze", graph.add("Mul", "texts", graph.integers(shape.heads)), graph.integers(1))
     rows = graph.add("Mul", graph.add("Add", rows, graph.integers(*range(shape.heads))), longest)
     unpadded = graph.add("Add", rows, graph.add("Unsqueeze", "positions", graph.integers(1)))
+    return _Layout(mask, pooling, split, joined, places, unpadded)
 
-    for layer in range(shape.layers):
-        at, here = f"encoder.layer.{layer}.", f"layer.{layer}"
-        attention = f"{at}attention.self."
-        # The scale of the scores is folded into the queries. The bias of the keys adds the same number to all scores of
-        # a row, which softmax ignores. The bias of the values passes through attention unchanged, because the weights
-        # of attention add up to 1, so it is folded into the bias of the output.
-        weight = np.concatenate([matrix(f"{attention}{name}.weight") for name in ("query", "key", "value")], axis=1)
-        weight[:, :hidden] /= np.sqrt(size)
-        out_weight = matrix(f"{at}attention.output.dense.weight")
-        out_bias = vector(f"{at}attention.output.dense.bias") + vector(f"{attention}value.bias") @ out_weight
-        qkv = graph.add("Reshape", graph.linear(f"{here}.qkv", x, weight), joined)
-        query, key, value = (graph.add("Gather", qkv, place) for place in places)
-        bias = graph.constant(vector(f"{attention}query.bias") / np.sqrt(size), f"{here}.query.bias")
-        query = graph.add("Add", query, bias)
-        query, key, value = (graph.add("Reshape", part, split) for part in (query, key, value))
-        batched: dict[str, Any] = {"domain": "com.microsoft", "transBatchB": 1}
-        scores = graph.add("FusedMatMul", query, key, transB=1, transBatchA=1, **batched)
-        shares = graph.add("Softmax", graph.add("Add", scores, mask), axis=-1)
-        context = graph.add("Reshape", graph.add("FusedMatMul", shares, value, **batched), graph.integers(-1, size))
-        context = graph.add("Reshape", graph.add("Gather", context, unpadded), joined)
-        x = graph.add("Add", graph.linear(f"{here}.out", context, out_weight, out_bias), x)
-        # The bias of the layer after next is added here already, and its effect on the next layer is subtracted there.
-        late = vector(f"{at}output.dense.bias")
-        norm = f"{at}attention.output.LayerNorm."
-        x = graph.normalise(f"{here}.norm1", x, vector(f"{norm}weight"), vector(f"{norm}bias") + late)
-        weight = matrix(f"{at}intermediate.dense.weight")
-        inner = graph.linear(f"{here}.up", x, weight, vector(f"{at}intermediate.dense.bias") - late @ weight)
-        weight = matrix(f"{at}output.dense.weight")
-        out = graph.linear(f"{here}.down", graph.add("Gelu", inner), weight, of_gelu=True)
-        norm = f"{at}output.LayerNorm."
-        x = graph.add("Add", out, x)
-        x = graph.normalise(f"{here}.norm2", x, vector(f"{norm}weight"), vector(f"{norm}bias"))
 
-    mean = graph.add("FusedMatMul", pooling, graph.add("Gather", x, "padded"), **batched)
-    mean = graph.add("Reshape", mean, joined)
+def _attention(graph: _Graph, weights: Weights, shape: Architecture, layout: _Layout, layer: int, x: str) -> str:
+    """``x`` [T, hidden] after the attention of ``layer``, its residual and its norm."""
+    at, here = f"encoder.layer.{layer}.", f"layer.{layer}"
+    attention = f"{at}attention.self."
+    hidden, size = shape.hidden, shape.hidden // shape.heads
+    # The scale of the scores is folded into the queries. The bias of the keys adds the same number to all scores of a
+    # row, which softmax ignores. The bias of the values passes through attention unchanged, because the weights of
+    # attention add up to 1, so it is folded into the bias of the output.
+    weight = np.concatenate([weights[f"{attention}{name}.weight"].T for name in ("query", "key", "value")], axis=1)
+    weight[:, :hidden] /= np.sqrt(size)
+    out_weight = weights[f"{at}attention.output.dense.weight"].T
+    out_bias = weights[f"{at}attention.output.dense.bias"] + weights[f"{attention}value.bias"] @ out_weight
+    qkv = graph.add("Reshape", graph.linear(f"{here}.qkv", x, weight), layout.joined)
+    query, key, value = (graph.add("Gather", qkv, place) for place in layout.places)
+    bias = graph.constant(weights[f"{attention}query.bias"] / np.sqrt(size), f"{here}.query.bias")
+    query = graph.add("Add", query, bias)
+    query, key, value = (graph.add("Reshape", part, layout.split) for part in (query, key, value))
+    scores = graph.add("FusedMatMul", query, key, transB=1, transBatchA=1, **_BATCHED)
+    shares = graph.add("Softmax", graph.add("Add", scores, layout.mask), axis=-1)
+    context = graph.add("Reshape", graph.add("FusedMatMul", shares, value, **_BATCHED), graph.integers(-1, size))
+    context = graph.add("Reshape", graph.add("Gather", context, layout.unpadded), layout.joined)
+    x = graph.add("Add", graph.linear(f"{here}.out", context, out_weight, out_bias), x)
+    norm = f"{at}attention.output.LayerNorm."
+    bias_after = weights[f"{norm}bias"] + weights[f"{at}output.dense.bias"]  # see _feed_forward
+    return graph.normalise(f"{here}.norm1", x, weights[f"{norm}weight"], bias_after)
+
+
+def _feed_forward(graph: _Graph, weights: Weights, layer: int, x: str) -> str:
+    """``x`` [T, hidden] after the two linear layers of ``layer``, their residual and their norm.
+
+    The bias of the second one is in ``x`` already: ``_attention`` adds it to the bias of its norm. There it costs
+    nothing, and the residual brings it to where it belongs. Its effect on the first linear layer is subtracted here.
+    """
+    at, here = f"encoder.layer.{layer}.", f"layer.{layer}"
+    weight = weights[f"{at}intermediate.dense.weight"].T
+    bias = weights[f"{at}intermediate.dense.bias"] - weights[f"{at}output.dense.bias"] @ weight
+    inner = graph.linear(f"{here}.up", x, weight, bias)
+    weight = weights[f"{at}output.dense.weight"].T
+    out = graph.linear(f"{here}.down", graph.add("Gelu", inner), weight, of_gelu=True)
+    norm = f"{at}output.LayerNorm."
+    x = graph.add("Add", out, x)
+    return graph.normalise(f"{here}.norm2", x, weights[f"{norm}weight"], weights[f"{norm}bias"])
+
+
+def _head(graph: _Graph, weights: Weights, shape: Architecture, layout: _Layout, x: str) -> tuple[str, str]:
+    """(logits [B, 3], embeddings [B, hidden] of unit length) of the last layer's ``x`` [T, hidden]."""
+    mean = graph.add("FusedMatMul", layout.pooling, graph.add("Gather", x, "padded"), **_BATCHED)
+    mean = graph.add("Reshape", mean, layout.joined)
     embedding = mean
     if CENTER in weights:
         embedding = graph.add("Sub", mean, graph.constant(weights[CENTER], CENTER))
     first = graph.add("Gather", x, "first")
     if shape.head == "pair":
-        what, name = graph.add("Concat", first, mean, axis=1), "head"
+        features, name = graph.add("Concat", first, mean, axis=1), "head"
     else:
-        dense = graph.constant(matrix("head.dense.weight"), "dense.weight")
-        bias = graph.constant(vector("head.dense.bias"), "dense.bias")
-        what, name = graph.add("Tanh", graph.add("Add", graph.add("MatMul", first, dense), bias)), "head.out"
-    logits = graph.add("MatMul", what, graph.constant(matrix(f"{name}.weight"), "head.weight"))
-    logits = graph.add("Add", logits, graph.constant(vector(f"{name}.bias"), "head.bias"))
+        dense = graph.constant(weights["head.dense.weight"].T, "dense.weight")
+        bias = graph.constant(weights["head.dense.bias"], "dense.bias")
+        features, name = graph.add("Tanh", graph.add("Add", graph.add("MatMul", first, dense), bias)), "head.out"
+    logits = graph.add("MatMul", features, graph.constant(weights[f"{name}.weight"].T, "head.weight"))
+    logits = graph.add("Add", logits, graph.constant(weights[f"{name}.bias"], "head.bias"))
     length = graph.add(
         "Max", graph.add("ReduceL2", embedding, graph.integers(-1), keepdims=1), graph.constant(np.float32(1e-6))
     )
-    unit = graph.add("Div", embedding, length)
-    for result, name in ((logits, "logits"), (unit, "sentence_embedding")):
-        if precision == "fp16":
-            graph.nodes.append(helper.make_node("Cast", [result], [name], to=TensorProto.FLOAT))
-        else:
-            next(node for node in graph.nodes if result in node.output).output[0] = name
+    return logits, graph.add("Div", embedding, length)
+
+
+def _model(graph: _Graph, weights: Weights, shape: Architecture) -> onnx.ModelProto:
+    """The ONNX file of ``graph``: its inputs and outputs, and the shape in its metadata."""
 
     def integer(name: str, *shape: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.INT64, list(shape))
@@ -232,15 +275,15 @@ def build(weights: Weights, shape: Architecture, precision: Precision = "int8") 
             real("pooling", "B", 1, "L"),
             integer("first", "B"),
         ],
-        [real("logits", "B", 3), real("sentence_embedding", "B", hidden)],
+        [real("logits", "B", 3), real("sentence_embedding", "B", shape.hidden)],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="finsent")
     facts = {
-        "precision": precision,
+        "precision": graph.precision,
         "layers": str(shape.layers),
-        "hidden": str(hidden),
+        "hidden": str(shape.hidden),
         "heads": str(shape.heads),
         "inner": str(len(weights["encoder.layer.0.intermediate.dense.weight"])),
         "epsilon": str(shape.epsilon),

@@ -137,17 +137,7 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, brief: bool = False) 
         report["intervals"]["sign_accuracy"] = interval(shares)
     if brief:
         return report
-    scores = _f1(drawn)
-    report["per_class"] = {
-        name: {
-            "n": int(counts[i].sum()),
-            "precision": _share(counts[i, i], counts[:, i].sum()),
-            "recall": _share(counts[i, i], counts[i].sum()),
-            "f1": float(np.nan_to_num(_f1(counts)[i])),
-            "interval": interval(np.nan_to_num(scores[:, i])),
-        }
-        for i, name in enumerate(names)
-    }
+    report["per_class"] = _per_class(names, counts, drawn)
     report["confusion"] = {"labels": list(names), "counts": counts.tolist()}
     report["calibration"] = calibrated
     if report["sign_accuracy"] is not None and signed.any():
@@ -159,6 +149,21 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, brief: bool = False) 
             **{name: error[name] for name in ("ece_debiased", "ece_if_calibrated")},
         }
     return report
+
+
+def _per_class(names: Sequence[str], counts: np.ndarray, drawn: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Precision, recall and F1 of each class, of confusion ``counts`` and of resampled ones (``drawn``)."""
+    scores, scores_drawn = np.nan_to_num(_f1(counts)), np.nan_to_num(_f1(drawn))
+    return {
+        name: {
+            "n": int(counts[i].sum()),
+            "precision": _share(counts[i, i], counts[:, i].sum()),
+            "recall": _share(counts[i, i], counts[i].sum()),
+            "f1": float(scores[i]),
+            "interval": interval(scores_drawn[:, i]),
+        }
+        for i, name in enumerate(names)
+    }
 
 
 def confusion_counts(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
