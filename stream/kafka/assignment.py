@@ -62,6 +62,10 @@ class Assignment:
             extra={"positions": {f"{tp.topic}/{tp.partition}": at for tp, at in positions.items()}},
         )
 
+    def no_records(self, tp: TP, first: int, end: int) -> None:
+        """Called by the consumer where the log has offsets without records: they are not awaited."""
+        self._intake.no_records(tp.topic, tp.partition, first, end)
+
     async def assigned(self, *sent: Any, **_: Any) -> None:
         """Called by Faust's signal. It asks for no positions where a worker gets no partition: the worker stands by."""
         _, assigned = sent

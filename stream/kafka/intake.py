@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from stream.kafka.received import Received
@@ -36,10 +37,22 @@ class Intake:
         self._on_skip = on_skip
         self._on_reread = on_reread
         self._next: dict[TopicPartition, int] = {}
+        self._without: dict[TopicPartition, dict[int, int]] = {}
+        """Of each partition: where offsets without a record begin, and where they end."""
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """From now on admit only records of the partitions in ``positions``, from the offset there."""
+        self._without = {partition: {} for partition in positions}
         self._next = dict(positions)
+
+    def no_records(self, topic: str, partition: int, first: int, end: int) -> None:
+        """There are no records at ``first <= offset < end``, as the client has seen in the log. From any thread.
+
+        Such offsets belong to the markers of transactions, to records of transactions that were aborted, and to records
+        that compaction has removed.
+        """
+        with suppress(KeyError):  # the partition was revoked meanwhile
+            self._without[topic, partition][first] = end
 
     @property
     def partitions(self) -> Iterable[TopicPartition]:
@@ -48,14 +61,21 @@ class Intake:
 
     def next_offset(self, topic: str, partition: int) -> int:
         """The next offset to be admitted. Raises ``KeyError`` for a partition that is not assigned."""
-        return self._next[topic, partition]
+        return self._after_gaps((topic, partition), self._next[topic, partition])
+
+    def _after_gaps(self, partition: TopicPartition, offset: int) -> int:
+        """The first offset from ``offset`` on that may have a record."""
+        without = self._without.get(partition, {})
+        while (end := without.get(offset)) is not None:
+            offset = end
+        return offset
 
     def admit(self, records: Iterable[Received]) -> list[Received]:
         """The records to store, in offset order a partition.
 
         Records of partitions that were revoked meanwhile are left out, and records that were admitted before. If the
         client has left out records (Faust's issues 216 and 221: this may happen around a rebalance), they are read
-        again from the broker. Where the broker has no record either (compaction, transaction markers), there is none.
+        again from the broker. Offsets that ``no_records`` named are not missing.
         """
         admitted: list[Received] = []
         for record in records:
@@ -64,10 +84,18 @@ class Intake:
             if expected is None or record.offset < expected:
                 self._on_skip(record.topic)
                 continue
+            expected = self._after_gaps(key, expected)
             if record.offset > expected:
                 missing = self._reread(record.topic, record.partition, expected, record.offset)
                 self._on_reread(len(missing))
                 admitted.extend(missing)
             admitted.append(record)
             self._next[key] = record.offset + 1
+            self._forget_gaps(key, record.offset)
         return admitted
+
+    def _forget_gaps(self, partition: TopicPartition, before: int) -> None:
+        """What lies before the record that was admitted last is of no use any more."""
+        without = self._without.get(partition, {})
+        for first in [first for first in list(without) if first < before]:
+            without.pop(first, None)

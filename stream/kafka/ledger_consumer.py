@@ -7,7 +7,7 @@ its earliest record where nothing is stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import faust
@@ -26,9 +26,13 @@ class Ledger(Protocol):
         """The consumer stands at ``positions``, those of all assigned partitions. Awaited before the first fetch."""
         ...
 
+    def no_records(self, tp: TP, first: int, end: int) -> None:
+        """The log has no records at ``first <= offset < end``. Called from the consumer's thread."""
+        ...
+
 
 class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
-    """Lets the broker hold a fetch for ``fetch_wait_s`` at most.
+    """Reads what was committed only, and lets the broker hold a fetch for ``fetch_wait_s`` at most.
 
     There is one fetch at a time to a broker. While it waits for partitions without records, partitions whose buffer has
     just become empty get none.
@@ -38,7 +42,44 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_consumer(loop=loop)
         transport: Any = self.consumer.transport  # type: ignore[attr-defined]
         consumer._fetch_max_wait_ms = int(transport.fetch_wait_s * 1000)
+        consumer._isolation_level = "read_committed"  # Faust sets it for its own transactions alone
         return consumer
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None
+    ) -> Any:
+        """As Faust's, but the offsets for which the log has no record are passed on to the ledger.
+
+        aiokafka gives records only. It moves its position over markers of transactions, aborted records and what was
+        compacted, so what it moves over without giving a record is not missing.
+        """
+        before = _client_positions(consumer, active_partitions)
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        after = _client_positions(consumer, before)
+        given = {(tp.topic, tp.partition): found for tp, found in records.items()}
+        transport: Any = self.consumer.transport  # type: ignore[attr-defined]
+        for tp, expected in before.items():
+            for record in given.get((tp.topic, tp.partition), ()):
+                if record.offset > expected:
+                    transport.ledger.no_records(tp, expected, record.offset)
+                expected = record.offset + 1
+            if after.get(tp, 0) > expected:
+                transport.ledger.no_records(tp, expected, after[tp])
+        return records
+
+    def highwater(self, tp: TP) -> int:
+        """The offset up to which records can be read now: those of a transaction that is open cannot."""
+        stable = self._ensure_consumer().last_stable_offset(tp)
+        return super().highwater(tp) if stable is None or stable < 0 else stable
+
+
+def _client_positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:
+    """The offsets that aiokafka gives next."""
+    subscription = consumer._subscription.subscription
+    if subscription is None or subscription.assignment is None:
+        return {}
+    states = {tp: subscription.assignment.state_value(tp) for tp in partitions}
+    return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
 
 
 class LedgerConsumer(driver.Consumer):

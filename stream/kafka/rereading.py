@@ -25,6 +25,7 @@ def reread(bootstrap: str, topic: str, partition: int, first: int, end: int) -> 
         enable_auto_commit=False,
         allow_auto_create_topics=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         fetch_max_wait_ms=50,
     )
     try:

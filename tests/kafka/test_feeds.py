@@ -21,13 +21,13 @@ from stream.kafka import ensure_topics
 from tests.support import Asking, data_folder, eventually
 
 WORKER = """
-import stream.app
+import stream.worker
 from stream import run
-plain = stream.app.reread
+plain = stream.worker.reread
 def reread(*position):
     print("READ AGAIN", *position[1:], flush=True)
     return plain(*position)
-stream.app.reread = reread
+stream.worker.reread = reread
 run()
 """
 """A worker that says when it opens another consumer to read records again."""
@@ -149,25 +149,21 @@ def transactions(feed: Feed) -> Feed:
 
 
 @needs_transactions
-@pytest.mark.xfail(strict=True, reason="Faust's consumer reads what is not committed yet or never will be")
 def test_aborted_records_are_not_stored(transactions: Feed):
     assert transactions.stored("aborted") == 0
 
 
 @needs_transactions
-@pytest.mark.xfail(strict=True, reason="every marker is taken for records that were left out, and read again")
 def test_markers_are_no_gaps(transactions: Feed):
     assert "READ AGAIN" not in transactions.log.read_text()
 
 
 @needs_transactions
-@pytest.mark.xfail(strict=True, reason="the marker at the end is counted as a record that waits")
 def test_markers_leave_no_lag(transactions: Feed):
     eventually(lambda: transactions.lag() == 0, 10, "no lag is reported")
 
 
 @needs_transactions
-@pytest.mark.xfail(strict=True, reason="the watchdog ends a worker for which a marker seems to wait")
 def test_a_worker_outlives_quiet_hours_after_a_marker(transactions: Feed):
     time.sleep(2 * STUCK_AFTER_S)
     assert transactions.alive()

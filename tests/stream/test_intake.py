@@ -47,6 +47,24 @@ def test_a_gap_of_the_log_itself_is_accepted_and_asked_for_once():
     assert asked == [(1, 5)]
 
 
+def test_offsets_without_records_are_not_awaited_and_not_asked_for():
+    made, asked = intake({0, 5})
+    made.no_records("news", 0, 1, 3)
+    made.no_records("news", 0, 3, 5)
+    made.no_records("news", 0, 6, 7)
+    assert offsets(made.admit([record(0), record(5)])) == [0, 5]
+    assert made.next_offset("news", 0) == 7
+    assert asked == []
+    made.no_records("comments", 3, 0, 2)  # revoked
+
+
+def test_records_before_offsets_without_records_are_not_forgotten():
+    made, asked = intake({0, 1, 2, 5})
+    made.no_records("news", 0, 3, 5)
+    assert offsets(made.admit([record(0), record(5)])) == [0, 1, 2, 5]
+    assert asked == [(1, 5)]
+
+
 def test_records_of_a_revoked_partition_are_refused():
     made, _ = intake(set())
     made.assign({("comments", 1): 0})
