@@ -62,9 +62,11 @@ def broker(request: pytest.FixtureRequest) -> BrokerKind:
 def apache_kafka(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Apache Kafka of one broker, beside the ClickHouse of ``stack``."""
     with pytest.MonkeyPatch.context() as environment:
+        # Only while it is made: other tests of the session start a ClickHouse of their own.
         environment.setenv("CLICKHOUSE_URL", stack.clickhouse_url)
-        with Stack(tmp_path_factory.mktemp("kafka"), broker="kafka") as running:
-            yield running
+        made = Stack(tmp_path_factory.mktemp("kafka"), broker="kafka")
+    with made as running:
+        yield running
 
 
 @pytest.fixture
