@@ -12,7 +12,7 @@ from clickhouse_driver import Client
 
 from alerts.detection import MARKET, NO_COMPANY, Shift
 from alerts.transition import Transition, recent_since
-from documents import Direction
+from documents import Direction, whole_text
 from storage.reads import moving_documents, rising_topics
 
 Explain = Callable[[str, str | None], Sequence[tuple[str, float]]]
@@ -37,7 +37,7 @@ def add_evidence(
     since = recent_since(shift)
     documents = _moving(client, transition, since, transition.at)
     for document in documents:
-        text = f"{document['title']}\n{document['text']}".strip()[:LONGEST_TEXT]
+        text = whole_text(document["title"], document["text"])[:LONGEST_TEXT]
         document["words"] = deciding_words(explain, text, document["surface"], shift.direction)
     transition.model_version = documents[0]["model_version"] if documents else ""
     add_link(transition, console_url)

@@ -146,6 +146,7 @@ def label_queue(
 def _ask(rows: list[dict[str, Any]], against: str) -> None:
     """Fill in ``other_sentiment`` where it is missing, of the first ``ASKED`` such rows."""
     import model
+    from documents import whole_text
     from model.registry import champion_history, version_names
     from settings import ModelSettings
 
@@ -161,7 +162,7 @@ def _ask(rows: list[dict[str, Any]], against: str) -> None:
     if not version or not missing:
         return
     scores = model.load(model.version_folder(registry, version)).score(
-        ["\n".join(part for part in (row["title"], row["text"]) if part) for row in missing],
+        [whole_text(row["title"], row["text"]) for row in missing],
         [row["surfaces"][0] if len(row["surfaces"]) == 1 else None for row in missing],
         [row["lang"] or None for row in missing],
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from documents import whole_text
 from model.encoder import base, base_of, merged
 from retrain.data import read
 
@@ -29,7 +30,7 @@ def _texts(arguments: argparse.Namespace) -> Iterator[str]:
         from storage.reads import unlabelled_documents
 
         for row in unlabelled_documents(connect(), arguments.stored):
-            text = "\n".join(part for part in (row["title"], row["text"]) if part)
+            text = whole_text(row["title"], row["text"])
             if model.detect(text) == arguments.language:
                 yield text
 

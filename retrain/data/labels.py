@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from documents import whole_text
 from retrain.data.examples import LABELS, PEOPLE, SIGNED, Example
 from retrain.data.near_duplicates import clusters
 
@@ -55,7 +56,7 @@ def resolve(rows: Sequence[Mapping[str, Any]]) -> Resolved:
     resolved = Resolved(annotators=len({row["annotator"] for row in rows}))
     units = []
     for (document, given, _), votes in votes_by_item.items():
-        text = given or "\n".join(part for part in (votes[0]["title"], votes[0]["body"]) if part)
+        text = given or whole_text(votes[0]["title"], votes[0]["body"])
         if not text:
             resolved.unknown.append(document)
             continue

@@ -12,6 +12,7 @@ import numpy as np
 from clickhouse_driver import Client
 
 import model
+from documents import whole_text
 from retrain.data.examples import LABELS, Example
 from retrain.data.fixed_test import fixed_test
 from retrain.data.labelled_sets import TRAINED_ON, load, split
@@ -128,4 +129,4 @@ def documents_to_label(client: Client, labelled: Sequence[Example], language: st
 
 
 def _text(row: Mapping[str, Any]) -> str:
-    return "\n".join(part for part in (row["title"], row["text"]) if part)
+    return whole_text(row["title"], row["text"])

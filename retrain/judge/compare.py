@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import model
+from documents import whole_text
 from retrain.data import LABELS, Example
 from retrain.judge import gate
 from retrain.judge.agreement import agreement, furthest
@@ -35,7 +36,7 @@ def compare(
     """
     read = [_readable(a, b, examples) for examples in (fixed, new)]
     verdict = gate.judge(a, b, read[0], read[1], None, settings)
-    texts = ["\n".join(part for part in (row["title"], row["text"]) if part) for row in documents]
+    texts = [whole_text(row["title"], row["text"]) for row in documents]
     about = [row["surfaces"][0] if len(row["surfaces"]) == 1 else None for row in documents]
     scores = [scorer.score(texts, about, [row["lang"] or None for row in documents]) for scorer in (a, b)]
     both = np.flatnonzero(scores[0].supported & scores[1].supported)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from clickhouse_driver import Client
 
+from documents import whole_text
 from storage.rows import Row, select
 
 TEXT = 400
@@ -31,7 +32,7 @@ class SampledDocument(NamedTuple):
     @property
     def whole(self) -> str:
         """Title and text."""
-        return f"{self.title}\n{self.text}"
+        return whole_text(self.title, self.text)
 
 
 def sample_documents(

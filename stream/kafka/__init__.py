@@ -1,7 +1,8 @@
 """Kafka: the topics, files sent to them, records read from them, and where a worker continues."""
 
-from stream.kafka.files import OnProgress, Produced, ProduceError, produce, produce_many, read
+from stream.kafka.files import ProduceError, read
 from stream.kafka.label_sender import LabelNotSent, LabelSender
+from stream.kafka.producer import OnProgress, Produced, produce, produce_many
 from stream.kafka.received import Received
 from stream.kafka.replaying import replay
 from stream.kafka.rereading import reread

@@ -138,7 +138,7 @@ def test_speed_is_event_time_over_wall_time(kafka_bootstrap: str, topic: str, tm
 def test_a_broker_that_is_away_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kafka.errors import KafkaError
 
-    monkeypatch.setattr("stream.kafka.files.CONNECT_MS", 500)
+    monkeypatch.setattr("stream.kafka.producer.CONNECT_MS", 500)
     path = tmp_path / "a.jsonl"
     path.write_bytes(comment(1, "2024-01-01T00:00:00Z"))
     with pytest.raises(KafkaError):
