@@ -11,35 +11,24 @@ from documents import KINDS, BadRecord, Document, Position
 Values = dict[str, Callable[[Any], Any]]
 
 
-def _of_mentions(name: str) -> Callable[[Document], list[Any]]:
-    value = attrgetter(name)
-    return lambda document: list(map(value, document.mentions))
-
-
 POSITION: Values = {name: attrgetter(f"position.{name}") for name in ("topic", "topic_id", "partition", "offset")}
 """The columns of a position, in every table that has one."""
 
-DOCUMENT: Values = {
+_PLAIN: Values = {
     **POSITION,
     **{
         name: attrgetter(name)
         for name in (
             "ingested_at", "kind", "document_id", "source", "title", "text", "url", "author", "in_reply_to", "lang",
             "published_at", "scored_at", "label", "unscored", "p_negative", "p_neutral", "p_positive", "sentiment",
-            "model_version", "tokens", "embedding", "story_id", "novelty",
+            "model_version", "tokens", "embedding", "story_id", "novelty", "strangeness",
         )
     },
-    **{
-        f"mentions.{name}": _of_mentions(name)
-        for name in (
-            "entity", "surface", "via", "label", "p_negative", "p_neutral", "p_positive", "sentiment",
-        )
-    },
-    "topics.name": lambda document: [topic.name for topic in document.topics],
-    "topics.score": lambda document: [topic.score for topic in document.topics],
-    "strangeness": attrgetter("strangeness"),
 }  # fmt: skip
-"""The value for a document of each column that it has a value for, in the table's order."""
+_OF_MENTION = ("entity", "surface", "via", "label", "p_negative", "p_neutral", "p_positive", "sentiment")
+_OF_TOPIC = ("name", "score")
+_MENTIONS = tuple(f"mentions.{name}" for name in _OF_MENTION)
+_TOPICS = tuple(f"topics.{name}" for name in _OF_TOPIC)
 
 ERROR: Values = {
     "error_kind": attrgetter("kind"),
@@ -51,24 +40,41 @@ ERROR: Values = {
 
 NO_ERROR = {"error_kind": "", "error_field": "", "error": "", "raw": b""}
 
-COLUMNS = (*DOCUMENT, *ERROR)
+COLUMNS = (*(name for name in _PLAIN if name != "strangeness"), *_MENTIONS, *_TOPICS, "strangeness", *ERROR)
 """The columns of ``record_log``, in the table's order."""
 
-_EMPTY = Document(Position("", "", 0, 0))
 _BAD: Values = {
     **POSITION,
     "ingested_at": attrgetter("ingested_at"),
     "kind": lambda bad: KINDS.get(bad.position.topic, ""),
     **ERROR,
 }
+_values_of_mention, _values_of_topic = attrgetter(*_OF_MENTION), attrgetter(*_OF_TOPIC)
+
+
+def document_columns(documents: Sequence[Document]) -> dict[str, Sequence[Any]]:
+    """The values of ``documents``, by column. Those of mentions and topics are one sequence for each document."""
+    # By rows, and not by columns: a document's few mentions are gone through once, and not once for each column.
+    no_mentions, no_topics = ((),) * len(_MENTIONS), ((),) * len(_TOPICS)
+    mentions = [tuple(zip(*map(_values_of_mention, d.mentions), strict=True)) or no_mentions for d in documents]
+    topics = [tuple(zip(*map(_values_of_topic, d.topics), strict=True)) or no_topics for d in documents]
+    return {
+        **{column: list(map(value, documents)) for column, value in _PLAIN.items()},
+        **dict(zip(_MENTIONS, zip(*mentions, strict=True), strict=bool(documents))),
+        **dict(zip(_TOPICS, zip(*topics, strict=True), strict=bool(documents))),
+    }
+
+
+_EMPTY = document_columns([Document(Position("", "", 0, 0))])
 
 
 def columns_of(documents: Sequence[Document], bad: Sequence[BadRecord]) -> list[list[Any]]:
     """The values by column, in the order of ``COLUMNS``; documents come first. A bad record has an empty document's
     value in the columns that it has none for."""
+    of_documents = document_columns(documents)
     found = []
     for column in COLUMNS:
-        good = list(map(DOCUMENT[column], documents)) if column in DOCUMENT else [NO_ERROR[column]] * len(documents)
-        rest = list(map(_BAD[column], bad)) if column in _BAD else [DOCUMENT[column](_EMPTY)] * len(bad)
-        found.append(good + rest)
+        good = of_documents.get(column, ()) if column in _EMPTY else [NO_ERROR[column]] * len(documents)
+        rest = list(map(_BAD[column], bad)) if column in _BAD else [*_EMPTY[column]] * len(bad)
+        found.append([*good, *rest])
     return found

@@ -9,7 +9,7 @@ from clickhouse_driver import Client
 
 from documents import Document
 from storage.connection import WHOLE_INSERT
-from storage.record import DOCUMENT
+from storage.record import document_columns
 
 _COLUMNS = (
     "topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at", "ingested_at",
@@ -22,11 +22,11 @@ _COLUMNS = (
 def write_rescored(client: Client, documents: Sequence[Document]) -> None:
     """Store the scores of ``documents`` beside those they had. If that is repeated, the first ones stay valid."""
     now = datetime.now(UTC)
-    columns = [list(map(DOCUMENT[column], documents)) for column in _COLUMNS]
+    found = document_columns(documents)
     names = ", ".join(f"`{column}`" for column in (*_COLUMNS, "rescored_at"))
     client.execute(
         f"INSERT INTO rescored_log ({names}) VALUES",
-        [*columns, [now] * len(documents)],
+        [*(list(found[column]) for column in _COLUMNS), [now] * len(documents)],
         columnar=True,
         settings=WHOLE_INSERT,
     )
