@@ -40,9 +40,9 @@ def test_figures_dates_and_identifiers_stay(text: str):
 
 @pytest.mark.parametrize("piece", ["1 ", "a@", "+1-", "A1 ", "DE89 ", "(555) ", "a."])
 def test_a_hostile_text_costs_linear_time(piece: str):
-    started = time.perf_counter()
+    started = time.process_time()
     redact(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_pseudonym_is_the_same_for_the_same_author_and_key_only():

@@ -114,7 +114,7 @@ def test_a_stop_is_in_time_although_clickhouse_does_not_answer(
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, 75)
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 15
     finally:
         clickhouse.resume()
 
