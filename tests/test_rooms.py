@@ -57,8 +57,6 @@ class Import(NamedTuple):
     module: str
     name: str
     line: int
-    at_start: bool
-    """Whether it is carried out when the importing module is imported."""
 
 
 @cache
@@ -80,23 +78,18 @@ def is_package(module: str) -> bool:
 @cache
 def imports(module: str) -> list[Import]:
     tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
-    return list(_imports(tree, at_start=True))
+    return list(_imports(tree))
 
 
-def _imports(node: ast.AST, at_start: bool) -> Iterator[Import]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield Import(alias.name, "", node.lineno, at_start)
-    elif isinstance(node, ast.ImportFrom):
-        assert not node.level and node.module, f"line {node.lineno}: no relative imports here"
-        for alias in node.names:
-            yield Import(node.module, alias.name, node.lineno, at_start)
-    else:
-        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        if isinstance(node, ast.If):
-            later = "TYPE_CHECKING" in ast.dump(node.test)
-        for child in ast.iter_child_nodes(node):
-            yield from _imports(child, at_start and not later)
+def _imports(tree: ast.AST) -> Iterator[Import]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, "", node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level and node.module, f"line {node.lineno}: no relative imports here"
+            for alias in node.names:
+                yield Import(node.module, alias.name, node.lineno)
 
 
 def exported(package: str) -> set[str]:
@@ -161,14 +154,13 @@ def test_a_room_does_not_know_the_libraries_of_others(room: str) -> None:
 
 
 def test_no_circles_between_modules() -> None:
-    """Imports inside functions and for type checking are not looked at: they do no harm when modules are loaded."""
     graph: dict[str, set[str]] = {}
     for module in modules():
         needs = graph.setdefault(module, set())
         for one in imports(module):
             inner = f"{one.module}.{one.name}"
             target = inner if inner in modules() else one.module
-            if one.at_start and target in modules():
+            if target in modules():
                 needs.add(target)
     try:
         tuple(TopologicalSorter(graph).static_order())
