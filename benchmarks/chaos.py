@@ -45,7 +45,7 @@ from documents import BadRecord
 from documents.messages import ModelEvent
 from model.encoder import default_folders
 from model.registry import promote, publish
-from settings import ClickHouseSettings
+from settings import ClickHouseSettings, KafkaSettings
 from storage import connect
 from storage.reads import sentiment_windows, windows
 from stream.champion import announce
@@ -146,9 +146,9 @@ def asking(url: str, action: Callable[[Client], T]) -> T:
 class Feed(threading.Thread):
     """Keeps ``depth`` records waiting in Kafka while ``running`` is set, 1 % of them malformed."""
 
-    def __init__(self, bootstrap: str, good: Sequence[tuple[str, bytes]], rng: random.Random, depth: int) -> None:
+    def __init__(self, kafka: KafkaSettings, good: Sequence[tuple[str, bytes]], rng: random.Random, depth: int) -> None:
         super().__init__(daemon=True)
-        self._servers, self._good, self._rng, self._depth = bootstrap, itertools.cycle(good), rng, depth
+        self._kafka, self._good, self._rng, self._depth = kafka, itertools.cycle(good), rng, depth
         self.running, self.ended = threading.Event(), threading.Event()
         self.sending = threading.Lock()
         self.epochs: list[tuple[dict[str, str], int, int]] = []
@@ -162,8 +162,8 @@ class Feed(threading.Thread):
 
     def begin(self) -> None:
         """Of the topics as they are now."""
-        ensure_topics(self._servers)
-        self.epochs.append((topic_ids(self._servers, TOPICS), 0, 0))
+        ensure_topics(self._kafka)
+        self.epochs.append((topic_ids(self._kafka, TOPICS), 0, 0))
 
     def run(self) -> None:
         try:
@@ -177,7 +177,7 @@ class Feed(threading.Thread):
     def send(self, count: int) -> None:
         """At full speed; every record is acknowledged when this returns."""
         producer = KafkaProducer(
-            bootstrap_servers=self._servers,
+            bootstrap_servers=self._kafka.servers,
             acks="all",
             enable_idempotence=False,
             linger_ms=20,
@@ -381,7 +381,10 @@ class Chaos:
     def swap(self) -> None:
         stack, version = self.service.stack, next(self.versions)
         before = promote(stack.environment()["MODEL_REGISTRY"], version)
-        announce(stack.kafka_bootstrap, ModelEvent("promoted", version, before, "", 0, "chaos", datetime.now(UTC)))
+        announce(
+            KafkaSettings(bootstrap_servers=stack.kafka_bootstrap),
+            ModelEvent("promoted", version, before, "", 0, "chaos", datetime.now(UTC)),
+        )
         time.sleep(self.rng.uniform(0, 3))
         self.kill_worker()
 
@@ -492,7 +495,9 @@ def run(
             stack.callback(os.environ.pop, "KAFKA_BOOTSTRAP_SERVERS")
         registry = service.stack.environment()["MODEL_REGISTRY"]
         another = publish(registry, default_folders(), facts={"purpose": "another version of the same"})
-        feed = Feed(service.stack.kafka_bootstrap, good, random.Random(seed + 1), depth)
+        feed = Feed(
+            KafkaSettings(bootstrap_servers=service.stack.kafka_bootstrap), good, random.Random(seed + 1), depth
+        )
         monitor = Monitor(service, feed)
         feed.waiting = monitor.waiting
         forgotten = 0

@@ -43,7 +43,7 @@ from deploy.demo import Arrivals
 from deploy.demo.recorded_week import write as write_week
 from deploy.local import Child, Service, free_port
 from documents import Company, Linker, Pseudonymiser, Watchlist, load_watchlist
-from settings import ClickHouseSettings, ModelSettings
+from settings import ClickHouseSettings, KafkaSettings, ModelSettings
 from storage import connect, migrate, positions
 from stream.kafka import Received, ensure_topics, topic_ids
 from stream.steps import Read, Score
@@ -107,7 +107,7 @@ def _week() -> Iterator[Value]:
 
 def fill(bootstrap: str, records: Iterable[Value]) -> None:
     """Produce ``records`` and wait for the acknowledgements."""
-    ensure_topics(bootstrap)
+    ensure_topics(KafkaSettings(bootstrap_servers=bootstrap))
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=50, batch_size=262_144)
     sent: deque[Any] = deque()
     for n, (topic, value) in enumerate(records):
@@ -137,7 +137,9 @@ def worker(
 
 def stored(client: Client, bootstrap: str) -> int:
     """Records in the table, of the topics as they are now: each partition of theirs begins at 0 and has no gaps."""
-    return sum(last + 1 for last in positions(client, topic_ids(bootstrap, TOPICS)).values())
+    return sum(
+        last + 1 for last in positions(client, topic_ids(KafkaSettings(bootstrap_servers=bootstrap), TOPICS)).values()
+    )
 
 
 def wait_for(client: Client, bootstrap: str, count: int, watch: Any = None, timeout: float = 1800) -> None:
@@ -244,7 +246,10 @@ def latencies(service: Service, records: Sequence[Value], per_second: float) -> 
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20)
     client = connect(ClickHouseSettings(url=service.stack.clickhouse_url))
     before = stored(client, bootstrap)
-    arrivals = Arrivals(connect(ClickHouseSettings(url=service.stack.clickhouse_url)), topic_ids(bootstrap, TOPICS))
+    arrivals = Arrivals(
+        connect(ClickHouseSettings(url=service.stack.clickhouse_url)),
+        topic_ids(KafkaSettings(bootstrap_servers=bootstrap), TOPICS),
+    )
     with arrivals.measuring():
         started = time.monotonic()
         for n, (topic, value) in enumerate(records):
@@ -401,7 +406,7 @@ def outage(service: Service, name: str, data: Path, seconds: float) -> dict[str,
     """``name`` stands still for ``seconds`` under load: what becomes of the worker (whose scorer costs nothing)."""
     bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
     records = stream_of(data, 10**9)
-    ensure_topics(bootstrap)
+    ensure_topics(KafkaSettings(bootstrap_servers=bootstrap))
     client = _client(url)
     with worker(service, f"outage-{name}", "benchmarks.constant_worker") as child:
         sent = stored(client, bootstrap)

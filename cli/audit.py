@@ -15,6 +15,7 @@ from cli.shared.service import KafkaUnavailable, kafka_answering
 from errors import ExitCode
 
 if TYPE_CHECKING:
+    from settings import KafkaSettings
     from storage import Audited
 
 TOPICS = ("news", "comments", "labels")
@@ -94,16 +95,16 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
 
     at = datetime.now(UTC)
     held = audited(client, since)  # before the broker is asked: records that come in between count as lag
-    bootstrap, why, marks = None, "", {}
+    kafka, why, marks = None, "", {}
     try:
-        bootstrap = kafka_answering()
-        marks = _partitions(bootstrap, sorted({account.topic for account in held} | {*TOPICS}))
+        kafka = kafka_answering()
+        marks = _partitions(kafka, sorted({account.topic for account in held} | {*TOPICS}))
     except (KafkaUnavailable, KafkaError) as error:
-        bootstrap, why = None, str(error)
+        kafka, why = None, str(error)
     rows = []
     for account in held:
         part = marks.get((account.topic, account.partition))
-        rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, bootstrap))
+        rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, kafka))
     seen = {(account.topic, account.topic_id, account.partition) for account in held}
     rows += [_empty(*key, part) for key, part in marks.items() if (key[0], part.topic_id, key[1]) not in seen]
     counts = ("stored", "dead_lettered", "missing", "doubled", "repeats", "beyond")
@@ -112,15 +113,15 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
         "clean": not (totals["missing"] or totals["doubled"] or totals["beyond"]),
         "at": at.isoformat(),
         "since": since.isoformat() if since else None,
-        "kafka": bootstrap,
+        "kafka": kafka and kafka.bootstrap_servers,
         **({"kafka_error": why} if why else {}),
         **totals,
-        "lag": sum(row["lag"] or 0 for row in rows) if bootstrap else None,
+        "lag": sum(row["lag"] or 0 for row in rows) if kafka else None,
         "partitions": rows,
     }
 
 
-def _partitions(bootstrap: str, topics: Iterable[str]) -> dict[tuple[str, int], Partition]:
+def _partitions(kafka: KafkaSettings, topics: Iterable[str]) -> dict[tuple[str, int], Partition]:
     from contextlib import suppress
 
     from kafka.errors import UnknownTopicOrPartitionError
@@ -130,17 +131,17 @@ def _partitions(bootstrap: str, topics: Iterable[str]) -> dict[tuple[str, int], 
     ids: dict[str, str] = {}
     for topic in topics:
         with suppress(UnknownTopicOrPartitionError):
-            ids |= topic_ids(bootstrap, [topic])
-    marks: Mapping[tuple[str, int], tuple[int, int]] = watermarks(bootstrap, ids) if ids else {}
+            ids |= topic_ids(kafka, [topic])
+    marks: Mapping[tuple[str, int], tuple[int, int]] = watermarks(kafka, ids) if ids else {}
     return {(topic, number): Partition(ids[topic], *ends) for (topic, number), ends in sorted(marks.items())}
 
 
-def _row(account: Audited, part: Partition | None, bootstrap: str | None) -> dict[str, Any]:
+def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None) -> dict[str, Any]:
     missing = list(account.missing)
     if part and account.begins and account.first > part.low:
         missing.insert(0, (part.low, account.first - 1))
-    if part and bootstrap:
-        missing = [real for gap in missing for real in _held(bootstrap, account, gap, part)]
+    if part and kafka:
+        missing = [real for gap in missing for real in _held(kafka, account, gap, part)]
     return {
         "topic": account.topic,
         "topic_id": account.topic_id,
@@ -162,7 +163,7 @@ def _row(account: Audited, part: Partition | None, bootstrap: str | None) -> dic
     }
 
 
-def _held(bootstrap: str, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
+def _held(kafka: KafkaSettings, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
     """The part of ``gap`` that is missing: the offsets that the broker holds, or no longer has."""
     from storage import ranges
     from stream.kafka import reread
@@ -170,7 +171,7 @@ def _held(bootstrap: str, account: Audited, gap: tuple[int, int], part: Partitio
     first, end = max(gap[0], part.low), min(gap[1] + 1, part.high)
     if first >= end or end - first > MOST_REREAD:
         return [gap]
-    real = {record.offset for record in reread(bootstrap, account.topic, account.partition, first, end)}
+    real = {record.offset for record in reread(kafka, account.topic, account.partition, first, end)}
     return ranges([*range(gap[0], first), *real, *range(end, gap[1] + 1)])
 
 

@@ -49,7 +49,7 @@ def console(
     if ctx.invoked_subcommand is not None:
         return
     from console import serve
-    from settings import ConsoleSettings
+    from settings import ConsoleSettings, KafkaSettings
     from stream.kafka import LabelSender
 
     running = given("CONSOLE_URL")
@@ -59,7 +59,12 @@ def console(
     options = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     # What the command line gives comes before the environment.
     settings = ConsoleSettings(**options)  # type: ignore[arg-type]
-    serve(settings, backlog, LabelSender().send, lambda url: typer.echo(url if print_url else f"console: {url}"))
+    serve(
+        settings,
+        backlog,
+        LabelSender(KafkaSettings()).send,
+        lambda url: typer.echo(url if print_url else f"console: {url}"),
+    )
 
 
 def backlog() -> Mapping[str, int]:
@@ -68,16 +73,16 @@ def backlog() -> Mapping[str, int]:
     from storage import connect, positions
     from stream.kafka import topic_ids, watermarks
 
-    bootstrap = KafkaSettings().bootstrap_servers
+    kafka = KafkaSettings()
     topics = ("news", "comments", "labels")
-    ids = topic_ids(bootstrap, topics)
+    ids = topic_ids(kafka, topics)
     client = connect()
     try:
         stored = positions(client, ids)
     finally:
         client.disconnect()
     waiting = dict.fromkeys(topics, 0)
-    for (topic, partition), (low, high) in watermarks(bootstrap, topics).items():
+    for (topic, partition), (low, high) in watermarks(kafka, topics).items():
         waiting[topic] += high - max(low, stored.get((topic, partition), -1) + 1)
     return waiting
 

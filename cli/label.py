@@ -71,12 +71,12 @@ def import_labels(
         fail(f"{file}: nothing was sent: {'; '.join(faults[:SHOWN])}{more}")
     sent = 0
     if messages:
-        bootstrap = kafka_answering()
-        ensure_topics(bootstrap)
+        kafka = kafka_answering()
+        ensure_topics(kafka)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "labels.jsonl"
             path.write_bytes(b"\n".join(messages) + b"\n")
-            produced = produce(path, "labels", bootstrap)
+            produced = produce(path, "labels", kafka)
         sent = produced.acknowledged
         if produced.failed or produced.stopped:
             fail(f"{sent} of {len(messages)} labels were sent: {produced.stopped or dict(produced.failures)}")

@@ -55,15 +55,13 @@ def produce(
     from stream.kafka import ensure_topics, produce_many, topic_ids
 
     pace, zone, date = parse_speed(speed), _zone(timezone), parse_time(undated) if undated else None
-    bootstrap = kafka_answering()
+    kafka = kafka_answering()
     if topic is None or topic in RECEIVED:
-        ensure_topics(bootstrap)
+        ensure_topics(kafka)
     else:
-        topic_ids(bootstrap, [topic])  # another topic must exist already: a typing error must not create one
+        topic_ids(kafka, [topic])  # another topic must exist already: a typing error must not create one
     with progress_bar(f"to {topic or 'Kafka'}") as show:
-        result = produce_many(
-            [(file, topic) for file in files], bootstrap, pace, zone=zone, undated=date, progress=show
-        )
+        result = produce_many([(file, topic) for file in files], kafka, pace, zone=zone, undated=date, progress=show)
     _report(result, json_out)
     if result.stopped == "interrupted":
         raise typer.Exit(ExitCode.INTERRUPTED)

@@ -23,3 +23,8 @@ class KafkaSettings(BaseSettings):
         default=0.1, gt=0, description="Seconds that the broker may hold a fetch for which it has no records"
     )
     partitions: int = Field(default=4, ge=1, description="Partitions of a topic that finsent has to create")
+
+    @property
+    def servers(self) -> list[str]:
+        """The brokers to start from, each as host:port."""
+        return [server.strip() for server in self.bootstrap_servers.split(",")]

@@ -59,7 +59,7 @@ def run(
     migrate(client)
     replace_entities(client, watchlist.companies)
     client.disconnect()
-    ensure_topics(kafka.bootstrap_servers, kafka.partitions)
+    ensure_topics(kafka, kafka.partitions)
     worker = Worker(settings or StreamSettings(), kafka, watchlist, load)
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
@@ -79,21 +79,21 @@ class Worker:
         self.settings, self.metrics, self.progress, self.threads = settings, Metrics(), Progress(), Threads()
         clickhouse = ClickHouseSettings()
         connecting = partial(connect, clickhouse)
-        self.sender = Sender(kafka.bootstrap_servers)
+        self.sender = Sender(kafka)
         self.client = PatientClient(connecting, settings.store_patience_s, self.metrics)
         self.intake = Intake(
-            partial(reread, kafka.bootstrap_servers),
+            partial(reread, kafka),
             on_skip=lambda topic: self.metrics.skipped.labels(topic).inc(),
             on_reread=self.metrics.reread.inc,
         )
-        identity = TopicIdentity(kafka.bootstrap_servers, TOPICS)
+        identity = TopicIdentity(kafka, TOPICS)
 
         models = Models(load)
         self.score = Score(models.champion())
         name = worker_name()
         shadow = ShadowScoring(models.shadow, models.load_without_repeats, connecting, self.metrics, name)
         self.champion = ChampionFollower(
-            name, models.champion_name, models.load, self.score, self.threads.score, shadow, kafka.bootstrap_servers,
+            name, models.champion_name, models.load, self.score, self.threads.score, shadow, kafka,
             self.sender.send, connecting, self.metrics,
         )  # fmt: skip
 

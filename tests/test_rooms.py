@@ -166,3 +166,15 @@ def test_no_circles_between_modules() -> None:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
+
+
+def test_kafkas_clients_are_made_in_one_place() -> None:
+    """What all of them need, such as how to sign in, must reach each of them. Benchmarks speak to their own brokers."""
+    clients = {"KafkaAdminClient", "KafkaConsumer", "KafkaProducer", "AIOKafkaConsumer", "AIOKafkaProducer"}
+    made = {
+        str(path.relative_to(ROOT))
+        for path in modules().values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in clients
+    }
+    assert {path for path in made if not path.startswith("benchmarks/")} == {"stream/kafka/clients.py"}

@@ -24,7 +24,7 @@ def announce(event: str, version: str, previous: str, detail: str = "") -> None:
 
     change = ModelEvent(event, version, previous, "", 0.0, detail, datetime.now(UTC))  # type: ignore[arg-type]
     try:
-        send(KafkaSettings().bootstrap_servers, change)
+        send(KafkaSettings(), change)
     except KafkaError as error:
         typer.echo(f"finsent: the workers were not told and will find out by themselves: {error}", err=True)
 

@@ -6,25 +6,29 @@ import getpass
 import os
 import socket
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from errors import FinsentError
 from settings import data_directory, given
+
+if TYPE_CHECKING:
+    from settings import KafkaSettings
 
 
 class KafkaUnavailable(FinsentError):
     """No broker listens at the configured addresses; the sentence says what to do."""
 
 
-def kafka_answering() -> str:
-    """The configured bootstrap servers. Raises ``KafkaUnavailable`` if none listens, at once, without a time-out."""
+def kafka_answering() -> KafkaSettings:
+    """How to reach Kafka. Raises ``KafkaUnavailable`` if none listens, at once, without a time-out."""
     from settings import KafkaSettings
 
-    bootstrap, errors = KafkaSettings().bootstrap_servers, []
-    for server in bootstrap.split(","):
-        host, _, port = server.strip().rpartition(":")
+    kafka, errors = KafkaSettings(), []
+    for server in kafka.servers:
+        host, _, port = server.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-            return bootstrap
+            return kafka
         except (OSError, ValueError) as error:
             errors.append(f"{server}: {error}")
     raise KafkaUnavailable(

@@ -16,7 +16,7 @@ from deploy.demo.arrivals import Arrivals
 from deploy.demo.recorded_week import Week
 from deploy.demo.summary import Summary, summarise
 from deploy.local import Service
-from settings import ClickHouseSettings
+from settings import ClickHouseSettings, KafkaSettings
 from storage import connect, select
 from storage.reads import live_workers, training_runs
 from stream.kafka import produce_many, topic_ids
@@ -44,10 +44,10 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
     ``speed`` is event seconds for each second; None sends as fast as the broker takes it.
     """
     environment = service.stack.environment()
-    bootstrap = environment["KAFKA_BOOTSTRAP_SERVERS"]
+    kafka = KafkaSettings(bootstrap_servers=environment["KAFKA_BOOTSTRAP_SERVERS"])
     settings = ClickHouseSettings(url=environment["CLICKHOUSE_URL"])
     client = connect(settings)
-    ids = topic_ids(bootstrap, TOPICS)
+    ids = topic_ids(kafka, TOPICS)
     arrivals = Arrivals(connect(settings), ids)
     producing = progress.add_task("producing the week", total=week.produced)
     storing = progress.add_task("scored and stored", total=week.produced)
@@ -73,7 +73,7 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
                 _until_swapped(client, service, watch)
             pace = speed / SLOWER if speed and number and not _swapped(client) else speed
             watch()
-            produced = produce_many(files, bootstrap, pace, on_acknowledged=acknowledged, progress=lambda *_: show())
+            produced = produce_many(files, kafka, pace, on_acknowledged=acknowledged, progress=lambda *_: show())
             failed += produced.failed
         deadline = time.monotonic() + SETTLED_S
         while arrivals.stored_through() < arrivals.count and time.monotonic() < deadline:

@@ -86,8 +86,8 @@ _REMEDIES = {
 def _kafka() -> Finding:
     settings = KafkaSettings()
     started = time.perf_counter()
-    for server in settings.bootstrap_servers.split(","):
-        host, _, port = server.strip().rpartition(":")
+    for server in settings.servers:
+        host, _, port = server.rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
     milliseconds = (time.perf_counter() - started) * 1000
     return Finding("Kafka", True, f"{settings.bootstrap_servers} answers in {milliseconds:.1f} ms")

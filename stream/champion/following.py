@@ -21,17 +21,17 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer
 from clickhouse_driver import Client
-from kafka import KafkaProducer
 
 from documents.messages import ModelEvent, model_event
 from model import BadVersion, Scorer
+from settings import KafkaSettings
 from storage import UNAVAILABLE
 from storage.reads import HEARTBEAT_S
 from storage.writes import write_heartbeat, write_model_event
 from stream.champion.priority import low_priority
 from stream.champion.shadow import ShadowScoring
+from stream.kafka.clients import async_consumer, producer
 from stream.steps import Score, Send
 from stream.threads import WorkerThread
 from stream.upkeep.metrics import Metrics
@@ -64,14 +64,14 @@ class ChampionFollower:
         score: Score,
         scoring: WorkerThread,
         shadow: ShadowScoring,
-        bootstrap: str,
+        kafka: KafkaSettings,
         send: Send,
         connect: Callable[[], Client],
         metrics: Metrics,
     ) -> None:
         self._worker, self._champion, self._load = worker, champion, load
         self._score, self._scoring, self._shadow = score, scoring, shadow
-        self._bootstrap, self._send = bootstrap, send
+        self._kafka, self._send = kafka, send
         self._connect, self._metrics = connect, metrics
         self._background = WorkerThread("champion", low_priority)
         self._client: Client | None = None
@@ -165,9 +165,7 @@ class ChampionFollower:
     async def _listen(self) -> None:
         """Look at every event of a promotion. Without a consumer group, so that every worker gets all events."""
         while True:
-            consumer = AIOKafkaConsumer(
-                TOPIC, bootstrap_servers=self._bootstrap, group_id=None, auto_offset_reset="latest"
-            )
+            consumer = async_consumer(self._kafka, TOPIC, group_id=None, auto_offset_reset="latest")
             try:
                 await consumer.start()
                 async for record in consumer:
@@ -190,10 +188,10 @@ class ChampionFollower:
         await self._write(partial(write_heartbeat, worker=self._worker, version=version, stopped=True))
 
 
-def announce(bootstrap: str, event: ModelEvent) -> None:
+def announce(kafka: KafkaSettings, event: ModelEvent) -> None:
     """Send ``event`` to the workers. Raises ``kafka.errors.KafkaError``; the workers then find the champion later."""
-    producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), enable_idempotence=False, acks="all")
+    sender = producer(kafka)
     try:
-        producer.send(TOPIC, model_event(event)).get(timeout=10)
+        sender.send(TOPIC, model_event(event)).get(timeout=10)
     finally:
-        producer.close(timeout=5)
+        sender.close(timeout=5)

@@ -36,7 +36,7 @@ def make_app(kafka: KafkaSettings, settings: StreamSettings, ledger: Ledger) -> 
         ledger,
         kafka.fetch_wait_s,
         settings.stop_within_s,
-        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
+        broker=[f"kafka://{server}" for server in kafka.servers],
         store="memory://",
         datadir=os.path.join(os.environ.get("TMPDIR", "/tmp"), f"finsent-faust-{os.getpid()}"),
         topic_disable_leader=True,

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from stream.kafka.topics import CONNECT_MS, topic_ids
+from settings import KafkaSettings
+from stream.kafka.clients import admin
+from stream.kafka.topics import topic_ids
 
 
 class TopicIdentity:
     """The ids of ``topics``, over one lasting connection: they are asked for before every insert. For one thread."""
 
-    def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
-        self._bootstrap, self._topics = bootstrap, topics
+    def __init__(self, kafka: KafkaSettings, topics: Sequence[str]) -> None:
+        self._kafka, self._topics = kafka, topics
         self._admin: KafkaAdminClient | None = None
         self.assigned: Mapping[str, str] = {}
         """The ids when the partitions were assigned last: those of all records on their way."""
@@ -23,9 +25,7 @@ class TopicIdentity:
         """The ids now, by topic. Raises ``KafkaError`` when no broker answers or a topic is gone."""
         try:
             if self._admin is None:
-                self._admin = KafkaAdminClient(
-                    bootstrap_servers=self._bootstrap.split(","), bootstrap_timeout_ms=CONNECT_MS
-                )
+                self._admin = admin(self._kafka)
             return topic_ids(self._admin, self._topics)
         except KafkaError:
             self.close()
@@ -38,5 +38,5 @@ class TopicIdentity:
     def close(self) -> None:
         """Close the connection; the next call opens another."""
         if self._admin is not None:
-            admin, self._admin = self._admin, None
-            admin.close()
+            client, self._admin = self._admin, None
+            client.close()

@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 
 from errors import FinsentError
 from settings import KafkaSettings
+from stream.kafka.clients import producer
 
 TIMEOUT_S = 10.0
 
@@ -22,7 +23,8 @@ class LabelNotSent(FinsentError, ConnectionError):
 class LabelSender:
     """One producer for the whole process, made for the first label."""
 
-    def __init__(self) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
         self._producer: KafkaProducer | None = None
         self._lock = threading.Lock()
 
@@ -33,13 +35,7 @@ class LabelSender:
         try:
             with self._lock:
                 if self._producer is None:
-                    # Not idempotent: the embedded broker has no producer ids. A label that is sent twice counts once.
-                    self._producer = KafkaProducer(
-                        bootstrap_servers=KafkaSettings().bootstrap_servers.split(","),
-                        acks="all",
-                        enable_idempotence=False,
-                        max_block_ms=int(TIMEOUT_S * 1000),
-                    )
+                    self._producer = producer(self._kafka, max_block_ms=int(TIMEOUT_S * 1000))
             value = json.dumps(message, ensure_ascii=False).encode()
             self._producer.send("labels", value, key=document_id.encode()).get(timeout=TIMEOUT_S)
         except KafkaError as error:

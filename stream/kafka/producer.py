@@ -11,11 +11,13 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from settings import KafkaSettings
+from stream.kafka.clients import admin, producer
 from stream.kafka.files import ProduceError, Row, rows_of
-from stream.kafka.topics import CONNECT_MS, MAX_MESSAGE_BYTES
+from stream.kafka.topics import MAX_MESSAGE_BYTES
 
 OnAcknowledged = Callable[[str, int, int, float], None]
 """Called with (topic, partition, offset, Unix time of the acknowledgement) from the producer's own thread."""
@@ -51,14 +53,16 @@ class Produced:
         return self.acknowledged / self.seconds if self.seconds else 0.0
 
 
-def produce(path: Path, topic: str | None, bootstrap: str, speed: float | None = None, **options: Any) -> Produced:
+def produce(
+    path: Path, topic: str | None, kafka: KafkaSettings, speed: float | None = None, **options: Any
+) -> Produced:
     """``produce_many`` for one file."""
-    return produce_many([(path, topic)], bootstrap, speed, **options)
+    return produce_many([(path, topic)], kafka, speed, **options)
 
 
 def produce_many(
     files: Sequence[tuple[Path, str | None]],
-    bootstrap: str,
+    kafka: KafkaSettings,
     speed: float | None = None,
     *,
     zone: tzinfo = UTC,
@@ -88,14 +92,14 @@ def produce_many(
         rows_of(path, raw, topic, zone, undated, result.skipped) for (path, topic), raw in zip(files, raws, strict=True)
     ]
     rows = heapq.merge(*streams, key=lambda row: row.at) if len(streams) > 1 else streams[0]
-    producer = _producer(bootstrap, paced=speed is not None, delivery_timeout=delivery_timeout)
+    sender = _producer(kafka, paced=speed is not None, delivery_timeout=delivery_timeout)
     started = time.monotonic()
     try:
-        for _ in _sent(_paced(rows, speed) if speed is not None else rows, producer, result, on_acknowledged):
+        for _ in _sent(_paced(rows, speed) if speed is not None else rows, sender, result, on_acknowledged):
             if progress and result.sent % 100 == 0:
                 progress(result.sent, sum(raw.tell() for raw in raws) / size)
     except KafkaTimeoutError:  # no metadata, or a full buffer
-        result.stopped = f"the broker at {bootstrap} takes no more records"
+        result.stopped = f"the broker at {kafka.bootstrap_servers} takes no more records"
     except KeyboardInterrupt:
         result.stopped = "interrupted"
     except ProduceError as error:
@@ -104,11 +108,11 @@ def produce_many(
         result.stopped = str(error)
     finally:
         try:
-            producer.flush(timeout=delivery_timeout + 10)
+            sender.flush(timeout=delivery_timeout + 10)
         except KafkaTimeoutError:
             unanswered = result.sent - result.acknowledged - result.failed
             result.failures[f"no answer within {delivery_timeout:g} s"] += unanswered
-        producer.close(timeout=5)
+        sender.close(timeout=5)
         for raw in raws:
             raw.close()
     result.seconds = time.monotonic() - started
@@ -118,9 +122,9 @@ def produce_many(
 
 
 def _sent(
-    rows: Iterable[Row], producer: KafkaProducer, result: Produced, on_acknowledged: OnAcknowledged | None
+    rows: Iterable[Row], sender: KafkaProducer, result: Produced, on_acknowledged: OnAcknowledged | None
 ) -> Iterator[Row]:
-    """The rows that ``producer`` has taken. All are counted in ``result``. Raises ``KafkaTimeoutError`` when the broker
+    """The rows that ``sender`` has taken. All are counted in ``result``. Raises ``KafkaTimeoutError`` when the broker
     takes nothing more."""
 
     def acknowledged(metadata: Any) -> None:
@@ -135,7 +139,7 @@ def _sent(
         result.sent += 1
         result.by_topic[row.topic] += 1
         try:
-            future = producer.send(row.topic, value=row.value, key=row.key)
+            future = sender.send(row.topic, value=row.value, key=row.key)
         except KafkaTimeoutError as error:
             failed(error)
             raise
@@ -146,17 +150,14 @@ def _sent(
         yield row
 
 
-def _producer(bootstrap: str, paced: bool, delivery_timeout: float) -> KafkaProducer:
-    servers = bootstrap.split(",")
-    with KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=CONNECT_MS) as admin:
+def _producer(kafka: KafkaSettings, paced: bool, delivery_timeout: float) -> KafkaProducer:
+    with admin(kafka) as client:
         # The embedded broker gives a producer id, but not a second one after it was started again: an
         # idempotent producer would fail for good.
-        idempotent = not str(admin.describe_cluster().get("cluster_id")).startswith("tansu")
-    return KafkaProducer(
-        bootstrap_servers=servers,
-        bootstrap_timeout_ms=CONNECT_MS,
-        acks="all",
-        enable_idempotence=idempotent,
+        idempotent = not str(client.describe_cluster().get("cluster_id")).startswith("tansu")
+    return producer(
+        kafka,
+        idempotent,
         linger_ms=LATENCY_MS if paced else THROUGHPUT_MS,
         batch_size=BATCH_BYTES,
         max_request_size=MAX_MESSAGE_BYTES,

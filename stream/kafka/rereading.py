@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import time
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
+from settings import KafkaSettings
+from stream.kafka.clients import consumer
 from stream.kafka.received import Received
-from stream.kafka.topics import CONNECT_MS
 
 REREAD_TIMEOUT_S = 30.0
 
 
-def reread(bootstrap: str, topic: str, partition: int, first: int, end: int) -> list[Received]:
+def reread(kafka: KafkaSettings, topic: str, partition: int, first: int, end: int) -> list[Received]:
     """The records of one partition with ``first <= offset < end`` that the broker holds, in order.
 
     Raises ``KafkaError``, or ``TimeoutError`` if the broker has not reached ``end`` in ``REREAD_TIMEOUT_S``.
     """
     where = TopicPartition(topic, partition)
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap.split(","),
-        bootstrap_timeout_ms=CONNECT_MS,
-        group_id=None,
-        enable_auto_commit=False,
-        allow_auto_create_topics=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=50,
-    )
+    client = consumer(kafka, auto_offset_reset="earliest", isolation_level="read_committed", fetch_max_wait_ms=50)
     try:
-        consumer.assign([where])
-        consumer.seek(where, first)
+        client.assign([where])
+        client.seek(where, first)
         found: list[Received] = []
         deadline = time.monotonic() + REREAD_TIMEOUT_S
-        while consumer.position(where) < end:
-            for record in consumer.poll(timeout_ms=200).get(where, []):
+        while client.position(where) < end:
+            for record in client.poll(timeout_ms=200).get(where, []):
                 if first <= record.offset < end:
                     found.append(Received(topic, partition, record.offset, record.value))
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}/{partition}: offset {end} not reached in {REREAD_TIMEOUT_S:g} s")
         return found
     finally:
-        consumer.close(autocommit=False)
+        client.close(autocommit=False)

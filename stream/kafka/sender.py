@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
+from settings import KafkaSettings
+from stream.kafka.clients import async_producer
+
 MAX_REQUEST_BYTES, MAX_BATCH_BYTES = 8_000_000, 262_144
 THREAD_TIMEOUT_S = 60
 
@@ -14,20 +17,15 @@ THREAD_TIMEOUT_S = 60
 class Sender:
     """The worker's producer. It sends between ``start`` and ``stop``."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
         self._producer: AIOKafkaProducer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         """Connect. Raises ``aiokafka.errors.KafkaError``."""
         self._loop = asyncio.get_running_loop()
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
-            acks="all",
-            max_request_size=MAX_REQUEST_BYTES,
-            max_batch_size=MAX_BATCH_BYTES,
-        )
+        self._producer = async_producer(self._kafka, max_request_size=MAX_REQUEST_BYTES, max_batch_size=MAX_BATCH_BYTES)
         await self._producer.start()
 
     async def stop(self) -> None:

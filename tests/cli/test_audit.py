@@ -17,6 +17,7 @@ from cli import audit_report
 from documents import BadRecord, Document, Label, Position
 from storage import audit_plan, audited, migrate, write_documents, write_labels
 from stream.kafka import ensure_topics, topic_ids
+from tests.support import kafka_at
 
 
 def rows(
@@ -128,8 +129,8 @@ class Feed:
         self.bootstrap, self.topic = bootstrap, f"audit-{uuid.uuid4().hex[:12]}"
         monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", bootstrap)
         monkeypatch.setattr(cli.audit, "TOPICS", (self.topic,))
-        ensure_topics(bootstrap, partitions=2, topics=[self.topic])
-        self.id = topic_ids(bootstrap, [self.topic])[self.topic]
+        ensure_topics(kafka_at(bootstrap), partitions=2, topics=[self.topic])
+        self.id = topic_ids(kafka_at(bootstrap), [self.topic])[self.topic]
         producer = KafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=False)
         for number in range(20):
             producer.send(self.topic, value=b"%d" % number, partition=0)

@@ -25,7 +25,7 @@ from documents import BadRecord, Position
 from storage import write_documents
 from storage.writes import write_alerts
 from stream.kafka import ensure_topics, topic_ids, watermarks
-from tests.support import eventually
+from tests.support import eventually, kafka_at
 from tests.support.commands import ROOT, assert_one_line_failure, finsent, within
 
 
@@ -53,7 +53,7 @@ def test_help_teaches_and_answers_at_once() -> None:
 def topic(kafka_bootstrap: str) -> str:
     """A topic of the test's own, so that no worker of another test reads what is sent."""
     name = f"cli-{uuid.uuid4().hex[:12]}"
-    ensure_topics(kafka_bootstrap, topics=[name])
+    ensure_topics(kafka_at(kafka_bootstrap), topics=[name])
     return name
 
 
@@ -190,7 +190,7 @@ def test_sql_reads_only_and_tells_what_is_wrong(clickhouse_url: str, client: Cli
 def test_dead_letters_are_listed_shown_replayed_once_and_dropped(
     clickhouse_url: str, client: Client, kafka_bootstrap: str, topic: str
 ) -> None:
-    identity = topic_ids(kafka_bootstrap, [topic])[topic]
+    identity = topic_ids(kafka_at(kafka_bootstrap), [topic])[topic]
     bad = [b"\xff{", b"not json", b"17"]
     rows = [
         BadRecord(Position(topic, identity, 0, offset), "not_json", sentence="why", raw=raw)
@@ -219,7 +219,7 @@ def test_dead_letters_are_listed_shown_replayed_once_and_dropped(
     assert letters("replay", first).startswith("0 ")
     assert letters("replay", "--all").startswith("1 ")
     assert letters("replay", first, "--again").startswith("1 ")
-    assert sum(high for _, high in watermarks(kafka_bootstrap, [topic]).values()) == 3
+    assert sum(high for _, high in watermarks(kafka_at(kafka_bootstrap), [topic]).values()) == 3
 
     for command in ("show", "replay", "drop"):
         assert_one_line_failure(within("dead-letters", command, f"{topic}/0/99", **settings), f"{topic}/0/99")

@@ -20,6 +20,7 @@ from storage import connect, migrate
 from storage.reads import actions, alerts_now
 from stream.kafka import ensure_topics
 from tests.console.test_console import ROOT, fill, served
+from tests.support import kafka_at
 
 PASSWORD = "correct horse battery"
 
@@ -63,7 +64,7 @@ def test_who_signs_in_may_do_what_the_role_says_and_it_is_noted(
     client = connect(ClickHouseSettings(url=clickhouse_url))
     migrate(client)
     fill(client)
-    ensure_topics(kafka_bootstrap, topics=["labels"])
+    ensure_topics(kafka_at(kafka_bootstrap), topics=["labels"])
     with served(clickhouse_url, kafka_bootstrap, CONSOLE_USERS=str(users)) as url:
         nobody = Browser(url)
         status, _, headers = nobody.ask("entity/ACME")

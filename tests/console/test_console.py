@@ -30,7 +30,7 @@ from storage import connect, migrate, replace_entities, write_documents
 from storage.reads import alerts_now, silences_at
 from storage.writes import write_alerts
 from stream.kafka import ensure_topics, watermarks
-from tests.support import eventually
+from tests.support import eventually, kafka_at
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = "<img src=x onerror=document.title='taken'> </script><script>document.title='taken'</script>"
@@ -156,7 +156,7 @@ def test_the_api_answers_from_clickhouse(console: Console) -> None:
     assert (alert["id"], alert["name"], alert["acknowledged_by"]) == ("a1", "Acme & Sons", "")
     assert console.ask("api/alerts?id=a1").json["rows"] == [alert]
     assert console.ask("api/alerts?id=a2").json["rows"] == console.ask("api/alerts?page=1").json["rows"] == []
-    ensure_topics(console.kafka)
+    ensure_topics(kafka_at(console.kafka))
     health = console.ask("api/health").json
     assert health["feeds"][0]["records"] == 36
     assert health["backlog_unknown"] == "" and set(health["backlog"]) == {"news", "comments", "labels"}
@@ -224,10 +224,10 @@ def test_without_its_services_it_says_so(console: Console, clickhouse_url: str) 
 
 
 def test_a_label_reaches_the_topic(console: Console) -> None:
-    ensure_topics(console.kafka, topics=["labels"])
+    ensure_topics(kafka_at(console.kafka), topics=["labels"])
 
     def sent() -> int:
-        return sum(high for _, high in watermarks(console.kafka, ["labels"]).values())
+        return sum(high for _, high in watermarks(kafka_at(console.kafka), ["labels"]).values())
 
     before = sent()
     assert console.post("api/labels", {"document_id": "nope", "label": "neutral"}).status == 404
@@ -251,7 +251,7 @@ def test_pages_in_a_browser(console: Console) -> None:
     from playwright.sync_api import expect, sync_playwright
 
     complaints: list[str] = []
-    ensure_topics(console.kafka, topics=["labels"])
+    ensure_topics(kafka_at(console.kafka), topics=["labels"])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(locale="en-GB")

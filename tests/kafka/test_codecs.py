@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource
 from deploy.local import BrokerKind, Service
 from storage import accounts
 from stream.kafka import ensure_topics, reread, topic_ids
-from tests.support import Asking, data_folder, eventually
+from tests.support import Asking, data_folder, eventually, kafka_at
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 COUNT = 1000
@@ -66,7 +66,7 @@ def each_stored_once(service: Service, client: Asking, prefix: str) -> bool:
     rows, documents = client.execute(
         f"SELECT count(), uniqExact(document_id) FROM documents {where}", {"prefix": f"{prefix}-%"}
     )[0]
-    held = client(lambda c: accounts(c, topic_ids(service.stack.kafka_bootstrap, ["comments"])))
+    held = client(lambda c: accounts(c, topic_ids(kafka_at(service.stack.kafka_bootstrap), ["comments"])))
     contiguous = all(account.distinct == account.rows == account.last - account.first + 1 for account in held)
     return rows == documents == COUNT and contiguous
 
@@ -80,9 +80,9 @@ def test_records_of_each_codec_are_stored_once(service: Service, client: Asking,
 def test_records_of_each_codec_can_be_read_again(broker: BrokerKind, service: Service, codec: str):
     """By the client that reads what the first one left out."""
     bootstrap, topic = service.stack.kafka_bootstrap, f"again-{codec}"
-    ensure_topics(bootstrap, 1, [topic])
+    ensure_topics(kafka_at(bootstrap), 1, [topic])
     send(broker, service, codec, codec, topic)
-    again = reread(bootstrap, topic, 0, 10, COUNT - 10)
+    again = reread(kafka_at(bootstrap), topic, 0, 10, COUNT - 10)
     assert [record.offset for record in again] == list(range(10, COUNT - 10))
     assert again[0].value == value(codec, 10) and again[-1].value == value(codec, COUNT - 11)
 

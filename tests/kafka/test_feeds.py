@@ -18,7 +18,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from deploy.local import BrokerKind, Service
 from deploy.local.supervisor import free_port
 from stream.kafka import ensure_topics
-from tests.support import Asking, data_folder, eventually
+from tests.support import Asking, data_folder, eventually, kafka_at
 
 WORKER = """
 import stream.worker
@@ -106,7 +106,7 @@ class Feed:
 def feed(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
     data = data_folder(tmp_path_factory.mktemp("feeds"), shipped)
     with Service(data, workers=0, broker=broker) as service:
-        ensure_topics(service.stack.kafka_bootstrap)
+        ensure_topics(kafka_at(service.stack.kafka_bootstrap))
         made = Feed(service, data)
         yield made
         made.stop()

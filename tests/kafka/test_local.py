@@ -11,6 +11,7 @@ from deploy.local import Stack, kafka
 from deploy.local.install import InstallError
 from deploy.local.kafka import jars
 from stream.kafka import ensure_topics, topic_ids
+from tests.support import kafka_at
 
 needs_kafka = pytest.mark.skipif(bool(kafka.problem()), reason=kafka.problem() or "it is there")
 
@@ -25,10 +26,10 @@ def beside(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_topics_survive_a_restart_of_three_brokers(beside: None, tmp_path: Path) -> None:
     with Stack(tmp_path, broker="kafka", brokers=3) as running:
         assert len(running.kafka_bootstrap.split(",")) == 3
-        ensure_topics(running.kafka_bootstrap, 2, ["kept"])
-        before = topic_ids(running.kafka_bootstrap, ["kept"])
+        ensure_topics(kafka_at(running.kafka_bootstrap), 2, ["kept"])
+        before = topic_ids(kafka_at(running.kafka_bootstrap), ["kept"])
     with Stack(tmp_path, broker="kafka", brokers=3) as running:
-        assert topic_ids(running.kafka_bootstrap, ["kept"]) == before
+        assert topic_ids(kafka_at(running.kafka_bootstrap), ["kept"]) == before
 
 
 @needs_kafka

@@ -14,7 +14,7 @@ from deploy.local import BrokerKind, Service
 from finsent import app
 from storage.reads import dead_letters, latest_labels
 from stream.kafka import produce
-from tests.support import Asking, data_folder, eventually
+from tests.support import Asking, data_folder, eventually, kafka_at
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def client(service: Service) -> Asking:
 
 def send(service: Service, path: Path, topic: str, values: list[bytes]) -> None:
     path.write_bytes(b"\n".join(values) + b"\n")
-    assert produce(path, topic, service.stack.kafka_bootstrap).acknowledged == len(values)
+    assert produce(path, topic, kafka_at(service.stack.kafka_bootstrap)).acknowledged == len(values)
 
 
 def label(text: str, value: str = "positive", annotator: str = "anna", at: str = "2026-01-06T10:00:00Z") -> bytes:

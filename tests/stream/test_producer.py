@@ -17,6 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 from documents.messages import decode
 from stream.kafka import ProduceError, ensure_topics, produce, produce_many, read, watermarks
 from stream.kafka.files import Row
+from tests.support import kafka_at
 
 _names = itertools.count()
 
@@ -25,7 +26,7 @@ _names = itertools.count()
 def topic(kafka_bootstrap: str) -> str:
     """A new topic of one partition, so that the order of arrival can be told."""
     name = f"produced-{time.time_ns()}-{next(_names)}"
-    ensure_topics(kafka_bootstrap, partitions=1, topics=[name])
+    ensure_topics(kafka_at(kafka_bootstrap), partitions=1, topics=[name])
     return name
 
 
@@ -34,7 +35,7 @@ def arrived(bootstrap: str, topic: str) -> list[bytes]:
     partition = TopicPartition(topic, 0)
     consumer.assign([partition])
     consumer.seek_to_beginning()
-    _, high = watermarks(bootstrap, [topic])[topic, 0]
+    _, high = watermarks(kafka_at(bootstrap), [topic])[topic, 0]
     values: list[bytes] = []
     deadline = time.monotonic() + 10
     while len(values) < high and time.monotonic() < deadline:
@@ -85,7 +86,7 @@ def test_json_lines_arrive_byte_for_byte_also_malformed_ones(
     result = produce(
         path,
         topic,
-        kafka_bootstrap,
+        kafka_at(kafka_bootstrap),
         on_acknowledged=lambda *ack: acknowledged.append(ack),
         progress=lambda *state: shown.append(state),
     )
@@ -108,7 +109,7 @@ def test_files_are_merged_by_date_and_a_malformed_line_follows_its_predecessor(
     early, late = comment(1, "2024-01-01T00:00:00Z"), comment(2, "2024-01-03T01:00:00+01:00")
     first.write_bytes(b"\n".join([early, b"broken", late]))
     second.write_bytes(b"\n".join(comment(n, f"2024-01-0{n - 1}T00:00:00Z") for n in (3, 4, 5)))
-    produce_many([(first, topic), (second, topic)], kafka_bootstrap)
+    produce_many([(first, topic), (second, topic)], kafka_at(kafka_bootstrap))
     values = arrived(kafka_bootstrap, topic)
     assert values[:2] == [early, b"broken"]
     assert [json.loads(value)["id"] for value in values[2:]] == ["c3", "c2", "c4", "c5"]
@@ -120,7 +121,7 @@ def test_a_record_over_the_size_limit_arrives_and_one_over_the_producers_fails_a
     path = tmp_path / "large.jsonl"
     lines = [comment(n, "2024-01-01T00:00:00Z", pad="x" * size) for n, size in enumerate((1_500_000, 3_000_000, 1))]
     path.write_bytes(b"\n".join(lines))
-    result = produce(path, topic, kafka_bootstrap)
+    result = produce(path, topic, kafka_at(kafka_bootstrap))
     assert (result.sent, result.acknowledged, result.failed) == (3, 2, 1)
     assert "MessageSizeTooLarge" in next(iter(result.failures))
     assert arrived(kafka_bootstrap, topic) == [lines[0], lines[2]]
@@ -130,7 +131,7 @@ def test_speed_is_event_time_over_wall_time(kafka_bootstrap: str, topic: str, tm
     path = tmp_path / "paced.jsonl"
     path.write_bytes(b"\n".join(comment(n, f"2024-01-01T00:00:{n:02}Z") for n in range(0, 60, 6)))
     times: list[float] = []
-    result = produce(path, topic, kafka_bootstrap, 60, on_acknowledged=lambda *ack: times.append(ack[3]))
+    result = produce(path, topic, kafka_at(kafka_bootstrap), 60, on_acknowledged=lambda *ack: times.append(ack[3]))
     assert result.acknowledged == 10
     assert times[-1] - times[0] == pytest.approx(0.9, abs=0.3)
 
@@ -138,11 +139,11 @@ def test_speed_is_event_time_over_wall_time(kafka_bootstrap: str, topic: str, tm
 def test_a_broker_that_is_away_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kafka.errors import KafkaError
 
-    monkeypatch.setattr("stream.kafka.producer.CONNECT_MS", 500)
+    monkeypatch.setattr("stream.kafka.clients.CONNECT_MS", 500)
     path = tmp_path / "a.jsonl"
     path.write_bytes(comment(1, "2024-01-01T00:00:00Z"))
     with pytest.raises(KafkaError):
-        produce(path, "news", "127.0.0.1:1")
+        produce(path, "news", kafka_at("127.0.0.1:1"))
 
 
 def rows_of(path: Path, topic: str | None, **options: object) -> list[Row]:

@@ -19,7 +19,7 @@ from deploy.local import BrokerKind, Service
 from deploy.local.supervisor import free_port
 from stream.kafka import produce
 from stream.upkeep import Watchdog
-from tests.support import data_folder, eventually
+from tests.support import data_folder, eventually, kafka_at
 
 BLOCK_THE_LOOP = """
 import asyncio, time
@@ -58,7 +58,7 @@ def send(service: Service, tmp_path: Path, count: int, first: int = 0) -> None:
                 "published_at": "2026-01-05T10:00:00Z",
             }
             file.write(json.dumps(message) + "\n")
-    assert produce(path, "news", service.stack.kafka_bootstrap).acknowledged == count
+    assert produce(path, "news", kafka_at(service.stack.kafka_bootstrap)).acknowledged == count
 
 
 def stored(service: Service) -> int:

@@ -29,7 +29,7 @@ from storage import accounts, connect, select
 from storage.reads import live_workers
 from stream.champion import announce, chosen
 from stream.kafka import produce, topic_ids
-from tests.support import cooled, data_folder, eventually
+from tests.support import cooled, data_folder, eventually, kafka_at
 from tests.support.commands import finsent
 
 SWAPS = 8
@@ -87,7 +87,7 @@ def adapter(folder: Path, change: Callable[[dict], None], swap_head: bool = Fals
 def promote(service: Service, registry: Path, version: str) -> None:
     move_champion(registry, version)
     event = ModelEvent("promoted", version, "", "", 0.0, "", datetime.now(UTC))
-    announce(service.stack.kafka_bootstrap, event)
+    announce(kafka_at(service.stack.kafka_bootstrap), event)
 
 
 def page(service: Service, name: str) -> str:
@@ -111,7 +111,7 @@ def send(service: Service, path: Path, prefix: str, count: int) -> None:
         for n in range(count)
     ]
     path.write_text("\n".join(json.dumps(line) for line in lines) + "\n")
-    assert produce(path, "news", service.stack.kafka_bootstrap).acknowledged == count
+    assert produce(path, "news", kafka_at(service.stack.kafka_bootstrap)).acknowledged == count
 
 
 def test_many_swaps_under_load_lose_and_repeat_nothing(
@@ -147,7 +147,7 @@ def test_many_swaps_under_load_lose_and_repeat_nothing(
         producing.join()
     eventually(lambda: client.execute(count)[0][0] == sent, 60, "all of the load is stored")
 
-    held = accounts(client, topic_ids(service.stack.kafka_bootstrap, TOPICS))
+    held = accounts(client, topic_ids(kafka_at(service.stack.kafka_bootstrap), TOPICS))
     assert all(account.distinct == account.rows == account.last - account.first + 1 for account in held)
     assert client.execute("SELECT count() - uniqExact(topic, partition, offset) FROM record_log") == [(0,)]
     # scored_at is set once a batch: no batch was scored by two versions.
@@ -192,7 +192,9 @@ def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
         case "no manifest":
             manifest.write_text("{")
     (registry / "champion").write_text(bad)  # promote refuses what is damaged already
-    announce(service.stack.kafka_bootstrap, ModelEvent("promoted", bad, before, "", 0.0, "", datetime.now(UTC)))
+    announce(
+        kafka_at(service.stack.kafka_bootstrap), ModelEvent("promoted", bad, before, "", 0.0, "", datetime.now(UTC))
+    )
     refused = f'finsent_model_refused_total{{version="{bad}"}}'
     eventually(lambda: metric(service, refused) > 0, 60, "it is refused")
     send(service, tmp_path / "after.jsonl", f"after-{number}", 20)

@@ -12,6 +12,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import UnknownTopicOrPartitionError
 
 from stream.kafka import TOPICS, ensure_topics, topic_ids, watermarks
+from tests.support import kafka_at
 
 
 class Broker:
@@ -51,24 +52,24 @@ def broker() -> Iterator[Broker]:
 
 
 def test_topics_are_made_once_and_existing_ones_left_alone(broker: Broker) -> None:
-    assert ensure_topics(broker.bootstrap, partitions=2, topics=["news"]) == ["news"]
-    assert set(ensure_topics(broker.bootstrap)) == set(TOPICS) - {"news"}
-    assert ensure_topics(broker.bootstrap) == []
-    reach = watermarks(broker.bootstrap, TOPICS)
+    assert ensure_topics(kafka_at(broker.bootstrap), partitions=2, topics=["news"]) == ["news"]
+    assert set(ensure_topics(kafka_at(broker.bootstrap))) == set(TOPICS) - {"news"}
+    assert ensure_topics(kafka_at(broker.bootstrap)) == []
+    reach = watermarks(kafka_at(broker.bootstrap), TOPICS)
     assert [partition for topic, partition in reach if topic == "news"] == [0, 1]
     assert [partition for topic, partition in reach if topic == "comments"] == [0, 1, 2, 3]
 
 
 def test_watermarks_reach_the_last_record_of_a_batch_of_many(broker: Broker) -> None:
-    ensure_topics(broker.bootstrap, partitions=3, topics=["reach"])
-    assert watermarks(broker.bootstrap, ["reach"]) == {("reach", p): (0, 0) for p in range(3)}
+    ensure_topics(kafka_at(broker.bootstrap), partitions=3, topics=["reach"])
+    assert watermarks(kafka_at(broker.bootstrap), ["reach"]) == {("reach", p): (0, 0) for p in range(3)}
     producer = KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=100)
     for count in (1, 700):
         for _ in range(count):
             producer.send("reach", b"x", partition=1)
         producer.flush()
     producer.close()
-    assert watermarks(broker.bootstrap, ["reach"]) == {
+    assert watermarks(kafka_at(broker.bootstrap), ["reach"]) == {
         ("reach", 0): (0, 0),
         ("reach", 1): (0, 701),
         ("reach", 2): (0, 0),
@@ -76,20 +77,20 @@ def test_watermarks_reach_the_last_record_of_a_batch_of_many(broker: Broker) -> 
 
 
 def test_a_topic_made_again_has_another_id(broker: Broker) -> None:
-    ensure_topics(broker.bootstrap, topics=["again", "kept"])
-    first = topic_ids(broker.bootstrap, ["again", "kept"])
-    assert topic_ids(broker.bootstrap, ["again", "kept"]) == first
+    ensure_topics(kafka_at(broker.bootstrap), topics=["again", "kept"])
+    first = topic_ids(kafka_at(broker.bootstrap), ["again", "kept"])
+    assert topic_ids(kafka_at(broker.bootstrap), ["again", "kept"]) == first
     with KafkaAdminClient(bootstrap_servers=broker.bootstrap) as admin:
         admin.delete_topics(["again"])
-    ensure_topics(broker.bootstrap, topics=["again", "kept"])
-    second = topic_ids(broker.bootstrap, ["again", "kept"])
+    ensure_topics(kafka_at(broker.bootstrap), topics=["again", "kept"])
+    second = topic_ids(kafka_at(broker.bootstrap), ["again", "kept"])
     assert second["again"] != first["again"]
     assert second["kept"] == first["kept"]
 
     broker.kill()
     broker.start()
-    ensure_topics(broker.bootstrap, topics=["again", "kept"])
-    third = topic_ids(broker.bootstrap, ["again", "kept"])
+    ensure_topics(kafka_at(broker.bootstrap), topics=["again", "kept"])
+    third = topic_ids(kafka_at(broker.bootstrap), ["again", "kept"])
     assert third["again"] not in (first["again"], second["again"])
     assert third["kept"] != first["kept"]
 
@@ -97,6 +98,6 @@ def test_a_topic_made_again_has_another_id(broker: Broker) -> None:
 def test_an_unknown_topic_is_an_error_and_is_not_made_by_asking(broker: Broker) -> None:
     for ask in (topic_ids, watermarks):
         with pytest.raises(UnknownTopicOrPartitionError, match="no topic 'nope'"):
-            ask(broker.bootstrap, ["nope"])
+            ask(kafka_at(broker.bootstrap), ["nope"])
     with KafkaAdminClient(bootstrap_servers=broker.bootstrap) as admin:
         assert "nope" not in admin.list_topics()

@@ -17,7 +17,7 @@ from deploy.local import BrokerKind, Service
 from storage import accounts
 from storage.reads import dead_letters
 from stream.kafka import produce, topic_ids
-from tests.support import Asking, data_folder, eventually
+from tests.support import Asking, data_folder, eventually, kafka_at
 
 TOPICS = ("news", "comments")
 
@@ -50,7 +50,7 @@ def lines(prefix: str, count: int) -> list[bytes]:
 def send(service: Service, tmp_path: Path, values: list[bytes], topic: str = "news") -> None:
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl"
     path.write_bytes(b"\n".join(values) + b"\n")
-    produced = produce(path, topic, service.stack.kafka_bootstrap)
+    produced = produce(path, topic, kafka_at(service.stack.kafka_bootstrap))
     assert produced.acknowledged == len(values) and not produced.failed
 
 
@@ -60,7 +60,7 @@ def stored(client: Asking, prefix: str) -> int:
 
 def contiguous(client: Asking, service: Service) -> bool:
     """Every partition holds each offset from its first to its last once."""
-    held = client(lambda c: accounts(c, topic_ids(service.stack.kafka_bootstrap, TOPICS)))
+    held = client(lambda c: accounts(c, topic_ids(kafka_at(service.stack.kafka_bootstrap), TOPICS)))
     return all(account.distinct == account.rows == account.last - account.first + 1 for account in held)
 
 

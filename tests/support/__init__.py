@@ -13,7 +13,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import Error as ClickHouseError
 
 from model.encoder import default_folders
-from settings import ClickHouseSettings
+from settings import ClickHouseSettings, KafkaSettings
 from storage import connect
 
 T = TypeVar("T")
@@ -27,6 +27,11 @@ def eventually(condition: Callable[[], T], timeout: float, message: str) -> T:
             raise AssertionError(f"not within {timeout:g} s: {message}; last answer: {found!r}")
         time.sleep(0.05)
     return found
+
+
+def kafka_at(bootstrap: str) -> KafkaSettings:
+    """How to reach that broker."""
+    return KafkaSettings(bootstrap_servers=bootstrap)
 
 
 def cooled(folder: Path, temperature: float) -> Path:
