@@ -41,7 +41,7 @@ from benchmarks.proxy import Fault, Proxy
 from cli import audit_report
 from deploy.demo import recorded_week
 from deploy.local import Service
-from documents import BadRecord
+from documents import Document, Label
 from documents.messages import ModelEvent
 from model.encoder import default_folders
 from model.registry import promote, publish
@@ -122,7 +122,7 @@ def records(texts: Path, rng: random.Random, most: int = 4000) -> tuple[str, lis
             for path, topic in ((week.news, "news"), (week.comments, "comments")):
                 found += [(topic, row.value) for row in read(path, topic)]
         judged = reading().run([Received(topic, 0, 0, value) for topic, value in found])
-        found = [pair for pair, row in zip(found, judged, strict=True) if not isinstance(row, BadRecord)]
+        found = [pair for pair, row in zip(found, judged, strict=True) if isinstance(row, Document | Label)]
     rng.shuffle(found)
     return ("real text" if files else "recorded week"), found
 

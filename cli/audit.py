@@ -46,10 +46,11 @@ def audit(
     """Show that every record that Kafka held is stored once: in documents, or with its error in dead_letters.
 
     For each partition of each topic (a topic that was deleted and made again counts as two): the first and last offset
-    stored, the broker's watermarks, and how many records are stored, dead-lettered, missing (in no view) and doubled
-    (more than once in a view). Repeats are further rows of a position, which the views leave out. A gap is no fault
-    where the broker says that it has no record there (transaction markers, compaction). Lag is no fault. Exit code 1,
-    with the exact offsets, if anything is missing or doubled, or stored beyond the broker's end.
+    stored, the broker's watermarks, and how many records are stored, dead-lettered, without a value (tombstones),
+    missing (in no view) and doubled (more than once in a view). Repeats are further rows of a position, which the views
+    leave out. A gap is no fault where the broker says that it has no record there (transaction markers, compaction).
+    Lag is no fault. Exit code 1, with the exact offsets, if anything is missing or doubled, or stored beyond the
+    broker's end.
 
     `finsent audit`
 
@@ -66,7 +67,7 @@ def audit(
         write_text(json.dumps(report, indent=1), json_out)
     if json_out != "-":
         columns = ["topic", "topic_id", "partition", "first", "last", "low", "high", "stored", "dead_lettered",
-                   "missing", "doubled", "repeats", "lag"]  # fmt: skip
+                   "tombstones", "missing", "doubled", "repeats", "lag"]  # fmt: skip
         print_rows(columns, [[row[name] for name in columns] for row in report["partitions"]], Format.table)
     if report["kafka"] is None:
         typer.echo(f"finsent: the table alone was audited: {report['kafka_error']}", err=True)
@@ -107,7 +108,7 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
         rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, kafka))
     seen = {(account.topic, account.topic_id, account.partition) for account in held}
     rows += [_empty(*key, part) for key, part in marks.items() if (key[0], part.topic_id, key[1]) not in seen]
-    counts = ("stored", "dead_lettered", "missing", "doubled", "repeats", "beyond")
+    counts = ("stored", "dead_lettered", "tombstones", "missing", "doubled", "repeats", "beyond")
     totals = {name: sum(row[name] for row in rows) for name in counts}
     return {
         "clean": not (totals["missing"] or totals["doubled"] or totals["beyond"]),
@@ -153,6 +154,7 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None) 
         "high": part and part.high,
         "stored": account.stored,
         "dead_lettered": account.dead_lettered,
+        "tombstones": account.tombstones,
         "missing": sum(b - a + 1 for a, b in missing),
         "missing_ranges": missing,
         "doubled": sum(b - a + 1 for a, b in account.doubled),
@@ -176,7 +178,7 @@ def _held(kafka: KafkaSettings, account: Audited, gap: tuple[int, int], part: Pa
 
 
 def _empty(topic: str, number: int, part: Partition) -> dict[str, Any]:
-    counts = dict.fromkeys(("stored", "dead_lettered", "missing", "doubled", "repeats", "beyond"), 0)
+    counts = dict.fromkeys(("stored", "dead_lettered", "tombstones", "missing", "doubled", "repeats", "beyond"), 0)
     where = {"topic": topic, "topic_id": part.topic_id, "partition": number, "current": True}
     ends = {"first": None, "last": None, "low": part.low, "high": part.high, "lag": part.high - part.low}
     return {**where, **ends, **counts, "missing_ranges": [], "doubled_ranges": []}

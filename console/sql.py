@@ -137,7 +137,8 @@ LIMIT %(limit)s
 """
 
 FEEDS = """
-SELECT topic, count() AS records, countIf(error_kind != '') AS dead_letters, max(ingested_at) AS stored_at,
+SELECT topic, count() AS records, countIf(error_kind NOT IN ('', 'tombstone')) AS dead_letters,
+       max(ingested_at) AS stored_at,
        maxIf(r.published_at, r.error_kind = '') AS published_at,
        countIf(ingested_at > now64(3) - INTERVAL 1 HOUR) AS last_hour,
        quantileIf(0.5)(dateDiff('millisecond', r.published_at, ingested_at) / 1000,

@@ -773,7 +773,7 @@ FROM
 )
 WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1)));
 
--- 0002_views, 0006_labels_models
+-- 0002_views, 0006_labels_models, 0019_tombstones
 CREATE VIEW dead_letters
 (
     `topic` LowCardinality(String),
@@ -801,7 +801,7 @@ AS SELECT
     raw
 FROM record_log
 FINAL
-WHERE error_kind != ''
+WHERE error_kind NOT IN ('', 'tombstone')
 UNION ALL
 SELECT
     topic,
@@ -816,7 +816,7 @@ SELECT
     raw
 FROM label_log
 FINAL
-WHERE error_kind != '';
+WHERE error_kind NOT IN ('', 'tombstone');
 
 -- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked
 CREATE VIEW documents
@@ -1149,7 +1149,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM feeds_as_of(moment = now64(3));
 
--- 0010_public_views
+-- 0010_public_views, 0019_tombstones
 CREATE VIEW feeds_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
@@ -1179,7 +1179,7 @@ FROM
         dateDiff('millisecond', published_at, ingested_at) / 1000 AS delay_s
     FROM record_log
     FINAL
-    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until)
+    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until) AND (error_kind != 'tombstone')
     UNION ALL
     SELECT
         topic,
@@ -1191,7 +1191,7 @@ FROM
         dateDiff('millisecond', labelled_at, ingested_at) / 1000 AS delay_s
     FROM label_log
     FINAL
-    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until)
+    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until) AND (error_kind != 'tombstone')
 ) AS r
 ARRAY JOIN if(source = '', ['*'], ['*', toString(source)]) AS origin
 GROUP BY

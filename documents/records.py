@@ -1,10 +1,11 @@
-"""What becomes of a Kafka record: a ``Document``, a ``Label``, or a ``BadRecord``. Each knows its ``Position``."""
+"""What becomes of a Kafka record: a ``Document``, a ``Label``, a ``BadRecord`` or a ``Tombstone``. Each knows its
+``Position``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
@@ -148,7 +149,25 @@ class BadRecord:
     ingested_at: datetime = EPOCH
 
 
-Row = Document | Label | BadRecord
+@dataclass(slots=True)
+class Tombstone:
+    """A record without a value, with which compacted topics forget the earlier records of its key. It says nothing.
+
+    Its position is stored all the same, as of every record: so the ledger, the lag and the audit account for it, and it
+    is not read again. It has the columns of a bad record, but no view shows it. ``ingested_at`` is set when it is
+    stored.
+    """
+
+    kind: ClassVar[Literal["tombstone"]] = "tombstone"
+    field: ClassVar[str] = ""
+    sentence: ClassVar[str] = ""
+    raw: ClassVar[bytes] = b""
+
+    position: Position
+    ingested_at: datetime = EPOCH
+
+
+Row = Document | Label | BadRecord | Tombstone
 """What is stored of one Kafka record."""
 
 

@@ -32,15 +32,20 @@ HAVING count() > earlier
 ORDER BY topic, topic_id, partition
 """
 
+TOMBSTONES = "SELECT uniqExact(offset) FROM {table} WHERE {here} AND error_kind = 'tombstone'"
+"""Records without a value. To the sums they are bad records; one column of the table tells them apart."""
+
 BUCKET = 65_536
 HERE = "topic = %(topic)s AND topic_id = %(topic_id)s AND partition = %(partition)s AND offset BETWEEN %(a)s AND %(b)s"
 
-# Where positions are stored, and the (offset, is_bad) of those that people can read.
+# Where positions are stored, and the (offset, is_bad) of those that people can read, and of tombstones.
 TABLES = {
     "record_log": f"""
         SELECT offset, 0 AS is_bad FROM documents WHERE {HERE}
         UNION ALL
         SELECT offset, 1 FROM dead_letters WHERE {HERE}
+        UNION ALL
+        SELECT DISTINCT offset, 1 FROM record_log WHERE {HERE} AND error_kind = 'tombstone'
     """,
     "label_log": f"SELECT offset, error_kind != '' AS is_bad FROM label_log FINAL WHERE {HERE}",
 }
@@ -77,6 +82,7 @@ class Audited:
     last: int
     stored: int
     dead_lettered: int
+    tombstones: int = 0
     repeats: int = 0
     missing: list[Range] = field(default_factory=list)
     doubled: list[Range] = field(default_factory=list)
@@ -103,7 +109,16 @@ def sums(client: Client, since: datetime | None = None) -> list[Sums]:
 
 def audited(client: Client, since: datetime | None = None) -> list[Audited]:
     """The result for every partition; see ``sums`` for ``since``."""
-    return [_account(client, held) for held in sums(client, since)]
+    made = []
+    for held in sums(client, since):
+        account = _account(client, held)
+        if held.bad:
+            here = {"topic": held.topic, "topic_id": held.topic_id, "partition": held.partition, "a": held.first}
+            query = TOMBSTONES.format(table=held.table, here=HERE)
+            account.tombstones = client.execute(query, {**here, "b": held.last})[0][0]
+            account.dead_lettered -= account.tombstones
+        made.append(account)
+    return made
 
 
 def audit_plan(client: Client) -> str:

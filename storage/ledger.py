@@ -37,7 +37,8 @@ def positions(client: Client, topic_ids: Mapping[str, str]) -> dict[tuple[str, i
 
 
 class Account(NamedTuple):
-    """What is stored of one partition; ``rows`` counts a record twice that was stored twice."""
+    """What is stored of one partition; ``rows`` counts a record twice that was stored twice, and ``bad`` are
+    the dead letters."""
 
     topic: str
     topic_id: str
@@ -54,7 +55,7 @@ def accounts(client: Client, topic_ids: Mapping[str, str]) -> list[Account]:
     rows = client.execute(
         """
         SELECT topic, topic_id, partition, min(offset), max(offset), count(), uniqExact(offset),
-               countIf(error_kind != '')
+               countIf(error_kind NOT IN ('', 'tombstone'))
         FROM record_log FINAL
         WHERE (topic, topic_id) IN %(topics)s
         GROUP BY topic, topic_id, partition

@@ -1,4 +1,4 @@
-"""The columns of ``record_log``, and the value of each for documents and bad records."""
+"""The columns of ``record_log``, and the value of each for documents, bad records and tombstones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from documents import KINDS, BadRecord, Document, Position
+from documents import KINDS, BadRecord, Document, Position, Tombstone
 
 Values = dict[str, Callable[[Any], Any]]
 
@@ -36,7 +36,7 @@ ERROR: Values = {
     "error": attrgetter("sentence"),
     "raw": attrgetter("raw"),
 }
-"""The value of each column that says what is wrong with a bad record, in every table that keeps some."""
+"""The value of each column that says why a record has no more than that, in every table that keeps some."""
 
 NO_ERROR = {"error_kind": "", "error_field": "", "error": "", "raw": b""}
 
@@ -68,13 +68,13 @@ def document_columns(documents: Sequence[Document]) -> dict[str, Sequence[Any]]:
 _EMPTY = document_columns([Document(Position("", "", 0, 0))])
 
 
-def columns_of(documents: Sequence[Document], bad: Sequence[BadRecord]) -> list[list[Any]]:
-    """The values by column, in the order of ``COLUMNS``; documents come first. A bad record has an empty document's
-    value in the columns that it has none for."""
+def columns_of(documents: Sequence[Document], others: Sequence[BadRecord | Tombstone]) -> list[list[Any]]:
+    """The values by column, in the order of ``COLUMNS``; documents come first. The others have an empty document's
+    value in the columns that they have none for."""
     of_documents = document_columns(documents)
     found = []
     for column in COLUMNS:
         good = of_documents.get(column, ()) if column in _EMPTY else [NO_ERROR[column]] * len(documents)
-        rest = list(map(_BAD[column], bad)) if column in _BAD else [*_EMPTY[column]] * len(bad)
+        rest = list(map(_BAD[column], others)) if column in _BAD else [*_EMPTY[column]] * len(others)
         found.append([*good, *rest])
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from clickhouse_driver import Client
 
-from documents import BadRecord, Document, Label, Row
+from documents import BadRecord, Document, Label, Row, Tombstone
 from storage.connection import UNAVAILABLE, WHOLE_INSERT, StorageUnavailable
 from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
@@ -16,9 +16,9 @@ from storage.writes.labels import INSERT_LABELS, label_columns
 INSERT = f"INSERT INTO record_log ({', '.join(f'`{column}`' for column in COLUMNS)}) VALUES"
 
 
-def write_documents(client: Client, rows: Sequence[Document | BadRecord], stamp: bool = True) -> None:
-    """Store documents and bad records (of any number of Kafka partitions) in ``record_log``, as one block: all or none
-    of them are stored.
+def write_documents(client: Client, rows: Sequence[Document | BadRecord | Tombstone], stamp: bool = True) -> None:
+    """Store documents, bad records and tombstones (of any number of Kafka partitions) in ``record_log``, as one block:
+    all or none of them are stored.
 
     All get the time of the call as ``ingested_at``. Without ``stamp`` they keep their own: for a history that is loaded
     afterwards, with the rows of one calendar month in a call.
@@ -28,17 +28,18 @@ def write_documents(client: Client, rows: Sequence[Document | BadRecord], stamp:
     if rows:
         _stamp(rows, stamp)
         documents = [row for row in rows if isinstance(row, Document)]
-        bad = [row for row in rows if isinstance(row, BadRecord)]
-        _insert(client, INSERT, columns_of(documents, bad))
+        others = [row for row in rows if not isinstance(row, Document)]
+        _insert(client, INSERT, columns_of(documents, others))
 
 
-def write_labels(client: Client, rows: Sequence[Label | BadRecord], stamp: bool = True) -> None:
-    """Store labels, and the bad records of their topic, in ``label_log``; otherwise as ``write_documents``."""
+def write_labels(client: Client, rows: Sequence[Label | BadRecord | Tombstone], stamp: bool = True) -> None:
+    """Store labels, and the bad records and tombstones of their topic, in ``label_log``, as
+    ``write_documents`` does."""
     if rows:
         _stamp(rows, stamp)
         labels = [row for row in rows if isinstance(row, Label)]
-        bad = [row for row in rows if isinstance(row, BadRecord)]
-        _insert(client, INSERT_LABELS, label_columns(labels, bad))
+        others = [row for row in rows if not isinstance(row, Label)]
+        _insert(client, INSERT_LABELS, label_columns(labels, others))
 
 
 def _stamp(rows: Sequence[Row], stamp: bool) -> None:

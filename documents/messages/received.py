@@ -80,7 +80,7 @@ class InvalidMessage(ValueError):
         self.field = field
 
 
-def decode(topic: str, raw: bytes | None, now: datetime | None = None) -> News | Comment | Label:
+def decode(topic: str, raw: bytes, now: datetime | None = None) -> News | Comment | Label:
     """The message in one record of ``topic`` (``news``, ``comments`` or ``labels``).
 
     A date may be up to a day after ``now`` (by default the time of the call), as clocks differ. Raises
@@ -88,7 +88,7 @@ def decode(topic: str, raw: bytes | None, now: datetime | None = None) -> News |
     """
     decoder = _DECODERS[topic]
     if not raw:
-        raise InvalidMessage("not_json", "the record has no value")
+        raise InvalidMessage("not_json", "the record is empty")
     if len(raw) > MAX_RECORD_BYTES:
         raise InvalidMessage("too_large", f"{len(raw)} bytes; at most {MAX_RECORD_BYTES} are taken")
     try:

@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import xxhash
 
-from documents.records import EMBEDDING_BYTES, BadRecord, Document, Position
+from documents.records import EMBEDDING_BYTES, Document, Position, Row
 from documents.stories.facts import Facts, facts
 from documents.stories.key import story_key
 
@@ -126,7 +126,7 @@ class Novelty:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def assign(self, rows: Sequence[Document | BadRecord]) -> None:
+    def assign(self, rows: Sequence[Row]) -> None:
         """Fill in ``story_id`` and ``novelty`` of every document, in place. A document that was assigned before (by its
         position) gets the same values again."""
         fresh = []
@@ -146,7 +146,7 @@ class Novelty:
             row.story_id, row.novelty = story.id, placed[-1].novelty
         self._note(rows)
 
-    def learn(self, rows: Iterable[Document | BadRecord]) -> None:
+    def learn(self, rows: Iterable[Row]) -> None:
         """Take in ``rows`` that are stored with their stories (see ``storage.recent_documents``)."""
         rows = list(rows)
         for row in sorted((row for row in rows if isinstance(row, Document)), key=_order):
@@ -156,7 +156,7 @@ class Novelty:
             self._add(row, story_key(row.whole_text), _facts(row), story, row.novelty)
         self._note(rows)
 
-    def _note(self, rows: Iterable[Document | BadRecord]) -> None:
+    def _note(self, rows: Iterable[Row]) -> None:
         for row in rows:
             at = row.position
             partition = (at.topic, at.topic_id, at.partition)

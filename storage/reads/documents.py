@@ -8,7 +8,7 @@ from typing import Any
 
 from clickhouse_driver import Client
 
-from documents import BadRecord, Document, Mention, Position
+from documents import BadRecord, Document, Mention, Position, Tombstone
 from storage.connection import UNAVAILABLE, StorageUnavailable
 from storage.rows import Row, select
 
@@ -61,7 +61,7 @@ def _beyond(client: Client, after: Mapping[tuple[str, str, int], int], most: int
 
 def recent_documents(
     client: Client, after: Mapping[tuple[str, str, int], int], limit: int
-) -> list[Document | BadRecord]:
+) -> list[Document | BadRecord | Tombstone]:
     """The latest ``limit`` records, by the time of scoring, beyond the offsets ``after``.
 
     ``after`` is by (topic, topic id, partition); of a partition that it does not contain, only the last ``limit``
@@ -90,10 +90,10 @@ def _document(
     topic: str, topic_id: str, partition: int, offset: int, kind: Any, document_id: str, source: str, title: str,
     text: str, lang: str, published_at: datetime, scored_at: datetime, sentiment: float, story_id: int, novelty: float,
     entities: list[str], surfaces: list[str], error_kind: Any, embedding: str,
-) -> Document | BadRecord:  # fmt: skip
+) -> Document | BadRecord | Tombstone:  # fmt: skip
     position = Position(topic, topic_id, partition, offset)
     if error_kind:
-        return BadRecord(position, error_kind)
+        return Tombstone(position) if error_kind == Tombstone.kind else BadRecord(position, error_kind)
     return Document(
         position, kind, document_id, source, title, text, lang=lang, published_at=published_at, scored_at=scored_at,
         sentiment=sentiment, story_id=story_id, novelty=novelty, embedding=bytes.fromhex(embedding),

@@ -1,5 +1,5 @@
-"""The columns of the table ``label_log``, and the value of each for labels and bad records; ``storage.writer`` inserts
-them."""
+"""The columns of the table ``label_log``, and the value of each for labels, bad records and tombstones;
+``storage.writer`` inserts them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from documents import EPOCH, UNSCORED, BadRecord, Label
+from documents import EPOCH, UNSCORED, BadRecord, Label, Tombstone
 from storage.record import ERROR, NO_ERROR, POSITION, Values
 
 _LABEL: Values = {
@@ -25,11 +25,11 @@ _LABEL_COLUMNS = (*_LABEL, *ERROR)
 INSERT_LABELS = f"INSERT INTO label_log ({', '.join(_LABEL_COLUMNS)}) VALUES"
 
 
-def label_columns(labels: Sequence[Label], bad: Sequence[BadRecord]) -> list[list[Any]]:
+def label_columns(labels: Sequence[Label], others: Sequence[BadRecord | Tombstone]) -> list[list[Any]]:
     """The values of the columns of ``label_log``, in the order of ``INSERT_LABELS``, of the labels first."""
     found = []
     for column in _LABEL_COLUMNS:
         good = list(map(_LABEL[column], labels)) if column in _LABEL else [NO_ERROR[column]] * len(labels)
-        rest = list(map(_BAD_LABEL[column], bad)) if column in _BAD_LABEL else [_NO_LABEL[column]] * len(bad)
+        rest = list(map(_BAD_LABEL[column], others)) if column in _BAD_LABEL else [_NO_LABEL[column]] * len(others)
         found.append(good + rest)
     return found

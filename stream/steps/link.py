@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from documents import BadRecord, Document, Label, Row
+from documents import Label, Row
 from documents.stories import Novelty
 
 
@@ -21,7 +21,7 @@ class Link:
         """Fill in the stories of the documents of ``rows``."""
         self._novelty.assign([row for row in rows if not isinstance(row, Label)])
 
-    def learn(self, rows: Sequence[Document | BadRecord]) -> None:
+    def learn(self, rows: Sequence[Row]) -> None:
         """Take in the stories of ``rows`` that are stored, by others or before this worker's start."""
         self._novelty.learn(rows)
 

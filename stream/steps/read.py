@@ -18,6 +18,7 @@ from documents import (
     Position,
     Pseudonymiser,
     Row,
+    Tombstone,
     normalise,
     redact,
     whole_text,
@@ -32,7 +33,8 @@ from stream.kafka.received import Received
 class Read:
     """In: records of the topics ``news``, ``comments`` and ``labels``. Out: one row for each, in the same order.
 
-    A record that is no message of its topic becomes a ``BadRecord``: it is never left out, and never raised.
+    A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``: none is
+    left out, and none raises.
     ``topic_ids`` gives the UUID of each topic. Documents have no scores yet.
     """
 
@@ -50,13 +52,15 @@ class Read:
 
     def _row(self, received: Received, topic_id: str, now: datetime) -> Row:
         position = Position(received.topic, topic_id, received.partition, received.offset)
+        if received.value is None:
+            return Tombstone(position)
         try:
             decoded = decode(received.topic, received.value, now)
             if isinstance(decoded, message.Label):
                 return _label(position, decoded)
             return self._document(position, decoded)
         except InvalidMessage as error:
-            return BadRecord(position, error.kind, error.field, str(error), received.value or b"")
+            return BadRecord(position, error.kind, error.field, str(error), received.value)
 
     def _document(self, position: Position, decoded: message.News | message.Comment) -> Document:
         url = in_reply_to = author = ""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar
 
-from documents import LABEL_TOPIC, BadRecord, Row
+from documents import LABEL_TOPIC, BadRecord, Row, Tombstone
 from errors import ExitCode, FinsentError
 
 
@@ -30,13 +30,13 @@ class CircuitBreaker:
         self._run = 0
 
     def check(self, rows: Sequence[Row]) -> None:
-        """Count the documents of ``rows``, in order. Labels are not counted.
+        """Count the documents of ``rows``, in order. Labels and tombstones are not counted.
 
         Raises ``FeedBroken``. It has to be called before ``rows`` are stored, and then they must not be.
         """
         topic = ""
         for row in rows:
-            if row.position.topic == LABEL_TOPIC:
+            if row.position.topic == LABEL_TOPIC or isinstance(row, Tombstone):
                 continue
             verdict = isinstance(row, BadRecord)
             if len(self._recent) == self._recent.maxlen:

@@ -7,7 +7,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from documents import BadRecord, Row
+from documents import BadRecord, Row, Tombstone
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -26,6 +26,7 @@ class Metrics:
         self.reread = counter("finsent_records_reread", "Records that the client left out and that were read again.")
         self.scored = counter("finsent_records_scored", "Documents scored and stored.", ["topic"])
         self.dead_lettered = counter("finsent_records_dead_lettered", "Bad records stored.", ["topic", "kind"])
+        self.tombstones = counter("finsent_records_tombstones", "Records without a value, passed over.", ["topic"])
         self.batch_records = histogram("finsent_batch_records", "Records a batch.", buckets=RECORDS)
         self.score_seconds = histogram("finsent_score_seconds", "Seconds to score a batch.", buckets=SECONDS)
         self.insert_seconds = histogram("finsent_insert_seconds", "Seconds to insert a batch.", buckets=SECONDS)
@@ -68,6 +69,8 @@ class Metrics:
             last[at.topic, at.partition] = at.offset
             if isinstance(row, BadRecord):
                 self.dead_lettered.labels(at.topic, row.kind).inc()
+            elif isinstance(row, Tombstone):
+                self.tombstones.labels(at.topic).inc()
             else:
                 self.scored.labels(at.topic).inc()
         for (topic, partition), offset in last.items():

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.fuzz import GOOD, TOPICS, check, generate, reading
-from documents import BadRecord, Row
+from documents import BadRecord, Row, Tombstone
 
 READ = reading()
 JSON = st.recursive(
@@ -22,7 +22,7 @@ RELAXED = settings(max_examples=400, deadline=None, suppress_health_check=list(H
 
 
 def fault(row: Row) -> str:
-    return row.kind if isinstance(row, BadRecord) else ""
+    return row.kind if isinstance(row, BadRecord | Tombstone) else ""
 
 
 @RELAXED

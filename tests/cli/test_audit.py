@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 import cli.audit
 import stream.kafka
 from cli import audit_report
-from documents import BadRecord, Document, Label, Position
+from documents import BadRecord, Document, Label, Position, Tombstone
 from storage import audit_plan, audited, migrate, write_documents, write_labels
 from stream.kafka import ensure_topics, topic_ids
 from tests.support import kafka_at
@@ -63,6 +63,18 @@ def test_repeats_that_the_views_leave_out_are_told_but_are_no_fault(client: Clie
     (found,) = audited(client)
     assert (found.repeats, found.doubled, found.missing) == (10, [], [])
     assert (found.stored, found.dead_lettered) == (54, 6)
+
+
+@pytest.mark.parametrize("gap", [False, True], ids=["whole", "with a gap"])
+def test_tombstones_are_accounted_for_and_in_no_view(client: Client, gap: bool):
+    write_documents(client, [*rows(range(20)), *(Tombstone(Position("news", "id", 0, n)) for n in (20, 21 + gap))])
+    write_labels(client, [Tombstone(Position("labels", "id", 0, 0))])
+    labels, news = sorted(audited(client), key=lambda one: one.topic)
+    assert (news.stored, news.dead_lettered, news.tombstones, news.last) == (18, 2, 2, 21 + gap)
+    assert (news.missing, news.doubled) == ([(21, 21)] if gap else [], [])
+    assert (labels.stored, labels.dead_lettered, labels.tombstones) == (0, 0, 1)
+    assert client.execute("SELECT (SELECT count() FROM documents), (SELECT count() FROM dead_letters)") == [(18, 2)]
+    assert client.execute("SELECT documents_1h, dead_letters_1d FROM feeds WHERE source = '*'") == [(18, 2)]
 
 
 def test_a_repeat_does_not_hide_a_gap(client: Client):

@@ -1,6 +1,6 @@
 import pytest
 
-from documents import BadRecord, Document, Position
+from documents import BadRecord, Document, Position, Tombstone
 from stream.upkeep import CircuitBreaker, FeedBroken
 
 
@@ -34,3 +34,13 @@ def test_old_bad_records_are_forgotten():
     check(breaker, [True] * 5 + [False] * 5)
     check(breaker, [False] * 10)
     check(breaker, [True] * 5)
+
+
+def test_tombstones_are_neither_good_nor_bad():
+    breaker = CircuitBreaker(run=5, share=0.5, window=10)
+    tombstones = [Tombstone(Position("news", "id", 0, 0))] * 20
+    breaker.check(tombstones)
+    check(breaker, [True] * 4)
+    breaker.check(tombstones)
+    with pytest.raises(FeedBroken, match="5 bad records in a row"):
+        check(breaker, [True])

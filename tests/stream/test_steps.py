@@ -24,6 +24,7 @@ from documents import (
     Position,
     Pseudonymiser,
     Row,
+    Tombstone,
     load_watchlist,
 )
 from model import Scores
@@ -128,6 +129,8 @@ def rows() -> list[Row]:
         Document(Position("comments", "id-2", 0, 0), "comment", "c1", "s", "", "to the moon",
                  published_at=AT + timedelta(hours=1)),
         BadRecord(Position("labels", "id-3", 0, 1), "invalid", "label", "no label", b"{}"),
+        Tombstone(Position("news", "id-1", 0, 2)),
+        Tombstone(Position("labels", "id-3", 0, 2)),
     ]  # fmt: skip
 
 
@@ -184,7 +187,7 @@ def test_what_it_cannot_finish_it_raises(name: str) -> None:
 def test_documents_and_bad_records_are_one_insert_and_labels_another() -> None:
     client: Any = ClickHouse(False)
     run(Store(PatientClient(lambda: client, 1, Metrics()), Ids(), Metrics()), rows())
-    assert client.inserts == [("record_log", 3), ("label_log", 2)]
+    assert client.inserts == [("record_log", 4), ("label_log", 3)]
 
 
 def test_reading_makes_one_row_of_each_record_in_their_order() -> None:
@@ -197,6 +200,6 @@ def test_reading_makes_one_row_of_each_record_in_their_order() -> None:
     read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
     assert read.run([]) == []
     made = read.run(received)
-    assert [type(row) for row in made] == [Document, Label, Document, BadRecord, BadRecord, BadRecord]
+    assert [type(row) for row in made] == [Document, Label, Document, BadRecord, BadRecord, Tombstone]
     assert [row.position for row in made] == [Position(r.topic, IDS[r.topic], 1, r.offset) for r in received]
     assert made == read.run(received)

@@ -22,7 +22,7 @@ from clickhouse_driver import Client
 import model
 from alerts import Evaluator, Transition
 from deploy.demo.recorded_week import MONDAY, SEED, Week, write
-from documents import BadRecord, Document, Label, Linker, Pseudonymiser, load_watchlist
+from documents import Document, Label, Linker, Pseudonymiser, Row, load_watchlist
 from documents.stories import Novelty
 from model.registry import copy_adapters, publish
 from settings import AlertSettings
@@ -114,7 +114,7 @@ def _received(week: Week) -> Iterator[tuple[datetime, Received]]:
     yield from sorted(_lines("news", week.news) + _lines("comments", week.comments), key=lambda row: row[0])
 
 
-def _arrived(row: Document | BadRecord, at: datetime, chance: random.Random) -> None:
+def _arrived(row: Row, at: datetime, chance: random.Random) -> None:
     """Set when ``row`` was stored: some seconds after its publication.
 
     Two feeds take longer, and one is down for some hours on Thursday.
