@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error as DriverError
 
@@ -30,15 +32,30 @@ WHOLE_INSERT = {
 """Settings of an insert that is stored whole or not at all."""
 
 
+class _Client(Client):
+    """A client for which all times are in UTC, whatever the time zone of the server is.
+
+    The columns hold times in UTC. The driver writes a time into a query as text, in the time zone of the server, and
+    the server reads it in the time zone of the column it is compared with.
+    """
+
+    def substitute_params(self, query: str, params: Any, context: Any) -> str:
+        """The query with its parameters written into it. The driver calls it."""
+        context.server_info.session_timezone = "UTC"
+        rendered: str = super().substitute_params(query, params, context)
+        return rendered
+
+
 def connect(settings: ClickHouseSettings | None = None) -> Client:
     """A client whose connection is open. Raises ``StorageUnavailable``."""
     settings = settings or ClickHouseSettings()
-    client = Client.from_url(settings.url)
+    client: Client = _Client.from_url(settings.url)
     connection = client.connection
     connection.connect_timeout = settings.connect_timeout_s
     connection.send_receive_timeout = settings.send_receive_timeout_s
     # We batch ourselves, and an insert must have happened when it returns.
     client.settings["async_insert"] = 0
+    client.settings["session_timezone"] = "UTC"  # for what has no column, such as toDateTime('...')
     try:
         client.execute("SELECT 1")
     except UNAVAILABLE as error:

@@ -20,9 +20,14 @@ import model
 from deploy.local import BrokerKind, Stack, kafka
 
 
+ZONES = ("America/New_York", "Asia/Kolkata")
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
+def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Stack]:
+    """A ClickHouse whose time zone is not UTC, as many servers have it, and the embedded broker."""
+    number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
+    with Stack(tmp_path_factory.mktemp("stack"), timezone=ZONES[number % len(ZONES)]) as running:
         yield running
 
 

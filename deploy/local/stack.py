@@ -39,6 +39,7 @@ class Stack:
     """A broker and ClickHouse over the data directory ``data``; ports are free ones on 127.0.0.1.
 
     ``broker`` is the embedded one, or Apache Kafka with ``brokers`` brokers (and ``kafka_settings`` over its own).
+    ``timezone`` is that of the embedded ClickHouse, by its IANA name; '' is that of the machine.
 
     A part that the environment names (``KAFKA_BOOTSTRAP_SERVERS``, ``CLICKHOUSE_URL``) is used instead of an embedded
     one. ``with`` starts and waits until both answer; raises ``AlreadyRunning``, ``ChildFailed`` or ``InstallError``.
@@ -52,10 +53,12 @@ class Stack:
         broker: BrokerKind = "embedded",
         brokers: int = 1,
         kafka_settings: Mapping[str, str] | None = None,
+        timezone: str = "",
     ) -> None:
         self.data = Path(data).absolute()
         self.broker, self.brokers = broker, brokers
         self._kafka_settings = dict(kafka_settings or {})
+        self._timezone = timezone
         self.logs = self.data / "logs"
         self.children: dict[str, Child] = {}
         self.ready = False
@@ -156,7 +159,7 @@ class Stack:
             Child(
                 "clickhouse",
                 clickhouse_server.argv(self.data / "clickhouse", native, http, library),
-                os.environ,
+                os.environ | ({"TZ": self._timezone} if self._timezone else {}),
                 lambda: clickhouse_server.answers(http),
                 self.logs / "clickhouse.log",
                 tied=bool(library),
