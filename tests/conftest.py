@@ -19,7 +19,6 @@ from clickhouse_driver import Client
 import model
 from deploy.local import BrokerKind, Stack, kafka
 
-
 ZONES = ("America/New_York", "Asia/Kolkata")
 
 

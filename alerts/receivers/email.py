@@ -43,6 +43,8 @@ class Email(Transport):
             if not secure and server.has_extn("starttls"):
                 server.starttls(context=ssl.create_default_context())
                 server.ehlo()
+            elif not secure and parts.username:
+                raise Refused(f"{parts.hostname} offers no encryption, so the password is not sent: use smtps://")
             if parts.username:
                 server.login(unquote(parts.username), self.secret)
             try:

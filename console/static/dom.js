@@ -22,6 +22,15 @@ export const format = time => long.format(new Date(time));
 export const when = text => el("time", { datetime: text, title: `${text} (${zone}: ${format(text)})` }, format(text));
 export const company = row => el("a", { href: `/entity/${encodeURIComponent(row.entity)}` }, row.name && row.name !== row.entity ? `${row.name} (${row.entity})` : row.entity);
 
+// The address, or the first page where it would lead to another site: browsers drop tabs and read "\\" as "/", so only
+// the parsed address can tell.
+export function ownPage(address) {
+  try {
+    const parsed = new URL(address, location.origin);
+    return parsed.origin === location.origin ? parsed.href : "/";
+  } catch { return "/"; }
+}
+
 // `keepalive`: the request outlives the page.
 export async function ask(url, body, keepalive = false) {
   const options = body ? { method: "POST", keepalive, body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRF-Token": token } } : {};

@@ -1,7 +1,7 @@
 // What each page shows; a page is a function that gives its nodes.
 import { alertCard } from "/static/alerts.js";
 import { sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
-import { ask, coloured, company, el, guarded, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, coloured, company, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 
 const parameters = new URLSearchParams(location.search);
 const at = parameters.get("at");
@@ -183,8 +183,7 @@ export const pages = {
       const given = new FormData(event.target);
       try {
         await ask("/api/sign-in", { name: given.get("name"), password: given.get("password") });
-        const wanted = parameters.get("next") ?? "/";
-        location.assign(/^\/(?![\/\\])/.test(wanted) ? wanted : "/"); // never to another site
+        location.assign(ownPage(parameters.get("next") ?? "/"));
       } catch (error) { told.textContent = error.message; }
     };
     return [el("form", { submit }, el("p", {}, el("label", {}, "Name ", el("input", { name: "name", autocomplete: "username", required: true }))),

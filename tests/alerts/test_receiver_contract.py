@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 from alerts.receivers import TRANSPORTS, Failed, Receiver, Refused, Transport
 from alerts.receivers.transports import send
@@ -75,7 +76,8 @@ def http_server() -> Iterator[Server]:
 
 
 @contextmanager
-def smtp_server() -> Iterator[Server]:
+def smtp_server(**options: Any) -> Iterator[Server]:
+    """It offers no STARTTLS. ``options`` are aiosmtpd's."""
     server = Server()
 
     class Handler:
@@ -92,7 +94,7 @@ def smtp_server() -> Iterator[Server]:
     with socket.socket() as probe:  # the controller probes the port that it was given
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    controller = Controller(Handler(), hostname="127.0.0.1", port=port)
+    controller = Controller(Handler(), hostname="127.0.0.1", port=port, **options)
     controller.start()
     server.url = f"smtp://127.0.0.1:{port}"
     yield server
@@ -180,3 +182,20 @@ def test_the_rules_file_takes_its_type_and_checks_its_url(case: Case):
         read_rules(text % "ftp://host")
     with pytest.raises(BadRules, match=r"line 1 \(receiver 'r', type\): Invalid enum value 'telegraph'"):
         read_rules((text % server.url).replace(f"type: {name}", "type: telegraph"))
+
+
+def test_a_password_is_not_sent_in_clear() -> None:
+    heard: list[Any] = []
+
+    def authenticate(_: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+        heard.append(given)
+        return AuthResult(success=True)
+
+    with smtp_server(authenticator=authenticate, auth_require_tls=False) as server:
+        url = server.url.replace("//", "//ana@")
+        mail = Receiver(
+            name="r", type="email", url=url, to=["risk@example.org"], secret_env="P", private_addresses=True
+        )
+        with pytest.raises(Refused, match="offers no encryption"):
+            send(mail, "message-1", [ALERT], {"P": "a secret"}, 5)
+    assert not heard and not server.got

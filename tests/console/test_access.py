@@ -19,7 +19,7 @@ from settings import ClickHouseSettings, ConsoleSettings
 from storage import connect, migrate
 from storage.reads import actions, alerts_now
 from stream.kafka import ensure_topics
-from tests.console.test_console import ROOT, fill, served
+from tests.console.test_console import CHROMIUM, ROOT, fill, served
 from tests.support import kafka_at
 
 PASSWORD = "correct horse battery"
@@ -165,3 +165,33 @@ def test_a_file_of_users_is_checked(tmp_path: Path) -> None:
         with pytest.raises(BadUsers, match=told):
             load(users)
     assert people.get("ana"), "a file that became bad counts as it was"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_signing_in_leads_to_no_other_site(clickhouse_url: str, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    users = tmp_path / "users.yaml"
+    add(users, "ana", PASSWORD, ("risk_reader",))
+    with connect(ClickHouseSettings(url=clickhouse_url)) as client:
+        migrate(client)
+    with (
+        served(clickhouse_url, "127.0.0.1:9", CONSOLE_USERS=str(users)) as url,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser,
+    ):
+        page = browser.new_page()
+        page.goto(f"{url}sign-in")
+        find = "async address => (await import('/static/dom.js')).ownPage(address)"
+        for elsewhere in (
+            *("/\t/evil.example", "\t//evil.example", "//evil.example", "/\\evil.example", "\\/evil.example"),
+            *("https://evil.example/", "javascript:alert(1)", "data:text/html,x", "http://[", "//\n/evil.example"),
+        ):
+            assert page.evaluate(find, elsewhere) == "/", elsewhere
+        assert page.evaluate(find, "/entity/ACME?at=now") == f"{url}entity/ACME?at=now"
+
+        page.goto(f"{url}sign-in?next=/%09/evil.example")
+        page.get_by_label("Name").fill("ana")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(url)
