@@ -11,7 +11,7 @@ import msgspec
 
 Kind = Literal["news", "comment"]
 Sentiment = Literal["negative", "neutral", "positive"]
-Fault = Literal["too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date"]
+Fault = Literal["too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date", "failed"]
 Via = Literal["given", "cashtag", "name"]
 
 KINDS: dict[str, Kind] = {"news": "news", "comments": "comment"}
@@ -135,7 +135,8 @@ class Label:
 
 @dataclass(slots=True)
 class BadRecord:
-    """A record that is no message of its topic: what is wrong, in which field, and its bytes as they came.
+    """A record that is no message of its topic, or that made a step fail: what is wrong, in which field, and its bytes
+    as they came.
 
     ``field`` is the dotted name of the field at fault, or empty where the whole record is. ``sentence`` is for a
     person. ``ingested_at`` is set when it is stored.

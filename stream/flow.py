@@ -58,14 +58,14 @@ class Batch(Generic[T]):
 
 
 class Steps(NamedTuple):
-    """What is done to records, in this order. The rows are filled in place."""
+    """What is done to records, in this order. The rows are filled in, in place, and may be exchanged for others."""
 
     read: Callable[[Sequence[Any]], Awaitable[list[Row]]]
     """Makes the rows of records."""
 
-    score: Callable[[Sequence[Row]], Awaitable[None]]
-    link: Callable[[Sequence[Row]], Awaitable[None]]
-    publish: Callable[[Sequence[Row]], Awaitable[None]]
+    score: Callable[[list[Row]], Awaitable[None]]
+    link: Callable[[list[Row]], Awaitable[None]]
+    publish: Callable[[list[Row]], Awaitable[None]]
     store: Callable[[Sequence[Row]], Awaitable[None]]
 
     acknowledge: Callable[[Sequence[Any], Sequence[Row]], Awaitable[None]]

@@ -1,7 +1,7 @@
 """The way of a record through a worker, from Kafka into ClickHouse. Read ``Pipeline`` from top to bottom.
 
-Records are acknowledged only after the insert. A failure of a step ends the worker, and the ledger lets the next one
-continue where the table ends.
+Records are acknowledged only after the insert. A record at which a step fails becomes a dead letter. A failure that is
+no record's fault ends the worker, and the ledger lets the next one continue where the table ends.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from settings import StreamSettings
 from stream.flow import Flow, Steps
 from stream.kafka.intake import Intake
 from stream.kafka.received import Received
-from stream.steps import Link, Publish, Read, Score, Store
+from stream.steps import Isolation, Link, Publish, Read, Score, Store
 from stream.threads import Threads
-from stream.upkeep.breaker import CircuitBreaker
 from stream.upkeep.metrics import Metrics
 from stream.upkeep.progress import Progress
 
@@ -38,7 +37,7 @@ class Pipeline:
         self,
         intake: Intake,
         read: Read,
-        breaker: CircuitBreaker,
+        isolation: Isolation,
         score: Score,
         link: Link,
         publish: Publish,
@@ -50,7 +49,7 @@ class Pipeline:
         metrics: Metrics,
         progress: Progress,
     ) -> None:
-        self._intake, self._breaker, self._threads = intake, breaker, threads
+        self._intake, self._isolation, self._threads = intake, isolation, threads
         self._read, self._score, self._link, self._publish, self._store = read, score, link, publish, store
         self._on_stored, self._until_failure = on_stored, until_failure
         self._metrics, self._progress = metrics, progress
@@ -76,27 +75,25 @@ class Pipeline:
         return await self._threads.read.run(self._rows_of, [event.message for _, event in taken])
 
     def _rows_of(self, messages: Sequence[object]) -> list[Row]:
-        """The rows to store: of each position once, and of none if the feed is broken."""
+        """The rows to store: of each position once."""
         admitted = self._intake.admit(
             Received(m.topic, m.partition, m.offset, m.value)  # type: ignore[attr-defined]
             for m in messages
         )
-        rows = self._read.run(admitted)
-        self._breaker.check(rows)
-        return rows
+        return self._read.run(admitted)
 
-    async def _score_batch(self, rows: Sequence[Row]) -> None:
+    async def _score_batch(self, rows: list[Row]) -> None:
         await self._threads.score.run(self._score_timed, rows)
 
-    def _score_timed(self, rows: Sequence[Row]) -> None:
+    def _score_timed(self, rows: list[Row]) -> None:
         started = time.monotonic()
-        self._score.run(rows)
+        self._isolation.run("scoring", self._score.run, rows, self._score.check)
         self._metrics.score_seconds.observe(time.monotonic() - started)
 
-    async def _link_batch(self, rows: Sequence[Row]) -> None:
-        await self._threads.link.run(self._link.run, rows)
+    async def _link_batch(self, rows: list[Row]) -> None:
+        await self._threads.link.run(self._isolation.run, "linking", self._link.run, rows)
 
-    async def _publish_batch(self, rows: Sequence[Row]) -> None:
+    async def _publish_batch(self, rows: list[Row]) -> None:
         await self._publish.run(rows)
 
     async def _store_batch(self, rows: Sequence[Row]) -> None:

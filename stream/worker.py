@@ -24,11 +24,12 @@ from stream.kafka.app import TOPICS, add_agents, make_app
 from stream.kafka.assignment import Assignment
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
+from stream.kafka.message import Message
 from stream.kafka.rereading import reread
 from stream.kafka.sender import Sender
 from stream.kafka.topics import ensure_topics
 from stream.pipeline import Pipeline
-from stream.steps import Link, Publish, Read, Score, Store
+from stream.steps import Isolation, Link, Publish, Read, Score, Store
 from stream.threads import Threads
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
@@ -100,13 +101,17 @@ class Worker:
         link = Link(settings.novelty_documents)
         self.learner = StoryLearner(link, self.client, self.threads)
         pseudonymiser = Pseudonymiser(PrivacySettings().pseudonym_key.get_secret_value())
+        read = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned)
+        read.warm_up()
+        isolation = Isolation(partial(reread, kafka))
+        breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)
         self.pipeline = Pipeline(
             self.intake,
-            Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned),
-            CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window),
+            read,
+            isolation,
             self.score,
             link,
-            Publish(self.sender.send),
+            Publish(self.sender.send, isolation, breaker.check),
             Store(self.client, identity, self.metrics),
             shadow.offer,
             partial(until_failure, client=self.client),
@@ -128,7 +133,9 @@ class Worker:
         return Evaluator(
             connecting,
             AlertSettings(),
-            publish=lambda made: self.sender.send_from_thread("alerts", [(alert(one.columns()), 0) for one in made]),
+            publish=lambda made: self.sender.send_from_thread(
+                "alerts", [Message(alert(one.columns())) for one in made]
+            ),
             explain=lambda *text: self.score.scorer.explain(*text),
             desks={company.ticker: company.desk for company in watchlist.companies},
             notify=Notifier(connecting),

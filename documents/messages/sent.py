@@ -13,6 +13,9 @@ from documents.records import BadRecord, Document, Kind, Position, Sentiment
 
 _ENCODER = msgspec.json.Encoder()
 
+LONGEST_TEXT = 1_000
+"""A text in the evidence of an alert has at most so many characters: five documents then fit into 100 kB."""
+
 
 class ScoredMention(msgspec.Struct, frozen=True):
     """The sentiment about one company."""
@@ -47,13 +50,19 @@ class Scored(msgspec.Struct, frozen=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """One bad record (topic ``dead-letters``); ``raw`` is its bytes in base64."""
+    """One bad record (topic ``dead-letters``); ``raw`` is its bytes in base64.
+
+    The record had ``raw_bytes`` bytes. Where that is too much for the topic, ``cut`` is true and ``raw`` holds the
+    first of them; the table has all.
+    """
 
     position: Position
     error_kind: str
     error_field: str
     error: str
     raw: str
+    raw_bytes: int
+    cut: bool
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -158,15 +167,31 @@ def scored(document: Document) -> bytes:
     )
 
 
-def dead_letter(bad: BadRecord) -> bytes:
-    """The ``dead-letters`` message of a bad record."""
-    raw = base64.b64encode(bad.raw).decode()
-    return _ENCODER.encode(DeadLetter(bad.position, bad.kind, bad.field, bad.sentence, raw))
+def dead_letter(bad: BadRecord, most: int | None = None) -> bytes:
+    """The ``dead-letters`` message of a bad record, of at most ``most`` bytes. Raises ``ValueError`` if not even a
+    message without any of the record's bytes is so short."""
+    whole = _dead_letter(bad, len(bad.raw))
+    if most is None or len(whole) <= most:
+        return whole
+    room = most - len(_dead_letter(bad, 0))
+    if room < 0:
+        raise ValueError(f"a dead letter of {bad.position} does not fit into {most} bytes")
+    return _dead_letter(bad, room // 4 * 3)
+
+
+def _dead_letter(bad: BadRecord, held: int) -> bytes:
+    raw = base64.b64encode(bad.raw[:held]).decode()
+    size = len(bad.raw)
+    return _ENCODER.encode(DeadLetter(bad.position, bad.kind, bad.field, bad.sentence, raw, size, held < size))
 
 
 def alert(transition: Mapping[str, Any]) -> bytes:
-    """The ``alerts`` message of one transition (the columns of the table ``alerts``)."""
+    """The ``alerts`` message of one transition (the columns of the table ``alerts``).
+
+    Long texts in the evidence are cut, so that topics with a small limit take the message.
+    """
     data = Alert(**{name: transition[name] for name in Alert.__struct_fields__})
+    data = msgspec.structs.replace(data, evidence=_cut(data.evidence))
     return _ENCODER.encode(
         AlertEvent(
             specversion="1.0",
@@ -179,6 +204,17 @@ def alert(transition: Mapping[str, Any]) -> bytes:
             data=data,
         )
     )
+
+
+def _cut(value: Any) -> Any:
+    """``value`` (of JSON) with its strings cut to ``LONGEST_TEXT``."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "\u2026"
+    if isinstance(value, Mapping):
+        return {name: _cut(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(part) for part in value]
+    return value
 
 
 def model_event(event: ModelEvent) -> bytes:

@@ -32,6 +32,7 @@ from storage.writes import write_heartbeat, write_model_event
 from stream.champion.priority import low_priority
 from stream.champion.shadow import ShadowScoring
 from stream.kafka.clients import async_consumer, producer
+from stream.kafka.message import Message
 from stream.steps import Score, Send
 from stream.threads import WorkerThread
 from stream.upkeep.metrics import Metrics
@@ -142,7 +143,7 @@ class ChampionFollower:
             lambda client: write_model_event(client, event, version, previous, self._worker, pause, detail)
         )
         try:
-            await self._send(TOPIC, [(model_event(message), 0)])
+            await self._send(TOPIC, [Message(model_event(message))])
         except Exception:  # whatever the client raises: the table has the event, and scoring must go on
             log.exception("a model event was not sent")
 

@@ -5,6 +5,7 @@ It knows neither Faust nor ClickHouse, so that the worker, tests and benchmarks 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -28,13 +29,16 @@ from documents.messages import InvalidMessage, decode
 from documents.stories import story_key
 from model import detect
 from stream.kafka.received import Received
+from stream.steps.isolation import NO_RECORDS_FAULT, because
+
+log = logging.getLogger(__name__)
 
 
 class Read:
     """In: records of the topics ``news``, ``comments`` and ``labels``. Out: one row for each, in the same order.
 
     A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``: none is
-    left out, and none raises.
+    left out, and none raises, unless something that reading needs is away.
     ``topic_ids`` gives the UUID of each topic. Documents have no scores yet.
     """
 
@@ -44,6 +48,10 @@ class Read:
         self._linker = linker
         self._pseudonymiser = pseudonymiser
         self._topic_ids = topic_ids
+
+    def warm_up(self) -> None:
+        """Load what reading needs: otherwise the first record would wait for it."""
+        detect("A text in Latin script, whose language is told by its words.")
 
     def run(self, received: Sequence[Received]) -> list[Row]:
         """The rows of ``received``."""
@@ -61,6 +69,11 @@ class Read:
             return self._document(position, decoded)
         except InvalidMessage as error:
             return BadRecord(position, error.kind, error.field, str(error), received.value)
+        except NO_RECORDS_FAULT:
+            raise
+        except Exception as error:
+            log.exception("reading failed at one record", extra={"position": str(position)})
+            return BadRecord(position, "failed", "", because("reading", error), received.value)
 
     def _document(self, position: Position, decoded: message.News | message.Comment) -> Document:
         url = in_reply_to = author = ""

@@ -12,6 +12,9 @@ from model import Scorer, Scores
 
 UNSUPPORTED_LANGUAGE = "unsupported_language"
 
+PLAIN = "The quarterly report will be published on Thursday."
+"""A text that every model can score."""
+
 
 class Score:
     """In: rows as ``Read`` leaves them. The documents among them are filled in, in place, all by one version.
@@ -22,6 +25,10 @@ class Score:
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
+
+    def check(self) -> None:
+        """Score a plain text. If this raises, the model cannot score at all, and no document is at fault."""
+        self.scorer.score([PLAIN], [None], ["en"])
 
     def run(self, rows: Sequence[Row]) -> None:
         """Fill in the scores of the documents of ``rows``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from deploy.local import BrokerKind, Service
 from deploy.local.supervisor import free_port
 from storage import positions
-from stream.kafka import ensure_topics, topic_ids
+from stream.kafka import ensure_topics, reread, topic_ids, watermarks
 from tests.support import Asking, data_folder, eventually, kafka_at
 
 WORKER = """
@@ -92,6 +94,22 @@ class Feed:
             "SELECT count() FROM documents WHERE document_id LIKE %(prefix)s", {"prefix": f"{prefix}-%"}
         )
         return rows[0][0]
+
+    def limit(self, topics: Sequence[str], size: int) -> None:
+        """Let ``topics`` take batches of at most ``size`` bytes."""
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap.split(",")) as admin:
+            admin.alter_configs(
+                [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(size)}) for topic in topics]
+            )
+
+    def dead_letters_end(self) -> int:
+        """The offset of the next dead letter from partition 2."""
+        return watermarks(kafka_at(self.bootstrap), ["dead-letters"])["dead-letters", 2][1]
+
+    def dead_letters(self, first: int) -> list[bytes]:
+        """The dead letters from partition 2, from the offset ``first`` on."""
+        found = reread(kafka_at(self.bootstrap), "dead-letters", 2, first, self.dead_letters_end())
+        return [record.value or b"" for record in found]
 
     def send(self, values: Sequence[bytes | None], partition: int = 0) -> list[int]:
         """Offsets of ``values`` on ``news``."""
@@ -202,13 +220,25 @@ def test_records_lost_to_retention_are_named(feed: Feed):
 
 
 @pytest.mark.parametrize("size", [900_000, 1_600_000])
-def test_a_bad_record_of_any_size_costs_only_itself(
-    broker: BrokerKind, feed: Feed, size: int, request: pytest.FixtureRequest
-):
-    if broker == "kafka" and size > 1_000_000:
-        reason = "the topic refuses the dead letter, whose base64 is longer than the record, and the worker ends"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_bad_record_of_any_size_costs_only_itself(feed: Feed, size: int):
     feed.start()
     feed.send([*values(f"before-{size}", 1), b"x" * size, *values(f"after-{size}", 1)], partition=2)
     eventually(lambda: feed.stored(f"after-{size}") == 1, 60, "the record after it is stored")
     assert feed.alive()
+    assert feed.client.execute(f"SELECT count() FROM dead_letters WHERE length(raw) = {size}") == [(1,)]
+
+
+@needs_transactions
+@pytest.mark.parametrize("limit", [1_048_588, 100_000])
+def test_topics_with_small_limits_get_what_fits(feed: Feed, limit: int):
+    """The first is Kafka's default. The second is less than one batch of the messages of many documents."""
+    feed.start()
+    feed.limit(["dead-letters", "scored"], limit)
+    first = feed.dead_letters_end()
+    feed.send([*values(f"small-{limit}", 500), b"y" * 1_500_000, *values(f"later-{limit}", 1)], partition=2)
+    eventually(lambda: feed.stored(f"later-{limit}") == 1, 90, "the record after it is stored")
+    assert feed.alive() and feed.stored(f"small-{limit}") == 500
+    sent = json.loads(feed.dead_letters(first)[-1])
+    assert sent["cut"] and sent["raw_bytes"] == 1_500_000
+    assert 0.8 * limit < len(json.dumps(sent)) <= limit
+    assert set(base64.b64decode(sent["raw"])) == {ord("y")}

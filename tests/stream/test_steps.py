@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kafka.errors import KafkaTimeoutError
 
 from documents import (
     EMBEDDING_BYTES,
@@ -29,9 +30,10 @@ from documents import (
 )
 from model import Scores
 from stream.kafka import Received
-from stream.steps import Link, Publish, Read, Score, Step, Store
+from stream.kafka.message import Message
+from stream.steps import Isolation, Link, Publish, Read, Score, Step, Store
 from stream.upkeep import Metrics
-from stream.upkeep.patient_client import PatientClient
+from stream.upkeep.patient_client import GaveUp, PatientClient
 
 IDS = {"news": "id-1", "comments": "id-2", "labels": "id-3"}
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -91,12 +93,16 @@ def link(fails: bool) -> Step:
     return made
 
 
-def publish(fails: bool) -> Step:
-    async def send(topic: str, messages: Sequence[tuple[bytes, int]]) -> None:
+ISOLATION = Isolation(lambda topic, partition, first, end: [Received(topic, partition, first, b"as it came")])
+
+
+def publish(fails: bool, refuses: bytes = b"?", check: Callable[[Sequence[Row]], None] = lambda rows: None) -> Step:
+    async def send(topic: str, messages: Sequence[Message]) -> list[Message]:
         if fails:
             raise Broken
+        return [message for message in messages if refuses in message.value]
 
-    return Publish(send)
+    return Publish(send, ISOLATION, check)
 
 
 def store(fails: bool) -> Step:
@@ -134,7 +140,7 @@ def rows() -> list[Row]:
     ]  # fmt: skip
 
 
-def run(step: Step, batch: Sequence[Row]) -> None:
+def run(step: Step, batch: list[Row]) -> None:
     done = step.run(batch)
     if inspect.iscoroutine(done):
         asyncio.run(done)
@@ -203,3 +209,74 @@ def test_reading_makes_one_row_of_each_record_in_their_order() -> None:
     assert [type(row) for row in made] == [Document, Label, Document, BadRecord, BadRecord, Tombstone]
     assert [row.position for row in made] == [Position(r.topic, IDS[r.topic], 1, r.offset) for r in received]
     assert made == read.run(received)
+
+
+class Poisoned:
+    """A step that fails wherever a title has ``poison`` in it, and counts its calls."""
+
+    def __init__(self, error: Exception, poison: str = "poison") -> None:
+        self.error, self.poison, self.calls = error, poison, 0
+        self.done: set[int] = set()
+
+    def __call__(self, batch: Sequence[Row]) -> None:
+        self.calls += 1
+        for row in batch:
+            if isinstance(row, Document) and self.poison in row.title:
+                raise self.error
+        self.done |= {row.position.offset for row in batch}
+
+
+def titled(*titles: str) -> list[Row]:
+    return [Document(Position("news", "id-1", 0, n), title=title) for n, title in enumerate(titles)]
+
+
+@pytest.mark.parametrize("bad", [{0}, {63}, {7, 8, 40}, set()], ids=str)
+def test_a_document_at_which_a_step_fails_becomes_a_dead_letter_and_its_neighbours_go_on(bad: set[int]) -> None:
+    batch = titled(*("poison" if n in bad else "good" for n in range(64)))
+    step = Poisoned(ValueError("what is wrong"))
+    ISOLATION.run("scoring", step, batch)
+    assert {n for n, row in enumerate(batch) if isinstance(row, BadRecord)} == bad == set(range(64)) - step.done
+    for row in (batch[n] for n in bad):
+        assert isinstance(row, BadRecord) and (row.kind, row.raw) == ("failed", b"as it came")
+        assert row.sentence == "scoring failed: ValueError: what is wrong"
+    assert step.calls <= 1 + 14 * len(bad)
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError(), KafkaTimeoutError(), GaveUp()], ids=lambda error: type(error).__name__
+)
+def test_no_record_is_blamed_for_what_is_away(error: Exception) -> None:
+    batch = titled("good", "poison")
+    with pytest.raises(type(error)):
+        ISOLATION.run("scoring", Poisoned(error), batch)
+    assert all(isinstance(row, Document) for row in batch)
+
+
+def test_no_record_is_blamed_for_a_model_that_cannot_score_at_all() -> None:
+    batch, step = titled("good", "good"), score(True)
+    with pytest.raises(Broken):
+        ISOLATION.run("scoring", step.run, batch, step.check)  # type: ignore[arg-type, attr-defined]
+    assert all(isinstance(row, Document) for row in batch)
+
+
+def test_a_document_that_its_topic_refuses_becomes_a_dead_letter_before_the_breaker_counts() -> None:
+    checked: list[int] = []
+    batch = rows()
+    run(publish(False, b'"n1"', lambda seen: checked.append(sum(isinstance(row, BadRecord) for row in seen))), batch)
+    assert isinstance(batch[0], BadRecord) and "refuses its message" in batch[0].sentence
+    assert checked == [3]
+
+
+def test_an_error_of_reading_costs_only_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def redact(text: str) -> str:
+        if "poison" in text:
+            raise RuntimeError("what is wrong")
+        return text
+
+    monkeypatch.setattr("stream.steps.read.redact", redact)
+    message = {"id": "n1", "source": "s", "published_at": "2026-01-05T10:00:00Z"}
+    values = [json.dumps(message | {"title": title}).encode() for title in ("one", "poison", "two")]
+    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
+    one, bad, two = read.run([Received("news", 0, n, value) for n, value in enumerate(values)])
+    assert isinstance(one, Document) and isinstance(two, Document) and isinstance(bad, BadRecord)
+    assert (bad.kind, bad.sentence, bad.raw) == ("failed", "reading failed: RuntimeError: what is wrong", values[1])
