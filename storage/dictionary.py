@@ -75,6 +75,11 @@ def auditors_only() -> frozenset[str]:
     return frozenset(_dictionary()["auditors"])
 
 
+def not_for_desks() -> frozenset[str]:
+    """The public views that the readers of one desk may not see, because their rows cannot be told apart by desk."""
+    return frozenset(_dictionary()["whole"])
+
+
 def _view(client: Client, name: str, parameters: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]) -> View:
     dictionary = _dictionary()
     about = dictionary["views"].get(name, {})

@@ -2,20 +2,23 @@
 
 from storage.access.check import Attempt, check_access
 from storage.access.passwords import PASSWORDS_FILE, passwords
-from storage.access.people import Person, people
-from storage.access.server import FixedUsers, grant, grant_statements
+from storage.access.people import Person, SameUser, people
+from storage.access.server import FixedUsers, TakenNames, grant, grant_statements, taken
 from storage.access.users_file import users_xml
 
 __all__ = [
     # declaration
     "PASSWORDS_FILE",
     "Person",
+    "SameUser",
     "passwords",
     "people",
     # granting
     "FixedUsers",
+    "TakenNames",
     "grant",
     "grant_statements",
+    "taken",
     "users_xml",
     # checking
     "Attempt",

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from storage.dictionary import COMPANIES, auditors_only, public
+from errors import FinsentError
+from storage.dictionary import COMPANIES, auditors_only, not_for_desks, public
 
 WRITES = "SELECT, INSERT, ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE"
 
@@ -39,6 +40,12 @@ QUERIES_A_MINUTE, SECONDS_A_MINUTE = 1200, 300
 ANNOTATORS = ("documents", "mentions", COMPANIES, "labels", "labels_as_of")
 
 
+class SameUser(FinsentError, ValueError):
+    """Two desks would get one user, and so see each other's rows."""
+
+    remedy = "rename one of them in the watch list"
+
+
 class Person(NamedTuple):
     """A user, who has the role ``finsent_`` + ``user``."""
 
@@ -57,7 +64,7 @@ class Person(NamedTuple):
 
 
 def people(desks: Sequence[str]) -> list[Person]:
-    """All users, with one reader for each of ``desks``."""
+    """All users, with one reader for each of ``desks``. Raises ``SameUser``."""
     names = tuple(name for name in public() if name not in auditors_only())
     found = [
         Person("writer", "the service: migrates, reads and writes", ("*",), writes=True),
@@ -65,10 +72,14 @@ def people(desks: Sequence[str]) -> list[Person]:
         Person("annotator", "documents and labels", ANNOTATORS),
         Person("auditor", "everything, also bad records and what was sent to whom", ("*",)),
     ]
-    return found + [
-        Person("desk_" + re.sub(r"\W+", "_", desk.lower()), f"the public views, of {desk}", names, desk)
-        for desk in sorted(set(desks))
-    ]
+    by_user: dict[str, str] = {}
+    for desk in sorted(set(desks)):
+        user = "desk_" + re.sub(r"\W+", "_", desk.lower())
+        if user in by_user:
+            raise SameUser(f"the desks {by_user[user]!r} and {desk!r} would both be the user {user}")
+        by_user[user] = desk
+    of_a_desk = tuple(name for name in names if name not in not_for_desks())
+    return found + [Person(user, f"the public views, of {desk}", of_a_desk, desk) for user, desk in by_user.items()]
 
 
 def rights(database: str, person: Person) -> Iterator[str]:

@@ -16,15 +16,37 @@ class FixedUsers(FinsentError, RuntimeError):
     """This ClickHouse takes its users from a file, as the embedded one does."""
 
 
+class TakenNames(FinsentError, RuntimeError):
+    """The server has accounts of these names that finsent did not make."""
+
+    remedy = "rename or drop them, or use another server"
+
+
 def grant(client: Client, everybody: Sequence[Person], known: Mapping[str, str]) -> int:
-    """Give a server the declared users. Returns the number of statements. Raises ``FixedUsers``."""
+    """Give a server the declared users. Returns the number of statements.
+
+    Raises ``FixedUsers``, and ``TakenNames`` rather than taking an account over.
+    """
     if client.execute("SELECT DISTINCT type FROM system.user_directories") == [("users_xml",)]:
         raise FixedUsers("this ClickHouse takes its users from a file")
+    if strangers := taken(client, everybody):
+        raise TakenNames(f"there are other people's accounts of these names: {', '.join(strangers)}")
     database = client.execute("SELECT currentDatabase()")[0][0]
     wanted = grant_statements(database, everybody, known)
     for statement in wanted:
         client.execute(statement)
     return len(wanted)
+
+
+def taken(client: Client, everybody: Sequence[Person]) -> list[str]:
+    """The users on the server that have the name of one of ``everybody`` but not the role: others made them."""
+    rows = client.execute(
+        "SELECT name, groupArray(granted_role_name) FROM system.users LEFT JOIN system.role_grants ON user_name = name "
+        "WHERE name IN %(names)s GROUP BY name",
+        {"names": [person.user for person in everybody]},
+    )
+    roles = {person.user: person.role for person in everybody}
+    return sorted(name for name, granted in rows if roles[name] not in granted)
 
 
 def grant_statements(database: str, everybody: Sequence[Person], known: Mapping[str, str]) -> list[str]:

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from deploy.local import Stack
 from finsent import app
-from storage import access, connect
+from storage import access, connect, public_views
+from storage.dictionary import COMPANIES, public
 
 RUN = CliRunner()
 pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
@@ -138,3 +139,23 @@ def test_the_users_file_is_xml_whatever_a_desk_is_called():
     filters = [node.text or "" for node in found.iter("filter")]
     assert any("'R&D <new>'" in one for one in filters) and any("'o\\'clock'" in one for one in filters)
     assert "secret" not in text
+
+
+def test_two_desks_never_share_a_user():
+    with pytest.raises(access.SameUser, match="'A B' and 'A-B' would both be the user desk_a_b"):
+        access.people(["A-B", "other", "A B"])
+    assert len(access.people(["A-B", "A-B"])) == len(access.people(["A-B"]))
+
+
+def test_accounts_of_others_are_not_taken_over(client_of_default: Client):
+    everybody = access.people(["technology"])
+    assert access.taken(client_of_default, everybody) == []  # these are finsent's own
+    others = [person._replace(user="default") for person in everybody[:1]]
+    assert access.taken(client_of_default, others) == ["default"]
+
+
+def test_rows_about_documents_are_filtered_for_a_desk_or_kept_from_it(client_of_default: Client):
+    for view in public_views(client_of_default):
+        about = {column.name for column in view.columns} & {"document_id", "entity", "entities", "mentions.entity"}
+        seen = any(view.name in person.reads for person in access.people(["technology"]) if person.desk)
+        assert not (about and seen) or public()[view.name] or view.name == COMPANIES, view.name
