@@ -34,18 +34,28 @@ class Access:
         self.people = People(settings.users) if settings.users else None
         self.secret = settings.secret.get_secret_value() if settings.secret else secrets.token_hex(32)
         self.seconds = int(settings.session_hours * 3600)
+        self._ended: dict[str, float] = {}
+        """When a user last signed out: sessions from before are over. It need not outlive the process on its own: with
+        the default secret, all sessions end with the process."""
         self._owner = User(_local_user(), "", tuple(ROLES))
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._requests, self._sign_ins = parse(settings.requests), parse(settings.sign_ins)
 
     def user(self, request: Request) -> User | None:
-        """Who is signed in; None for nobody. A session ends when its time is over, or when its user is removed."""
+        """Who is signed in; None for nobody.
+
+        A session ends when its time is over, when its user is removed, gets another password, or signs out anywhere.
+        """
         if self.people is None:
             return self._owner
         session = request.session
-        if time.time() - session.get("at", 0) > self.seconds:
+        name, began = session.get("name", ""), session.get("at", 0)
+        if time.time() - began > self.seconds or began <= self._ended.get(name, 0):
             return None
-        return self.people.get(session.get("name", ""))
+        user = self.people.get(name)
+        if user is None or not hmac.compare_digest(session.get("password", ""), self._mark(user)):
+            return None
+        return user
 
     def sign_in(self, request: Request, name: str, password: str) -> User | None:
         """Begin a session if the password is right. Raises ``TooMany``."""
@@ -56,8 +66,17 @@ class Access:
         # With a new id, a session that somebody else planted in the browser is worthless to them.
         request.session.clear()
         if user is not None:
-            request.session.update(name=user.name, at=int(time.time()), id=secrets.token_hex(16))
+            request.session.update(name=user.name, at=time.time(), id=secrets.token_hex(16), password=self._mark(user))
         return user
+
+    def sign_out(self, request: Request, user: User) -> None:
+        """End all sessions of ``user``: a copy of the cookie is worth nothing from now on."""
+        self._ended[user.name] = time.time()
+        request.session.clear()
+
+    def _mark(self, user: User) -> str:
+        """What a session holds of the password: another password has another mark, and the mark tells nothing of it."""
+        return hmac.new(self.secret.encode(), b"password " + user.password.encode(), hashlib.sha256).hexdigest()
 
     def token(self, request: Request) -> str:
         """The token that a page sends with each change. Another site can neither read nor guess it."""

@@ -47,8 +47,8 @@ def routes(context: Context) -> APIRouter:
 
     @api.post("/sign-out")
     def sign_out(request: Request, user: User = anybody) -> Response:
-        """End the session."""
-        request.session.clear()
+        """End all sessions of the user."""
+        access.sign_out(request, user)
         record(request, user.name, "signed out")
         return as_json({})
 

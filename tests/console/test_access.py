@@ -104,12 +104,28 @@ def test_who_signs_in_may_do_what_the_role_says_and_it_is_noted(
         assert eve.ask("api/sign-out", {})[0] == 200 and eve.ask("api/audit")[0] == 401
 
         # Taken out of the file, out of the console.
-        add(users, "ben", PASSWORD, ("annotator",))
         users.write_text(users.read_text().replace("name: ana", "name: anna"))
         assert ana.ask("api/market")[0] == 401 and ben.ask("api/market")[0] == 200
     assert [row["acknowledged_by"] for row in alerts_now(client)] == ["ana"]
     assert actions(client, user="ben")[0]["via"] == "console"
     client.disconnect()
+
+
+def test_signing_out_and_another_password_end_all_sessions(clickhouse_url: str, tmp_path: Path) -> None:
+    users = tmp_path / "users.yaml"
+    add(users, "ana", PASSWORD, ("risk_reader",))
+    with connect(ClickHouseSettings(url=clickhouse_url)) as client:
+        migrate(client)
+    with served(clickhouse_url, "127.0.0.1:9", CONSOLE_USERS=str(users)) as url:
+        here, there = Browser(url), Browser(url)
+        assert here.sign_in("ana") == there.sign_in("ana") == 200
+        assert here.ask("api/market")[0] == there.ask("api/market")[0] == 200
+        assert there.ask("api/sign-out", {})[0] == 200
+        assert here.ask("api/market")[0] == there.ask("api/market")[0] == 401
+        assert here.sign_in("ana") == 200 and here.ask("api/market")[0] == 200
+        add(users, "ana", PASSWORD + "!", ("risk_reader",))
+        assert here.ask("api/market")[0] == 401
+        assert here.sign_in("ana", PASSWORD + "!") == 200 and here.ask("api/market")[0] == 200
 
 
 def test_guessing_passwords_and_flooding_are_slowed_down(clickhouse_url: str, tmp_path: Path) -> None:
