@@ -223,6 +223,21 @@ CREATE TABLE models
 ENGINE = ReplacingMergeTree(judged_at)
 ORDER BY version;
 
+-- 0020_partition_owners
+CREATE TABLE partition_owners
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `at` DateTime64(6, 'UTC'),
+    `worker` String,
+    `next_offset` Int64,
+    `given_back` Bool
+)
+ENGINE = MergeTree
+ORDER BY (topic, topic_id, partition, at)
+TTL toDateTime(at) + toIntervalDay(7);
+
 -- 0010_public_views
 CREATE TABLE position_log
 (

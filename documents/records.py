@@ -11,7 +11,7 @@ import msgspec
 
 Kind = Literal["news", "comment"]
 Sentiment = Literal["negative", "neutral", "positive"]
-Fault = Literal["too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date", "failed"]
+Fault = Literal["too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date", "failed", "deadly"]
 Via = Literal["given", "cashtag", "name"]
 
 KINDS: dict[str, Kind] = {"news": "news", "comments": "comment"}

@@ -26,6 +26,11 @@ class StreamSettings(BaseSettings):
     stop_within_s: float = Field(
         default=12, gt=0, description="The most seconds a stop takes; keep it below the supervisor's time before a kill"
     )
+    record_seconds: float = Field(
+        default=20,
+        gt=0,
+        description="Seconds that one record may take when it is tried alone, after two workers died at its place",
+    )
     breaker_run: int = Field(default=500, ge=1, description="Bad records in a row that stop the worker")
     breaker_share: float = Field(
         default=0.5, gt=0, le=1, description="The share of bad records among the latest ones that stops the worker"

@@ -10,6 +10,7 @@ from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
 from storage.ledger import Account, accounts, positions
 from storage.migrate import MigrationChanged, migrate
+from storage.owners import deaths, write_owner
 from storage.rows import Row, select
 from storage.schema import schema_page
 from storage.writer import replace_entities, write_documents, write_labels
@@ -39,6 +40,8 @@ __all__ = [
     "accounts",
     "audit_plan",
     "audited",
+    "deaths",
     "positions",
     "ranges",
+    "write_owner",
 ]

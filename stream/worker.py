@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging.config
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,12 +26,14 @@ from stream.kafka.assignment import Assignment
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
 from stream.kafka.message import Message
-from stream.kafka.rereading import reread
+from stream.kafka.rereading import reread, waiting
 from stream.kafka.sender import Sender
 from stream.kafka.topics import ensure_topics
 from stream.pipeline import Pipeline
 from stream.steps import Isolation, Link, Publish, Read, Score, Store
+from stream.takeover import Takeover
 from stream.threads import Threads
+from stream.trial import Trial
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
 from stream.upkeep.ending import end_to_try_again, until_failure
@@ -38,7 +41,7 @@ from stream.upkeep.lag import Lag
 from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
 from stream.upkeep.pages import add_pages
-from stream.upkeep.patient_client import PatientClient
+from stream.upkeep.patient_client import GaveUp, PatientClient
 from stream.upkeep.progress import Progress
 from stream.upkeep.stories import StoryLearner
 from stream.upkeep.watchdog import Watchdog
@@ -101,7 +104,15 @@ class Worker:
         link = Link(settings.novelty_documents)
         self.learner = StoryLearner(link, self.client, self.threads)
         pseudonymiser = Pseudonymiser(PrivacySettings().pseudonym_key.get_secret_value())
-        read = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned)
+        self.takeover = Takeover(
+            name,
+            self.client,
+            lambda: identity.assigned,
+            partial(waiting, kafka),
+            lambda records: Trial(settings.record_seconds, identity.assigned).deadly(records),
+            settings.batch_records,
+        )
+        read = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned, self.takeover.deadly)
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))
         breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)
@@ -121,8 +132,9 @@ class Worker:
             self.progress,
         )
         self.assignment = Assignment(
-            self.intake, identity, self.client, self.threads, self.progress, self.pipeline.settle, self.learner.learn
-        )
+            self.intake, identity, self.client, self.threads, self.progress, self.pipeline.settle, self.learner.learn,
+            self.takeover.take,
+        )  # fmt: skip
         self.app = make_app(kafka, settings, self.assignment)
         self.lag = Lag(self.intake, self.highwater, self.metrics)
         self.alerts = AlertTimer(self.evaluator(watchlist, connecting), self.leads, self.metrics)
@@ -189,6 +201,8 @@ class Worker:
     async def _stop(self, *_: Any, **__: Any) -> None:
         self.client.stop()
         await self.pipeline.stop()
+        with suppress(GaveUp):
+            await self.threads.store.run(self.takeover.give_back)
         await self.sender.stop()
 
     async def _watch(self) -> None:

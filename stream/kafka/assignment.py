@@ -22,7 +22,7 @@ class Assignment:
     """The ledger of a ``LedgerApp``.
 
     ``settle`` awaits that nothing is under way any more. ``learn`` awaits that the stories of stored documents are
-    known.
+    known. ``take_over`` is called in the thread of the store with the next offsets, before any record is read.
     """
 
     def __init__(
@@ -34,9 +34,10 @@ class Assignment:
         progress: Progress,
         settle: Callable[[], Awaitable[None]],
         learn: Callable[[], Awaitable[None]],
+        take_over: Callable[[Mapping[tuple[str, int], int]], None],
     ) -> None:
         self._intake, self._identity, self._client, self._threads = intake, identity, client, threads
-        self._progress, self._settle, self._learn = progress, settle, learn
+        self._progress, self._settle, self._learn, self._take_over = progress, settle, learn, take_over
         self.ready = False
         """Whether records of the assigned partitions are admitted, or there are no such partitions."""
 
@@ -54,6 +55,8 @@ class Assignment:
     async def positioned(self, positions: Mapping[TP, int]) -> None:
         """Called when the client stands at ``positions``: from here on records are admitted."""
         following = {(tp.topic, tp.partition): offset for tp, offset in positions.items()}
+        self._progress.positioning = False  # what takes over has time limits of its own
+        await self._threads.store.run(self._take_over, following)
         await self._threads.read.run(self._intake.assign, following)
         self._progress.advance()
         self._be_ready()

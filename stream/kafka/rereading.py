@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from kafka import TopicPartition
 
@@ -10,7 +11,7 @@ from settings import KafkaSettings
 from stream.kafka.clients import consumer
 from stream.kafka.received import Received
 
-REREAD_TIMEOUT_S = 30.0
+REREAD_TIMEOUT_S, QUIET_S = 30.0, 5.0
 
 
 def reread(kafka: KafkaSettings, topic: str, partition: int, first: int, end: int) -> list[Received]:
@@ -32,5 +33,33 @@ def reread(kafka: KafkaSettings, topic: str, partition: int, first: int, end: in
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}/{partition}: offset {end} not reached in {REREAD_TIMEOUT_S:g} s")
         return found
+    finally:
+        client.close(autocommit=False)
+
+
+def waiting(kafka: KafkaSettings, positions: Mapping[tuple[str, int], int], most: int) -> list[Received]:
+    """The records that can be read now of each (topic, partition) in ``positions``, from the offset there on: at most
+    ``most`` of each, in order. Raises ``KafkaError``."""
+    client = consumer(kafka, auto_offset_reset="earliest", isolation_level="read_committed", fetch_max_wait_ms=50)
+    found: dict[TopicPartition, list[Received]] = {TopicPartition(*one): [] for one in positions}
+    try:
+        client.assign(list(found))
+        for (topic, number), offset in positions.items():
+            client.seek(TopicPartition(topic, number), offset)
+        left, quiet_since = set(found), time.monotonic()
+        # A transaction that is open keeps a partition from its end: then nothing more comes for a while.
+        while left and time.monotonic() - quiet_since < QUIET_S:
+            for where, records in client.poll(timeout_ms=100).items():
+                found[where] += [Received(where.topic, where.partition, one.offset, one.value) for one in records]
+                quiet_since = time.monotonic()
+            ends = {where: client.highwater(where) for where in left}
+            done = {
+                where
+                for where, end in ends.items()
+                if len(found[where]) >= most or (end is not None and client.position(where) >= end)
+            }
+            client.pause(*done)
+            left -= done
+        return [record for records in found.values() for record in records[:most]]
     finally:
         client.close(autocommit=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from documents import (
     KINDS,
@@ -39,15 +40,20 @@ class Read:
 
     A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``: none is
     left out, and none raises, unless something that reading needs is away.
-    ``topic_ids`` gives the UUID of each topic. Documents have no scores yet.
+    ``topic_ids`` gives the UUID of each topic. ``deadly`` says why the record of a (topic, partition, offset) must not
+    even be looked at. Documents have no scores yet.
     """
 
     def __init__(
-        self, linker: Linker, pseudonymiser: Pseudonymiser, topic_ids: Callable[[], Mapping[str, str]]
+        self,
+        linker: Linker,
+        pseudonymiser: Pseudonymiser,
+        topic_ids: Callable[[], Mapping[str, str]],
+        deadly: Mapping[tuple[str, int, int], str] = MappingProxyType({}),
     ) -> None:
         self._linker = linker
         self._pseudonymiser = pseudonymiser
-        self._topic_ids = topic_ids
+        self._topic_ids, self._deadly = topic_ids, deadly
 
     def warm_up(self) -> None:
         """Load what reading needs: otherwise the first record would wait for it."""
@@ -62,6 +68,8 @@ class Read:
         position = Position(received.topic, topic_id, received.partition, received.offset)
         if received.value is None:
             return Tombstone(position)
+        if why := self._deadly.get((received.topic, received.partition, received.offset)):
+            return BadRecord(position, "deadly", "", why, received.value)
         try:
             decoded = decode(received.topic, received.value, now)
             if isinstance(decoded, message.Label):
