@@ -11,7 +11,10 @@ import msgspec
 
 Kind = Literal["news", "comment"]
 Sentiment = Literal["negative", "neutral", "positive"]
-Fault = Literal["too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date", "failed", "deadly"]
+Fault = Literal[
+    "too_large", "encoding", "not_json", "no_schema", "not_decodable", "invalid", "empty_text", "absurd_date", "failed",
+    "deadly",
+]  # fmt: skip
 Via = Literal["given", "cashtag", "name"]
 
 KINDS: dict[str, Kind] = {"news": "news", "comments": "comment"}

@@ -17,6 +17,7 @@ from settings import StreamSettings
 from stream.flow import Flow, Steps
 from stream.kafka.intake import Intake
 from stream.kafka.received import Received
+from stream.registry import RegistryPatience
 from stream.steps import Isolation, Link, Publish, Read, Score, Store
 from stream.threads import Threads
 from stream.upkeep.metrics import Metrics
@@ -37,6 +38,7 @@ class Pipeline:
         self,
         intake: Intake,
         read: Read,
+        registry: RegistryPatience,
         isolation: Isolation,
         score: Score,
         link: Link,
@@ -49,7 +51,7 @@ class Pipeline:
         metrics: Metrics,
         progress: Progress,
     ) -> None:
-        self._intake, self._isolation, self._threads = intake, isolation, threads
+        self._intake, self._registry, self._isolation, self._threads = intake, registry, isolation, threads
         self._read, self._score, self._link, self._publish, self._store = read, score, link, publish, store
         self._on_stored, self._until_failure = on_stored, until_failure
         self._metrics, self._progress = metrics, progress
@@ -72,15 +74,15 @@ class Pipeline:
         self._metrics.received.labels(event.message.topic).inc()
 
     async def _read_batch(self, taken: Sequence[Taken]) -> list[Row]:
-        return await self._threads.read.run(self._rows_of, [event.message for _, event in taken])
-
-    def _rows_of(self, messages: Sequence[object]) -> list[Row]:
         """The rows to store: of each position once."""
-        admitted = self._intake.admit(
+        admitted = await self._threads.read.run(self._admit, [event.message for _, event in taken])
+        return await self._registry.call(lambda: self._threads.read.run(self._read.run, admitted))
+
+    def _admit(self, messages: Sequence[object]) -> list[Received]:
+        return self._intake.admit(
             Received(m.topic, m.partition, m.offset, m.value)  # type: ignore[attr-defined]
             for m in messages
         )
-        return self._read.run(admitted)
 
     async def _score_batch(self, rows: list[Row]) -> None:
         await self._threads.score.run(self._score_timed, rows)
@@ -128,7 +130,8 @@ class Pipeline:
         """
         await self._threads.read.run(self._intake.assign, {})
         self._flow.forget()
-        await self._flow.settle()
+        with self._registry.forgetting():
+            await self._flow.settle()
 
     async def stop(self) -> None:
         """``settle``, and then carry no more."""

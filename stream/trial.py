@@ -14,9 +14,10 @@ from pathlib import Path
 
 from documents import Document, Linker, Pseudonymiser, load_watchlist
 from documents.messages import scored
-from settings import PrivacySettings
+from settings import KafkaSettings, PrivacySettings
 from stream.champion.models import Models
 from stream.kafka.received import Received
+from stream.registry import decoding
 from stream.steps import Link, Read, Score
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,8 @@ def _try_all(connection: Connection, topic_ids: Mapping[str, str]) -> None:
             # If a record takes all of the memory, the kernel is to end this process and not the worker.
             Path("/proc/self/oom_score_adj").write_text("1000")
     key = PrivacySettings().pseudonym_key.get_secret_value()
-    read = Read(Linker(load_watchlist()), Pseudonymiser(key), lambda: topic_ids)
+    decode = decoding(KafkaSettings())
+    read = Read(Linker(load_watchlist()), Pseudonymiser(key), lambda: topic_ids, decode=decode)
     score, link = Score(Models().champion()), Link(64)
     read.warm_up()
     score.check()

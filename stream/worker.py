@@ -30,6 +30,7 @@ from stream.kafka.rereading import reread, waiting
 from stream.kafka.sender import Sender
 from stream.kafka.topics import ensure_topics
 from stream.pipeline import Pipeline
+from stream.registry import Decode, RegistryPatience, decoding
 from stream.steps import Isolation, Link, Publish, Read, Score, Store
 from stream.takeover import Takeover
 from stream.threads import Threads
@@ -59,12 +60,13 @@ def run(
     """
     logging.config.dictConfig(logging_config(level))
     kafka, watchlist = KafkaSettings(), load_watchlist()
+    decode = decoding(kafka)
     client = connect(ClickHouseSettings())
     migrate(client)
     replace_entities(client, watchlist.companies)
     client.disconnect()
     ensure_topics(kafka, kafka.partitions)
-    worker = Worker(settings or StreamSettings(), kafka, watchlist, load)
+    worker = Worker(settings or StreamSettings(), kafka, watchlist, decode, load)
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
     ).execute_from_commandline()
@@ -78,6 +80,7 @@ class Worker:
         settings: StreamSettings,
         kafka: KafkaSettings,
         watchlist: Watchlist,
+        decode: Decode,
         load: Callable[[str], model.Scorer] | None,
     ) -> None:
         self.settings, self.metrics, self.progress, self.threads = settings, Metrics(), Progress(), Threads()
@@ -103,6 +106,7 @@ class Worker:
 
         link = Link(settings.novelty_documents)
         self.learner = StoryLearner(link, self.client, self.threads)
+        self.registry = RegistryPatience(self.metrics)
         pseudonymiser = Pseudonymiser(PrivacySettings().pseudonym_key.get_secret_value())
         self.takeover = Takeover(
             name,
@@ -112,13 +116,14 @@ class Worker:
             lambda records: Trial(settings.record_seconds, identity.assigned).deadly(records),
             settings.batch_records,
         )
-        read = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned, self.takeover.deadly)
+        read = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned, self.takeover.deadly, decode)
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))
         breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)
         self.pipeline = Pipeline(
             self.intake,
             read,
+            self.registry,
             isolation,
             self.score,
             link,
@@ -165,16 +170,17 @@ class Worker:
         """Why this worker cannot go on, or ''; for the watchdog's thread."""
         limit = self.settings.stuck_after_s
         return self.progress.blocked(limit) or self.progress.stalled(
-            limit, self.lag.total(), self.pipeline.under_way, self.client.waiting
+            limit, self.lag.total(), self.pipeline.under_way, self.client.waiting or self.registry.waiting
         )
 
     def state(self) -> dict[str, Any]:
         """What the page ``/ready`` shows."""
         return {
-            "ready": self.assignment.ready and not self.client.waiting,
+            "ready": self.assignment.ready and not self.client.waiting and not self.registry.waiting,
             "partitions": sorted(f"{topic}/{number}" for topic, number in self.intake.partitions),
             "model": self.score.scorer.version,
             "waiting_for_store": self.client.waiting,
+            "waiting_for_registry": self.registry.waiting,
         }
 
     def _schedule(self) -> None:

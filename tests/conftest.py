@@ -82,7 +82,7 @@ def kafka_bootstrap(broker: BrokerKind, request: pytest.FixtureRequest) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says whether Apache Kafka was among what was tested: a broker that is left out must not go unnoticed."""
     reports = [report for key in ("passed", "failed", "xfailed") for report in terminalreporter.stats.get(key, ())]
-    ran = sum(bool(re.search(r"[\[-]kafka|^tests/kafka/test_local", report.nodeid)) for report in reports)
+    ran = sum(bool(re.search(r"[\[-]kafka|^tests/kafka/test_(local|registry)", report.nodeid)) for report in reports)
     reason = kafka.problem()
     terminalreporter.line(
         f"Apache Kafka: NOT TESTED, {reason}" if reason else f"Apache Kafka {kafka.version()}: {ran} tests ran on it"

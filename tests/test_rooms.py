@@ -36,12 +36,13 @@ USES["finsent"] = BASE | {"cli"}
 """The rooms that each room may import. An arrow that is not here points upwards, or sideways."""
 
 KAFKA = {"kafka", "faust", "aiokafka"}
+FORMATS = {"fastavro", "google", "grpc_tools"}
 CLICKHOUSE = {"clickhouse_driver", "clickhouse_connect"}
 MODELS = {"onnx", "onnxruntime", "peft", "tokenizers", "torch", "transformers"}
 NEVER = {
     "errors": KAFKA | CLICKHOUSE | MODELS,
     "settings": KAFKA | CLICKHOUSE | MODELS,
-    "documents": KAFKA | CLICKHOUSE | MODELS,
+    "documents": KAFKA | FORMATS | CLICKHOUSE | MODELS,
     "model": KAFKA | CLICKHOUSE,
     "storage": KAFKA | MODELS,
     "alerts": KAFKA | MODELS,

@@ -26,6 +26,7 @@ from settings import (
     watchlist_file,
 )
 from storage import connect
+from stream.registry import RegistryClient, decoding
 
 PACKAGES = (
     "faust-streaming",
@@ -52,6 +53,7 @@ def examine(data: Path) -> list[Finding]:
     """All findings, in the order in which to fix them; raises nothing. ``data`` is the data directory."""
     looks: list[tuple[str, Callable[[], Finding]]] = [
         ("Kafka", _kafka),
+        ("schema registry", _registry),
         ("ClickHouse", _clickhouse),
         ("model", _model),
         ("watch list", _watchlist),
@@ -74,6 +76,7 @@ def examine(data: Path) -> list[Finding]:
 
 _REMEDIES = {
     "Kafka": "set KAFKA_BOOTSTRAP_SERVERS, or start the service with 'finsent up'",
+    "schema registry": "correct KAFKA_SCHEMA_REGISTRY_URL and the settings beside it, or start the registry",
     "ClickHouse": "set CLICKHOUSE_URL, or start the service with 'finsent up'",
     "model": "remove the broken version, or set MODEL_REGISTRY",
     "watch list": "mend the file, or unset FINSENT_WATCHLIST",
@@ -91,6 +94,15 @@ def _kafka() -> Finding:
         socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
     milliseconds = (time.perf_counter() - started) * 1000
     return Finding("Kafka", True, f"{settings.bootstrap_servers} answers in {milliseconds:.1f} ms")
+
+
+def _registry() -> Finding:
+    settings = KafkaSettings()
+    if not settings.schema_registries:
+        return Finding("schema registry", None, "KAFKA_SCHEMA_REGISTRY_URL is not set: all values are plain JSON")
+    decoding(settings)
+    formats = RegistryClient.of(settings).formats()
+    return Finding("schema registry", True, f"{settings.schema_registry_url} has {', '.join(formats)}")
 
 
 def _clickhouse() -> Finding:

@@ -10,7 +10,9 @@ from documents.messages.received import (
     InvalidMessage,
     Label,
     News,
+    check_size,
     decode,
+    from_fields,
 )
 from documents.messages.received import SCHEMAS as RECEIVED
 
@@ -47,7 +49,9 @@ __all__ = [
     "ScoredMention",
     "alert",
     "dead_letter",
+    "check_size",
     "decode",
+    "from_fields",
     "model_event",
     "scored",
 ]

@@ -1,7 +1,7 @@
 """The messages that finsent receives: one schema for each input topic, checked when a record is read.
 
-``decode`` turns the bytes of a Kafka record into a message, or raises ``InvalidMessage``. Fields that the schema does
-not know are ignored.
+``decode`` turns the bytes of a Kafka record into a message, and ``from_fields`` what another format than JSON holds; or
+they raise ``InvalidMessage``. Fields that the schema does not know are ignored.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class InvalidMessage(ValueError):
 
 
 def decode(topic: str, raw: bytes, now: datetime | None = None) -> News | Comment | Label:
-    """The message in one record of ``topic`` (``news``, ``comments`` or ``labels``).
+    """The message in one record of ``topic`` (``news``, ``comments`` or ``labels``), whose bytes are JSON.
 
     A date may be up to a day after ``now`` (by default the time of the call), as clocks differ. Raises
     ``InvalidMessage`` for every fault of the record, and ``KeyError`` for an unknown topic.
@@ -89,8 +89,7 @@ def decode(topic: str, raw: bytes, now: datetime | None = None) -> News | Commen
     decoder = _DECODERS[topic]
     if not raw:
         raise InvalidMessage("not_json", "the record is empty")
-    if len(raw) > MAX_RECORD_BYTES:
-        raise InvalidMessage("too_large", f"{len(raw)} bytes; at most {MAX_RECORD_BYTES} are taken")
+    check_size(raw)
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -101,6 +100,29 @@ def decode(topic: str, raw: bytes, now: datetime | None = None) -> News | Commen
         raise InvalidMessage("invalid", str(error), _field_of(str(error))) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidMessage("not_json", str(error)) from error
+    return _checked(message, now)
+
+
+def from_fields(topic: str, fields: object, now: datetime | None = None) -> News | Comment | Label:
+    """The message of ``topic`` that has ``fields``: Python's own types, such as another format than JSON decodes to.
+
+    Times may be ``datetime`` objects with a time zone. Everything else is as in ``decode``.
+    """
+    try:
+        message = msgspec.convert(fields, SCHEMAS[topic])
+    except msgspec.ValidationError as error:
+        raise InvalidMessage("invalid", str(error), _field_of(str(error))) from error
+    return _checked(message, now)
+
+
+def check_size(raw: bytes) -> None:
+    """Raises ``InvalidMessage`` for a record with too many bytes."""
+    if len(raw) > MAX_RECORD_BYTES:
+        raise InvalidMessage("too_large", f"{len(raw)} bytes; at most {MAX_RECORD_BYTES} are taken")
+
+
+def _checked(message: msgspec.Struct, now: datetime | None) -> News | Comment | Label:
+    """``message``, if its text and its date make sense."""
     text_field = "title" if isinstance(message, News) else "text"
     text = getattr(message, text_field)
     if text is not None and not text.strip():

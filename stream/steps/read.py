@@ -26,10 +26,11 @@ from documents import (
     whole_text,
 )
 from documents import messages as message
-from documents.messages import InvalidMessage, decode
+from documents.messages import InvalidMessage
 from documents.stories import story_key
 from model import detect
 from stream.kafka.received import Received
+from stream.registry.values import Decode
 from stream.steps.isolation import NO_RECORDS_FAULT, because
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,9 @@ class Read:
     """In: records of the topics ``news``, ``comments`` and ``labels``. Out: one row for each, in the same order.
 
     A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``: none is
-    left out, and none raises, unless something that reading needs is away.
-    ``topic_ids`` gives the UUID of each topic. ``deadly`` says why the record of a (topic, partition, offset) must not
-    even be looked at. Documents have no scores yet.
+    left out, and none raises, unless something that reading needs is away, such as the schema registry.
+    ``topic_ids`` gives the UUID of each topic, and ``decode`` makes a message of a record's bytes. ``deadly`` says why
+    the record of a (topic, partition, offset) must not even be looked at. Documents have no scores yet.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class Read:
         pseudonymiser: Pseudonymiser,
         topic_ids: Callable[[], Mapping[str, str]],
         deadly: Mapping[tuple[str, int, int], str] = MappingProxyType({}),
+        decode: Decode = message.decode,
     ) -> None:
         self._linker = linker
         self._pseudonymiser = pseudonymiser
         self._topic_ids, self._deadly = topic_ids, deadly
+        self._decode = decode
 
     def warm_up(self) -> None:
         """Load what reading needs: otherwise the first record would wait for it."""
@@ -71,7 +74,7 @@ class Read:
         if why := self._deadly.get((received.topic, received.partition, received.offset)):
             return BadRecord(position, "deadly", "", why, received.value)
         try:
-            decoded = decode(received.topic, received.value, now)
+            decoded = self._decode(received.topic, received.value, now)
             if isinstance(decoded, message.Label):
                 return _label(position, decoded)
             return self._document(position, decoded)

@@ -31,6 +31,12 @@ class Metrics:
         self.score_seconds = histogram("finsent_score_seconds", "Seconds to score a batch.", buckets=SECONDS)
         self.insert_seconds = histogram("finsent_insert_seconds", "Seconds to insert a batch.", buckets=SECONDS)
         self.insert_failures = counter("finsent_insert_failures", "Inserts that failed and were tried again.")
+        self.registry_waiting = gauge(
+            "finsent_registry_waiting", "1 while records wait for the schema registry, which is away."
+        )
+        self.registry_failures = counter(
+            "finsent_registry_failures", "Times that the schema registry was asked for a schema and was away."
+        )
         self.lag = gauge("finsent_lag_records", "Records in Kafka that are not stored.", ["topic", "partition"])
         self.stored_offset = gauge("finsent_stored_offset", "Last offset stored.", ["topic", "partition"])
         self.progress = gauge("finsent_last_progress_timestamp_seconds", "When a batch was last stored (Unix).")

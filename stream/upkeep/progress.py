@@ -34,7 +34,7 @@ class Progress:
         """That nothing is stored although there are records, or ''.
 
         ``behind`` records are in Kafka and not stored, ``under_way`` ones are being processed. While the worker is
-        ``waiting`` for ClickHouse, which has a time limit of its own, it is not stalled.
+        ``waiting`` for ClickHouse, which has a time limit of its own, or for the schema registry, it is not stalled.
         """
         now = time.monotonic()
         if waiting or not (behind or under_way or self.positioning):
