@@ -1,8 +1,9 @@
 """Throws generated records at the decoder and the pipeline: ``python -m benchmarks.fuzz --records 1000000``.
 
-Half are bytes mutated from good records, half are JSON whose fields hold anything. Each must end on one side, as a
-document that can be stored and sent on or as a dead letter that keeps its bytes. Exit code 1 and the record at the
-first one that does not, that raises, or that takes longer than ``--limit`` seconds.
+Half are bytes mutated from good records; of the others most are JSON whose fields hold anything, and some are texts
+that repeat a few characters, as those do on which patterns are slow. Each must end on one side, as a document that can
+be stored and sent on or as a dead letter that keeps its bytes. Exit code 1 and the record at the first one that does
+not, that raises, or that takes longer than ``--limit`` seconds of processor time.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from stream.steps import Read
 
 TOPICS = ("news", "comments")
 IDS = {topic: f"id-of-{topic}" for topic in TOPICS}
-KINDS = {"too_large", "encoding", "not_json", "invalid", "empty_text", "absurd_date"}
+KINDS = {"too_large", "too_long", "encoding", "not_json", "invalid", "empty_text", "absurd_date"}
 GOOD = (
     {"title": "Siemens &amp; SAP rise 3% after <b>strong</b> quarter", "body": "Call +49 89 1234567 or a@b.example"},
     {"title": "A\u200bp\u200bple fa\u0301lls", "url": "https://example.com/?a=1", "lang": "en", "tickers": ["AAPL"]},
@@ -41,11 +42,25 @@ SCALARS: tuple[Any, ...] = (
 )  # fmt: skip
 
 
+REPEATING, LONGEST = 0.1, 10_000
+"""The share of records that repeat characters, and how many characters they have at most."""
+
+PIECES = (
+    "A", "a", " ", "(", ")", ".", ",", "-", "&", "<", ">", "/", "'", "\"", "@", "$", "#", "1", "12", "+", "_", ":", ";",
+    "\n", "<a ", "</p>", "<!--", "-->", "<script>", "&amp;", "&#1;", "http://a", "update ", "(Reuters) - ", "Siemens ",
+    "comp any ", "DE89 ", "GB11AAAA ", "billion ", "\u2019s ", "\u2014", "\u0300", "\u0316", "\u0e33", "\u0130",
+    "\ufdfa", "\u200d", "\u3316", "\U0001f600", "\u0410", "\u4e2d", "\uff46", "\xe9", "\ud7a3",
+)  # fmt: skip
+
+
 def generate(rng: random.Random) -> tuple[str, bytes | None]:
     """(topic, value) of one record."""
     template = rng.choice(GOOD)
     topic = "news" if "title" in template else "comments"
     message: dict[str, Any] = {"id": "1", "source": "s", "published_at": "2024-01-05T10:00:00Z", **template}
+    if rng.random() < REPEATING:
+        message[rng.choice(["title", "body"] if topic == "news" else ["text"])] = _repeating(rng)
+        return topic, json.dumps(message).encode()
     if rng.random() < 0.5:
         for _ in range(rng.randint(1, 3)):
             message[rng.choice([*message, "body", "lang", "tickers", "author", "unknown"])] = _anything(rng, 3)
@@ -72,6 +87,13 @@ def generate(rng: random.Random) -> tuple[str, bytes | None]:
     return topic, None if rng.random() < 0.001 else bytes(raw)
 
 
+def _repeating(rng: random.Random) -> str:
+    """A text that begins like a headline and then repeats up to three pieces."""
+    unit = "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 3)))
+    start, end = rng.choice(("", "A (", "Siemens says ", "1", *PIECES)), rng.choice(("", "!", *PIECES))
+    return start + unit * (rng.randint(1, LONGEST) // len(unit)) + end
+
+
 def _anything(rng: random.Random, depth: int) -> Any:
     kind = rng.random()
     if depth and kind < 0.1:
@@ -81,6 +103,10 @@ def _anything(rng: random.Random, depth: int) -> Any:
     if kind < 0.5:
         return "".join(chr(rng.choice((rng.randrange(128), rng.randrange(0xD800)))) for _ in range(rng.randrange(60)))
     return rng.choice(SCALARS)
+
+
+STUCK_S = 600
+"""A thousand records that take longer have one that is stuck: the process dumps where, and ends."""
 
 
 def reading() -> Read:
@@ -112,21 +138,29 @@ def check(read: Read, topic: str, value: bytes | None) -> Row:
     return row
 
 
+def _seconds(read: Read, topic: str, value: bytes | None) -> float:
+    """The processor time that a record takes."""
+    before = time.thread_time()
+    check(read, topic, value)
+    return time.thread_time() - before
+
+
 def main() -> None:
     """Generate, check, count."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit", type=float, default=30, help="seconds that one record may take")
+    parser.add_argument("--limit", type=float, default=0.05, help="seconds of processor time that one record may take")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rng, read = random.Random(arguments.seed), reading()
+    read.warm_up()
     counts: Counter[str] = Counter()
     slowest, started = 0.0, time.monotonic()
     for number in range(arguments.records):
         topic, value = generate(rng)
         if number % 1000 == 0:
-            faulthandler.dump_traceback_later(1000 * arguments.limit, exit=True)
+            faulthandler.dump_traceback_later(STUCK_S, exit=True)
         before = time.thread_time()
         try:
             row = check(read, topic, value)
@@ -134,9 +168,11 @@ def main() -> None:
             print(f"record {number} of seed {arguments.seed}: {topic} {value!r}", file=sys.stderr)
             raise
         taken = time.thread_time() - before
+        if taken > arguments.limit:  # or was the machine slow just then?
+            taken = min(_seconds(read, topic, value) for _ in range(5))
         slowest = max(slowest, taken)
         if taken > arguments.limit:
-            sys.exit(f"record {number} of seed {arguments.seed} took {taken:.1f} s: {topic} {value!r}")
+            sys.exit(f"record {number} of seed {arguments.seed} took {taken * 1000:.0f} ms: {topic} {value!r}")
         counts["good" if isinstance(row, Document) else row.kind] += 1
     result = {"records": arguments.records, "seed": arguments.seed, **dict(sorted(counts.items())),
               "slowest_ms": round(slowest * 1000, 1), "seconds": round(time.monotonic() - started)}  # fmt: skip

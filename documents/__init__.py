@@ -12,7 +12,7 @@ from documents.linking import MOST_MENTIONS, Linker, Match
 
 # Text
 from documents.model_input import ADDRESS, as_read, naming, quiet, rejoined, unnamed, whole_words
-from documents.normalising import normalise
+from documents.normalising import TooLong, normalise
 
 # Personal data
 from documents.privacy import Pseudonymiser, redact
@@ -71,6 +71,7 @@ __all__ = [
     "Sentiment",
     "Severity",
     "Tombstone",
+    "TooLong",
     "Topic",
     "Via",
     "Watchlist",

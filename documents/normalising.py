@@ -15,6 +15,12 @@ _BREAKING = re.compile(r"</?(?:p|br|div|li|tr|td|h[1-6])\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
 MOST_MARKS = 30
+_SENTENCES = re.compile("([\ufdfa\ufdfb])")
+"""Two Arabic ligatures, of 18 and 8 letters. They stay as they are: a short text would become a very long one."""
+
+MOST_EXPANSION, PIECE = 6, 10_000
+"""Any other character may become so many by NFKC. How long a text becomes is found out piece by piece."""
+
 FIRST_EMOJI = "\U0001f000"
 
 # Letters that look like basic Latin ones (by Unicode's confusables.txt) and that NFKC keeps: Cyrillic, Greek, Armenian,
@@ -28,21 +34,33 @@ _LOOK_ALIKE = str.maketrans(
 )  # fmt: skip
 
 
-def normalise(text: str) -> str:
+class TooLong(ValueError):
+    """A text is longer than it may be."""
+
+
+def normalise(text: str, most: int | None = None) -> str:
     """``text`` without markup and without control, zero-width and direction characters. Look-alike letters inside Latin
     words become Latin ones, compatibility forms become plain ones (NFKC), and every white space is a single space.
 
-    Takes time in proportion to the length, whatever the text holds.
+    Takes time in proportion to the length, whatever the text holds. Raises ``TooLong`` if the text has more than
+    ``most`` characters without its markup and with its compatibility forms made plain.
     """
     if "&" in text or "<" in text:
         text = _without_markup(text)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", _too_many_marks().sub(r"\1", text))
+        if _may_have_piles(text):
+            text = _too_many_marks().sub(r"\1", text)
+        if most is not None and len(text) * MOST_EXPANSION > most:
+            _check_length(text, most)
+        text = _plain_forms(text)
         text = text.translate(_BESIDE_EMOJI if max(text, default="") >= FIRST_EMOJI else _PLAIN)
         latin = sum(map(str.isalpha, filter(str.isascii, text)))
-        text = _WORD.sub(partial(_latin, latin * 2 > sum(map(str.isalpha, text))), text)
+        if latin:
+            text = _WORD.sub(partial(_latin, latin * 2 > sum(map(str.isalpha, text))), text)
     elif not text.isprintable():
         text = text.translate(_PLAIN)
+    if most is not None and len(text) > most:
+        raise TooLong
     return _SPACE.sub(" ", text).strip()
 
 
@@ -60,6 +78,25 @@ class _Shown(dict[int, str]):
 
 
 _PLAIN, _BESIDE_EMOJI = _Shown(""), _Shown(" ")
+
+
+def _plain_forms(text: str) -> str:
+    parts = _SENTENCES.split(text)
+    parts[::2] = (unicodedata.normalize("NFKC", part) for part in parts[::2])
+    return "".join(parts)
+
+
+def _check_length(text: str, most: int) -> None:
+    length = 0
+    for start in range(0, len(text), PIECE):
+        length += len(_plain_forms(text[start : start + PIECE]))
+        if length > most:
+            raise TooLong
+
+
+def _may_have_piles(text: str) -> bool:
+    """Whether there may be more than ``MOST_MARKS`` combining marks in a row: they would hold one of these places."""
+    return any(map(unicodedata.combining, text[:: MOST_MARKS + 1]))
 
 
 @cache

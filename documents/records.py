@@ -12,8 +12,8 @@ import msgspec
 Kind = Literal["news", "comment"]
 Sentiment = Literal["negative", "neutral", "positive"]
 Fault = Literal[
-    "too_large", "encoding", "not_json", "no_schema", "not_decodable", "invalid", "empty_text", "absurd_date", "failed",
-    "deadly",
+    "too_large", "too_long", "encoding", "not_json", "no_schema", "not_decodable", "invalid", "empty_text",
+    "absurd_date", "failed", "deadly",
 ]  # fmt: skip
 Via = Literal["given", "cashtag", "name"]
 

@@ -26,6 +26,11 @@ class StreamSettings(BaseSettings):
     stop_within_s: float = Field(
         default=12, gt=0, description="The most seconds a stop takes; keep it below the supervisor's time before a kill"
     )
+    record_characters: int = Field(
+        default=200_000,
+        ge=1,
+        description="The most characters of a title or text, after normalising; a longer one makes a dead letter",
+    )
     record_seconds: float = Field(
         default=20,
         gt=0,

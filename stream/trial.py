@@ -14,7 +14,7 @@ from pathlib import Path
 
 from documents import Document, Linker, Pseudonymiser, load_watchlist
 from documents.messages import scored
-from settings import KafkaSettings, PrivacySettings
+from settings import KafkaSettings, PrivacySettings, StreamSettings
 from stream.champion.models import Models
 from stream.kafka.received import Received
 from stream.registry import decoding
@@ -105,7 +105,10 @@ def _try_all(connection: Connection, topic_ids: Mapping[str, str]) -> None:
             Path("/proc/self/oom_score_adj").write_text("1000")
     key = PrivacySettings().pseudonym_key.get_secret_value()
     decode = decoding(KafkaSettings())
-    read = Read(Linker(load_watchlist()), Pseudonymiser(key), lambda: topic_ids, decode=decode)
+    most_characters = StreamSettings().record_characters
+    read = Read(
+        Linker(load_watchlist()), Pseudonymiser(key), lambda: topic_ids, decode=decode, most_characters=most_characters
+    )
     score, link = Score(Models().champion()), Link(64)
     read.warm_up()
     score.check()

@@ -116,7 +116,10 @@ class Worker:
             lambda records: Trial(settings.record_seconds, identity.assigned).deadly(records),
             settings.batch_records,
         )
-        read = Read(Linker(watchlist), pseudonymiser, lambda: identity.assigned, self.takeover.deadly, decode)
+        read = Read(
+            Linker(watchlist), pseudonymiser, lambda: identity.assigned, self.takeover.deadly, decode,
+            settings.record_characters,
+        )  # fmt: skip
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))
         breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)

@@ -43,6 +43,9 @@ SAME_WITHOUT_NAMES = 0.93
 OPPOSITE = 1.0
 """Documents whose sentiments differ by this much are not of one story."""
 
+HEADLINE = 500
+"""So many characters of a title are compared as a headline: comparing names takes time that grows with their square."""
+
 MOST_FACTS = 16
 MOST_MEMBERS = 32
 """A story keeps its latest ``MOST_MEMBERS`` documents. Older ones do not matter: after 20 copies no novelty is left."""
@@ -255,6 +258,6 @@ def _order(row: Document) -> tuple[object, ...]:
 
 
 def _facts(row: Document) -> Facts:
-    headline = row.title or row.text[:200]
+    headline = row.title[:HEADLINE] or row.text[:200]
     lowered = headline.lower()
     return facts(headline, [mention.entity for mention in row.mentions if mention.surface.lower() in lowered])

@@ -21,6 +21,7 @@ from documents import (
     Pseudonymiser,
     Row,
     Tombstone,
+    TooLong,
     normalise,
     redact,
     whole_text,
@@ -42,7 +43,8 @@ class Read:
     A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``: none is
     left out, and none raises, unless something that reading needs is away, such as the schema registry.
     ``topic_ids`` gives the UUID of each topic, and ``decode`` makes a message of a record's bytes. ``deadly`` says why
-    the record of a (topic, partition, offset) must not even be looked at. Documents have no scores yet.
+    the record of a (topic, partition, offset) must not even be looked at. A title or text of more than
+    ``most_characters`` is too long. Documents have no scores yet.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class Read:
         topic_ids: Callable[[], Mapping[str, str]],
         deadly: Mapping[tuple[str, int, int], str] = MappingProxyType({}),
         decode: Decode = message.decode,
+        most_characters: int = 200_000,
     ) -> None:
         self._linker = linker
         self._pseudonymiser = pseudonymiser
         self._topic_ids, self._deadly = topic_ids, deadly
-        self._decode = decode
+        self._decode, self._most_characters = decode, most_characters
 
     def warm_up(self) -> None:
         """Load what reading needs: otherwise the first record would wait for it."""
@@ -76,7 +79,7 @@ class Read:
         try:
             decoded = self._decode(received.topic, received.value, now)
             if isinstance(decoded, message.Label):
-                return _label(position, decoded)
+                return self._label(position, decoded)
             return self._document(position, decoded)
         except InvalidMessage as error:
             return BadRecord(position, error.kind, error.field, str(error), received.value)
@@ -89,10 +92,10 @@ class Read:
     def _document(self, position: Position, decoded: message.News | message.Comment) -> Document:
         url = in_reply_to = author = ""
         if isinstance(decoded, message.News):
-            title, text = normalise(decoded.title), normalise(decoded.body or "")
+            title, text = self._normalised(decoded.title, "title"), self._normalised(decoded.body or "", "body")
             url = decoded.url or ""
         else:
-            title, text = "", normalise(decoded.text)
+            title, text = "", self._normalised(decoded.text, "text")
             in_reply_to = decoded.in_reply_to or ""
             if decoded.author:
                 author = self._pseudonymiser.author(decoded.source, decoded.author)
@@ -117,17 +120,23 @@ class Read:
             story_id=story_key(whole),
         )
 
+    def _label(self, position: Position, decoded: message.Label) -> Label:
+        text = redact(self._normalised(decoded.text or "", "text"))
+        if decoded.text and not text:
+            raise InvalidMessage("empty_text", "nothing of text is left after normalising", "text")
+        return Label(
+            position,
+            decoded.label,
+            decoded.annotator,
+            decoded.labelled_at.astimezone(UTC),
+            decoded.document_id or "",
+            text,
+            decoded.entity or "",
+        )
 
-def _label(position: Position, decoded: message.Label) -> Label:
-    text = redact(normalise(decoded.text or ""))
-    if decoded.text and not text:
-        raise InvalidMessage("empty_text", "nothing of text is left after normalising", "text")
-    return Label(
-        position,
-        decoded.label,
-        decoded.annotator,
-        decoded.labelled_at.astimezone(UTC),
-        decoded.document_id or "",
-        text,
-        decoded.entity or "",
-    )
+    def _normalised(self, text: str, field: str) -> str:
+        try:
+            return normalise(text, self._most_characters)
+        except TooLong as error:
+            sentence = f"{field} has more than {self._most_characters} characters (STREAM_RECORD_CHARACTERS)"
+            raise InvalidMessage("too_long", sentence, field) from error

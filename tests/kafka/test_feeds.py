@@ -242,3 +242,14 @@ def test_topics_with_small_limits_get_what_fits(feed: Feed, limit: int):
     assert sent["cut"] and sent["raw_bytes"] == 1_500_000
     assert 0.8 * limit < len(json.dumps(sent)) <= limit
     assert set(base64.b64decode(sent["raw"])) == {ord("y")}
+
+
+def test_hostile_titles_cost_their_neighbours_nothing(feed: Feed):
+    feed.start()
+    message = json.loads(values("hostile", 1)[0])
+    titles = ["A (" + "A" * 400, "a" + "\u0300" * 16_000 + "\u0316" * 16_000, "\ufdfa" * 20_000, "\u3316" * 100_000]
+    hostile = [json.dumps(message | {"title": title}, ensure_ascii=False).encode() for title in titles]
+    feed.send([*values("before-hostile", 1), *hostile, *values("after-hostile", 1)], partition=3)
+    eventually(lambda: feed.stored("after-hostile") == 1, 60, "the record after them is stored")
+    assert feed.stored("before-hostile") == 1 and feed.stored("hostile") == 3
+    assert feed.client.execute("SELECT count() FROM dead_letters WHERE error_kind = 'too_long'") == [(1,)]
