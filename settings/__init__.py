@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from settings.alerts import AlertSettings
     from settings.clickhouse import ClickHouseSettings
     from settings.console import ConsoleSettings
-    from settings.kafka import KafkaSettings
+    from settings.kafka import KafkaSettings, secret_of
     from settings.model import ModelSettings
     from settings.privacy import PrivacySettings
     from settings.reference import settings_page
@@ -32,6 +32,7 @@ __all__ = [
     "StreamSettings",
     "data_directory",
     "given",
+    "secret_of",
     "settings_from",
     "settings_page",
     "tracebacks_wanted",
@@ -47,6 +48,7 @@ _MODULES = {
     "PrivacySettings": "settings.privacy",
     "RetrainSettings": "settings.retrain",
     "StreamSettings": "settings.stream",
+    "secret_of": "settings.kafka",
     "settings_from": "settings.retrain",
     "settings_page": "settings.reference",
 }

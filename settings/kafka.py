@@ -1,22 +1,61 @@
-"""Where Kafka is: environment variables with the prefix ``KAFKA_``."""
+"""Where Kafka is, and how to sign in there: environment variables with the prefix ``KAFKA_``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class KafkaSettings(BaseSettings):
-    """Where the broker is and how the consumer group behaves."""
+    """Where the broker is, how to sign in there, and how the consumer group behaves.
 
+    These are for all Kafka clients of finsent, whichever library they come from.
+    """
+
+    # What was given may be a secret, so it is not repeated in an error.
     model_config = SettingsConfigDict(env_prefix="KAFKA_", hide_input_in_errors=True)
 
     bootstrap_servers: str = Field(
         default="127.0.0.1:9092", description="The brokers to start from, as host:port, separated by commas"
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT",
+        description="What the brokers speak: PLAINTEXT, SSL (TLS), and with signing in, SASL_PLAINTEXT or SASL_SSL",
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        default="PLAIN", description="How to sign in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+    )
+    sasl_username: str = Field(default="", description="The user's name, for PLAIN and SCRAM")
+    sasl_password: SecretStr | None = Field(default=None, description="The user's password, for PLAIN and SCRAM")
+    sasl_password_file: FilePath | None = Field(default=None, description="A file with the password, instead")
+    oauth_token_url: str = Field(
+        default="", description="For OAUTHBEARER: where tokens are given for client credentials (OAuth 2)"
+    )
+    oauth_client_id: str = Field(default="", description="For OAUTHBEARER: the client's id")
+    oauth_client_secret: SecretStr | None = Field(default=None, description="For OAUTHBEARER: the client's secret")
+    oauth_client_secret_file: FilePath | None = Field(default=None, description="A file with that secret, instead")
+    oauth_scope: str = Field(default="", description="For OAUTHBEARER: the scope to ask for, if any")
+    oauth_ca: FilePath | None = Field(
+        default=None, description="Certificates (PEM) of who signed the token server's; default: those of the system"
+    )
+    ssl_ca: FilePath | None = Field(
+        default=None,
+        description="Certificates (PEM) of who signed the brokers'; default: those that the system trusts",
+    )
+    ssl_certificate: FilePath | None = Field(
+        default=None, description="Our own certificate (PEM), for brokers that ask for one"
+    )
+    ssl_key: FilePath | None = Field(
+        default=None, description="Its private key (PEM); default: the file of the certificate"
+    )
+    ssl_key_password: SecretStr | None = Field(default=None, description="The password of that key, if it has one")
+    ssl_key_password_file: FilePath | None = Field(default=None, description="A file with that password, instead")
+    ssl_check_hostname: bool = Field(
+        default=True, description="Whether a broker's certificate must name the host that it was reached at"
     )
     group_id: str = Field(default="finsent", description="The consumer group of the workers")
     session_timeout_s: float = Field(
@@ -40,15 +79,15 @@ class KafkaSettings(BaseSettings):
         default=None, description="The file of CA certificates for the schema registry; unset: the system's"
     )
 
-    @property
-    def servers(self) -> list[str]:
-        """The brokers to start from, each as host:port."""
-        return [server.strip() for server in self.bootstrap_servers.split(",")]
-
-    @property
-    def schema_registries(self) -> list[str]:
-        """The addresses in ``schema_registry_url``."""
-        return [url.strip().rstrip("/") for url in self.schema_registry_url.split(",") if url.strip()]
+    @model_validator(mode="after")
+    def _what_belongs_together(self) -> Self:
+        if self.signs_in and self.sasl_mechanism == "OAUTHBEARER":
+            self._need("oauth_token_url", "oauth_client_id", "oauth_client_secret")
+        elif self.signs_in:
+            self._need("sasl_username", "sasl_password")
+        if self.ssl_key and not self.ssl_certificate:
+            raise ValueError("KAFKA_SSL_KEY is set and KAFKA_SSL_CERTIFICATE is not")
+        return self
 
     @model_validator(mode="after")
     def _registry_is_named_well(self) -> Self:
@@ -62,3 +101,38 @@ class KafkaSettings(BaseSettings):
                     "the password into KAFKA_SCHEMA_REGISTRY_PASSWORD"
                 )
         return self
+
+    def _need(self, *names: str) -> None:
+        for name in names:
+            if not (getattr(self, name) or getattr(self, f"{name}_file", None)):
+                raise ValueError(
+                    f"KAFKA_SECURITY_PROTOCOL={self.security_protocol} with KAFKA_SASL_MECHANISM={self.sasl_mechanism} "
+                    f"needs KAFKA_{name.upper()}"
+                )
+
+    @property
+    def servers(self) -> list[str]:
+        """The brokers to start from, each as host:port."""
+        return [server.strip() for server in self.bootstrap_servers.split(",")]
+
+    @property
+    def schema_registries(self) -> list[str]:
+        """The addresses in ``schema_registry_url``."""
+        return [url.strip().rstrip("/") for url in self.schema_registry_url.split(",") if url.strip()]
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether the broker is told who we are by SASL."""
+        return self.security_protocol.startswith("SASL")
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether connections are TLS."""
+        return self.security_protocol.endswith("SSL")
+
+
+def secret_of(given: SecretStr | None, file: Path | None) -> str:
+    """A secret that was given itself or as a file, whose last line's end does not belong to it; '' without either."""
+    if given is not None:
+        return given.get_secret_value()
+    return file.read_text(encoding="utf-8").rstrip("\r\n") if file is not None else ""

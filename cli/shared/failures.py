@@ -39,12 +39,14 @@ def _sentence(error: Exception) -> str | None:
     if "kafka.KafkaError" in names:
         from settings import KafkaSettings
 
-        return f"Kafka at {KafkaSettings().bootstrap_servers}: {cause}; see 'finsent doctor'"
+        needed = "'finsent doctor --acls' prints what must be allowed"
+        remedy = needed if "kafka.AuthorizationError" in names else "see 'finsent doctor'"
+        return f"Kafka at {KafkaSettings().bootstrap_servers}: {cause}; {remedy}"
     if "clickhouse_driver.Error" in names:
         # "Code: 62. DB::Exception: default: Syntax error ... " -> what a person needs of it
         return f"ClickHouse: {re.sub(r'^Code: [0-9]+[.] (DB::Exception: )?', '', cause).rstrip('. ')}"
     if "pydantic_core.ValidationError" in names:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]  # type: ignore[attr-defined]
+        faults = [": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in error.errors()]  # type: ignore[attr-defined]
         return f"settings ({error.title}): {'; '.join(faults)}; see 'finsent doctor'"  # type: ignore[attr-defined]
     if isinstance(error, OSError):
         return cause

@@ -20,7 +20,8 @@ class KafkaUnavailable(FinsentError):
 
 
 def kafka_answering() -> KafkaSettings:
-    """How to reach Kafka. Raises ``KafkaUnavailable`` if none listens, at once, without a time-out."""
+    """How to reach Kafka. Raises ``KafkaUnavailable`` if no broker listens, and ``KafkaRefused`` if there is no getting
+    on with it about TLS, both at once and without a time-out."""
     from settings import KafkaSettings
 
     kafka, errors = KafkaSettings(), []
@@ -28,13 +29,19 @@ def kafka_answering() -> KafkaSettings:
         host, _, port = server.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-            return kafka
+            break
         except (OSError, ValueError) as error:
             errors.append(f"{server}: {error}")
-    raise KafkaUnavailable(
-        f"no Kafka broker listens ({'; '.join(errors)}); set KAFKA_BOOTSTRAP_SERVERS, or start the service "
-        "with 'finsent up'"
-    )
+    else:
+        raise KafkaUnavailable(
+            f"no Kafka broker listens ({'; '.join(errors)}); set KAFKA_BOOTSTRAP_SERVERS, or start the service "
+            "with 'finsent up'"
+        )
+    if kafka.encrypts:
+        from stream.kafka import check_encryption
+
+        check_encryption(kafka)
+    return kafka
 
 
 _taken_over: set[str] = set()

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 import model
 from documents import load_watchlist
+from errors import FinsentError
 from model.engine import kernel_problem
 from settings import (
     ClickHouseSettings,
@@ -26,6 +27,7 @@ from settings import (
     watchlist_file,
 )
 from storage import connect
+from stream.kafka import count_brokers
 from stream.registry import RegistryClient, decoding
 
 PACKAGES = (
@@ -68,6 +70,8 @@ def examine(data: Path) -> list[Finding]:
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             findings.append(Finding(what, False, faults, "correct the environment variable"))
+        except FinsentError as error:
+            findings.append(Finding(what, False, str(error), error.remedy or _REMEDIES[what]))
         except Exception as error:
             findings.append(Finding(what, False, f"{type(error).__name__}: {error}".splitlines()[0], _REMEDIES[what]))
     versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
@@ -93,7 +97,11 @@ def _kafka() -> Finding:
         host, _, port = server.rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
     milliseconds = (time.perf_counter() - started) * 1000
-    return Finding("Kafka", True, f"{settings.bootstrap_servers} answers in {milliseconds:.1f} ms")
+    count = count_brokers(settings)
+    state = (
+        f"{settings.bootstrap_servers} answers in {milliseconds:.1f} ms, {settings.security_protocol}, brokers: {count}"
+    )
+    return Finding("Kafka", True, state)
 
 
 def _registry() -> Finding:

@@ -1,21 +1,26 @@
 """Kafka: the topics, files sent to them, records read from them, and where a worker continues."""
 
+from stream.kafka.diagnosis import check_encryption
 from stream.kafka.files import ProduceError, read
 from stream.kafka.label_sender import LabelNotSent, LabelSender
 from stream.kafka.producer import OnProgress, Produced, produce, produce_many
 from stream.kafka.received import Received
+from stream.kafka.refusals import KafkaRefused
 from stream.kafka.replaying import replay
 from stream.kafka.rereading import reread
-from stream.kafka.topics import TOPICS, ensure_topics, topic_ids, watermarks
+from stream.kafka.topics import TOPICS, count_brokers, ensure_topics, topic_ids, watermarks
 
 __all__ = [
     "TOPICS",
+    "KafkaRefused",
     "LabelNotSent",
     "LabelSender",
     "OnProgress",
     "ProduceError",
     "Produced",
     "Received",
+    "check_encryption",
+    "count_brokers",
     "ensure_topics",
     "produce",
     "produce_many",

@@ -19,9 +19,9 @@ TOPICS = ("news", "comments", "labels")
 class WorkerApp(LedgerApp):
     """A ``LedgerApp`` that stops within ``stop_within_s`` seconds."""
 
-    def __init__(self, id: str, ledger: Ledger, fetch_wait_s: float, stop_within_s: float, **settings: Any) -> None:
+    def __init__(self, kafka: KafkaSettings, ledger: Ledger, stop_within_s: float, **settings: Any) -> None:
         self._stop_within_s = stop_within_s
-        super().__init__(id, ledger, fetch_wait_s, **settings)
+        super().__init__(kafka, ledger, **settings)
 
     async def on_stop(self) -> None:
         """Called by Faust when it stops."""
@@ -32,21 +32,15 @@ class WorkerApp(LedgerApp):
 def make_app(kafka: KafkaSettings, settings: StreamSettings, ledger: Ledger) -> WorkerApp:
     """An application whose consumer continues where ``ledger`` says."""
     return WorkerApp(
-        kafka.group_id,
+        kafka,
         ledger,
-        kafka.fetch_wait_s,
         settings.stop_within_s,
-        broker=[f"kafka://{server}" for server in kafka.servers],
         store="memory://",
         datadir=os.path.join(os.environ.get("TMPDIR", "/tmp"), f"finsent-faust-{os.getpid()}"),
         topic_disable_leader=True,
         topic_allow_declare=False,
-        stream_wait_empty=False,  # what is not stored is read again: the ledger decides
         broker_session_timeout=kafka.session_timeout_s,
-        broker_rebalance_timeout=kafka.session_timeout_s,
-        broker_heartbeat_interval=kafka.heartbeat_interval_s,
-        broker_max_poll_records=1000,
-        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,  # what is not stored is read again: the ledger decides
         table_standby_replicas=0,  # there are no tables; with standbys a third worker of 4 partitions gets none
         web_bind=settings.web_host,
         web_host=settings.web_host,

@@ -11,8 +11,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import faust
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from settings import KafkaSettings
+from stream.kafka.clients import async_consumer
+
+MAX_POLL_RECORDS = 1000
+MAX_POLL_INTERVAL_MS = 1_000_000
+"""A worker that waits for ClickHouse takes no records, and is to keep its partitions. One that is stuck is ended by a
+watchdog of our own."""
+
+REQUEST_TIMEOUT_MS = 90_000
+"""Longer than any session, because a request to join a group may wait for other members."""
 
 
 class Ledger(Protocol):
@@ -32,18 +45,28 @@ class Ledger(Protocol):
 
 
 class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
-    """Reads what was committed only, and lets the broker hold a fetch for ``fetch_wait_s`` at most.
-
-    There is one fetch at a time to a broker. While it waits for partitions without records, partitions whose buffer has
-    just become empty get none.
-    """
+    """Its client is ours, in place of the one that Faust would make: it signs in, and reads what was committed only."""
 
     def _create_consumer(self, loop: Any) -> Any:
-        consumer = super()._create_consumer(loop=loop)
         transport: Any = self.consumer.transport  # type: ignore[attr-defined]
-        consumer._fetch_max_wait_ms = int(transport.fetch_wait_s * 1000)
-        consumer._isolation_level = "read_committed"  # Faust sets it for its own transactions alone
-        return consumer
+        kafka: KafkaSettings = transport.kafka
+        return async_consumer(
+            kafka,
+            group_id=kafka.group_id,
+            isolation_level="read_committed",
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=MAX_POLL_RECORDS,
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+            # There is one fetch at a time to a broker. While it waits for partitions without records, partitions whose
+            # buffer has just become empty get none.
+            fetch_max_wait_ms=int(kafka.fetch_wait_s * 1000),
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            session_timeout_ms=int(kafka.session_timeout_s * 1000),
+            rebalance_timeout_ms=int(kafka.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(kafka.heartbeat_interval_s * 1000),
+        )
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: set[TP], timeout: float | None = None, max_records: int | None = None
@@ -107,17 +130,25 @@ class LedgerTransport(driver.Transport):
 
     Consumer: ClassVar[type] = LedgerConsumer
 
-    def __init__(self, urls: Any, app: faust.App, ledger: Ledger, fetch_wait_s: float) -> None:
+    def __init__(self, urls: Any, app: faust.App, ledger: Ledger, kafka: KafkaSettings) -> None:
         super().__init__(urls, app)
-        self.ledger, self.fetch_wait_s = ledger, fetch_wait_s
+        self.ledger, self.kafka = ledger, kafka
+
+
+class _NoProducer(BootStrategy):
+    """Nothing is sent by Faust's own producer, so it need not connect."""
+
+    enable_kafka_producer = False
 
 
 class LedgerApp(faust.App):
-    """A Faust application that starts where ``ledger`` says, and whose fetches wait ``fetch_wait_s`` at most."""
+    """A Faust application that starts where ``ledger`` says. ``settings`` are Faust's."""
 
-    def __init__(self, id: str, ledger: Ledger, fetch_wait_s: float, **settings: Any) -> None:
-        self._ledger, self._fetch_wait_s = ledger, fetch_wait_s
-        super().__init__(id, **settings)
+    BootStrategy = _NoProducer
+
+    def __init__(self, kafka: KafkaSettings, ledger: Ledger, **settings: Any) -> None:
+        self._kafka, self._ledger = kafka, ledger
+        super().__init__(kafka.group_id, broker=[f"kafka://{server}" for server in kafka.servers], **settings)
 
     def _new_transport(self) -> Any:
-        return LedgerTransport(self.conf.broker_consumer, self, self._ledger, self._fetch_wait_s)
+        return LedgerTransport(self.conf.broker_consumer, self, self._ledger, self._kafka)

@@ -45,6 +45,12 @@ def ensure_topics(kafka: KafkaSettings, partitions: int = 4, topics: Iterable[st
         return created
 
 
+def count_brokers(kafka: KafkaSettings) -> int:
+    """How many brokers the cluster has. An answer also means that they let us in."""
+    with admin(kafka) as client:
+        return len(client.describe_cluster()["brokers"])
+
+
 def topic_ids(kafka: KafkaSettings | KafkaAdminClient, topics: Iterable[str]) -> dict[str, str]:
     """The UUID of each topic (KIP-516, Kafka 2.8 and later). A topic that is deleted and made again gets another one.
 
