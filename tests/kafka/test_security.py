@@ -19,6 +19,7 @@ from deploy.local import kafka as local_kafka
 from settings import KafkaSettings
 from stream.kafka import KafkaRefused, check_encryption, ensure_topics, produce, reread, topic_ids, watermarks
 from stream.kafka.clients import async_consumer
+from stream.kafka.message import Message
 from stream.kafka.oauth import token_source
 from stream.kafka.refusals import BadCertificate
 from stream.kafka.sender import Sender
@@ -56,7 +57,7 @@ async def _send_and_read(kafka: KafkaSettings, topic: str) -> list[bytes]:
     """Send one message as a worker does, and read four in a group."""
     sender = Sender(kafka)
     await sender.start()
-    await sender.send(topic, [(b"sent by a worker", 0)])
+    await sender.send(topic, [Message(b"sent by a worker", 0)])
     await sender.stop()
     consumer = async_consumer(kafka, topic, group_id=f"group-{topic}", auto_offset_reset="earliest")
     await consumer.start()
