@@ -105,6 +105,7 @@ def _anything(rng: random.Random, depth: int) -> Any:
     return rng.choice(SCALARS)
 
 
+MOST_SHOWN = 1000
 STUCK_S = 600
 """A thousand records that take longer have one that is stuck: the process dumps where, and ends."""
 
@@ -138,6 +139,11 @@ def check(read: Read, topic: str, value: bytes | None) -> Row:
     return row
 
 
+def _shown(value: bytes | None) -> str:
+    """``value`` for a line of text; ``--seed`` and ``--records`` give the whole of it again."""
+    return repr(value) if value is None or len(value) < MOST_SHOWN else f"{value[:MOST_SHOWN]!r}... {len(value)} bytes"
+
+
 def _seconds(read: Read, topic: str, value: bytes | None) -> float:
     """The processor time that a record takes."""
     before = time.thread_time()
@@ -165,14 +171,14 @@ def main() -> None:
         try:
             row = check(read, topic, value)
         except BaseException:
-            print(f"record {number} of seed {arguments.seed}: {topic} {value!r}", file=sys.stderr)
+            print(f"record {number} of seed {arguments.seed}: {topic} {_shown(value)}", file=sys.stderr)
             raise
         taken = time.thread_time() - before
         if taken > arguments.limit:  # or was the machine slow just then?
             taken = min(_seconds(read, topic, value) for _ in range(5))
         slowest = max(slowest, taken)
         if taken > arguments.limit:
-            sys.exit(f"record {number} of seed {arguments.seed} took {taken * 1000:.0f} ms: {topic} {value!r}")
+            sys.exit(f"record {number} of seed {arguments.seed} took {taken * 1000:.0f} ms: {topic} {_shown(value)}")
         counts["good" if isinstance(row, Document) else row.kind] += 1
     result = {"records": arguments.records, "seed": arguments.seed, **dict(sorted(counts.items())),
               "slowest_ms": round(slowest * 1000, 1), "seconds": round(time.monotonic() - started)}  # fmt: skip

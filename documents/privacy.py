@@ -8,7 +8,9 @@ import re
 
 SHORTEST_KEY = 32
 
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+# The two sides of an address. The first is matched backwards from the @: a search for it would begin at every letter.
+MOST_LOCAL = 64
+_LOCAL, _DOMAIN = re.compile(r"[\w.+-]+"), re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 # Lengths by country, from the IBAN registry of ISO 13616.
 _IBAN_LENGTHS = {
     **dict.fromkeys(("NO",), 15),
@@ -38,12 +40,24 @@ def redact(text: str) -> str:
     Prices, percentages, dates and identifiers of securities stay as they are.
     """
     if "@" in text:
-        text = _EMAIL.sub("[email]", text)
-    if sum(c.isdigit() for c in text) < 7:
+        text = _without_addresses(text)
+    if sum(map(str.isdigit, text)) < 7:
         return text
     text = _IBAN.sub(_iban, text)
     text = _CARD.sub(lambda match: "[card]" if _is_card(match.group()) else match.group(), text)
     return _PHONE.sub("[phone]", text)
+
+
+def _without_addresses(text: str) -> str:
+    parts, done, at = [], 0, text.find("@")
+    while at >= 0:
+        local = _LOCAL.match(text[max(done, at - MOST_LOCAL) : at][::-1])
+        domain = _DOMAIN.match(text, at + 1)
+        if local and domain:
+            parts += [text[done : at - local.end()], "[email]"]
+            done = domain.end()
+        at = text.find("@", max(at + 1, done))
+    return "".join([*parts, text[done:]])
 
 
 def _is_card(text: str) -> bool:

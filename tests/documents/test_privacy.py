@@ -1,6 +1,9 @@
+import re
 import time
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from documents import Pseudonymiser, redact
 
@@ -57,3 +60,11 @@ def test_a_short_key_is_refused_and_a_key_is_not_shown():
     with pytest.raises(ValueError, match="FINSENT_PSEUDONYM_KEY"):
         Pseudonymiser("short")
     assert KEY not in repr(Pseudonymiser(KEY))
+
+
+@settings(max_examples=500, deadline=None)
+@example("a" * 100 + "@b.cd")
+@example("a" * 100 + "@" + "b" * 70 + ".cd@e.fg.hi@j.kl")
+@given(st.text("a.@-+ \u0410_", max_size=40) | st.text("ab.@", max_size=300))
+def test_addresses_are_those_that_one_pattern_would_find(text: str):
+    assert redact(text) == re.sub(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}", "[email]", text)
