@@ -33,6 +33,8 @@ _LOOK_ALIKE = str.maketrans(
     "bYyevwGCagighnuoOSbacejkmnoptuvwzbyfsjJkulq",
 )  # fmt: skip
 
+_TRICKS = frozenset(map(chr, _LOOK_ALIKE))
+
 
 class TooLong(ValueError):
     """A text is longer than it may be."""
@@ -54,8 +56,8 @@ def normalise(text: str, most: int | None = None) -> str:
             _check_length(text, most)
         text = _plain_forms(text)
         text = text.translate(_BESIDE_EMOJI if max(text, default="") >= FIRST_EMOJI else _PLAIN)
-        latin = sum(map(str.isalpha, filter(str.isascii, text)))
-        if latin:
+        if not _TRICKS.isdisjoint(text):
+            latin = sum(map(str.isalpha, filter(str.isascii, text)))
             text = _WORD.sub(partial(_latin, latin * 2 > sum(map(str.isalpha, text))), text)
     elif not text.isprintable():
         text = text.translate(_PLAIN)
