@@ -8,8 +8,10 @@ import re
 
 SHORTEST_KEY = 32
 
-# The two sides of an address. The first is matched backwards from the @: a search for it would begin at every letter.
+# An address is searched for by its @, and its first side is matched backwards from there: a search that begins with the
+# first side would begin at every letter.
 MOST_LOCAL = 64
+_AT = re.compile(r"(?<=[\w.+-])@(?=[\w-]{1,63}\.[\w-])")
 _LOCAL, _DOMAIN = re.compile(r"[\w.+-]+"), re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 # Lengths by country, from the IBAN registry of ISO 13616.
 _IBAN_LENGTHS = {
@@ -49,14 +51,14 @@ def redact(text: str) -> str:
 
 
 def _without_addresses(text: str) -> str:
-    parts, done, at = [], 0, text.find("@")
-    while at >= 0:
+    parts, done = [], 0
+    for match in _AT.finditer(text):
+        at = match.start()
         local = _LOCAL.match(text[max(done, at - MOST_LOCAL) : at][::-1])
         domain = _DOMAIN.match(text, at + 1)
-        if local and domain:
+        if local and domain and at >= done:
             parts += [text[done : at - local.end()], "[email]"]
             done = domain.end()
-        at = text.find("@", max(at + 1, done))
     return "".join([*parts, text[done:]])
 
 
