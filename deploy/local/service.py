@@ -36,8 +36,8 @@ class Service:
     """A context manager: everything is ready when it is entered, and gone when it is left.
 
     ``extra`` are settings for what runs beside the stack: the workers and, with ``scheduler``, the process that
-    retrains (left out where PyTorch is not installed), and with ``console`` the web page. Raises ``AlreadyRunning`` and
-    ``ChildFailed`` on entering.
+    retrains (left out where PyTorch is not installed), and with ``console`` the web page. ``broker``
+    and what follows are for ``Stack``. Raises ``AlreadyRunning`` and ``ChildFailed`` on entering.
     """
 
     def __init__(
@@ -49,8 +49,9 @@ class Service:
         console: bool = False,
         broker: BrokerKind = "embedded",
         brokers: int = 1,
+        kafka_settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.stack = Stack(data, broker, brokers)
+        self.stack = Stack(data, broker, brokers, kafka_settings)
         self.web_ports: list[int] = []
         self._workers = workers
         self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
