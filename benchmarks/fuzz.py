@@ -112,7 +112,7 @@ STUCK_S = 600
 
 def reading() -> Read:
     """The worker's own step."""
-    return Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
+    return Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda topic, partition: IDS[topic])
 
 
 def check(read: Read, topic: str, value: bytes | None) -> Row:

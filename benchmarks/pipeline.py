@@ -184,7 +184,7 @@ class Noting:
 
 def reading(watchlist: Linker) -> Read:
     """The worker's first step, with ``watchlist``."""
-    return Read(watchlist, Pseudonymiser("0" * 32), lambda: dict.fromkeys(TOPICS, ""))
+    return Read(watchlist, Pseudonymiser("0" * 32), lambda topic, partition: "")
 
 
 def passes(read: Read, records: Sequence[Value]) -> list[Batch]:

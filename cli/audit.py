@@ -16,7 +16,7 @@ from errors import ExitCode
 
 if TYPE_CHECKING:
     from settings import KafkaSettings
-    from storage import Audited
+    from storage import Audited, DatedLoss
 
 TOPICS = ("news", "comments", "labels")
 MOST_REREAD = 100_000
@@ -49,8 +49,9 @@ def audit(
     stored, the broker's watermarks, and how many records are stored, dead-lettered, without a value (tombstones),
     missing (in no view) and doubled (more than once in a view). Repeats are further rows of a position, which the views
     leave out. A gap is no fault where the broker says that it has no record there (transaction markers, compaction).
-    Lag is no fault. Exit code 1, with the exact offsets, if anything is missing or doubled, or stored beyond the
-    broker's end.
+    What Kafka lost before or after it was read is not missing either: a worker has noticed it, and it is named with its
+    reason (lost, table lost_ranges). Lag is no fault. Exit code 1, with the exact offsets, if anything is missing or
+    doubled, or stored beyond the broker's end without a worker having noticed.
 
     `finsent audit`
 
@@ -67,7 +68,7 @@ def audit(
         write_text(json.dumps(report, indent=1), json_out)
     if json_out != "-":
         columns = ["topic", "topic_id", "partition", "first", "last", "low", "high", "stored", "dead_lettered",
-                   "tombstones", "missing", "doubled", "repeats", "lag"]  # fmt: skip
+                   "tombstones", "lost", "missing", "doubled", "repeats", "lag"]  # fmt: skip
         print_rows(columns, [[row[name] for name in columns] for row in report["partitions"]], Format.table)
     if report["kafka"] is None:
         typer.echo(f"finsent: the table alone was audited: {report['kafka_error']}", err=True)
@@ -78,6 +79,8 @@ def audit(
                 typer.echo(
                     f"finsent: {what}: {row['topic']}/{row['partition']} ({row['topic_id']}): {offsets}", err=True
                 )
+        for loss in row["losses"]:
+            typer.echo(f"finsent: lost, noticed {loss['at']}: {loss['text']}", err=True)
         if row["beyond"]:
             typer.echo(
                 f"finsent: {row['topic']}/{row['partition']} ({row['topic_id']}): the last {row['beyond']} offsets "
@@ -92,23 +95,28 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
     """The report that ``finsent audit --json`` writes. Raises what ClickHouse's driver raises."""
     from kafka.errors import KafkaError
 
-    from storage import audited
+    from storage import audited, lives, lost_ranges
 
     at = datetime.now(UTC)
+    marks: dict[tuple[str, int], Partition] = {}
     held = audited(client, since)  # before the broker is asked: records that come in between count as lag
-    kafka, why, marks = None, "", {}
+    lost = Lost(lost_ranges(client), since)
+    kafka, why = None, ""
     try:
         kafka = kafka_answering()
         marks = _partitions(kafka, sorted({account.topic for account in held} | {*TOPICS}))
     except (KafkaUnavailable, KafkaError) as error:
         kafka, why = None, str(error)
+    for where, life in lives(client, {topic: part.topic_id for (topic, _), part in marks.items()}).items():
+        if part := marks.get(where):
+            marks[where] = part._replace(topic_id=life.topic_id, low=max(part.low, life.first))
     rows = []
     for account in held:
         part = marks.get((account.topic, account.partition))
-        rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, kafka))
+        rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, kafka, lost))
     seen = {(account.topic, account.topic_id, account.partition) for account in held}
-    rows += [_empty(*key, part) for key, part in marks.items() if (key[0], part.topic_id, key[1]) not in seen]
-    counts = ("stored", "dead_lettered", "tombstones", "missing", "doubled", "repeats", "beyond")
+    rows += [_empty(*key, part, lost) for key, part in marks.items() if (key[0], part.topic_id, key[1]) not in seen]
+    counts = ("stored", "dead_lettered", "tombstones", "lost", "missing", "doubled", "repeats", "beyond")
     totals = {name: sum(row[name] for row in rows) for name in counts}
     return {
         "clean": not (totals["missing"] or totals["doubled"] or totals["beyond"]),
@@ -137,10 +145,44 @@ def _partitions(kafka: KafkaSettings, topics: Iterable[str]) -> dict[tuple[str, 
     return {(topic, number): Partition(ids[topic], *ends) for (topic, number), ends in sorted(marks.items())}
 
 
-def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None) -> dict[str, Any]:
+class Lost:
+    """What workers have found to be lost, by partition; with ``since``, only what was noticed then is shown."""
+
+    def __init__(self, found: Iterable[DatedLoss], since: datetime | None) -> None:
+        self._found, self._since = list(found), since
+
+    def of(self, topic: str, topic_id: str, partition: int) -> list[DatedLoss]:
+        """That of one partition, in order."""
+        return [one for one in self._found if one.loss[:3] == (topic, topic_id, partition)]
+
+    def columns(self, topic: str, topic_id: str, partition: int) -> dict[str, Any]:
+        """The same as columns of the report."""
+        shown = [one for one in self.of(topic, topic_id, partition) if not self._since or one.at >= self._since]
+        return {
+            "lost": sum(loss.offsets for loss, _ in shown),
+            "lost_ranges": [(loss.first, loss.end - 1) for loss, _ in shown if loss.offsets],
+            "losses": [
+                {
+                    "first": loss.first,
+                    "end": loss.end,
+                    "reason": loss.reason.value,
+                    "at": at.isoformat(),
+                    "text": str(loss),
+                }
+                for loss, at in shown
+            ],
+        }
+
+
+def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, lost: Lost) -> dict[str, Any]:
+    from storage import outside
+
+    where = (account.topic, account.topic_id, account.partition)
+    gone = [(loss.first, loss.end - 1) for loss, _ in lost.of(*where) if loss.offsets]
     missing = list(account.missing)
     if part and account.begins and account.first > part.low:
         missing.insert(0, (part.low, account.first - 1))
+    missing = outside(missing, gone)
     if part and kafka:
         missing = [real for gap in missing for real in _held(kafka, account, gap, part)]
     return {
@@ -155,13 +197,14 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None) 
         "stored": account.stored,
         "dead_lettered": account.dead_lettered,
         "tombstones": account.tombstones,
+        **lost.columns(*where),
         "missing": sum(b - a + 1 for a, b in missing),
         "missing_ranges": missing,
         "doubled": sum(b - a + 1 for a, b in account.doubled),
         "doubled_ranges": account.doubled,
         "repeats": account.repeats,
         "beyond": max(0, account.last + 1 - part.high) if part else 0,
-        "lag": max(0, part.high - account.last - 1) if part else None,
+        "lag": max(0, part.high - max(account.last + 1, *(end + 1 for _, end in gone), 0)) if part else None,
     }
 
 
@@ -177,8 +220,9 @@ def _held(kafka: KafkaSettings, account: Audited, gap: tuple[int, int], part: Pa
     return ranges([*range(gap[0], first), *real, *range(end, gap[1] + 1)])
 
 
-def _empty(topic: str, number: int, part: Partition) -> dict[str, Any]:
+def _empty(topic: str, number: int, part: Partition, lost: Lost) -> dict[str, Any]:
     counts = dict.fromkeys(("stored", "dead_lettered", "tombstones", "missing", "doubled", "repeats", "beyond"), 0)
     where = {"topic": topic, "topic_id": part.topic_id, "partition": number, "current": True}
     ends = {"first": None, "last": None, "low": part.low, "high": part.high, "lag": part.high - part.low}
-    return {**where, **ends, **counts, "missing_ranges": [], "doubled_ranges": []}
+    told = lost.columns(topic, part.topic_id, number)
+    return {**where, **ends, **counts, **told, "missing_ranges": [], "doubled_ranges": []}

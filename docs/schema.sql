@@ -187,6 +187,20 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (topic, topic_id, partition, offset)
 SETTINGS deduplicate_merge_projection_mode = 'rebuild', index_granularity = 8192;
 
+-- 0018_losses_and_ends
+CREATE TABLE lost_ranges
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `first` Int64,
+    `end` Int64,
+    `reason` LowCardinality(String),
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (topic, topic_id, partition, reason, first);
+
 -- 0006_labels_models
 CREATE TABLE model_events
 (
@@ -222,6 +236,18 @@ CREATE TABLE models
 )
 ENGINE = ReplacingMergeTree(judged_at)
 ORDER BY version;
+
+-- 0018_losses_and_ends
+CREATE TABLE partition_ends
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `end` Int64,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (topic, topic_id, partition);
 
 -- 0020_partition_owners
 CREATE TABLE partition_owners
@@ -421,6 +447,20 @@ CREATE TABLE silences
 )
 ENGINE = ReplacingMergeTree(at)
 ORDER BY silence_id;
+
+-- 0018_losses_and_ends
+CREATE TABLE worker_ends
+(
+    `worker` String,
+    `started_at` DateTime64(3, 'UTC'),
+    `ended_at` DateTime64(3, 'UTC'),
+    `exit_code` Int32,
+    `reason` String,
+    `subject` String
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (worker, started_at)
+TTL toDateTime(ended_at) + toIntervalDay(30);
 
 -- 0006_labels_models
 CREATE TABLE worker_status

@@ -65,6 +65,11 @@ class KafkaSettings(BaseSettings):
     fetch_wait_s: float = Field(
         default=0.1, gt=0, description="Seconds that the broker may hold a fetch for which it has no records"
     )
+    metadata_max_age_s: float = Field(
+        default=30,
+        gt=0,
+        description="Seconds after which the partitions that were added to a topic are noticed at last",
+    )
     partitions: int = Field(default=4, ge=1, description="Partitions of a topic that finsent has to create")
     schema_registry_url: str = Field(
         default="",

@@ -5,10 +5,24 @@
 - ``storage.questions``: the cookbook
 """
 
-from storage.audit import Audited, audit_plan, audited, ranges
+from storage.audit import Audited, audit_plan, audited, outside, ranges
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
-from storage.ledger import Account, accounts, positions
+from storage.ledger import Account, accounts, former_positions, positions
+from storage.losses import (
+    DatedLoss,
+    Life,
+    Loss,
+    LossReason,
+    Partition,
+    broker_topic_id,
+    known_ends,
+    lives,
+    lost_ranges,
+    next_life,
+    write_ends,
+    write_losses,
+)
 from storage.migrate import MigrationChanged, migrate
 from storage.owners import deaths, write_owner
 from storage.rows import Row, select
@@ -41,7 +55,22 @@ __all__ = [
     "audit_plan",
     "audited",
     "deaths",
+    "former_positions",
+    "outside",
     "positions",
     "ranges",
     "write_owner",
+    # what Kafka lost
+    "DatedLoss",
+    "Life",
+    "Loss",
+    "LossReason",
+    "Partition",
+    "broker_topic_id",
+    "known_ends",
+    "lives",
+    "lost_ranges",
+    "next_life",
+    "write_ends",
+    "write_losses",
 ]

@@ -182,6 +182,15 @@ def _suspects(client: Client, held: Sums) -> Iterator[Range]:
         yield max(bucket * BUCKET, held.first), min((bucket + 1) * BUCKET - 1, held.last)
 
 
+def outside(found: Iterable[Range], known: Iterable[Range]) -> list[Range]:
+    """The parts of the ranges ``found`` that are in none of ``known``."""
+    rest = list(found)
+    for first, last in known:
+        parts = [part for a, b in rest for part in ((a, min(b, first - 1)), (max(a, last + 1), b))]
+        rest = sorted({(a, b) for a, b in parts if a <= b})
+    return rest
+
+
 def ranges(offsets: Iterable[int]) -> list[Range]:
     """Ascending offsets as ranges: 3, 4, 5, 9 -> (3, 5), (9, 9)."""
     found: list[Range] = []

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from clickhouse_driver import Client
 
 from storage.connection import UNAVAILABLE, StorageUnavailable
+from storage.losses import Partition, lives
 
 LEDGER = """
 SELECT topic, topic_id, partition, max(offset)
@@ -22,18 +23,43 @@ GROUP BY topic, topic_id, partition
 """
 """A topic is in one of the two tables."""
 
+FORMER_LEDGER = """
+SELECT topic, topic_id, partition, max(offset)
+FROM {table}
+WHERE topic IN %(topics)s AND splitByChar('+', topic_id)[1] NOT IN %(ids)s
+GROUP BY topic, topic_id, partition
+"""
+FORMER_LEDGER = " UNION ALL ".join(FORMER_LEDGER.format(table=table) for table in ("record_log", "label_log"))
 
-def positions(client: Client, topic_ids: Mapping[str, str]) -> dict[tuple[str, int], int]:
+
+def positions(client: Client, topic_ids: Mapping[str, str]) -> dict[Partition, int]:
     """The last stored offset of each (topic, partition), for the topics with the identities ``topic_ids``.
 
-    Answered from the projection inside each part, so it costs the same on 100 million rows. Raises
-    ``StorageUnavailable``.
+    Of a partition whose log was cut off, that is the last one since then. Answered from the projection inside each
+    part, so it costs the same on 100 million rows. Raises ``StorageUnavailable``.
     """
+    cut = lives(client, topic_ids)
+    wanted = [*topic_ids.items(), *((topic, life.topic_id) for (topic, _), life in cut.items())]
     try:
-        rows = client.execute(LEDGER, {"topics": list(topic_ids.items())})
+        rows = client.execute(LEDGER, {"topics": wanted})
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the ledger cannot be read: {error}") from error
-    return {(topic, partition): offset for topic, _, partition, offset in rows}
+    found = {partition: life.first - 1 for partition, life in cut.items()}
+    for topic, topic_id, partition, offset in rows:
+        life = cut.get((topic, partition))
+        if topic_id == (life.topic_id if life else topic_ids[topic]):
+            found[topic, partition] = offset
+    return found
+
+
+def former_positions(client: Client, topic_ids: Mapping[str, str]) -> dict[tuple[str, str, int], int]:
+    """The last stored offset of each (topic, topic id, partition) of topics that had these names, and other identities.
+    Raises ``StorageUnavailable``."""
+    try:
+        rows = client.execute(FORMER_LEDGER, {"topics": list(topic_ids), "ids": list(topic_ids.values())})
+    except UNAVAILABLE as error:
+        raise StorageUnavailable(f"the ledger cannot be read: {error}") from error
+    return {(topic, topic_id, partition): offset for topic, topic_id, partition, offset in rows}
 
 
 class Account(NamedTuple):

@@ -20,6 +20,10 @@ class WorkerThread:
         """The result of ``function``. Raises what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
+    def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """``run`` for another thread, which waits."""
+        return self._executor.submit(function, *arguments).result()
+
 
 class Threads:
     """One thread for each step that computes or waits for ClickHouse. They work beside each other on different batches.

@@ -107,7 +107,11 @@ def _try_all(connection: Connection, topic_ids: Mapping[str, str]) -> None:
     decode = decoding(KafkaSettings())
     most_characters = StreamSettings().record_characters
     read = Read(
-        Linker(load_watchlist()), Pseudonymiser(key), lambda: topic_ids, decode=decode, most_characters=most_characters
+        Linker(load_watchlist()),
+        Pseudonymiser(key),
+        lambda topic, _: topic_ids[topic],
+        decode=decode,
+        most_characters=most_characters,
     )
     score, link = Score(Models().champion()), Link(64)
     read.warm_up()

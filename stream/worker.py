@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging.config
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from alerts import Evaluator, Notifier
 from documents import Linker, Pseudonymiser, Watchlist, load_watchlist
 from documents.messages import alert
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings
-from storage import connect, migrate, replace_entities
+from storage import Partition, connect, migrate, replace_entities
 from storage.reads import HEARTBEAT_S
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
@@ -25,10 +25,11 @@ from stream.kafka.app import TOPICS, add_agents, make_app
 from stream.kafka.assignment import Assignment
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
+from stream.kafka.losing import Losing
 from stream.kafka.message import Message
 from stream.kafka.rereading import reread, waiting
 from stream.kafka.sender import Sender
-from stream.kafka.topics import ensure_topics
+from stream.kafka.topics import ensure_topics, log_start, watermarks
 from stream.pipeline import Pipeline
 from stream.registry import Decode, RegistryPatience, decoding
 from stream.steps import Isolation, Link, Publish, Read, Score, Store
@@ -38,7 +39,7 @@ from stream.trial import Trial
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
 from stream.upkeep.ending import end_to_try_again, until_failure
-from stream.upkeep.lag import Lag
+from stream.upkeep.lag import ASK_EVERY_S, Lag
 from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
 from stream.upkeep.pages import add_pages
@@ -88,12 +89,15 @@ class Worker:
         connecting = partial(connect, clickhouse)
         self.sender = Sender(kafka)
         self.client = PatientClient(connecting, settings.store_patience_s, self.metrics)
+        identity = TopicIdentity(kafka, TOPICS)
+        losing = Losing(identity, self.client, partial(watermarks, kafka), self.metrics)
         self.intake = Intake(
             partial(reread, kafka),
             on_skip=lambda topic: self.metrics.skipped.labels(topic).inc(),
             on_reread=self.metrics.reread.inc,
+            log_start=partial(log_start, kafka),
+            on_expired=partial(self.threads.store.call, losing.expired),
         )
-        identity = TopicIdentity(kafka, TOPICS)
 
         models = Models(load)
         self.score = Score(models.champion())
@@ -117,9 +121,8 @@ class Worker:
             settings.batch_records,
         )
         read = Read(
-            Linker(watchlist), pseudonymiser, lambda: identity.assigned, self.takeover.deadly, decode,
-            settings.record_characters,
-        )  # fmt: skip
+            Linker(watchlist), pseudonymiser, identity.of, self.takeover.deadly, decode, settings.record_characters
+        )
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))
         breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)
@@ -140,11 +143,11 @@ class Worker:
             self.progress,
         )
         self.assignment = Assignment(
-            self.intake, identity, self.client, self.threads, self.progress, self.pipeline.settle, self.learner.learn,
+            self.intake, identity, losing, self.threads, self.progress, self.pipeline.settle, self.learner.learn,
             self.takeover.take,
         )  # fmt: skip
         self.app = make_app(kafka, settings, self.assignment)
-        self.lag = Lag(self.intake, self.highwater, self.metrics)
+        self.lag = Lag(self.intake, self.highwater, self.ends, partial(self.keep_ends, losing), self.metrics)
         self.alerts = AlertTimer(self.evaluator(watchlist, connecting), self.leads, self.metrics)
         self._schedule()
 
@@ -164,6 +167,16 @@ class Worker:
     def highwater(self, topic: str, partition: int) -> int | None:
         """The offset that the next record of the partition will get, or None if it is unknown."""
         return self.app.consumer.highwater(TP(topic, partition))
+
+    async def ends(self, partitions: list[Partition]) -> dict[Partition, int]:
+        """The same of several partitions, from the broker."""
+        found = await self.app.consumer.highwaters(*(TP(*partition) for partition in partitions))
+        return {(tp.topic, tp.partition): end for tp, end in found.items()}
+
+    async def keep_ends(self, losing: Losing, ends: Mapping[Partition, int]) -> None:
+        """Store the ends of partitions, unless ClickHouse is away."""
+        if self.assignment.ready and not self.client.waiting:
+            await self.threads.store.run(losing.keep_ends, ends)
 
     def leads(self) -> bool:
         """Whether this worker evaluates the alert rules now."""
@@ -196,6 +209,7 @@ class Worker:
         app.task(self._watch)
         app.timer(HEARTBEAT_S, name="finsent.champion")(self._look)
         app.timer(min(5.0, settings.stuck_after_s / 4))(self._report)
+        app.timer(ASK_EVERY_S)(self._look_at_ends)
         app.timer(settings.novelty_refresh_s)(self._learn)
         if settings.alerts:
             app.timer(settings.alert_interval_s)(self.alerts.turn)
@@ -224,6 +238,9 @@ class Worker:
     async def _report(self) -> None:
         self.progress.turn()
         self.lag.report()
+
+    async def _look_at_ends(self) -> None:
+        await self.lag.look()
 
     async def _learn(self) -> None:
         if self.assignment.ready:

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from aiokafka.errors import UnsupportedCodecError
 from faust.types import TP
 
-from storage import positions
+from errors import ExitCode
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
+from stream.kafka.losing import Losing
 from stream.threads import Threads
-from stream.upkeep.patient_client import PatientClient
+from stream.upkeep.ending import end, end_to_try_again
 from stream.upkeep.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -29,14 +31,14 @@ class Assignment:
         self,
         intake: Intake,
         identity: TopicIdentity,
-        client: PatientClient,
+        losing: Losing,
         threads: Threads,
         progress: Progress,
         settle: Callable[[], Awaitable[None]],
         learn: Callable[[], Awaitable[None]],
         take_over: Callable[[Mapping[tuple[str, int], int]], None],
     ) -> None:
-        self._intake, self._identity, self._client, self._threads = intake, identity, client, threads
+        self._intake, self._identity, self._losing, self._threads = intake, identity, losing, threads
         self._progress, self._settle, self._learn, self._take_over = progress, settle, learn, take_over
         self.ready = False
         """Whether records of the assigned partitions are admitted, or there are no such partitions."""
@@ -48,9 +50,9 @@ class Assignment:
         self._progress.advance()
         await self._settle()
         await self._threads.store.run(self._identity.assign)
-        stored = await self._threads.store.run(self._next_offsets)
+        found = await self._threads.store.run(self._losing.continuation, {(tp.topic, tp.partition) for tp in assigned})
         await self._learn()
-        return {tp: stored[tp.topic, tp.partition] for tp in assigned if (tp.topic, tp.partition) in stored}
+        return {tp: found.positions[tp.topic, tp.partition] for tp in assigned if tuple(tp) in found.positions}
 
     async def positioned(self, positions: Mapping[TP, int]) -> None:
         """Called when the client stands at ``positions``: from here on records are admitted."""
@@ -69,6 +71,20 @@ class Assignment:
         """Called by the consumer where the log has offsets without records: they are not awaited."""
         self._intake.no_records(tp.topic, tp.partition, first, end)
 
+    async def expired(self, tp: TP, first: int, end: int) -> None:
+        """Called by the consumer where the broker deleted records before they were read: they are not awaited."""
+        await self._threads.store.run(self._losing.expired, tp.topic, tp.partition, first, end)
+        self._intake.no_records(tp.topic, tp.partition, first, end)
+
+    def beyond_end(self, tp: TP, offset: int) -> None:
+        """Called by the consumer when the log is shorter than it was: the next start continues at its end."""
+        end_to_try_again(f"{tp.topic}/{tp.partition} ends before offset {offset}: the broker has lost records")
+
+    def unreadable(self, tp: TP, offset: int, error: Exception) -> None:
+        """Called by the consumer when it cannot decode a batch. Without a library for its codec, no start can help."""
+        code = ExitCode.CONFIG if isinstance(error, UnsupportedCodecError) else ExitCode.TEMPFAIL
+        end(code, f"{tp.topic}/{tp.partition}: the batch at offset {offset} cannot be decoded: {error}")
+
     async def assigned(self, *sent: Any, **_: Any) -> None:
         """Called by Faust's signal. It asks for no positions where a worker gets no partition: the worker stands by."""
         _, assigned = sent
@@ -79,8 +95,3 @@ class Assignment:
     def _be_ready(self) -> None:
         self.ready = True
         self._progress.positioning = False
-
-    def _next_offsets(self) -> dict[tuple[str, int], int]:
-        """The offset after the last one that is stored, of each (topic, partition) with anything stored."""
-        last = self._client.call(lambda client: positions(client, self._identity.assigned))
-        return {partition: offset + 1 for partition, offset in last.items()}

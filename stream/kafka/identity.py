@@ -1,15 +1,17 @@
-"""The identity of the topics: a topic that was deleted and made again has another one."""
+"""The identity of the topics, and what the broker holds of them: a topic that was deleted and made again has another
+identity."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from settings import KafkaSettings
+from storage import Life, Partition
 from stream.kafka.clients import admin
-from stream.kafka.topics import topic_ids
+from stream.kafka.topics import bounds, topic_ids
 
 
 class TopicIdentity:
@@ -20,13 +22,21 @@ class TopicIdentity:
         self._admin: KafkaAdminClient | None = None
         self.assigned: Mapping[str, str] = {}
         """The ids when the partitions were assigned last: those of all records on their way."""
+        self.lives: Mapping[Partition, Life] = {}
+        """The partitions whose log was cut off, when the partitions were assigned last."""
 
     def __call__(self) -> Mapping[str, str]:
         """The ids now, by topic. Raises ``KafkaError`` when no broker answers or a topic is gone."""
         try:
-            if self._admin is None:
-                self._admin = admin(self._kafka)
-            return topic_ids(self._admin, self._topics)
+            return topic_ids(self._connected(), self._topics)
+        except KafkaError:
+            self.close()
+            raise
+
+    def bounds(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, int]]:
+        """See ``stream.kafka.topics.bounds``."""
+        try:
+            return bounds(self._connected(), partitions)
         except KafkaError:
             self.close()
             raise
@@ -34,6 +44,16 @@ class TopicIdentity:
     def assign(self) -> None:
         """Ask for the ids, and keep them as ``assigned``. Raises as a call does."""
         self.assigned = self()
+
+    def of(self, topic: str, partition: int) -> str:
+        """The ``topic_id`` of the rows of a partition. From any thread."""
+        life = self.lives.get((topic, partition))
+        return life.topic_id if life else self.assigned[topic]
+
+    def _connected(self) -> KafkaAdminClient:
+        if self._admin is None:
+            self._admin = admin(self._kafka)
+        return self._admin
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""

@@ -23,8 +23,9 @@ class Intake:
     """Knows the next offset of each assigned partition.
 
     ``reread`` gets records that the client left out. ``on_skip`` is called with the topic of a record that was admitted
-    before, ``on_reread`` with the number of records that were read again. ``admit`` and ``assign`` are for one thread,
-    the rest for any.
+    before, ``on_reread`` with the number of records that were read again, ``on_expired`` with the offsets that were to
+    be read again and were deleted meanwhile (``log_start`` gives the first offset that the broker holds). ``admit`` and
+    ``assign`` are for one thread, the rest for any.
     """
 
     def __init__(
@@ -32,8 +33,11 @@ class Intake:
         reread: Reread,
         on_skip: Callable[[str], None] = lambda topic: None,
         on_reread: Callable[[int], None] = lambda count: None,
+        log_start: Callable[[str, int], int] = lambda topic, partition: 0,
+        on_expired: Callable[[str, int, int, int], None] = lambda topic, partition, first, end: None,
     ) -> None:
         self._reread = reread
+        self._log_start, self._on_expired = log_start, on_expired
         self._on_skip = on_skip
         self._on_reread = on_reread
         self._next: dict[TopicPartition, int] = {}
@@ -88,6 +92,10 @@ class Intake:
             if record.offset > expected:
                 missing = self._reread(record.topic, record.partition, expected, record.offset)
                 self._on_reread(len(missing))
+                first = missing[0].offset if missing else record.offset
+                begins = min(first, self._log_start(*key)) if first > expected else expected
+                if begins > expected:
+                    self._on_expired(*key, expected, begins)
                 admitted.extend(missing)
             admitted.append(record)
             self._next[key] = record.offset + 1

@@ -7,11 +7,14 @@ its earliest record where nothing is stored.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from typing import Any, ClassVar, Protocol
 
 import faust
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -26,6 +29,9 @@ watchdog of our own."""
 
 REQUEST_TIMEOUT_MS = 90_000
 """Longer than any session, because a request to join a group may wait for other members."""
+
+LOSS_WAIT_S = 1.0
+"""A fetch waits this long for a loss to be stored. Then the consumer serves Faust, and the next fetch waits on."""
 
 
 class Ledger(Protocol):
@@ -43,9 +49,27 @@ class Ledger(Protocol):
         """The log has no records at ``first <= offset < end``. Called from the consumer's thread."""
         ...
 
+    async def expired(self, tp: TP, first: int, end: int) -> None:
+        """The broker deleted what was at ``first <= offset < end`` before it was read. Awaited before what follows is
+        read."""
+        ...
+
+    def beyond_end(self, tp: TP, offset: int) -> None:
+        """The log ends before ``offset``, which was to be read next. Called from the consumer's thread."""
+        ...
+
+    def unreadable(self, tp: TP, offset: int, error: Exception) -> None:
+        """The batch at ``offset`` cannot be decoded. Called from the consumer's thread."""
+        ...
+
 
 class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
     """Its client is ours, in place of the one that Faust would make: it signs in, and reads what was committed only."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._losing: dict[tuple[TP, int], tuple[int, Future[None]]] = {}
+        """Losses that are being stored: by partition and first offset, where they end."""
 
     def _create_consumer(self, loop: Any) -> Any:
         transport: Any = self.consumer.transport  # type: ignore[attr-defined]
@@ -56,7 +80,10 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
             isolation_level="read_committed",
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            # aiokafka must not move to another offset by itself where the log does not have the one that is asked for:
+            # what lies in between is lost, and that has to be said first.
+            auto_offset_reset="none",
+            metadata_max_age_ms=int(kafka.metadata_max_age_s * 1000),
             max_poll_records=MAX_POLL_RECORDS,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             # There is one fetch at a time to a broker. While it waits for partitions without records, partitions whose
@@ -77,18 +104,57 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
         compacted, so what it moves over without giving a record is not missing.
         """
         before = _client_positions(consumer, active_partitions)
-        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        try:
+            records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        except OffsetOutOfRangeError as error:
+            await self._out_of_range(consumer, error.args[0])
+            return {}
+        except NoOffsetForPartitionError:
+            return {}  # the partition is new, and about to be positioned from the ledger
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            for tp in _buffered(consumer, before):
+                self._ledger.unreadable(tp, before[tp], error)
+            raise
         after = _client_positions(consumer, before)
         given = {(tp.topic, tp.partition): found for tp, found in records.items()}
-        transport: Any = self.consumer.transport  # type: ignore[attr-defined]
         for tp, expected in before.items():
             for record in given.get((tp.topic, tp.partition), ()):
                 if record.offset > expected:
-                    transport.ledger.no_records(tp, expected, record.offset)
+                    self._ledger.no_records(tp, expected, record.offset)
                 expected = record.offset + 1
             if after.get(tp, 0) > expected:
-                transport.ledger.no_records(tp, expected, after[tp])
+                self._ledger.no_records(tp, expected, after[tp])
         return records
+
+    async def _out_of_range(self, consumer: Any, offsets: Mapping[Any, int]) -> None:
+        """The broker does not have ``offsets``, which were to be read next: tell the ledger, and go on behind the gap.
+
+        The ledger may have to wait for ClickHouse. Meanwhile aiokafka asks for the offset again, and this is called
+        again.
+        """
+        for tp, offset in offsets.items():
+            first_held = (await consumer.beginning_offsets([tp]))[tp]
+            if offset >= first_held:
+                self._ledger.beyond_end(tp, offset)
+                continue
+            if (tp, offset) not in self._losing:
+                telling = self._ledger.expired(TP(*tp), offset, first_held)
+                self._losing[tp, offset] = first_held, asyncio.run_coroutine_threadsafe(telling, self.parent_loop)
+            end, told = self._losing[tp, offset]
+            done, _ = await asyncio.wait({asyncio.wrap_future(told)}, timeout=LOSS_WAIT_S)
+            if done:
+                del self._losing[tp, offset]
+                told.result()
+                if _client_positions(consumer, [tp]).get(tp) == offset:  # not assigned anew meanwhile
+                    consumer.seek(tp, end)
+
+    @property
+    def _ledger(self) -> Ledger:
+        transport: Any = self.consumer.transport  # type: ignore[attr-defined]
+        ledger: Ledger = transport.ledger
+        return ledger
 
     def highwater(self, tp: TP) -> int:
         """The offset up to which records can be read now: those of a transaction that is open cannot."""
@@ -103,6 +169,13 @@ def _client_positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:
         return {}
     states = {tp: subscription.assignment.state_value(tp) for tp in partitions}
     return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
+
+
+def _buffered(consumer: Any, partitions: Iterable[TP]) -> list[TP]:
+    """The partition whose batch could not be decoded, as a list of one or none: aiokafka takes them in order, and drops
+    what it has read to the end."""
+    wanted = set(partitions)
+    return [tp for tp, found in consumer._fetcher._records.items() if tp in wanted and hasattr(found, "getall")][:1]
 
 
 class LedgerConsumer(driver.Consumer):

@@ -6,10 +6,11 @@ All functions raise ``kafka.errors.KafkaError`` when no broker answers within ``
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from settings import KafkaSettings
@@ -63,6 +64,22 @@ def topic_ids(kafka: KafkaSettings | KafkaAdminClient, topics: Iterable[str]) ->
     if without:
         raise RuntimeError(f"the broker gives no topic id for {', '.join(without)}: Kafka 2.8 or later is needed")
     return {topic: str(info["topic_id"]) for topic, info in described.items()}
+
+
+def bounds(client: KafkaAdminClient, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int]]:
+    """(low, high) of each (topic, partition), as ``watermarks``, but over a connection that is open, and quicker. With
+    the embedded broker the high one may be too small."""
+    wanted = [TopicPartition(*where) for where in partitions]
+    lows, highs = (
+        client.list_partition_offsets(dict.fromkeys(wanted, spec)) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+    )
+    return {(p.topic, p.partition): (lows[p].offset, highs[p].offset) for p in wanted}
+
+
+def log_start(kafka: KafkaSettings, topic: str, partition: int) -> int:
+    """The first offset that the broker holds of a partition."""
+    with admin(kafka) as client:
+        return bounds(client, [(topic, partition)])[topic, partition][0]
 
 
 def watermarks(

@@ -42,23 +42,23 @@ class Read:
 
     A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``: none is
     left out, and none raises, unless something that reading needs is away, such as the schema registry.
-    ``topic_ids`` gives the UUID of each topic, and ``decode`` makes a message of a record's bytes. ``deadly`` says why
-    the record of a (topic, partition, offset) must not even be looked at. A title or text of more than
-    ``most_characters`` is too long. Documents have no scores yet.
+    ``topic_id`` gives the ``topic_id`` of the rows of a (topic, partition), and ``decode`` makes a message of a
+    record's bytes. ``deadly`` says why the record of a (topic, partition, offset) must not even be looked at. A title
+    or text of more than ``most_characters`` is too long. Documents have no scores yet.
     """
 
     def __init__(
         self,
         linker: Linker,
         pseudonymiser: Pseudonymiser,
-        topic_ids: Callable[[], Mapping[str, str]],
+        topic_id: Callable[[str, int], str],
         deadly: Mapping[tuple[str, int, int], str] = MappingProxyType({}),
         decode: Decode = message.decode,
         most_characters: int = 200_000,
     ) -> None:
         self._linker = linker
         self._pseudonymiser = pseudonymiser
-        self._topic_ids, self._deadly = topic_ids, deadly
+        self._topic_id, self._deadly = topic_id, deadly
         self._decode, self._most_characters = decode, most_characters
 
     def warm_up(self) -> None:
@@ -67,8 +67,8 @@ class Read:
 
     def run(self, received: Sequence[Received]) -> list[Row]:
         """The rows of ``received``."""
-        now, topic_ids = datetime.now(UTC), self._topic_ids()
-        return [self._row(record, topic_ids[record.topic], now) for record in received]
+        now = datetime.now(UTC)
+        return [self._row(record, self._topic_id(record.topic, record.partition), now) for record in received]
 
     def _row(self, received: Received, topic_id: str, now: datetime) -> Row:
         position = Position(received.topic, topic_id, received.partition, received.offset)

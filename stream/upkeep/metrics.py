@@ -24,6 +24,11 @@ class Metrics:
         self.received = counter("finsent_records_received", "Records taken from Kafka.", ["topic"])
         self.skipped = counter("finsent_records_skipped", "Redelivered records that were stored already.", ["topic"])
         self.reread = counter("finsent_records_reread", "Records that the client left out and that were read again.")
+        self.lost = counter(
+            "finsent_offsets_lost",
+            "Offsets that Kafka did not have any more when they were to be read.",
+            ["topic", "partition", "reason"],
+        )
         self.scored = counter("finsent_records_scored", "Documents scored and stored.", ["topic"])
         self.dead_lettered = counter("finsent_records_dead_lettered", "Bad records stored.", ["topic", "kind"])
         self.tombstones = counter("finsent_records_tombstones", "Records without a value, passed over.", ["topic"])

@@ -90,7 +90,7 @@ def scored(score: Score, headlines: list[tuple[datetime, str]], first: int = 0) 
         )
         for n, (at, title) in enumerate(sorted(headlines))
     ]
-    rows = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: {"news": "id"}).run(received)
+    rows = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda topic, partition: "id").run(received)
     score.run(rows)
     return [row for row in rows if isinstance(row, Document)]
 

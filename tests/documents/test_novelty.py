@@ -34,7 +34,7 @@ def score(shipped: Path) -> Score:
 def documents(score: Score) -> Documents:
     """Scores headlines as one batch; each is (text, hours after ``AT``), or a text alone."""
     offsets, ids = count(), count()
-    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
+    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda topic, partition: IDS[topic])
 
     def make(
         *told: str | tuple[str, float], kind: str = "news", document_id: str = "", body: str = ""

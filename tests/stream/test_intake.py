@@ -47,6 +47,15 @@ def test_a_gap_of_the_log_itself_is_accepted_and_asked_for_once():
     assert asked == [(1, 5)]
 
 
+def test_records_that_were_deleted_before_they_could_be_read_again_are_told():
+    told: list[tuple[str, int, int, int]] = []
+    held = [record(4), record(5)]
+    made = Intake(lambda *where: held, log_start=lambda *where: 3, on_expired=lambda *lost: told.append(lost))
+    made.assign({("news", 0): 0})
+    assert offsets(made.admit([record(0), record(6)])) == [0, 4, 5, 6]
+    assert told == [("news", 0, 1, 3)]
+
+
 def test_offsets_without_records_are_not_awaited_and_not_asked_for():
     made, asked = intake({0, 5})
     made.no_records("news", 0, 1, 3)

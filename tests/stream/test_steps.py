@@ -203,7 +203,7 @@ def test_reading_makes_one_row_of_each_record_in_their_order() -> None:
     values = [("news", news), ("labels", label), ("comments", comment), ("comments", news), ("labels", {})]
     received = [Received(topic, 1, 7 + n, json.dumps(value).encode()) for n, (topic, value) in enumerate(values)]
     received.append(Received("news", 1, 12, None))
-    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
+    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda topic, partition: IDS[topic])
     assert read.run([]) == []
     made = read.run(received)
     assert [type(row) for row in made] == [Document, Label, Document, BadRecord, BadRecord, Tombstone]
@@ -276,7 +276,7 @@ def test_an_error_of_reading_costs_only_its_record(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("stream.steps.read.redact", redact)
     message = {"id": "n1", "source": "s", "published_at": "2026-01-05T10:00:00Z"}
     values = [json.dumps(message | {"title": title}).encode() for title in ("one", "poison", "two")]
-    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda: IDS)
+    read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda topic, partition: IDS[topic])
     one, bad, two = read.run([Received("news", 0, n, value) for n, value in enumerate(values)])
     assert isinstance(one, Document) and isinstance(two, Document) and isinstance(bad, BadRecord)
     assert (bad.kind, bad.sentence, bad.raw) == ("failed", "reading failed: RuntimeError: what is wrong", values[1])

@@ -50,7 +50,7 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
     first = model.ensure_default(registry)
     second = _softer(registry)
     topic_ids = dict.fromkeys(("news", "comments", "labels"), TOPIC_ID)
-    read = Read(Linker(watchlist), Pseudonymiser("recorded week" * 3), lambda: topic_ids)
+    read = Read(Linker(watchlist), Pseudonymiser("recorded week" * 3), lambda topic, partition: topic_ids[topic])
     scores = [Score(model.load(model.version_folder(registry, version))) for version in (first, second)]
     with tempfile.TemporaryDirectory() as folder:
         week = write(Path(folder))

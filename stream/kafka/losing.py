@@ -1,0 +1,151 @@
+"""What Kafka has lost: found out at an assignment, by comparing the ledger with what the broker still holds, or told by
+the consumer. It is stored, counted and logged before anything behind it is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from clickhouse_driver import Client
+
+from storage import (
+    Life,
+    Loss,
+    LossReason,
+    Partition,
+    broker_topic_id,
+    former_positions,
+    known_ends,
+    lives,
+    lost_ranges,
+    positions,
+    write_ends,
+    write_losses,
+)
+from stream.kafka.identity import TopicIdentity
+from stream.upkeep.metrics import Metrics
+from stream.upkeep.patient_client import GaveUp, PatientClient
+
+log = logging.getLogger(__name__)
+
+Bounds = Mapping[Partition, tuple[int, int]]
+"""Of each partition: the first offset that the broker holds, and the one that the next record will get."""
+
+
+class Continuation(NamedTuple):
+    """Where the partitions continue, and what was found to be lost on the way there."""
+
+    positions: Mapping[Partition, int]
+    """The next offset of each partition of which anything is stored."""
+
+    lives: Mapping[Partition, Life]
+    """The partitions whose log was cut off at some time."""
+
+    losses: list[Loss]
+
+
+class Losing:
+    """Finds, stores and tells losses. For the thread that stores.
+
+    ``sure_ends`` asks the broker what it holds of topics, see ``continue_from``.
+    """
+
+    def __init__(
+        self,
+        identity: TopicIdentity,
+        client: PatientClient,
+        sure_ends: Callable[[Collection[str]], Bounds],
+        metrics: Metrics,
+    ) -> None:
+        self._identity, self._client, self._sure_ends, self._metrics = identity, client, sure_ends, metrics
+
+    def continuation(self, assigned: Collection[Partition]) -> Continuation:
+        """Where the ``assigned`` partitions of the topics whose identity is known continue."""
+
+        def look(client: Client) -> Continuation:
+            return continue_from(client, self._identity.assigned, assigned, self._identity.bounds, self._sure_ends)
+
+        found = self._client.call(look)
+        self._identity.lives = found.lives
+        self._say(found.losses)
+        return found
+
+    def expired(self, topic: str, partition: int, first: int, end: int) -> None:
+        """The broker deleted what was at ``first <= offset < end`` before it was read."""
+        losses = [Loss(topic, self._identity.of(topic, partition), partition, first, end, LossReason.expired)]
+        self._client.call(lambda client: write_losses(client, losses))
+        self._say(losses)
+
+    def keep_ends(self, ends: Mapping[Partition, int]) -> None:
+        """Store where partitions end, so that it is known how much of a topic had not been read when it is deleted."""
+        try:
+            self._client.call(lambda client: write_ends(client, self._identity.assigned, ends))
+        except GaveUp:
+            log.warning("the worker ends before it could store the ends of its partitions")
+
+    def _say(self, losses: Sequence[Loss]) -> None:
+        for loss in losses:
+            log.error("records are lost: %s", loss, extra={"loss": loss._asdict()})
+            self._metrics.lost.labels(loss.topic, loss.partition, loss.reason.value).inc(loss.offsets)
+
+
+def continue_from(
+    client: Client,
+    topic_ids: Mapping[str, str],
+    assigned: Collection[Partition],
+    bounds: Callable[[Collection[Partition]], Bounds],
+    sure_ends: Callable[[Collection[str]], Bounds],
+) -> Continuation:
+    """Where the ``assigned`` partitions continue. What is lost is stored before this returns: rows behind a lost range
+    would hide it otherwise.
+
+    ``bounds`` asks the broker; its ends may be too small, so where one matters ``sure_ends`` is asked for the topic.
+    Raises ``StorageUnavailable`` and what the two raise.
+    """
+    following = _next_offsets(client, topic_ids, assigned)
+    losses = _of_former_topics(client, topic_ids)
+    held = bounds(following.keys()) if following else {}
+    cut = lives(client, topic_ids)
+    doubtful = {topic for (topic, number), offset in following.items() if offset > held[topic, number][1]}
+    sure = sure_ends(doubtful) if doubtful else {}
+    for (topic, number), offset in following.items():
+        life = cut.get((topic, number))
+        topic_id = life.topic_id if life else topic_ids[topic]
+        low, high = held[topic, number][0], max(held[topic, number][1], sure.get((topic, number), (0, 0))[1])
+        if offset < low:
+            losses.append(Loss(topic, topic_id, number, offset, low, LossReason.expired))
+        elif offset > high:
+            losses.append(Loss(topic, topic_id, number, high, offset, LossReason.truncated))
+    if losses:
+        write_losses(client, losses)
+        cut = lives(client, topic_ids)
+        following = _next_offsets(client, topic_ids, assigned)
+    at = {partition: max(offset, held[partition][0]) for partition, offset in following.items()}
+    return Continuation(at, cut, losses)
+
+
+def _next_offsets(
+    client: Client, topic_ids: Mapping[str, str], assigned: Collection[Partition]
+) -> dict[Partition, int]:
+    """The offset after the last one that is stored, of each assigned partition with anything stored."""
+    return {where: last + 1 for where, last in positions(client, topic_ids).items() if where in assigned}
+
+
+def _of_former_topics(client: Client, topic_ids: Mapping[str, str]) -> list[Loss]:
+    """What topics that were deleted and made again had left, unless it is stored as lost already."""
+    former = former_positions(client, topic_ids)
+    if not former:
+        return []
+    told = {
+        (loss.topic, loss.topic_id, loss.partition)
+        for loss, _ in lost_ranges(client)
+        if loss.reason in (LossReason.topic_made_again, LossReason.truncated)
+    }
+    ends = known_ends(client, topic_ids)
+    found = []
+    for (topic, topic_id, number), last in sorted(former.items()):
+        if (topic, topic_id, number) not in told:
+            end = max(last + 1, ends.get((topic, broker_topic_id(topic_id), number), 0))
+            found.append(Loss(topic, topic_id, number, last + 1, end, LossReason.topic_made_again))
+    return found

@@ -1,0 +1,152 @@
+"""What Kafka loses is said: in the log, as a metric, as a row in ClickHouse, by the audit. The worker goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+
+from cli import audit_report
+from deploy.local import BrokerKind, Service
+from documents import Document, Position
+from storage import LossReason, lost_ranges, write_documents
+from stream.kafka import ensure_topics, topic_ids
+from tests.support import data_folder, eventually, kafka_at
+from tests.support.feed import Feed, values
+
+needs_delete_records = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+"""The embedded broker has no DeleteRecords, and its retention cannot be hurried."""
+
+
+@pytest.fixture(scope="module")
+def feed(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
+    data = data_folder(tmp_path_factory.mktemp("losses"), shipped)
+    with Service(data, workers=0, broker=broker) as service:
+        ensure_topics(kafka_at(service.stack.kafka_bootstrap))
+        made = Feed(service, data)
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def report(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """Makes the audit's report."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", feed.bootstrap)
+    return lambda: feed.client(audit_report)
+
+
+def lost(feed: Feed, topic: str, partition: int) -> list[tuple[int, int, str]]:
+    """What ClickHouse has of the losses of a partition."""
+    found = [loss for loss, _ in feed.client(lost_ranges) if (loss.topic, loss.partition) == (topic, partition)]
+    return [(loss.first, loss.end, loss.reason.value) for loss in found]
+
+
+def said(feed: Feed, text: str) -> bool:
+    """Whether a line of the log at level ERROR has ``text``."""
+    lines = [json.loads(line) for line in feed.log.read_text().splitlines() if line.startswith("{")]
+    return any(line["level"] == "ERROR" and text in line["message"] for line in lines)
+
+
+def delete_before(feed: Feed, partition: int, offset: int) -> None:
+    with KafkaAdminClient(bootstrap_servers=feed.bootstrap.split(",")) as admin:
+        admin.delete_records({TopicPartition("news", partition): offset})
+
+
+@needs_delete_records
+def test_records_that_expire_while_no_worker_runs(feed: Feed, report):
+    feed.start()
+    (*_, last) = feed.send(values("read", 3), partition=1)
+    eventually(lambda: feed.stored("read") == 3, 60, "the first ones are stored")
+    feed.stop()
+    (*_, end) = feed.send(values("lost", 5), partition=1)
+    delete_before(feed, 1, end + 1)
+    feed.send(values("kept", 3), partition=1)
+    feed.start()
+    eventually(lambda: feed.stored("kept") == 3, 60, "what is left is stored")
+    assert feed.stored("lost") == 0
+    assert lost(feed, "news", 1) == [(last + 1, end + 1, "expired")]
+    assert said(feed, f"news/1: offsets {last + 1} to {end}: ")
+    assert 'finsent_offsets_lost_total{partition="1",reason="expired",topic="news"} 5.0' in feed.page("metrics")
+    row = next(row for row in report()["partitions"] if (row["topic"], row["partition"]) == ("news", 1))
+    assert (row["lost"], row["lost_ranges"], row["missing"], row["lag"]) == (5, [(last + 1, end)], 0, 0)
+    assert report()["clean"]
+
+
+@needs_delete_records
+def test_records_that_expire_while_the_worker_runs(feed: Feed):
+    feed.start()
+    (*_, last) = feed.send(values("seen", 3), partition=2)
+    eventually(lambda: feed.stored("seen") == 3, 60, "the first ones are stored")
+    assert feed.process
+    feed.process.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(1)  # a fetch that was under way has been answered, before there was anything
+        (*_, end) = feed.send(values("gone", 5), partition=2)
+        delete_before(feed, 2, end + 1)
+        feed.send(values("left", 3), partition=2)
+    finally:
+        feed.process.send_signal(signal.SIGCONT)
+    eventually(lambda: feed.stored("left") == 3, 60, "what is left is stored")
+    assert feed.stored("gone") == 0
+    assert lost(feed, "news", 2) == [(last + 1, end + 1, "expired")]
+    assert said(feed, f"news/2: offsets {last + 1} to {end}: ")
+    assert "READ AGAIN" not in feed.log.read_text()
+    eventually(lambda: feed.lag() == 0, 60, "no lag is left")
+
+
+def test_a_log_that_ends_before_what_is_stored(feed: Feed, report):
+    """As after an unclean election of a leader: here rows are stored of offsets that the broker does not have."""
+    feed.start()
+    (*_, last) = feed.send(values("short", 3), partition=3)
+    eventually(lambda: feed.stored("short") == 3, 60, "the first ones are stored")
+    feed.stop()
+    topic_id = topic_ids(kafka_at(feed.bootstrap), ["news"])["news"]
+    beyond = [Document(Position("news", topic_id, 3, last + n), document_id=f"cut-{n}") for n in range(1, 5)]
+    feed.client(lambda client: write_documents(client, beyond))
+    assert not report()["clean"]
+    feed.start()
+    feed.send(values("second-life", 6), partition=3)
+    eventually(lambda: feed.stored("second-life") == 6, 60, "offsets that are given a second time are stored, too")
+    assert feed.stored("cut") == 4
+    assert lost(feed, "news", 3) == [(last + 1, last + 5, "truncated")]
+    assert said(feed, f"news/3: offsets {last + 1} to {last + 4}: ")
+    assert report()["clean"] and report()["lag"] == 0
+
+
+def test_a_partition_that_is_added_is_taken_up(feed: Feed):
+    feed.start()
+    with KafkaAdminClient(bootstrap_servers=feed.bootstrap.split(",")) as admin:
+        admin.create_partitions({"news": 5})
+    eventually(lambda: "news/4" in feed.partitions(), 60, "the worker has the new one")
+    feed.send(values("added", 3), partition=4)
+    eventually(lambda: feed.stored("added") == 3, 60, "its records are stored")
+
+
+def test_a_topic_that_is_made_again(feed: Feed, report):
+    feed.start()
+    old = topic_ids(kafka_at(feed.bootstrap), ["comments"])["comments"]
+    (*_, last) = feed.send([comment("former", number) for number in range(3)], 0, "comments")
+    eventually(lambda: feed.stored("former") == 3, 60, "what the first topic has is stored")
+    ends = "SELECT max(end) FROM partition_ends WHERE topic = 'comments' AND partition = 0"
+    eventually(lambda: feed.client.execute(ends) == [(last + 1,)], 60, "its end is known")
+    feed.stop()
+    with KafkaAdminClient(bootstrap_servers=feed.bootstrap.split(",")) as admin:
+        admin.delete_topics(["comments"])
+    eventually(lambda: "comments" in ensure_topics(kafka_at(feed.bootstrap)), 60, "the topic is made again")
+    feed.start()
+    feed.send([comment("latter", number) for number in range(3)], 0, "comments")
+    eventually(lambda: feed.stored("latter") == 3, 60, "what the second topic has is stored")
+    assert lost(feed, "comments", 0) == [(last + 1, last + 1, "topic_made_again")]
+    assert said(feed, f"comments/0: the topic {old} was deleted and made again; all known was read")
+    row = next(row for row in report()["partitions"] if row["topic_id"] == old)
+    assert [loss["reason"] for loss in row["losses"]] == [LossReason.topic_made_again] and report()["clean"]
+
+
+def comment(prefix: str, number: int) -> bytes:
+    text = {"id": f"{prefix}-{number}", "source": "board", "text": f"Siemens is cheap, {number} times"}
+    return json.dumps(text | {"published_at": "2026-01-05T10:00:00Z"}).encode()
