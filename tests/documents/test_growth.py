@@ -98,7 +98,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("title", HOSTILE, ids=lambda title: f"{title[:4]!a} {len(title)}")
 def test_hostile_titles_take_less_than_a_fifth_of_a_second_and_cost_their_neighbours_nothing(title: str) -> None:
-    read = Read(LINKER, Pseudonymiser("k" * 32), lambda: {"news": "id"})
+    read = Read(LINKER, Pseudonymiser("k" * 32), lambda topic, partition: "id")
     read.warm_up()
     message = {"id": "n", "source": "s", "published_at": "2026-01-05T10:00:00Z"}
     values = [json.dumps(message | {"title": one}).encode() for one in ("before", title, "after")]
