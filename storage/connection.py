@@ -6,6 +6,7 @@ from typing import Any
 
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error as DriverError
+from clickhouse_driver.errors import LogicalError, TypeMismatchError
 
 from errors import FinsentError
 from settings import ClickHouseSettings
@@ -19,6 +20,14 @@ class StorageUnavailable(FinsentError, ConnectionError):
 
 UNAVAILABLE = (DriverError, OSError, EOFError)
 """What clickhouse-driver raises when the server is away, restarts, or answers with an error."""
+
+
+class UnstorableValue(ValueError):
+    """A row has a value that its column cannot hold. Nothing was stored."""
+
+
+UNSTORABLE = (TypeMismatchError, LogicalError)
+"""What clickhouse-driver raises for such a value, before it sends the block."""
 
 MOST_ROWS = 1_000_000
 """More than a batch can be. With it neither the driver nor the server cuts an insert into blocks."""

@@ -9,7 +9,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 from documents import BadRecord, Document, Label, Row, Tombstone
-from storage.connection import UNAVAILABLE, WHOLE_INSERT, StorageUnavailable
+from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue
 from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
 
@@ -23,7 +23,8 @@ def write_documents(client: Client, rows: Sequence[Document | BadRecord | Tombst
     All get the time of the call as ``ingested_at``. Without ``stamp`` they keep their own: for a history that is loaded
     afterwards, with the rows of one calendar month in a call.
 
-    Raises ``StorageUnavailable`` when it is not known whether they were stored. The ledger knows it.
+    Raises ``StorageUnavailable`` when it is not known whether they were stored. The ledger knows it. Raises
+    ``ValueError`` or another error of Python's for a value that no row can have; then none is stored.
     """
     if rows:
         _stamp(rows, stamp)
@@ -52,6 +53,8 @@ def _stamp(rows: Sequence[Row], stamp: bool) -> None:
 def _insert(client: Client, insert: str, columns: list[list[Any]]) -> None:
     try:
         client.execute(insert, columns, columnar=True, settings=WHOLE_INSERT)
+    except UNSTORABLE as error:
+        raise UnstorableValue(_first_line(error)) from error
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"insert of {len(columns[0])} rows: {_first_line(error)}") from error
 

@@ -66,7 +66,7 @@ class Steps(NamedTuple):
     score: Callable[[list[Row]], Awaitable[None]]
     link: Callable[[list[Row]], Awaitable[None]]
     publish: Callable[[list[Row]], Awaitable[None]]
-    store: Callable[[Sequence[Row]], Awaitable[None]]
+    store: Callable[[list[Row]], Awaitable[None]]
 
     acknowledge: Callable[[Sequence[Any], Sequence[Row]], Awaitable[None]]
     """Takes records, and the rows of them, which are stored now."""

@@ -98,7 +98,7 @@ class Pipeline:
     async def _publish_batch(self, rows: list[Row]) -> None:
         await self._publish.run(rows)
 
-    async def _store_batch(self, rows: Sequence[Row]) -> None:
+    async def _store_batch(self, rows: list[Row]) -> None:
         await self._threads.store.run(self._store.run, rows)
 
     async def _acknowledge_batch(self, taken: Sequence[Taken], rows: Sequence[Row]) -> None:

@@ -125,7 +125,8 @@ class Worker:
         )
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))
-        breaker = CircuitBreaker(settings.breaker_run, settings.breaker_share, settings.breaker_window)
+        limits = settings.breaker_run, settings.breaker_share, settings.breaker_window
+        breakers = CircuitBreaker(*limits), CircuitBreaker(*limits)  # of what is sent, and of what is stored
         self.pipeline = Pipeline(
             self.intake,
             read,
@@ -133,8 +134,8 @@ class Worker:
             isolation,
             self.score,
             link,
-            Publish(self.sender.send, isolation, breaker.check),
-            Store(self.client, identity, self.metrics),
+            Publish(self.sender.send, isolation, breakers[0].check),
+            Store(self.client, identity, self.metrics, isolation, self.sender.send_from_thread, breakers[1].check),
             shadow.offer,
             partial(until_failure, client=self.client),
             self.threads,

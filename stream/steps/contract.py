@@ -12,7 +12,7 @@ class Step(Protocol):
     """One step of the pipeline, over a batch of rows of any kinds, in the order of their offsets in each partition.
 
     - It fills in fields of the rows that it is for, and leaves the other rows alone. It adds, drops and reorders none.
-      Only ``Publish`` replaces rows, by bad records: documents that cannot be sent.
+      Only ``Publish`` and ``Store`` replace rows, by bad records: those that cannot be sent, or stored.
     - An empty batch is a batch.
     - Run again over the same rows, it leaves them as they were after the first time.
     - If it cannot finish its work on all rows, it raises. ``Isolation`` then finds the rows at fault. Where none is, as

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from kafka.errors import KafkaError
 
-from documents import BadRecord, Document, Fault, Position, Row
+from documents import BadRecord, Document, Fault, Label, Position, Row
 from errors import FinsentError
 from stream.kafka.intake import Reread
 
@@ -40,12 +40,14 @@ class Isolation:
         step: Callable[[Sequence[Row]], None],
         rows: list[Row],
         check: Callable[[], None] = lambda: None,
+        found: Callable[[BadRecord], None] = lambda bad: None,
     ) -> None:
         """Run ``step`` over ``rows``. If it fails, the batch is halved until the documents at fault are found, and they
         are replaced in ``rows``. That a step may be run over the same rows again is in its contract.
 
         ``check`` is called before that, and raises if the step cannot work at all. Then, and if something is away, no
-        record is at fault, and the error is raised.
+        record is at fault, and the error is raised. ``found`` is called with each new bad record before the step is
+        tried with the rows after it.
         """
         try:
             step(rows)
@@ -57,7 +59,8 @@ class Isolation:
                 log.error(
                     "%s failed at one record", name, exc_info=error, extra={"position": str(rows[number].position)}
                 )
-                rows[number] = self.dead_letter(rows[number].position, "failed", because(name, error))
+                rows[number] = bad = self.dead_letter(rows[number].position, "failed", because(name, error))
+                found(bad)
 
     def dead_letter(self, position: Position, kind: Fault, sentence: str) -> BadRecord:
         """The record at ``position`` as a bad record, with its bytes if the broker still has them."""
@@ -78,7 +81,7 @@ def _at_fault(
         if half:
             yield from _at_fault(step, rows[:half], first)
             yield from _at_fault(step, rows[half:], first + half)
-        elif isinstance(rows[0], Document):
+        elif isinstance(rows[0], Document | Label):
             yield first, error
         else:
             raise

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol
 
 from clickhouse_driver import Client
 
-from documents import LABEL_TOPIC, Document, Label, Row
+from documents import LABEL_TOPIC, BadRecord, Row
+from documents.messages import dead_letter
 from storage import positions, write_documents, write_labels
+from stream.kafka.message import Message
+from stream.steps.isolation import Isolation
 from stream.upkeep.metrics import Metrics
 from stream.upkeep.patient_client import GaveUp, PatientClient, TopicReplaced
 
-R = TypeVar("R", bound=Row)
+Write = Callable[[Client, Sequence[Any]], None]
+"""Inserts rows of one table."""
 
 
 class TopicIds(Protocol):
@@ -32,13 +37,26 @@ class Store:
 
     Documents and the bad records of their topics are one insert, labels and those of theirs another: each is stored
     whole or not at all. While ClickHouse is away, ``run`` waits. For one thread.
+
+    A row with a value that its column cannot hold becomes a bad record; ``send`` is called with its dead letter. The
+    batch is then stored in several inserts, in the order of the offsets all the same. ``check`` is called with what was
+    stored, and raises if so many are bad that no more are to become dead letters.
     """
 
-    def __init__(self, client: PatientClient, topic_ids: TopicIds, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        client: PatientClient,
+        topic_ids: TopicIds,
+        metrics: Metrics,
+        isolation: Isolation,
+        send: Callable[[str, Sequence[Message]], None],
+        check: Callable[[Sequence[Row]], None],
+    ) -> None:
         self._client, self._topic_ids, self._metrics = client, topic_ids, metrics
+        self._isolation, self._send, self._check = isolation, send, check
         self._gave_up = False
 
-    def run(self, rows: Sequence[Row]) -> None:
+    def run(self, rows: list[Row]) -> None:
         """Store ``rows``.
 
         Raises ``TopicReplaced`` if a topic is no longer the one whose partitions were assigned. The ids are asked for
@@ -47,18 +65,30 @@ class Store:
         """
         if self._gave_up:
             raise GaveUp("a batch before this one is not stored")
-        documents = [row for row in rows if not isinstance(row, Label) and row.position.topic != LABEL_TOPIC]
-        labels = [row for row in rows if not isinstance(row, Document) and row.position.topic == LABEL_TOPIC]
+        labels = [number for number, row in enumerate(rows) if row.position.topic == LABEL_TOPIC]
+        others = [number for number, row in enumerate(rows) if row.position.topic != LABEL_TOPIC]
         try:
-            if documents:
-                self._insert(documents, write_documents)
-            if labels:
-                self._insert(labels, write_labels)
+            self._insert_some(rows, others, write_documents)
+            self._insert_some(rows, labels, write_labels)
         except GaveUp:
             self._gave_up = True
             raise
+        self._check(rows)
 
-    def _insert(self, rows: Sequence[R], write: Callable[[Client, Sequence[R]], None]) -> None:
+    def _insert_some(self, rows: list[Row], numbers: Sequence[int], write: Write) -> None:
+        """Insert the rows with these numbers; those that cannot be stored are replaced in ``rows``."""
+        some = [rows[number] for number in numbers]
+
+        def found(bad: BadRecord) -> None:
+            self._send("dead-letters", [Message(dead_letter(bad), bad.position.partition, partial(dead_letter, bad))])
+            self._insert([bad], write)
+
+        if some:
+            self._isolation.run("storing", lambda part: self._insert(part, write), some, found=found)
+        for number, row in zip(numbers, some, strict=True):
+            rows[number] = row
+
+    def _insert(self, rows: Sequence[Row], write: Write) -> None:
         assigned = self._topic_ids.assigned
         current = self._client.call(lambda client: self._topic_ids())
         if current != assigned:

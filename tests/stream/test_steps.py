@@ -105,9 +105,14 @@ def publish(fails: bool, refuses: bytes = b"?", check: Callable[[Sequence[Row]],
     return Publish(send, ISOLATION, check)
 
 
+def storing(client: Any) -> Store:
+    patient = PatientClient(lambda: client, 1, Metrics())
+    return Store(patient, Ids(), Metrics(), ISOLATION, lambda topic, messages: None, lambda rows: None)
+
+
 def store(fails: bool) -> Step:
     client: Any = ClickHouse(fails)
-    return Store(PatientClient(lambda: client, 1, Metrics()), Ids(), Metrics())
+    return storing(client)
 
 
 STEPS: dict[str, Callable[[bool], Step]] = {"score": score, "link": link, "publish": publish, "store": store}
@@ -192,7 +197,7 @@ def test_what_it_cannot_finish_it_raises(name: str) -> None:
 
 def test_documents_and_bad_records_are_one_insert_and_labels_another() -> None:
     client: Any = ClickHouse(False)
-    run(Store(PatientClient(lambda: client, 1, Metrics()), Ids(), Metrics()), rows())
+    run(storing(client), rows())
     assert client.inserts == [("record_log", 4), ("label_log", 3)]
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from clickhouse_driver import Client
 
 from benchmarks.proxy import Fault, Proxy
-from documents import Document, Position
+from documents import BadRecord, Document, Label, Position, Row
 from settings import ClickHouseSettings
 from storage import audited, connect
-from stream.steps import Store
+from stream.kafka import Received
+from stream.kafka.message import Message
+from stream.steps import Isolation, Store
 from stream.upkeep import Metrics
 from stream.upkeep.patient_client import GaveUp, PatientClient, TopicReplaced
 
-IDS = {"news": "id"}
+IDS = {"news": "id", "labels": "id-2"}
 
 
-def batch(first: int, count: int = 10) -> list[Document]:
+def batch(first: int, count: int = 10) -> list[Row]:
     return [Document(Position("news", "id", 0, offset)) for offset in range(first, first + count)]
 
 
@@ -33,7 +36,16 @@ class Ids:
 
 
 def store(connecting: Callable[[], Client], patience_s: float = 60, assigned: dict[str, str] = IDS) -> Store:
-    return Store(patient(connecting, patience_s), Ids(assigned), Metrics())
+    return storing(patient(connecting, patience_s), assigned)
+
+
+def storing(
+    client: PatientClient,
+    assigned: dict[str, str] = IDS,
+    send: Callable[[str, Sequence[Message]], None] = lambda *_: None,
+) -> Store:
+    isolation = Isolation(lambda topic, partition, first, end: [Received(topic, partition, first, b"as it came")])
+    return Store(client, Ids(assigned), Metrics(), isolation, send, lambda rows: None)
 
 
 def patient(connecting: Callable[[], Client], patience_s: float = 60) -> PatientClient:
@@ -44,7 +56,7 @@ def test_after_a_batch_that_was_given_up_none_is_stored(client: Client, clickhou
     """ClickHouse is away while the worker stops and back an instant later: the next batch would hide the gap."""
     urls = iter(["clickhouse://127.0.0.1:1/x", *[clickhouse_url] * 10])
     connection = patient(lambda: connect(ClickHouseSettings(url=next(urls))))
-    made = Store(connection, Ids(IDS), Metrics())
+    made = storing(connection)
     connection.stop()
     for first in (0, 10):
         with pytest.raises(GaveUp):
@@ -71,7 +83,7 @@ def test_a_connection_cut_in_an_insert_stores_the_batch_once(client: Client, cli
         database = clickhouse_url.rpartition("/")[2]
         settings = ClickHouseSettings(url=f"clickhouse://127.0.0.1:{proxy.port}/{database}", send_receive_timeout_s=5)
         connection = patient(lambda: connect(settings))
-        made = Store(connection, Ids(IDS), Metrics())
+        made = storing(connection)
         made.run(batch(0))
         fault = Fault(when)  # type: ignore[arg-type]
         proxy.arm(fault)
@@ -88,7 +100,7 @@ def test_an_insert_that_arrives_after_its_retry_is_seen_once(client: Client, cli
         database = clickhouse_url.rpartition("/")[2]
         settings = ClickHouseSettings(url=f"clickhouse://127.0.0.1:{proxy.port}/{database}", send_receive_timeout_s=1)
         connection = patient(lambda: connect(settings))
-        made = Store(connection, Ids(IDS), Metrics())
+        made = storing(connection)
         late = Fault("before", hold_s=2)
         proxy.arm(late)
         made.run(batch(0))
@@ -96,3 +108,28 @@ def test_an_insert_that_arrives_after_its_retry_is_seen_once(client: Client, cli
         connection.close()
     (found,) = audited(client)
     assert (found.stored, found.repeats, found.missing, found.doubled) == (10, 10, [], [])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"title": "\ud800"}, {"tokens": 70_000}, {"label": "odd"}, {"text": None}],
+    ids=lambda value: next(iter(value)),
+)
+def test_a_row_that_cannot_be_stored_becomes_a_dead_letter_and_its_neighbours_are_stored(
+    client: Client, clickhouse_url: str, value: dict[str, Any]
+):
+    sent: list[bytes] = []
+    connection = patient(lambda: connect(ClickHouseSettings(url=clickhouse_url)))
+    made = storing(connection, send=lambda topic, messages: sent.extend(message.value for message in messages))
+    rows = batch(0, 20)
+    rows[7] = Document(Position("news", "id", 0, 7), **value)
+    rows.append(Label(Position("labels", "id-2", 0, 0), "positive", "anna\ud800"))
+    rows.append(Label(Position("labels", "id-2", 0, 1), "positive", "anna"))
+    made.run(rows)
+    assert [n for n, row in enumerate(rows) if isinstance(row, BadRecord)] == [7, 20] and len(sent) == 2
+    labels, news = sorted(audited(client), key=lambda one: one.topic)
+    assert (news.stored, news.dead_lettered, news.last, news.missing, news.repeats) == (19, 1, 19, [], 0)
+    assert (labels.stored, labels.dead_lettered, labels.repeats) == (1, 1, 0)
+    found = client.execute("SELECT offset, error_kind, raw FROM dead_letters ORDER BY topic DESC")
+    assert found == [(7, "failed", "as it came"), (0, "failed", "as it came")]
+    connection.close()
