@@ -18,11 +18,24 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(
+    json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    acls: Annotated[
+        bool, typer.Option("--acls", help="Print the commands that allow in Kafka what finsent needs, and end.")
+    ] = False,
+) -> None:
     """Show what is configured, what is reachable, which versions run, and what to fix. Exit code 1 if anything is.
 
     `finsent doctor`
+
+    `finsent doctor --acls > acls.sh`
     """
+    if acls:
+        from settings import KafkaSettings
+        from stream.kafka import acl_commands
+
+        typer.echo("\n".join(acl_commands(KafkaSettings())))
+        return
     from deploy.doctor import examine
 
     findings = [f._replace(state=mask(f.state), remedy=mask(f.remedy)) for f in examine(data_directory())]

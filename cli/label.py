@@ -72,7 +72,7 @@ def import_labels(
     sent = 0
     if messages:
         kafka = kafka_answering()
-        ensure_topics(kafka)
+        ensure_topics(kafka, kafka.partitions, ["labels"])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "labels.jsonl"
             path.write_bytes(b"\n".join(messages) + b"\n")

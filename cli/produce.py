@@ -57,7 +57,7 @@ def produce(
     pace, zone, date = parse_speed(speed), _zone(timezone), parse_time(undated) if undated else None
     kafka = kafka_answering()
     if topic is None or topic in RECEIVED:
-        ensure_topics(kafka)
+        ensure_topics(kafka, kafka.partitions, [topic] if topic else RECEIVED)
     else:
         topic_ids(kafka, [topic])  # another topic must exist already: a typing error must not create one
     with progress_bar(f"to {topic or 'Kafka'}") as show:

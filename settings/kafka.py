@@ -1,5 +1,3 @@
-"""Where Kafka is, and how to sign in there: environment variables with the prefix ``KAFKA_``."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -58,8 +56,18 @@ class KafkaSettings(BaseSettings):
         default=True, description="Whether a broker's certificate must name the host that it was reached at"
     )
     group_id: str = Field(default="finsent", description="The consumer group of the workers")
+    group_instance_id: str = Field(
+        default="",
+        description="A name that this worker has after a restart, too, and no other one has (static membership): its "
+        "partitions then wait for it, for the session time-out, in place of going to others",
+    )
+    client_rack: str = Field(
+        default="",
+        description="The rack or zone that we run in: brokers with a rack-aware replica selector let us read from "
+        "replicas there",
+    )
     session_timeout_s: float = Field(
-        default=6, gt=0, description="Seconds without a heartbeat after which a worker's partitions go to others"
+        default=10, gt=0, description="Seconds without a heartbeat after which a worker's partitions go to others"
     )
     heartbeat_interval_s: float = Field(default=1, gt=0, description="Seconds between two heartbeats of a worker")
     fetch_wait_s: float = Field(
@@ -69,6 +77,9 @@ class KafkaSettings(BaseSettings):
         default=30,
         gt=0,
         description="Seconds after which the partitions that were added to a topic are noticed at last",
+    )
+    create_topics: bool = Field(
+        default=True, description="Whether topics that are missing are made; if not, that they are missing is an error"
     )
     partitions: int = Field(default=4, ge=1, description="Partitions of a topic that finsent has to create")
     schema_registry_url: str = Field(

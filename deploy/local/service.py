@@ -89,6 +89,8 @@ class Service:
         self.web_ports.append(port)
         name = f"worker-{number}"
         env = {**os.environ, **self.stack.environment(), **self._extra, "STREAM_WEB_PORT": str(port)}
+        if instance := env.get("KAFKA_GROUP_INSTANCE_ID"):  # no two workers of a group may have the same
+            env["KAFKA_GROUP_INSTANCE_ID"] = f"{instance}-{number}"
         worker = Child(
             name,
             [sys.executable, "-m", "finsent", "worker"],

@@ -1,5 +1,6 @@
 """Kafka: the topics, files sent to them, records read from them, and where a worker continues."""
 
+from stream.kafka.acls import acl_commands
 from stream.kafka.diagnosis import check_encryption
 from stream.kafka.files import ProduceError, read
 from stream.kafka.label_sender import LabelNotSent, LabelSender
@@ -8,7 +9,7 @@ from stream.kafka.received import Received
 from stream.kafka.refusals import KafkaRefused
 from stream.kafka.replaying import replay
 from stream.kafka.rereading import reread
-from stream.kafka.topics import TOPICS, count_brokers, ensure_topics, topic_ids, watermarks
+from stream.kafka.topics import TOPICS, TopicsMissing, count_brokers, ensure_topics, topic_ids, watermarks
 
 __all__ = [
     "TOPICS",
@@ -19,6 +20,8 @@ __all__ = [
     "ProduceError",
     "Produced",
     "Received",
+    "TopicsMissing",
+    "acl_commands",
     "check_encryption",
     "count_brokers",
     "ensure_topics",

@@ -77,6 +77,8 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
         return async_consumer(
             kafka,
             group_id=kafka.group_id,
+            group_instance_id=kafka.group_instance_id or None,
+            client_rack=kafka.client_rack or None,
             isolation_level="read_committed",
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
             enable_auto_commit=False,

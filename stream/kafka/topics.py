@@ -13,26 +13,40 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
+from errors import FinsentError
 from settings import KafkaSettings
 from stream.kafka.clients import admin, consumer
 
-TOPICS = ("news", "comments", "labels", "scored", "alerts", "dead-letters", "model-events")
+READ = ("news", "comments", "labels")
+"""The topics that a worker reads."""
+
+TOPICS = (*READ, "scored", "alerts", "dead-letters", "model-events")
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 """What the topics accept. It is more than ``messages.MAX_RECORD_BYTES``, so that a record that is too large arrives,
 and can be kept as a dead letter."""
 
 
+class TopicsMissing(FinsentError, RuntimeError):
+    """Topics are missing, or hidden from us, and are not to be made."""
+
+    remedy = (
+        "make them, allow us to describe them ('finsent doctor --acls' prints how), or set KAFKA_CREATE_TOPICS=true"
+    )
+
+
 def ensure_topics(kafka: KafkaSettings, partitions: int = 4, topics: Iterable[str] = TOPICS) -> list[str]:
     """Create those of ``topics`` that do not exist, and return their names; the others are left alone.
 
-    The replication factor is the broker's default (asked for as -1: Kafka 2.4 and later).
+    The replication factor is the broker's default (asked for as -1: Kafka 2.4 and later). Raises ``TopicsMissing``
+    where nothing is to be made (``KAFKA_CREATE_TOPICS``).
     """
     with admin(kafka) as client:
         existing = set(client.list_topics())
+        missing = [topic for topic in topics if topic not in existing]
+        if missing and not kafka.create_topics:
+            raise TopicsMissing(f"Kafka at {kafka.bootstrap_servers} shows us no topic {', '.join(missing)}")
         created = []
-        for topic in topics:
-            if topic in existing:
-                continue
+        for topic in missing:
             options = {
                 "num_partitions": partitions,
                 "replication_factor": -1,

@@ -26,7 +26,7 @@ from stream.kafka.sender import Sender
 from stream.kafka.tls import RenewedContext
 from tests.support.certificates import KEY_PASSWORD, Authority
 from tests.support.commands import assert_one_line_failure, within
-from tests.support.secure_kafka import PASSWORD, SecureKafka, secure_kafka
+from tests.support.secure_kafka import PASSWORD, SecureKafka, environment, secure_kafka
 
 WAYS = ("SSL", "mTLS", "SASL_PLAINTEXT PLAIN", "SASL_SSL PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 WRONG = "not-the-password"
@@ -89,16 +89,6 @@ REFUSED = {
         "SASL_PLAINTEXT PLAIN", {"security_protocol": "SASL_SSL"}, ("does not speak TLS", "KAFKA_SECURITY_PROTOCOL")
     ),
 }  # fmt: skip
-
-
-def environment(kafka: KafkaSettings) -> dict[str, str]:
-    """The variables that make ``kafka``."""
-    found = {}
-    for name in kafka.model_fields_set:
-        value = getattr(kafka, name)
-        value = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-        found[f"KAFKA_{name.upper()}"] = str(value)
-    return found
 
 
 @pytest.mark.parametrize("case", REFUSED)

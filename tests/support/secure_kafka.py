@@ -22,7 +22,7 @@ from tests.support.token_server import CLIENT, SCOPE, SECRET, TokenServer
 ADMIN, PASSWORD = "admin", "pa,ss=word #1"
 """A user who may do everything."""
 
-USERS = ("worker", "producer", "scheduler", "console")
+USERS = ("worker", "producer", "scheduler", "console", "auditor")
 """Users who may do nothing; their password is ``PASSWORD``, too."""
 
 READY_SECONDS = 180.0
@@ -59,6 +59,11 @@ class SecureKafka:
         return KafkaSettings(
             bootstrap_servers=f"localhost:{self.ports[listener]}", security_protocol=protocol, **values
         )
+
+    def signed_in_as(self, user: str, **values: Any) -> KafkaSettings:
+        """The settings of ``ADMIN``, or of one of ``USERS``."""
+        signing = {"sasl_mechanism": "SCRAM-SHA-256", "sasl_username": user, "sasl_password": PASSWORD}
+        return self.at("SIGNEDTLS", **signing, **values)
 
     def ways(self) -> dict[str, KafkaSettings]:
         """Every way to be ``ADMIN`` (with TLS alone, nobody has a name)."""
@@ -122,6 +127,16 @@ class SecureKafka:
 
 def _pairs(values: dict[str, str], between: str) -> str:
     return ",".join(f"{name}{between}{value}" for name, value in values.items())
+
+
+def environment(kafka: KafkaSettings) -> dict[str, str]:
+    """The variables that make ``kafka``."""
+    found = {}
+    for name in kafka.model_fields_set:
+        value = getattr(kafka, name)
+        value = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        found[f"KAFKA_{name.upper()}"] = str(value)
+    return found
 
 
 @contextmanager
