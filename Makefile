@@ -33,8 +33,9 @@ lint: setup
 test: setup
 	.venv/bin/pytest -q --numprocesses=$(TESTERS) --dist=loadfile
 
+# BROKER=kafka: on three brokers of Apache Kafka, with the faults of a cluster; CHAOS="--short --rounds 1" is a small run.
 chaos: setup
-	.venv/bin/python -m benchmarks.chaos --json build/chaos.json
+	.venv/bin/python -m benchmarks.chaos$(if $(filter kafka,$(BROKER)),_kafka,) --json build/chaos$(if $(filter kafka,$(BROKER)),-kafka,).json $(CHAOS)
 
 bench: setup
 	.venv/bin/python -m benchmarks.scorer $(if $(TEXTS),--texts $(TEXTS)) --json build/bench.json
