@@ -27,6 +27,7 @@ from storage.writes import write_alerts
 from stream.kafka import ensure_topics, topic_ids, watermarks
 from tests.support import eventually, kafka_at
 from tests.support.commands import ROOT, assert_one_line_failure, finsent, within
+from tests.support.schema_registry import SchemaRegistry
 
 
 def feed(path: Path, count: int, seconds_apart: int = 1) -> Path:
@@ -268,6 +269,21 @@ def test_doctor_tells_what_to_fix_and_no_secrets(clickhouse_url: str, kafka_boot
         assert "finsent up" in done.stdout
         assert "hunter2" not in done.stdout + done.stderr
         assert "short-secret" not in done.stdout + done.stderr
+
+
+def test_doctor_asks_the_schema_registry(configured: None) -> None:
+    def told(**environment: str) -> dict[str, object]:
+        settings = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "KAFKA_SCHEMA_REGISTRY_USER": "ana", **environment}
+        done = within("doctor", "--json", **settings)
+        assert "s3cret" not in done.stdout + done.stderr
+        return next(one for one in json.loads(done.stdout) if one["what"] == "schema registry")
+
+    with SchemaRegistry("ana", "s3cret") as registry:
+        url = {"KAFKA_SCHEMA_REGISTRY_URL": registry.url}
+        assert told(**url, KAFKA_SCHEMA_REGISTRY_PASSWORD="s3cret")["ok"]
+        assert "answers 401" in str(told(**url))
+    away = told(**url, KAFKA_SCHEMA_REGISTRY_PASSWORD="s3cret")
+    assert away["ok"] is False and registry.url in str(away)
 
 
 @pytest.mark.timeout(240)
