@@ -12,6 +12,7 @@ from clickhouse_driver import Client
 
 from deploy.local import BrokerKind, Service
 from storage import deaths, write_owner
+from stream import trial
 from stream.kafka import Received, produce
 from stream.takeover import Takeover
 from stream.trial import NoTrial
@@ -133,3 +134,24 @@ def test_records_are_tried_after_two_deaths_and_more_of_them_after_each_further_
     made.give_back()
     owner("w9", client, dying).take({("news", 0): 31})
     assert dying.tried == ([10, 20, 40] if starts else []), "it went on, so nothing is tried"
+
+
+class Ending:
+    """A process that ends with every record."""
+
+    started = 0
+
+    def __init__(self, *_: object) -> None:
+        Ending.started += 1
+
+    def try_one(self, record: Received, seconds: float) -> str:
+        return "ended with SIGSEGV"
+
+    def close(self) -> None:
+        pass
+
+
+def test_partitions_do_not_wait_until_each_of_many_deadly_records_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_Tester", Ending)
+    made = trial.Trial(1, {})
+    assert len(made.deadly(Received("news", 0, n, b"{}") for n in range(1000))) == trial.MOST_DEADLY == Ending.started
