@@ -23,12 +23,12 @@ import os, signal, sys
 if sys.orig_argv[1:4] == ["-m", "finsent", "worker"] or "--multiprocessing-fork" in sys.orig_argv:
     import stream.steps.read as read
     plain = read.normalise
-    def normalise(text):
+    def normalise(text, *rest):
         if "deadly" in text:
             os.kill(os.getpid(), signal.SIGKILL)
         while "endless" in text:
             pass
-        return plain(text)
+        return plain(text, *rest)
     read.normalise = normalise
 """
 """Python runs this at the start of every process: workers, and what they start, have a fault then."""
@@ -53,7 +53,7 @@ def test_records_with_which_workers_died_are_set_aside(service: Service, tmp_pat
     path.write_text("\n".join(lines) + "\n")
     first = service.stack.children["worker-0"].pid
     assert produce(path, "news", kafka_at(service.stack.kafka_bootstrap)).acknowledged == len(TITLES)
-    eventually(lambda: client.execute("SELECT count() FROM documents") == [(3,)], 240, "the neighbours are stored")
+    eventually(lambda: client.execute("SELECT count() FROM documents") == [(3,)], 480, "the neighbours are stored")
     assert client.execute("SELECT title FROM documents ORDER BY document_id") == [("one",), ("two",), ("three",)]
     found = client.execute("SELECT error_kind, error, raw FROM dead_letters ORDER BY raw")
     assert [(kind, raw) for kind, _, raw in found] == [("deadly", lines[1]), ("deadly", lines[3])]
