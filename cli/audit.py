@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from settings import KafkaSettings
     from storage import Audited, DatedLoss
 
-TOPICS = ("news", "comments", "labels")
 MOST_REREAD = 100_000
 """The longest gap for which the broker is asked what it holds; a longer one counts as missing."""
 
@@ -104,7 +103,7 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
     kafka, why = None, ""
     try:
         kafka = kafka_answering()
-        marks = _partitions(kafka, sorted({account.topic for account in held} | {*TOPICS}))
+        marks = _partitions(kafka, sorted({account.topic for account in held} | kafka.feeds.keys()))
     except (KafkaUnavailable, KafkaError) as error:
         kafka, why = None, str(error)
     for where, life in lives(client, {topic: part.topic_id for (topic, _), part in marks.items()}).items():

@@ -74,7 +74,7 @@ def backlog() -> Mapping[str, int]:
     from stream.kafka import topic_ids, watermarks
 
     kafka = KafkaSettings()
-    topics = ("news", "comments", "labels")
+    topics = list(kafka.feeds)
     ids = topic_ids(kafka, topics)
     client = connect()
     try:

@@ -21,6 +21,7 @@ from documents.privacy import Pseudonymiser, redact
 from documents.records import (
     EMBEDDING_BYTES,
     EPOCH,
+    FEEDS,
     KINDS,
     LABEL_TOPIC,
     LABELS,
@@ -47,6 +48,7 @@ __all__ = [
     "ADDRESS",
     "EMBEDDING_BYTES",
     "EPOCH",
+    "FEEDS",
     "KINDS",
     "LABELS",
     "LABEL_TOPIC",

@@ -23,6 +23,9 @@ KINDS: dict[str, Kind] = {"news": "news", "comments": "comment"}
 LABEL_TOPIC = "labels"
 """The topic of people's judgements."""
 
+FEEDS: dict[str, str] = {"news": "news", "comments": "comments", "labels": "labels"}
+"""What each topic brings, where the topics have the names that we give them. ``KafkaSettings`` may name others."""
+
 LABELS: tuple[Literal["negative"], Literal["neutral"], Literal["positive"]] = ("negative", "neutral", "positive")
 """In the order of a model's probabilities."""
 

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+WRITTEN = ("scored", "alerts", "dead-letters", "model-events")
+"""What finsent writes to topics of its own."""
+
 
 class KafkaSettings(BaseSettings):
     """Where the broker is, how to sign in there, and how the consumer group behaves.
@@ -78,6 +81,14 @@ class KafkaSettings(BaseSettings):
         gt=0,
         description="Seconds after which the partitions that were added to a topic are noticed at last",
     )
+    topic_news: str = Field(default="news", min_length=1, description="The name of the topic that brings news")
+    topic_comments: str = Field(default="comments", min_length=1, description="The name of the topic of comments")
+    topic_labels: str = Field(default="labels", min_length=1, description="The name of the topic of labels")
+    topic_prefix: str = Field(
+        default="",
+        description="What the names of the topics that finsent writes begin with, before scored, alerts, dead-letters "
+        "and model-events",
+    )
     create_topics: bool = Field(
         default=True, description="Whether topics that are missing are made; if not, that they are missing is an error"
     )
@@ -101,6 +112,8 @@ class KafkaSettings(BaseSettings):
             self._need("oauth_token_url", "oauth_client_id", "oauth_client_secret")
         elif self.signs_in:
             self._need("sasl_username", "sasl_password")
+        if len(self.feeds) < 3 or self.feeds.keys() & {self.topic(one) for one in WRITTEN}:
+            raise ValueError("two topics have the same name: see KAFKA_TOPIC_NEWS, _COMMENTS, _LABELS and _PREFIX")
         if self.ssl_key and not self.ssl_certificate:
             raise ValueError("KAFKA_SSL_KEY is set and KAFKA_SSL_CERTIFICATE is not")
         return self
@@ -125,6 +138,17 @@ class KafkaSettings(BaseSettings):
                     f"KAFKA_SECURITY_PROTOCOL={self.security_protocol} with KAFKA_SASL_MECHANISM={self.sasl_mechanism} "
                     f"needs KAFKA_{name.upper()}"
                 )
+
+    @property
+    def feeds(self) -> dict[str, str]:
+        """The topics that a worker reads, by their real names, with what each brings: news, comments or labels."""
+        return {self.topic_news: "news", self.topic_comments: "comments", self.topic_labels: "labels"}
+
+    def topic(self, what: str) -> str:
+        """The real name of the topic of ``what``, such as comments or scored; any other name is a real one itself."""
+        if what in WRITTEN:
+            return f"{self.topic_prefix}{what}"
+        return next((name for name, brings in self.feeds.items() if brings == what), what)
 
     @property
     def servers(self) -> list[str]:

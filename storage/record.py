@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from documents import KINDS, BadRecord, Document, Position, Tombstone
+from documents import KINDS, BadRecord, Document, Kind, Position, Tombstone
 
 Values = dict[str, Callable[[Any], Any]]
 
@@ -46,7 +46,6 @@ COLUMNS = (*(name for name in _PLAIN if name != "strangeness"), *_MENTIONS, *_TO
 _BAD: Values = {
     **POSITION,
     "ingested_at": attrgetter("ingested_at"),
-    "kind": lambda bad: KINDS.get(bad.position.topic, ""),
     **ERROR,
 }
 _values_of_mention, _values_of_topic = attrgetter(*_OF_MENTION), attrgetter(*_OF_TOPIC)
@@ -68,13 +67,16 @@ def document_columns(documents: Sequence[Document]) -> dict[str, Sequence[Any]]:
 _EMPTY = document_columns([Document(Position("", "", 0, 0))])
 
 
-def columns_of(documents: Sequence[Document], others: Sequence[BadRecord | Tombstone]) -> list[list[Any]]:
+def columns_of(
+    documents: Sequence[Document], others: Sequence[BadRecord | Tombstone], kinds: Mapping[str, Kind] = KINDS
+) -> list[list[Any]]:
     """The values by column, in the order of ``COLUMNS``; documents come first. The others have an empty document's
-    value in the columns that they have none for."""
+    value in the columns that they have none for; their topics have ``kinds``."""
+    bad = {**_BAD, "kind": lambda one: kinds.get(one.position.topic, "")}
     of_documents = document_columns(documents)
     found = []
     for column in COLUMNS:
         good = of_documents.get(column, ()) if column in _EMPTY else [NO_ERROR[column]] * len(documents)
-        rest = list(map(_BAD[column], others)) if column in _BAD else [*_EMPTY[column]] * len(others)
+        rest = list(map(bad[column], others)) if column in bad else [*_EMPTY[column]] * len(others)
         found.append([*good, *rest])
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from clickhouse_driver import Client
 
-from documents import BadRecord, Document, Label, Row, Tombstone
+from documents import KINDS, BadRecord, Document, Kind, Label, Row, Tombstone
 from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue
 from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
@@ -16,12 +16,17 @@ from storage.writes.labels import INSERT_LABELS, label_columns
 INSERT = f"INSERT INTO record_log ({', '.join(f'`{column}`' for column in COLUMNS)}) VALUES"
 
 
-def write_documents(client: Client, rows: Sequence[Document | BadRecord | Tombstone], stamp: bool = True) -> None:
+def write_documents(
+    client: Client,
+    rows: Sequence[Document | BadRecord | Tombstone],
+    stamp: bool = True,
+    kinds: Mapping[str, Kind] = KINDS,
+) -> None:
     """Store documents, bad records and tombstones (of any number of Kafka partitions) in ``record_log``, as one block:
     all or none of them are stored.
 
     All get the time of the call as ``ingested_at``. Without ``stamp`` they keep their own: for a history that is loaded
-    afterwards, with the rows of one calendar month in a call.
+    afterwards, with the rows of one calendar month in a call. ``kinds`` tells what a topic's bad records would have been.
 
     Raises ``StorageUnavailable`` when it is not known whether they were stored. The ledger knows it. Raises
     ``ValueError`` or another error of Python's for a value that no row can have; then none is stored.
@@ -30,7 +35,7 @@ def write_documents(client: Client, rows: Sequence[Document | BadRecord | Tombst
         _stamp(rows, stamp)
         documents = [row for row in rows if isinstance(row, Document)]
         others = [row for row in rows if not isinstance(row, Document)]
-        _insert(client, INSERT, columns_of(documents, others))
+        _insert(client, INSERT, columns_of(documents, others, kinds))
 
 
 def write_labels(client: Client, rows: Sequence[Label | BadRecord | Tombstone], stamp: bool = True) -> None:

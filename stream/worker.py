@@ -21,7 +21,7 @@ from storage.reads import HEARTBEAT_S
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
 from stream.champion.shadow import ShadowScoring
-from stream.kafka.app import TOPICS, add_agents, make_app
+from stream.kafka.app import add_agents, make_app
 from stream.kafka.assignment import Assignment
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
@@ -47,9 +47,6 @@ from stream.upkeep.patient_client import GaveUp, PatientClient
 from stream.upkeep.progress import Progress
 from stream.upkeep.stories import StoryLearner
 from stream.upkeep.watchdog import Watchdog
-
-ALERTS_LEAD = ("news", 0)
-"""The owner of this partition evaluates the alert rules."""
 
 
 def run(
@@ -84,12 +81,16 @@ class Worker:
         decode: Decode,
         load: Callable[[str], model.Scorer] | None,
     ) -> None:
+        self.alerts_lead = (kafka.topic_news, 0)
+        """The owner of this partition evaluates the alert rules."""
+
+        self.feeds = kafka.feeds
         self.settings, self.metrics, self.progress, self.threads = settings, Metrics(), Progress(), Threads()
         clickhouse = ClickHouseSettings()
         connecting = partial(connect, clickhouse)
         self.sender = Sender(kafka)
         self.client = PatientClient(connecting, settings.store_patience_s, self.metrics)
-        identity = TopicIdentity(kafka, TOPICS)
+        identity = TopicIdentity(kafka, list(kafka.feeds))
         losing = Losing(identity, self.client, partial(watermarks, kafka), self.metrics)
         self.intake = Intake(
             partial(reread, kafka),
@@ -126,7 +127,10 @@ class Worker:
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))
         limits = settings.breaker_run, settings.breaker_share, settings.breaker_window
-        breakers = CircuitBreaker(*limits), CircuitBreaker(*limits)  # of what is sent, and of what is stored
+        breakers = (
+            CircuitBreaker(*limits, kafka.topic_labels),
+            CircuitBreaker(*limits, kafka.topic_labels),
+        )  # of what is sent, and of what is stored
         self.pipeline = Pipeline(
             self.intake,
             read,
@@ -135,7 +139,15 @@ class Worker:
             self.score,
             link,
             Publish(self.sender.send, isolation, breakers[0].check),
-            Store(self.client, identity, self.metrics, isolation, self.sender.send_from_thread, breakers[1].check),
+            Store(
+                self.client,
+                identity,
+                self.metrics,
+                isolation,
+                self.sender.send_from_thread,
+                breakers[1].check,
+                kafka.feeds,
+            ),
             shadow.offer,
             partial(until_failure, client=self.client),
             self.threads,
@@ -181,7 +193,7 @@ class Worker:
 
     def leads(self) -> bool:
         """Whether this worker evaluates the alert rules now."""
-        return ALERTS_LEAD in self.intake.partitions and not self.client.waiting
+        return self.alerts_lead in self.intake.partitions and not self.client.waiting
 
     def stuck(self) -> str:
         """Why this worker cannot go on, or ''; for the watchdog's thread."""
@@ -203,7 +215,7 @@ class Worker:
     def _schedule(self) -> None:
         """Tell Faust what to do when."""
         app, settings = self.app, self.settings
-        add_agents(app, self.pipeline.take)
+        add_agents(app, self.feeds, self.pipeline.take)
         add_pages(app, self.metrics.registry, self.state)
         app.task(self._start)
         app.task(self.champion.follow)

@@ -47,14 +47,15 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
     kafka = KafkaSettings(bootstrap_servers=environment["KAFKA_BOOTSTRAP_SERVERS"])
     settings = ClickHouseSettings(url=environment["CLICKHOUSE_URL"])
     client = connect(settings)
-    ids = topic_ids(kafka, TOPICS)
+    topics = [kafka.topic(name) for name in TOPICS]
+    ids = topic_ids(kafka, topics)
     arrivals = Arrivals(connect(settings), ids)
     producing = progress.add_task("producing the week", total=week.produced)
     storing = progress.add_task("scored and stored", total=week.produced)
     training = progress.add_task("labels", total=1)
 
     def acknowledged(topic: str, partition: int, offset: int, at: float) -> None:
-        if topic in TOPICS:
+        if topic in topics:
             arrivals.acknowledged(topic, partition, offset, at)
 
     def show() -> None:

@@ -166,7 +166,7 @@ class ChampionFollower:
     async def _listen(self) -> None:
         """Look at every event of a promotion. Without a consumer group, so that every worker gets all events."""
         while True:
-            consumer = async_consumer(self._kafka, TOPIC, group_id=None, auto_offset_reset="latest")
+            consumer = async_consumer(self._kafka, self._kafka.topic(TOPIC), group_id=None, auto_offset_reset="latest")
             try:
                 await consumer.start()
                 async for record in consumer:
@@ -193,6 +193,6 @@ def announce(kafka: KafkaSettings, event: ModelEvent) -> None:
     """Send ``event`` to the workers. Raises ``kafka.errors.KafkaError``; the workers then find the champion later."""
     sender = producer(kafka)
     try:
-        sender.send(TOPIC, model_event(event)).get(timeout=10)
+        sender.send(kafka.topic(TOPIC), model_event(event)).get(timeout=10)
     finally:
         sender.close(timeout=5)

@@ -51,7 +51,11 @@ def acl_commands(kafka: KafkaSettings) -> list[str]:
         heading = f"# {PURPOSES[one.role]}"
         if heading not in lines:
             lines.append(heading)
-        resources = [word for name in one.names for word in (f"--{one.resource}", name)]
+        resources = [
+            word
+            for name in one.names
+            for word in (f"--{one.resource}", kafka.topic(name) if one.resource == "topic" else name)
+        ]
         words = ["kafka-acls.sh", "--bootstrap-server", kafka.bootstrap_servers, "--command-config", "admin.properties"]
         words += ["--add", "--allow-principal", f"User:{one.role}", "--operation", one.operation, *resources]
         lines.append(shlex.join(words))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import faust
@@ -11,9 +11,6 @@ import faust
 from settings import KafkaSettings, StreamSettings
 from stream.kafka.ledger_consumer import Ledger, LedgerApp
 from stream.upkeep.ending import end_unless_stopped
-
-TOPICS = ("news", "comments", "labels")
-"""The topics that a worker reads."""
 
 
 class WorkerApp(LedgerApp):
@@ -50,12 +47,12 @@ def make_app(kafka: KafkaSettings, settings: StreamSettings, ledger: Ledger) -> 
     )
 
 
-def add_agents(app: faust.App, take: Callable[[Any, Any], Awaitable[None]]) -> None:
-    """Hand every record of ``TOPICS`` to ``take``, which must not raise.
+def add_agents(app: faust.App, topics: Iterable[str], take: Callable[[Any, Any], Awaitable[None]]) -> None:
+    """Hand every record of ``topics`` to ``take``, which must not raise.
 
     Faust does not acknowledge the records: that happens after the insert, and not after an agent's turn.
     """
-    for name in TOPICS:
+    for name in topics:
         topic = app.topic(name, value_type=bytes, value_serializer="raw", key_serializer="raw")
         app.agent(topic, name=f"finsent.{name}", concurrency=1)(_agent(take))
 

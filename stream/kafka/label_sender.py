@@ -37,6 +37,6 @@ class LabelSender:
                 if self._producer is None:
                     self._producer = producer(self._kafka, max_block_ms=int(TIMEOUT_S * 1000))
             value = json.dumps(message, ensure_ascii=False).encode()
-            self._producer.send("labels", value, key=document_id.encode()).get(timeout=TIMEOUT_S)
+            self._producer.send(self._kafka.topic_labels, value, key=document_id.encode()).get(timeout=TIMEOUT_S)
         except KafkaError as error:
             raise LabelNotSent(f"Kafka did not take the label: {error}") from error

@@ -95,7 +95,7 @@ def produce_many(
     sender = _producer(kafka, paced=speed is not None, delivery_timeout=delivery_timeout)
     started = time.monotonic()
     try:
-        for _ in _sent(_paced(rows, speed) if speed is not None else rows, sender, result, on_acknowledged):
+        for _ in _sent(_paced(rows, speed) if speed is not None else rows, kafka, sender, result, on_acknowledged):
             if progress and result.sent % 100 == 0:
                 progress(result.sent, sum(raw.tell() for raw in raws) / size)
     except KafkaTimeoutError:  # no metadata, or a full buffer
@@ -122,7 +122,11 @@ def produce_many(
 
 
 def _sent(
-    rows: Iterable[Row], sender: KafkaProducer, result: Produced, on_acknowledged: OnAcknowledged | None
+    rows: Iterable[Row],
+    kafka: KafkaSettings,
+    sender: KafkaProducer,
+    result: Produced,
+    on_acknowledged: OnAcknowledged | None,
 ) -> Iterator[Row]:
     """The rows that ``sender`` has taken. All are counted in ``result``. Raises ``KafkaTimeoutError`` when the broker
     takes nothing more."""
@@ -139,7 +143,7 @@ def _sent(
         result.sent += 1
         result.by_topic[row.topic] += 1
         try:
-            future = sender.send(row.topic, value=row.value, key=row.key)
+            future = sender.send(kafka.topic(row.topic), value=row.value, key=row.key)
         except KafkaTimeoutError as error:
             failed(error)
             raise

@@ -56,6 +56,7 @@ class Sender:
 
         Returns those that were not sent, because the topic refuses them as too large and they have no shorter form.
         """
+        topic = self._kafka.topic(topic)
         refused: list[Message] = []
         waiting = list(messages)
         while waiting:

@@ -18,7 +18,7 @@ from settings import KafkaSettings
 from stream.kafka.clients import admin, consumer
 
 READ = ("news", "comments", "labels")
-"""The topics that a worker reads."""
+"""What a worker reads; ``KafkaSettings.topic`` knows the real names of these, and of ``TOPICS``."""
 
 TOPICS = (*READ, "scored", "alerts", "dead-letters", "model-events")
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
@@ -35,14 +35,14 @@ class TopicsMissing(FinsentError, RuntimeError):
 
 
 def ensure_topics(kafka: KafkaSettings, partitions: int = 4, topics: Iterable[str] = TOPICS) -> list[str]:
-    """Create those of ``topics`` that do not exist, and return their names; the others are left alone.
+    """Create those of ``topics`` that do not exist, and return their real names; the others are left alone.
 
     The replication factor is the broker's default (asked for as -1: Kafka 2.4 and later). Raises ``TopicsMissing``
     where nothing is to be made (``KAFKA_CREATE_TOPICS``).
     """
     with admin(kafka) as client:
         existing = set(client.list_topics())
-        missing = [topic for topic in topics if topic not in existing]
+        missing = [topic for topic in map(kafka.topic, topics) if topic not in existing]
         if missing and not kafka.create_topics:
             raise TopicsMissing(f"Kafka at {kafka.bootstrap_servers} shows us no topic {', '.join(missing)}")
         created = []

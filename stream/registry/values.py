@@ -39,7 +39,12 @@ class RegistryLibrariesMissing(FinsentError, RuntimeError):
 
 
 def decoding(settings: KafkaSettings) -> Decode:
-    """How a worker with ``settings`` reads values. Raises ``RegistryLibrariesMissing``."""
+    """How a worker with ``settings`` reads values of its topics. Raises ``RegistryLibrariesMissing``."""
+    plain, feeds = _decoding(settings), settings.feeds
+    return lambda topic, raw, now: plain(feeds.get(topic, topic), raw, now)
+
+
+def _decoding(settings: KafkaSettings) -> Decode:
     if not settings.schema_registries:
         return _without_registry
     if missing := [name for name in LIBRARIES if not _is_there(name)]:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from documents import (
-    KINDS,
     BadRecord,
     Document,
     Label,
@@ -105,7 +104,7 @@ class Read:
             raise InvalidMessage("empty_text", f"nothing of {field} is left after normalising", field)
         return Document(
             position,
-            KINDS[position.topic],
+            "news" if isinstance(decoded, message.News) else "comment",
             decoded.id,
             decoded.source,
             redact(title),

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from clickhouse_driver import Client
 
-from documents import LABEL_TOPIC, BadRecord, Row
+from documents import FEEDS, KINDS, LABEL_TOPIC, BadRecord, Row
 from documents.messages import dead_letter
 from storage import positions, write_documents, write_labels
 from stream.kafka.message import Message
@@ -51,9 +51,14 @@ class Store:
         isolation: Isolation,
         send: Callable[[str, Sequence[Message]], None],
         check: Callable[[Sequence[Row]], None],
+        feeds: Mapping[str, str] = FEEDS,
     ) -> None:
         self._client, self._topic_ids, self._metrics = client, topic_ids, metrics
         self._isolation, self._send, self._check = isolation, send, check
+        self._feeds = feeds
+        self._write_documents = partial(
+            write_documents, kinds={topic: KINDS[brings] for topic, brings in feeds.items() if brings in KINDS}
+        )
         self._gave_up = False
 
     def run(self, rows: list[Row]) -> None:
@@ -65,10 +70,10 @@ class Store:
         """
         if self._gave_up:
             raise GaveUp("a batch before this one is not stored")
-        labels = [number for number, row in enumerate(rows) if row.position.topic == LABEL_TOPIC]
-        others = [number for number, row in enumerate(rows) if row.position.topic != LABEL_TOPIC]
+        labels = [number for number, row in enumerate(rows) if self._feeds.get(row.position.topic) == LABEL_TOPIC]
+        others = [number for number, row in enumerate(rows) if self._feeds.get(row.position.topic) != LABEL_TOPIC]
         try:
-            self._insert_some(rows, others, write_documents)
+            self._insert_some(rows, others, self._write_documents)
             self._insert_some(rows, labels, write_labels)
         except GaveUp:
             self._gave_up = True

@@ -21,9 +21,12 @@ class FeedBroken(FinsentError, RuntimeError):
 
 
 class CircuitBreaker:
-    """Counts good and bad documents. Its two limits, a run and a share, are those of arroyo's dead-letter queue."""
+    """Counts good and bad documents. Its two limits, a run and a share, are those of arroyo's dead-letter queue.
 
-    def __init__(self, run: int, share: float, window: int) -> None:
+    ``labels`` is the topic of labels."""
+
+    def __init__(self, run: int, share: float, window: int, labels: str = LABEL_TOPIC) -> None:
+        self._labels = labels
         self._run_limit, self._share_limit = run, share
         self._recent: deque[bool] = deque(maxlen=window)
         self._bad = 0
@@ -36,7 +39,7 @@ class CircuitBreaker:
         """
         topic = ""
         for row in rows:
-            if row.position.topic == LABEL_TOPIC or isinstance(row, Tombstone):
+            if row.position.topic == self._labels or isinstance(row, Tombstone):
                 continue
             verdict = isinstance(row, BadRecord)
             if len(self._recent) == self._recent.maxlen:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 from kafka.errors import AuthorizationError
+from pydantic import ValidationError
 
 from deploy.local import free_port
 from deploy.local import kafka as local_kafka
@@ -28,7 +29,9 @@ from tests.support import Asking, eventually
 from tests.support.commands import ROOT, assert_one_line_failure, within
 from tests.support.secure_kafka import SecureKafka, environment, secure_kafka
 
-GROUP = "risk"
+NAMES = {"group_id": "risk", "topic_news": "prod.news", "topic_labels": "prod.labels", "topic_prefix": "finsent."}
+"""What the group and the topics are called here."""
+
 FEED = [
     *({"id": str(n), "source": "desk", "title": f"Siemens wins order {n}", "published_at": "2026-01-05T10:00:00Z"}
       for n in range(5)),
@@ -42,11 +45,15 @@ def secure(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if reason := local_kafka.problem():
         pytest.skip(reason)
     with secure_kafka(tmp_path_factory.mktemp("acls")) as made:
-        printed = within("doctor", "--acls", **environment(made.signed_in_as("worker", group_id=GROUP))).stdout
+        printed = within("doctor", "--acls", **environment(signed_in(made, "worker"))).stdout
         with admin(made.plaintext) as client:
             done = client.create_acls([acl for line in printed.splitlines() for acl in read(line)])
             assert not done["failed"], done
         yield made
+
+
+def signed_in(secure: SecureKafka, user: str) -> KafkaSettings:
+    return secure.signed_in_as(user, **NAMES)
 
 
 def read(line: str) -> Iterator[ACL]:
@@ -70,7 +77,7 @@ def worker(secure: SecureKafka, clickhouse_url: str, shipped: Path, tmp_path: Pa
     port, log = free_port(), tmp_path / "worker.log"
     settings = {"CLICKHOUSE_URL": clickhouse_url, "MODEL_REGISTRY": str(shipped), "STREAM_WEB_PORT": str(port),
                 "FINSENT_PSEUDONYM_KEY": "k" * 32, "FINSENT_DATA": str(tmp_path)}  # fmt: skip
-    settings |= environment(secure.signed_in_as("worker", group_id=GROUP))
+    settings |= environment(signed_in(secure, "worker"))
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "finsent", "worker"], cwd=ROOT, env=os.environ | settings, stdout=out, stderr=out
@@ -88,45 +95,52 @@ def worker(secure: SecureKafka, clickhouse_url: str, shipped: Path, tmp_path: Pa
         eventually(ready, 120, "the worker has its partitions")
         yield log
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # a client that is killed in the middle of a conversation ends the embedded ClickHouse
+        process.wait(60)
 
 
 def test_what_is_printed_is_enough(secure: SecureKafka, worker: Path, clickhouse_url: str, tmp_path: Path) -> None:
     path, client = tmp_path / "feed.jsonl", Asking(clickhouse_url)
     path.write_text("".join(json.dumps(message) + "\n" for message in FEED))
-    done = within("produce", str(path), "--topic", "news", **environment(secure.signed_in_as("producer")))
+    done = within("produce", str(path), "--topic", "news", **environment(signed_in(secure, "producer")))
     assert done.returncode == 0, done
-    count = "SELECT (SELECT count() FROM documents), (SELECT count() FROM dead_letters)"
-    eventually(lambda: client.execute(count) == [(5, 1)], 90, "all records are stored")
-    ends = watermarks(secure.plaintext, ["scored", "dead-letters"])
+    stored = "SELECT topic, kind, error_kind != '' AS bad, count() FROM record_log GROUP BY ALL ORDER BY bad"
+    expected = [("prod.news", "news", 0, 5), ("prod.news", "news", 1, 1)]
+    eventually(lambda: client.execute(stored) == expected, 90, "all records are stored")
+    ends = watermarks(secure.plaintext, ["finsent.scored", "finsent.dead-letters"])
     sent = {topic: sum(high for (name, _), (_, high) in ends.items() if name == topic) for topic, _ in ends}
-    assert sent == {"scored": 5, "dead-letters": 1}
+    assert sent == {"finsent.scored": 5, "finsent.dead-letters": 1}
 
     event = ModelEvent("promoted", "v2", "v1", "", 0.0, "", datetime.now(UTC))
-    announce(secure.signed_in_as("scheduler"), event)
-    console = secure.signed_in_as("console")
-    assert sum(high for _, high in watermarks(console, ["news", "comments", "labels"]).values()) == 6
+    announce(signed_in(secure, "scheduler"), event)
+    console = signed_in(secure, "console")
+    assert sum(high for _, high in watermarks(console, console.feeds).values()) == 6
     LabelSender(console).send("4", "positive", "ana")
-    auditor = environment(secure.signed_in_as("auditor"))
+    eventually(lambda: client.execute("SELECT count() FROM labels") == [(1,)], 60, "the label is stored")
+    auditor = environment(signed_in(secure, "auditor"))
     audit = within("audit", "--json", "-", CLICKHOUSE_URL=clickhouse_url, **auditor)
     assert audit.returncode == 0 and "kafka_error" not in json.loads(audit.stdout), audit
     assert "uthorization" not in worker.read_text()
 
 
 def test_nothing_more_is_allowed(secure: SecureKafka, tmp_path: Path) -> None:
-    ensure_topics(secure.plaintext)
+    ensure_topics(secure.plaintext.model_copy(update=NAMES))
     for reader in ("producer", "scheduler"):
         with pytest.raises(AuthorizationError):
-            reread(secure.signed_in_as(reader), "model-events" if reader == "scheduler" else "news", 0, 0, 10)
-    for writer, topic in (("worker", "news"), ("producer", "scored"), ("console", "news"), ("auditor", "labels")):
-        sender = producer(secure.signed_in_as(writer), max_block_ms=10_000)
+            reread(
+                signed_in(secure, reader), "finsent.model-events" if reader == "scheduler" else "prod.news", 0, 0, 10
+            )
+    for writer, topic in (
+        *(("worker", "prod.news"), ("producer", "finsent.scored")),
+        *(("console", "prod.news"), ("auditor", "prod.labels")),
+    ):
+        sender = producer(signed_in(secure, writer), max_block_ms=10_000)
         with pytest.raises(AuthorizationError):
             sender.send(topic, b"{}").get(timeout=30)
         sender.close(timeout=5)
     path = tmp_path / "feed.jsonl"
     path.write_text("{}\n")
-    done = within("produce", str(path), "--topic", "news", **environment(secure.signed_in_as("scheduler")))
+    done = within("produce", str(path), "--topic", "news", **environment(signed_in(secure, "scheduler")))
     assert_one_line_failure(done, "doctor --acls")
 
 
@@ -140,6 +154,7 @@ def test_where_nothing_is_to_be_made_nothing_is_made(secure: SecureKafka) -> Non
     assert "Create" not in printed and "Write" in printed
 
 
-def test_the_group_that_is_set_is_printed() -> None:
-    assert "--group mine" in within("doctor", "--acls", KAFKA_GROUP_ID="mine").stdout
-    assert KafkaSettings().group_id in within("doctor", "--acls").stdout
+def test_two_topics_must_not_have_one_name() -> None:
+    for values in ({"topic_news": "comments"}, {"topic_labels": "a-scored", "topic_prefix": "a-"}):
+        with pytest.raises(ValidationError, match="the same name"):
+            KafkaSettings(**values)  # type: ignore[arg-type]
