@@ -127,10 +127,8 @@ class Worker:
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))
         limits = settings.breaker_run, settings.breaker_share, settings.breaker_window
-        breakers = (
-            CircuitBreaker(*limits, kafka.topic_labels),
-            CircuitBreaker(*limits, kafka.topic_labels),
-        )  # of what is sent, and of what is stored
+        # Of what is sent, and of what is stored.
+        breakers = CircuitBreaker(*limits, kafka.topic_labels), CircuitBreaker(*limits, kafka.topic_labels)
         self.pipeline = Pipeline(
             self.intake,
             read,
