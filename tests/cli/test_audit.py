@@ -11,7 +11,6 @@ import pytest
 from clickhouse_driver import Client
 from kafka import KafkaProducer
 
-import cli.audit
 import stream.kafka
 from cli import audit_report
 from documents import BadRecord, Document, Label, Position, Tombstone
@@ -140,7 +139,8 @@ class Feed:
     def __init__(self, bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bootstrap, self.topic = bootstrap, f"audit-{uuid.uuid4().hex[:12]}"
         monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", bootstrap)
-        monkeypatch.setattr(cli.audit, "TOPICS", (self.topic,))
+        for what, name in (("NEWS", self.topic), ("COMMENTS", "not-made-1"), ("LABELS", "not-made-2")):
+            monkeypatch.setenv(f"KAFKA_TOPIC_{what}", name)
         ensure_topics(kafka_at(bootstrap), partitions=2, topics=[self.topic])
         self.id = topic_ids(kafka_at(bootstrap), [self.topic])[self.topic]
         producer = KafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=False)
