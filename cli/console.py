@@ -70,21 +70,11 @@ def console(
 def backlog() -> Mapping[str, int]:
     """For each topic, the number of records in Kafka that are not yet in ClickHouse. Raises what the clients raise."""
     from settings import KafkaSettings
-    from storage import connect, positions
-    from stream.kafka import topic_ids, watermarks
+    from storage import connect
+    from stream import kafka
 
-    kafka = KafkaSettings()
-    topics = list(kafka.feeds)
-    ids = topic_ids(kafka, topics)
-    client = connect()
-    try:
-        stored = positions(client, ids)
-    finally:
-        client.disconnect()
-    waiting = dict.fromkeys(topics, 0)
-    for (topic, partition), (low, high) in watermarks(kafka, topics).items():
-        waiting[topic] += high - max(low, stored.get((topic, partition), -1) + 1)
-    return waiting
+    with connect() as client:
+        return kafka.backlog(KafkaSettings(), client)
 
 
 @group.command("add-user")

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    json_out: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_out: Annotated[bool, typer.Option("--json", help="Print JSON: a list of {what, ok, state, todo}.")] = False,
     acls: Annotated[
         bool, typer.Option("--acls", help="Print the commands that allow in Kafka what finsent needs, and end.")
     ] = False,
@@ -38,10 +38,10 @@ def doctor(
         return
     from deploy.doctor import examine
 
-    findings = [f._replace(state=mask(f.state), remedy=mask(f.remedy)) for f in examine(data_directory())]
+    findings = [f._replace(state=mask(f.state), todo=mask(f.todo)) for f in examine(data_directory())]
     if json_out:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=1))
     else:
-        rows = [[f.what, {True: "ok", False: "FIX", None: ""}[f.ok], f.state, f.remedy] for f in findings]
+        rows = [[f.what, {True: "ok", False: "FIX", None: ""}[f.ok], f.state, f.todo] for f in findings]
         print_rows(["what", "", "state", "what to do"], rows, Format.table)
     raise typer.Exit(ExitCode.FAILED if any(finding.ok is False for finding in findings) else ExitCode.OK)

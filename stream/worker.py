@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging.config
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,9 @@ import model
 from alerts import Evaluator, Notifier
 from documents import Linker, Pseudonymiser, Watchlist, load_watchlist
 from documents.messages import alert
-from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings
+from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, data_directory
 from storage import Partition, connect, migrate, replace_entities
-from storage.reads import HEARTBEAT_S
+from storage.reads import HEARTBEAT_S, IN_A_ROW, Restarts, restarts
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
 from stream.champion.shadow import ShadowScoring
@@ -38,13 +39,14 @@ from stream.threads import Threads
 from stream.trial import Trial
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
-from stream.upkeep.ending import end_to_try_again, until_failure
+from stream.upkeep.ending import end_to_try_again, recorded, until_failure
 from stream.upkeep.lag import ASK_EVERY_S, Lag
 from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
 from stream.upkeep.pages import add_pages
 from stream.upkeep.patient_client import GaveUp, PatientClient
 from stream.upkeep.progress import Progress
+from stream.upkeep.run_record import RUNS, RunRecord, bring_in
 from stream.upkeep.stories import StoryLearner
 from stream.upkeep.watchdog import Watchdog
 
@@ -57,14 +59,22 @@ def run(
     ``load`` makes the scorer of the champion at the start, for benchmarks; by default it is the version itself.
     """
     logging.config.dictConfig(logging_config(level))
+    record = RunRecord(data_directory() / RUNS, worker_name(), connect)
+    with recorded(record):
+        _run(record, settings or StreamSettings(), level, load)
+
+
+def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable[[str], model.Scorer] | None) -> None:
     kafka, watchlist = KafkaSettings(), load_watchlist()
     decode = decoding(kafka)
     client = connect(ClickHouseSettings())
     migrate(client)
     replace_entities(client, watchlist.companies)
+    bring_in(data_directory() / RUNS, client)
+    before = restarts(client)
     client.disconnect()
     ensure_topics(kafka, kafka.partitions)
-    worker = Worker(settings or StreamSettings(), kafka, watchlist, decode, load)
+    worker = Worker(record, before, settings, kafka, watchlist, decode, load)
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
     ).execute_from_commandline()
@@ -75,6 +85,8 @@ class Worker:
 
     def __init__(
         self,
+        record: RunRecord,
+        before: Restarts | None,
         settings: StreamSettings,
         kafka: KafkaSettings,
         watchlist: Watchlist,
@@ -85,6 +97,7 @@ class Worker:
         """The owner of this partition evaluates the alert rules."""
 
         self.feeds = kafka.feeds
+        self.record, self.before = record, before
         self.settings, self.metrics, self.progress, self.threads = settings, Metrics(), Progress(), Threads()
         clickhouse = ClickHouseSettings()
         connecting = partial(connect, clickhouse)
@@ -102,7 +115,7 @@ class Worker:
 
         models = Models(load)
         self.score = Score(models.champion())
-        name = worker_name()
+        name = record.worker
         shadow = ShadowScoring(models.shadow, models.load_without_repeats, connecting, self.metrics, name)
         self.champion = ChampionFollower(
             name, models.champion_name, models.load, self.score, self.threads.score, shadow, kafka,
@@ -208,6 +221,19 @@ class Worker:
             "model": self.score.scorer.version,
             "waiting_for_store": self.client.waiting,
             "waiting_for_registry": self.registry.waiting,
+            "restarts": self.restarts(),
+        }
+
+    def restarts(self) -> dict[str, Any] | None:
+        """How often workers ended before this one, and why, as long as that is trouble."""
+        found = self.before
+        if found is None or datetime.now(UTC) - found.latest.ended_at > IN_A_ROW:
+            return None
+        return {
+            "times": found.times,
+            "since": found.since.isoformat(),
+            "why": found.latest.reason,
+            "about": found.latest.subject,
         }
 
     def _schedule(self) -> None:
@@ -249,6 +275,10 @@ class Worker:
     async def _report(self) -> None:
         self.progress.turn()
         self.lag.report()
+        self.record.reading(self.lag.furthest_behind())
+        self.metrics.restarts.clear()
+        if found := self.restarts():
+            self.metrics.restarts.labels(found["why"], found["about"]).set(found["times"])
 
     async def _look_at_ends(self) -> None:
         await self.lag.look()

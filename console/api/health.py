@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
+from clickhouse_driver import Client
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
@@ -11,7 +13,17 @@ from console import sql
 from console.api.charts import Form, chart
 from console.context import Context, as_json
 from console.people import User
-from storage.reads import actions, live_workers, training_runs
+from storage import lost_ranges
+from storage.reads import actions, live_workers, restarts, training_runs
+
+LOST_LATELY = timedelta(hours=24)
+
+
+def problems(client: Client) -> list[dict[str, Any]]:
+    """What is wrong with the workers, and what Kafka lost of late: since when, and in words."""
+    found = [{"since": one.since, "text": str(one)} for one in [restarts(client)] if one]
+    lost = lost_ranges(client, datetime.now(UTC) - LOST_LATELY)
+    return found + [{"since": at, "text": f"Kafka lost records: {loss}"} for loss, at in lost if loss.offsets]
 
 
 def add_routes(api: APIRouter, context: Context) -> None:
@@ -20,7 +32,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
 
     @api.get("/health")
     def health(form: Form = "json") -> Response:
-        """Feeds with delay, rates and backlog; workers, model events, shadow scoring, drift, training runs."""
+        """Problems; feeds with delay, rates and backlog; workers, model events, shadow, drift, training runs."""
         if form == "csv":
             return chart(context, sql.FEEDS, None, form, "feeds")
         waiting, why = {}, ""
@@ -30,6 +42,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
             except Exception as error:  # whatever Kafka's client raises: the rest of the page still holds
                 why = f"{type(error).__name__}: {error}"
         return as_json({
+            "problems": pool.read(problems),
             "state": context.state(),
             "feeds": context.table(sql.FEEDS),
             "backlog": waiting,

@@ -161,7 +161,8 @@ export const pages = {
   async health() {
     const found = await ask("/api/health");
     const waiting = topic => (found.backlog_unknown ? "unknown" : found.backlog[topic] ?? "");
-    return [el("h2", {}, "Feeds"), table("Feeds", ["Topic", "Records", "Waiting in Kafka", "Dead letters", "Last stored", "Newest published", "Last hour", "Median delay (s)"], found.feeds.map(row => [row.topic, row.records, waiting(row.topic), row.dead_letters, when(row.stored_at), when(row.published_at), row.last_hour, row.delay_p50_s === null ? "" : Math.round(row.delay_p50_s)])),
+    return [...found.problems.map(one => el("p", { class: "warning", role: "alert" }, `Since ${when(one.since)}: ${one.text}`)),
+      el("h2", {}, "Feeds"), table("Feeds", ["Topic", "Records", "Waiting in Kafka", "Dead letters", "Last stored", "Newest published", "Last hour", "Median delay (s)"], found.feeds.map(row => [row.topic, row.records, waiting(row.topic), row.dead_letters, when(row.stored_at), when(row.published_at), row.last_hour, row.delay_p50_s === null ? "" : Math.round(row.delay_p50_s)])),
       found.backlog_unknown ? el("p", { class: "warning" }, `Kafka does not answer: ${found.backlog_unknown}`) : null,
       sources("/api/health", found.sql),
       el("h2", {}, "Workers"), table("Workers", ["Worker", "Model version"], Object.entries(found.workers)),

@@ -7,10 +7,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from pydantic import ValidationError
 
 import model
@@ -26,9 +29,11 @@ from settings import (
     given,
     watchlist_file,
 )
-from storage import connect
-from stream.kafka import count_brokers
+from storage import UNAVAILABLE, StorageUnavailable, connect, lost_ranges
+from storage.reads import live_workers, trouble, worker_ends
+from stream.kafka import backlog, count_brokers
 from stream.registry import RegistryClient, decoding
+from stream.upkeep import RUNS, left_behind
 
 PACKAGES = (
     "faust-streaming",
@@ -39,16 +44,17 @@ PACKAGES = (
     "tokenizers",
     "torch",
 )
+LOST_LATELY = timedelta(hours=24)
 LEAST_FREE_BYTES = 2_000_000_000
 
 
 class Finding(NamedTuple):
-    """One thing that was examined. ``ok`` is None for a plain fact; where it is False, ``remedy`` says what to do."""
+    """One thing that was examined. ``ok`` is None for a plain fact; where it is False, ``todo`` says what to do."""
 
     what: str
     ok: bool | None
     state: str
-    remedy: str = ""
+    todo: str = ""
 
 
 def examine(data: Path) -> list[Finding]:
@@ -62,6 +68,9 @@ def examine(data: Path) -> list[Finding]:
         ("pseudonym key", _key),
         ("stream settings", lambda: Finding("stream settings", True, str(StreamSettings()))),
         ("disk", lambda: _disk(data)),
+        ("workers", lambda: _workers(data)),
+        ("backlog", _backlog),
+        ("lost records", _lost),
     ]
     findings = [Finding("finsent", None, f"{_version('finsent')}, Python {sys.version.split()[0]}")]
     for what, look in looks:
@@ -87,6 +96,9 @@ _REMEDIES = {
     "pseudonym key": "set FINSENT_PSEUDONYM_KEY to at least 32 random characters",
     "stream settings": "correct the environment variable",
     "disk": "free some space",
+    "workers": "see what the worker's log says about it",
+    "backlog": "start a worker: 'finsent worker', or 'finsent up'",
+    "lost records": "'finsent audit' shows the ranges; keep records longer in Kafka, or start more workers",
 }
 
 
@@ -149,6 +161,50 @@ def _disk(data: Path) -> Finding:
     free = shutil.disk_usage(place).free
     state = f"{free / 1e9:.1f} GB free at {place}"
     return Finding("disk", free > LEAST_FREE_BYTES, state, "" if free > LEAST_FREE_BYTES else _REMEDIES["disk"])
+
+
+def _workers(data: Path) -> Finding:
+    """Whether workers live, or end again and again. What those on this machine have left behind is known without
+    ClickHouse, of which another line says whether it answers."""
+    ends = [end for _, end in left_behind(data / RUNS)]
+    alive: dict[str, str] = {}
+    with suppress(*UNAVAILABLE), connect(ClickHouseSettings()) as client:
+        alive = live_workers(client)
+        ends += worker_ends(client)
+    if found := trouble(ends, bool(alive)):
+        return Finding("workers", False, str(found), _REMEDIES["workers"])
+    return Finding("workers", True if alive else None, f"{len(alive)} alive" if alive else "none is known to be alive")
+
+
+def _backlog() -> Finding:
+    """What waits in Kafka by the broker's own account. It is a fault only where nobody reads."""
+    try:
+        with connect(ClickHouseSettings()) as client:
+            alive = bool(live_workers(client))
+            waiting = {topic: count for topic, count in backlog(KafkaSettings(), client).items() if count}
+    except (UnknownTopicOrPartitionError, *UNAVAILABLE):
+        return Finding("backlog", None, _UNKNOWN)
+    except KafkaError:
+        return Finding("backlog", None, "Kafka does not answer")
+    state = ", ".join(f"{topic} {count}" for topic, count in waiting.items())
+    if waiting and not alive:
+        return Finding("backlog", False, f"{state} wait, and no worker is alive", _REMEDIES["backlog"])
+    return Finding("backlog", True, f"{state} wait" if waiting else "no record waits")
+
+
+def _lost() -> Finding:
+    """What Kafka lost of late."""
+    try:
+        with connect(ClickHouseSettings()) as client:
+            found = [loss for loss, _ in lost_ranges(client, datetime.now(UTC) - LOST_LATELY) if loss.offsets]
+    except (StorageUnavailable, *UNAVAILABLE):
+        return Finding("lost records", None, _UNKNOWN)
+    if found:
+        return Finding("lost records", False, "; ".join(map(str, found[:5])), _REMEDIES["lost records"])
+    return Finding("lost records", True, "none in the last 24 hours")
+
+
+_UNKNOWN = "unknown: ClickHouse does not answer, or no worker has made the tables and topics yet"
 
 
 def _version(package: str) -> str:

@@ -22,6 +22,7 @@ from storage.reads.silences import silences_at
 from storage.reads.topics import topic_counts
 from storage.reads.training_runs import training_runs
 from storage.reads.windows import Windows, sentiment_and_topic_windows, sentiment_windows, windows
+from storage.reads.worker_ends import IN_A_ROW, Restarts, restarts, trouble, worker_ends
 from storage.reads.workers import HEARTBEAT_S, live_workers
 
 __all__ = [
@@ -67,11 +68,16 @@ __all__ = [
     "training_runs",
     # health and audit
     "HEARTBEAT_S",
+    "IN_A_ROW",
     "Feed",
+    "Restarts",
     "actions",
     "active_feeds",
     "dead_letters",
     "dead_letters_at",
     "event_time_watermark",
     "live_workers",
+    "restarts",
+    "trouble",
+    "worker_ends",
 ]

@@ -17,6 +17,7 @@ from storage.writes.rescored import write_rescored
 from storage.writes.shadow import ShadowRow, write_shadow_rows
 from storage.writes.silences import add_silence
 from storage.writes.training_runs import RUN_COLUMNS, write_training_run
+from storage.writes.worker_ends import WorkerEnd, write_worker_ends
 from storage.writes.workers import write_heartbeat
 
 __all__ = [
@@ -40,7 +41,9 @@ __all__ = [
     "write_shadow_rows",
     "write_training_run",
     # health and audit
+    "WorkerEnd",
     "record_action",
     "record_dead_letter_actions",
     "write_heartbeat",
+    "write_worker_ends",
 ]

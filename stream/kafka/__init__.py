@@ -1,6 +1,7 @@
 """Kafka: the topics, files sent to them, records read from them, and where a worker continues."""
 
 from stream.kafka.acls import acl_commands
+from stream.kafka.backlog import backlog
 from stream.kafka.diagnosis import check_encryption
 from stream.kafka.files import ProduceError, read
 from stream.kafka.label_sender import LabelNotSent, LabelSender
@@ -22,6 +23,7 @@ __all__ = [
     "Received",
     "TopicsMissing",
     "acl_commands",
+    "backlog",
     "check_encryption",
     "count_brokers",
     "ensure_topics",

@@ -78,12 +78,14 @@ class Assignment:
 
     def beyond_end(self, tp: TP, offset: int) -> None:
         """Called by the consumer when the log is shorter than it was: the next start continues at its end."""
-        end_to_try_again(f"{tp.topic}/{tp.partition} ends before offset {offset}: the broker has lost records")
+        where = f"{tp.topic}/{tp.partition}"
+        end_to_try_again(f"{where} ends before offset {offset}: the broker has lost records", f"{where} at {offset}")
 
     def unreadable(self, tp: TP, offset: int, error: Exception) -> None:
         """Called by the consumer when it cannot decode a batch. Without a library for its codec, no start can help."""
         code = ExitCode.CONFIG if isinstance(error, UnsupportedCodecError) else ExitCode.TEMPFAIL
-        end(code, f"{tp.topic}/{tp.partition}: the batch at offset {offset} cannot be decoded: {error}")
+        where = f"{tp.topic}/{tp.partition}"
+        end(code, f"{where}: the batch at offset {offset} cannot be decoded: {error}", f"{where} at {offset}")
 
     async def assigned(self, *sent: Any, **_: Any) -> None:
         """Called by Faust's signal. It asks for no positions where a worker gets no partition: the worker stands by."""

@@ -3,6 +3,7 @@
 from stream.upkeep.breaker import CircuitBreaker, FeedBroken
 from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
+from stream.upkeep.run_record import RUNS, left_behind
 from stream.upkeep.watchdog import Watchdog
 
-__all__ = ["CircuitBreaker", "FeedBroken", "Metrics", "Watchdog", "logging_config"]
+__all__ = ["RUNS", "CircuitBreaker", "FeedBroken", "Metrics", "Watchdog", "left_behind", "logging_config"]

@@ -57,6 +57,15 @@ class Lag:
             return sum(self._by_partition().values())
         return 0
 
+    def furthest_behind(self) -> str:
+        """The partition with the most records that wait, and the offset that it is at; '' if none waits."""
+        with suppress(KeyError):
+            behind = max(self._by_partition().items(), key=lambda item: item[1], default=None)
+            if behind and behind[1]:
+                topic, number = behind[0]
+                return f"{topic}/{number} at {self._intake.next_offset(topic, number)}"
+        return ""
+
     def _by_partition(self) -> dict[Partition, int]:
         found = {}
         for topic, number in self._intake.partitions:

@@ -29,6 +29,11 @@ class Metrics:
             "Offsets that Kafka did not have any more when they were to be read.",
             ["topic", "partition", "reason"],
         )
+        self.restarts = gauge(
+            "finsent_worker_restarts",
+            "Workers that ended one after the other before this one started, if that is trouble; and why.",
+            ["reason", "subject"],
+        )
         self.scored = counter("finsent_records_scored", "Documents scored and stored.", ["topic"])
         self.dead_lettered = counter("finsent_records_dead_lettered", "Bad records stored.", ["topic", "kind"])
         self.tombstones = counter("finsent_records_tombstones", "Records without a value, passed over.", ["topic"])

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from cli import audit_report
 from deploy.local import BrokerKind, Service
 from documents import Document, Position
+from errors import ExitCode
 from storage import LossReason, lost_ranges, write_documents
 from stream.kafka import ensure_topics, topic_ids
 from tests.support import data_folder, eventually, kafka_at
+from tests.support.commands import within
 from tests.support.feed import Feed, values
 
 only_apache_kafka = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
@@ -147,6 +149,35 @@ def test_a_topic_that_is_made_again(feed: Feed, report):
     assert said(feed, f"comments/0: the topic {old} was deleted and made again; all known was read")
     row = next(row for row in report()["partitions"] if row["topic_id"] == old)
     assert [loss["reason"] for loss in row["losses"]] == [LossReason.topic_made_again] and report()["clean"]
+
+
+WITHOUT_LZ4 = """
+import aiokafka.codec
+from stream import run
+aiokafka.codec.has_lz4 = lambda: False
+run()
+"""
+
+
+def test_a_codec_without_a_library_is_named(feed: Feed):
+    """By the worker's log and exit code, and by the doctor, which knows the partition, too."""
+    feed.stop()
+    producer = KafkaProducer(bootstrap_servers=feed.bootstrap, compression_type="lz4", enable_idempotence=False)
+    at = producer.send("labels", b"packed" * 100, partition=2).get(timeout=30).offset
+    producer.close()
+    assert feed.launch(WITHOUT_LZ4).wait(120) == ExitCode.CONFIG
+    why = f"labels/2: the batch at offset {at} cannot be decoded: "
+    assert why in feed.log.read_text() and "lz4" in feed.log.read_text()
+    done = within("doctor", "--json", **{name: feed.environment[name] for name in NAMED})
+    found = {one["what"]: one for one in json.loads(done.stdout)}
+    assert done.returncode == 1 and not found["workers"]["ok"] and not found["backlog"]["ok"]
+    assert why in found["workers"]["state"] and "lz4" in found["workers"]["state"] and found["workers"]["todo"]
+    assert "labels 1 wait" in found["backlog"]["state"]
+    feed.start()
+    eventually(lambda: feed.lag() == 0, 60, "with the library it is read")
+
+
+NAMED = ("FINSENT_DATA", "CLICKHOUSE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
 
 def comment(prefix: str, number: int) -> bytes:

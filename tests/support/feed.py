@@ -43,7 +43,7 @@ class Feed:
         self.client = Asking(service.stack.clickhouse_url)
         self.log = folder / "worker.log"
         self.web_port = free_port()
-        self._environment = {
+        self.environment = {
             **os.environ,
             **service.stack.environment(),
             "STREAM_WEB_PORT": str(self.web_port),
@@ -56,10 +56,15 @@ class Feed:
     def start(self) -> None:
         """Start a worker unless one runs, and wait until it has its partitions."""
         if self.process is None or self.process.poll() is not None:
-            with self.log.open("wb") as out:
-                command = [sys.executable, "-c", WORKER]
-                self.process = subprocess.Popen(command, env=self._environment, stderr=out, stdout=out)
+            self.launch(WORKER)
         eventually(self.ready, 90, "the worker has its partitions")
+
+    def launch(self, program: str) -> subprocess.Popen:
+        """Start a worker that is ``program``."""
+        with self.log.open("wb") as out:
+            command = [sys.executable, "-c", program]
+            self.process = subprocess.Popen(command, env=self.environment, stderr=out, stdout=out)
+        return self.process
 
     def stop(self) -> None:
         if self.process is not None:
