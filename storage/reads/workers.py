@@ -14,7 +14,7 @@ LIVE_S = 4 * HEARTBEAT_S
 
 
 def live_workers(client: Client, since: datetime | None = None) -> dict[str, str]:
-    """Version by worker, of the workers that reported within ``LIVE_S`` and have not stopped.
+    """Version by worker, of the workers that reported within ``LIVE_S`` and have neither stopped nor ended.
 
     With ``since``, the version is '' for workers that have not reported since then.
     """
@@ -22,6 +22,7 @@ def live_workers(client: Client, since: datetime | None = None) -> dict[str, str
         """
         SELECT worker, argMax(version, at), max(at) AS last, argMax(stopped, at) AS gone
         FROM worker_status
+        WHERE worker NOT IN (SELECT worker FROM worker_ends)
         GROUP BY worker
         HAVING NOT gone AND last > now64(3) - toIntervalMillisecond(%(live)s)
         ORDER BY worker
