@@ -79,8 +79,8 @@ class RunRecord:
         try:
             with self._connect() as client:
                 write_worker_ends(client, [end])
-        except Exception as error:  # whatever is wrong: the file is left
-            log.warning("the end of this worker is not in ClickHouse yet: %s", error)
+        except Exception as error:  # whatever is wrong: the file is left for the next start
+            log.debug("the end of this worker is not in ClickHouse yet: %s", error)
         else:
             self._path.unlink(missing_ok=True)
 
