@@ -8,6 +8,7 @@ from settings import KafkaSettings
 from storage import positions
 from stream.kafka.topics import topic_ids, watermarks
 
+
 def backlog(kafka: KafkaSettings, client: Client) -> dict[str, int]:
     """For each topic, the number of offsets that Kafka has and the tables do not have yet. Raises what the clients
     raise."""
