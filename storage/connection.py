@@ -44,15 +44,14 @@ WHOLE_INSERT = {
 class _Client(Client):
     """A client for which all times are in UTC, whatever the time zone of the server is.
 
-    The columns hold times in UTC. The driver writes a time into a query as text, in the time zone of the server, and
-    the server reads it in the time zone of the column it is compared with.
+    The columns hold times in UTC. The driver writes a time into a query as text, in the time zone that it believes the
+    server to be in, and the server reads the text in the time zone of the column that it is compared with.
     """
 
-    def substitute_params(self, query: str, params: Any, context: Any) -> str:
-        """The query with its parameters written into it. The driver calls it."""
-        context.server_info.session_timezone = "UTC"
-        rendered: str = super().substitute_params(query, params, context)
-        return rendered
+    def establish_connection(self, settings: Any) -> None:
+        """Connect unless that is done. The driver calls it before each query."""
+        super().establish_connection(settings)
+        self.connection.server_info.timezone = "UTC"
 
 
 def connect(settings: ClickHouseSettings | None = None) -> Client:
@@ -64,7 +63,7 @@ def connect(settings: ClickHouseSettings | None = None) -> Client:
     connection.send_receive_timeout = settings.send_receive_timeout_s
     # We batch ourselves, and an insert must have happened when it returns.
     client.settings["async_insert"] = 0
-    client.settings["session_timezone"] = "UTC"  # for what has no column, such as toDateTime('...')
+    client.settings["session_timezone"] = "UTC"  # the server's own belief
     try:
         client.execute("SELECT 1")
     except UNAVAILABLE as error:
