@@ -92,10 +92,10 @@ def test_a_stuck_worker_dumps_its_stacks_and_ends(
     service: Service, tmp_path: Path, worker: Callable[..., tuple[subprocess.Popen, Path]], code: str, told: str
 ):
     process, log = worker(code, STREAM_STUCK_AFTER_S="3", KAFKA_GROUP_ID=told.strip())
-    eventually(lambda: "Worker ready" in log.read_text() or process.poll(), 60, "the worker has started")
-    if not stored(service):
-        send(service, tmp_path, 10)
-    assert process.wait(30) == 75
+    eventually(lambda: "Worker ready" in log.read_text() or process.poll(), 120, "the worker has started")
+    # Always: a quick worker may have stored those of the test before.
+    send(service, tmp_path, 10)
+    assert process.wait(60) == 75
     text = log.read_text()
     assert told in text and "most recent call first" in text and 'File "<string>", line' in text
 
@@ -104,7 +104,7 @@ def test_a_stop_is_in_time_although_clickhouse_does_not_answer(
     service: Service, tmp_path: Path, worker: Callable[..., tuple[subprocess.Popen, Path]]
 ):
     process, log = worker("from stream import run; run()", STREAM_STOP_WITHIN_S="5", STREAM_BATCH_RECORDS="20")
-    eventually(lambda: "Worker ready" in log.read_text(), 60, "the worker has started")
+    eventually(lambda: "Worker ready" in log.read_text(), 120, "the worker has started")
     send(service, tmp_path, 2000, first=1000)
     eventually(lambda: stored(service) > 100, 60, "it works")
     clickhouse = psutil.Process(service.stack.children["clickhouse"].pid)
