@@ -42,6 +42,7 @@ class RunRecord:
         self._path, self._connect = folder / f"{worker}.json", connect
         self._started_at = datetime.now(UTC)
         self._file: IO[str] | None = None
+        self._writing, self._over = threading.Lock(), False
 
     def begin(self) -> None:
         """The worker starts."""
@@ -67,13 +68,12 @@ class RunRecord:
         """The worker ends by itself. Takes ``WRITE_S`` seconds at most, as it may be called when nothing else moves."""
         end = WorkerEnd(self.worker, self._started_at, datetime.now(UTC), exit_code, reason, subject or self.subject)
         with suppress(OSError):
-            self._write(end)
+            self._write(end, last=True)  # while one thread ends the worker, the others still go on
         telling = threading.Thread(target=self._tell, args=(end,), daemon=True)
         telling.start()
         telling.join(WRITE_S)
         if self._file is not None:
             self._file.close()
-            self._file = None
 
     def _tell(self, end: WorkerEnd) -> None:
         try:
@@ -84,8 +84,12 @@ class RunRecord:
         else:
             self._path.unlink(missing_ok=True)
 
-    def _write(self, end: WorkerEnd) -> None:
-        if self._file is not None:
+    def _write(self, end: WorkerEnd, last: bool = False) -> None:
+        """Write the file; after ``last`` no more."""
+        with self._writing:
+            if self._file is None or self._over:
+                return
+            self._over = last
             self._file.seek(0)
             json.dump(end._asdict(), self._file, default=str)
             self._file.truncate()

@@ -92,6 +92,18 @@ def test_an_end_is_told_at_once_or_where_clickhouse_is_away_later(client: Client
     assert told["away"] == "the worker crashed: ValueError('why')"
 
 
+def test_what_goes_on_while_a_worker_ends_does_not_hide_why(tmp_path: Path):
+    def goes_on() -> Client:
+        record.reading("labels/2 at 0")
+        return connect(AWAY)
+
+    record = RunRecord(tmp_path, "ending", goes_on)
+    record.begin()
+    record.ended(78, "no library for lz4", "labels/2")
+    ((_, end),) = left_behind(tmp_path)
+    assert (end.exit_code, end.reason, end.subject) == (78, "no library for lz4", "labels/2")
+
+
 def test_a_worker_that_is_stopped_leaves_nothing(client: Client, tmp_path: Path):
     for stop in (SystemExit(0), KeyboardInterrupt()):
         with pytest.raises(type(stop)), recorded(RunRecord(tmp_path, "stopped", lambda: connect(AWAY))):
