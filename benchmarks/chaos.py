@@ -143,27 +143,16 @@ def asking(url: str, action: Callable[[Client], T]) -> T:
             time.sleep(0.2)
 
 
-class Feed(threading.Thread):
-    """Keeps ``depth`` records waiting in Kafka while ``running`` is set, 1 % of them malformed."""
+class Filling(threading.Thread):
+    """Keeps ``depth`` records waiting in Kafka while ``running`` is set. ``good`` are sent again and again."""
 
     def __init__(self, kafka: KafkaSettings, good: Sequence[tuple[str, bytes]], rng: random.Random, depth: int) -> None:
         super().__init__(daemon=True)
-        self._kafka, self._good, self._rng, self._depth = kafka, itertools.cycle(good), rng, depth
+        self.kafka, self._good, self._rng, self._depth = kafka, itertools.cycle(good), rng, depth
         self.running, self.ended = threading.Event(), threading.Event()
         self.sending = threading.Lock()
-        self.epochs: list[tuple[dict[str, str], int, int]] = []
-        """(topic ids, records acknowledged, malformed among them) of each life of the broker's topics."""
         self.waiting: Callable[[], int] = lambda: 0
         self.failure: BaseException | None = None
-
-    @property
-    def acknowledged(self) -> int:
-        return sum(count for _, count, _ in self.epochs)
-
-    def begin(self) -> None:
-        """Of the topics as they are now."""
-        ensure_topics(self._kafka)
-        self.epochs.append((topic_ids(self._kafka, TOPICS), 0, 0))
 
     def run(self) -> None:
         try:
@@ -175,9 +164,31 @@ class Feed(threading.Thread):
             self.failure = error
 
     def send(self, count: int) -> None:
+        """Every record is acknowledged when this returns."""
+        raise NotImplementedError
+
+
+class Feed(Filling):
+    """Sends records of which 1 % are malformed, to topics that may be lost."""
+
+    def __init__(self, kafka: KafkaSettings, good: Sequence[tuple[str, bytes]], rng: random.Random, depth: int) -> None:
+        super().__init__(kafka, good, rng, depth)
+        self.epochs: list[tuple[dict[str, str], int, int]] = []
+        """(topic ids, records acknowledged, malformed among them) of each life of the broker's topics."""
+
+    @property
+    def acknowledged(self) -> int:
+        return sum(count for _, count, _ in self.epochs)
+
+    def begin(self) -> None:
+        """Of the topics as they are now."""
+        ensure_topics(self.kafka)
+        self.epochs.append((topic_ids(self.kafka, TOPICS), 0, 0))
+
+    def send(self, count: int) -> None:
         """At full speed; every record is acknowledged when this returns."""
         producer = KafkaProducer(
-            bootstrap_servers=self._kafka.servers,
+            bootstrap_servers=self.kafka.servers,
             acks="all",
             enable_idempotence=False,
             linger_ms=20,

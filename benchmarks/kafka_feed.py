@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from benchmarks.chaos import SETTLE_S, malformed
+from benchmarks.chaos import SETTLE_S, Filling, malformed
 from settings import KafkaSettings
 from stream.kafka import watermarks
 
@@ -36,34 +35,19 @@ class Sent:
         return self.good | self.bad
 
 
-class KafkaFeed(threading.Thread):
-    """Keeps ``depth`` records waiting in Kafka while ``running`` is set, 1 % of them malformed; also while brokers die.
+class KafkaFeed(Filling):
+    """Sends records of which 1 % are malformed, also while brokers die.
 
     Its producer is idempotent: a record whose acknowledgement got lost with a broker is not written twice.
     """
 
     def __init__(self, bootstrap: str, good: Sequence[tuple[str, bytes]], rng: random.Random, depth: int) -> None:
-        super().__init__(daemon=True)
-        self.kafka = KafkaSettings(bootstrap_servers=bootstrap)
-        self._good, self._rng, self._depth = itertools.cycle(good), rng, depth
-        self.running, self.ended = threading.Event(), threading.Event()
-        self.sending = threading.Lock()
+        super().__init__(KafkaSettings(bootstrap_servers=bootstrap), good, rng, depth)
         self.sent = Sent()
-        self.waiting: Callable[[], int] = lambda: 0
-        self.failure: BaseException | None = None
 
     @property
     def acknowledged(self) -> int:
         return len(self.sent.good) + len(self.sent.bad)
-
-    def run(self) -> None:
-        try:
-            while not self.ended.wait(0.05):
-                with self.sending:
-                    if self.running.is_set() and self.waiting() < self._depth:
-                        self.send(250)
-        except BaseException as error:
-            self.failure = error
 
     def send(self, count: int, topic: str = "", keys: int = 2**32) -> None:
         """Every record is acknowledged when this returns. With ``topic``, only good records of this one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -13,6 +13,9 @@ from storage.connection import UNAVAILABLE, StorageUnavailable
 
 Partition = tuple[str, int]
 """Topic and number."""
+
+LATELY = timedelta(hours=24)
+"""For so long, people are shown that something was lost."""
 
 
 class LossReason(StrEnum):
@@ -90,6 +93,12 @@ def lost_ranges(client: Client, since: datetime | None = None) -> list[DatedLoss
         DatedLoss(Loss(topic, topic_id, number, first, end, LossReason(reason)), at)
         for topic, topic_id, number, first, end, reason, at in rows
     ]
+
+
+def lost_lately(client: Client) -> list[DatedLoss]:
+    """What was lost and noticed within ``LATELY``, where it is known that there were offsets. Raises
+    ``StorageUnavailable``."""
+    return [found for found in lost_ranges(client, datetime.now(UTC) - LATELY) if found.loss.offsets]
 
 
 def write_ends(client: Client, topic_ids: Mapping[str, str], ends: Mapping[Partition, int]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from clickhouse_driver import Client
@@ -13,17 +12,14 @@ from console import sql
 from console.api.charts import Form, chart
 from console.context import Context, as_json
 from console.people import User
-from storage import lost_ranges
+from storage import lost_lately
 from storage.reads import actions, live_workers, restarts, training_runs
-
-LOST_LATELY = timedelta(hours=24)
 
 
 def problems(client: Client) -> list[dict[str, Any]]:
     """What is wrong with the workers, and what Kafka lost of late: since when, and in words."""
     found = [{"since": one.since, "text": str(one)} for one in [restarts(client)] if one]
-    lost = lost_ranges(client, datetime.now(UTC) - LOST_LATELY)
-    return found + [{"since": at, "text": f"Kafka lost records: {loss}"} for loss, at in lost if loss.offsets]
+    return found + [{"since": at, "text": f"Kafka lost records: {loss}"} for loss, at in lost_lately(client)]
 
 
 def add_routes(api: APIRouter, context: Context) -> None:

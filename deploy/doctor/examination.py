@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +28,7 @@ from settings import (
     given,
     watchlist_file,
 )
-from storage import UNAVAILABLE, StorageUnavailable, connect, lost_ranges
+from storage import UNAVAILABLE, StorageUnavailable, connect, lost_lately
 from storage.reads import live_workers, trouble, worker_ends
 from stream.kafka import backlog, count_brokers
 from stream.registry import RegistryClient, decoding
@@ -44,7 +43,6 @@ PACKAGES = (
     "tokenizers",
     "torch",
 )
-LOST_LATELY = timedelta(hours=24)
 LEAST_FREE_BYTES = 2_000_000_000
 
 
@@ -196,7 +194,7 @@ def _lost() -> Finding:
     """What Kafka lost of late."""
     try:
         with connect(ClickHouseSettings()) as client:
-            found = [loss for loss, _ in lost_ranges(client, datetime.now(UTC) - LOST_LATELY) if loss.offsets]
+            found = [loss for loss, _ in lost_lately(client)]
     except (StorageUnavailable, *UNAVAILABLE):
         return Finding("lost records", None, _UNKNOWN)
     if found:
