@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from settings.environment import data_directory, given, tracebacks_wanted, watchlist_file
+from settings.environment import data_directory, event_types_file, given, tracebacks_wanted, watchlist_file
 
 if TYPE_CHECKING:
     from settings.alerts import AlertSettings
@@ -31,6 +31,7 @@ __all__ = [
     "RetrainSettings",
     "StreamSettings",
     "data_directory",
+    "event_types_file",
     "given",
     "secret_of",
     "settings_from",

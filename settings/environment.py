@@ -26,6 +26,9 @@ VARIABLES = (
     ),
     Variable("FINSENT_WATCHLIST", "the shipped list", "The YAML file of companies, for the worker and all commands."),
     Variable(
+        "FINSENT_EVENT_TYPES", "the shipped types", "The YAML file of event types, for the worker and all commands."
+    ),
+    Variable(
         "FINSENT_CPU",
         "`auto`",
         "What the scorer counts on: auto, what the processor has; avx2, nothing above AVX2; avx512, AVX-512 VNNI, and "
@@ -51,6 +54,11 @@ def data_directory() -> Path:
 def watchlist_file() -> Path | None:
     """``FINSENT_WATCHLIST``; None for the list that comes with finsent."""
     return Path(name) if (name := given("FINSENT_WATCHLIST")) else None
+
+
+def event_types_file() -> Path | None:
+    """``FINSENT_EVENT_TYPES``; None for the types that come with finsent."""
+    return Path(name) if (name := given("FINSENT_EVENT_TYPES")) else None
 
 
 def tracebacks_wanted() -> bool:
