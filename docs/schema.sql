@@ -275,7 +275,7 @@ CREATE TABLE position_log
 ENGINE = ReplacingMergeTree
 ORDER BY (desk, ticker, at);
 
--- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked
+-- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events
 CREATE TABLE record_log
 (
     `topic` LowCardinality(String),
@@ -316,6 +316,14 @@ CREATE TABLE record_log
     `topics.name` Array(LowCardinality(String)),
     `topics.score` Array(Float32),
     `strangeness` Float32 DEFAULT 0,
+    `events.entity` Array(LowCardinality(String)),
+    `events.type` Array(LowCardinality(String)),
+    `events.probability` Array(Float32),
+    `events.role` Array(LowCardinality(String)),
+    `events.state` Array(LowCardinality(String)),
+    `events.relevance` Array(UInt8),
+    `events.severity` Array(UInt8),
+    `events.polarity` Array(Int8),
     `error_kind` LowCardinality(String),
     `error_field` String,
     `error` String CODEC(ZSTD(3)),
@@ -873,7 +881,7 @@ FROM label_log
 FINAL
 WHERE error_kind NOT IN ('', 'tombstone');
 
--- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked
+-- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked, 0025_events
 CREATE VIEW documents
 (
     `topic` LowCardinality(String),
@@ -913,7 +921,15 @@ CREATE VIEW documents
     `mentions.sentiment` Array(Float32),
     `topics.name` Array(LowCardinality(String)),
     `topics.score` Array(Float32),
-    `strangeness` Float32
+    `strangeness` Float32,
+    `events.entity` Array(LowCardinality(String)),
+    `events.type` Array(LowCardinality(String)),
+    `events.probability` Array(Float32),
+    `events.role` Array(LowCardinality(String)),
+    `events.state` Array(LowCardinality(String)),
+    `events.relevance` Array(UInt8),
+    `events.severity` Array(UInt8),
+    `events.polarity` Array(Int8)
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT * EXCEPT (error_kind, error_field, error, raw)

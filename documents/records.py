@@ -9,6 +9,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
+from documents.events import Event
+
 Kind = Literal["news", "comment"]
 Sentiment = Literal["negative", "neutral", "positive"]
 Fault = Literal[
@@ -78,9 +80,9 @@ class Document:
 
     - reading: what the message says, normalised and without personal data; ``mentions`` without scores. ``author`` is a
       pseudonym. ``story_id`` is the key of the text, which its exact copies share;
-    - scoring: sentiment, ``topics``, and ``embedding``, the unit vector as int8 (value times 127). ``strangeness``
-      is the distance from everything in the taxonomy, 0 to 1. Without a score, ``unscored`` gives the reason
-      (``unsupported_language``), and the embedding is empty;
+    - scoring: sentiment, ``topics``, ``events``, and ``embedding``, the unit vector as int8 (value times 127).
+      ``strangeness`` is the distance from everything in the taxonomy of topics, 0 to 1. Without a score, ``unscored``
+      gives the reason (``unsupported_language``), and the embedding is empty;
     - linking: ``story_id`` of the story that it belongs to, and ``novelty``, 0 (an old story) to 100 (a new one);
     - storing: ``ingested_at``.
     """
@@ -110,6 +112,7 @@ class Document:
     embedding: bytes = b""
     topics: list[Topic] = field(default_factory=list)
     strangeness: float = 0.0
+    events: list[Event] = field(default_factory=list)
 
     story_id: int = 0
     novelty: float = 100.0

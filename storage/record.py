@@ -27,8 +27,10 @@ _PLAIN: Values = {
 }  # fmt: skip
 _OF_MENTION = ("entity", "surface", "via", "label", "p_negative", "p_neutral", "p_positive", "sentiment")
 _OF_TOPIC = ("name", "score")
+_OF_EVENT = ("entity", "type", "probability", "role", "state", "relevance", "severity", "polarity")
 _MENTIONS = tuple(f"mentions.{name}" for name in _OF_MENTION)
 _TOPICS = tuple(f"topics.{name}" for name in _OF_TOPIC)
+_EVENTS = tuple(f"events.{name}" for name in _OF_EVENT)
 
 ERROR: Values = {
     "error_kind": attrgetter("kind"),
@@ -40,7 +42,9 @@ ERROR: Values = {
 
 NO_ERROR = {"error_kind": "", "error_field": "", "error": "", "raw": b""}
 
-COLUMNS = (*(name for name in _PLAIN if name != "strangeness"), *_MENTIONS, *_TOPICS, "strangeness", *ERROR)
+COLUMNS = (
+    *(name for name in _PLAIN if name != "strangeness"), *_MENTIONS, *_TOPICS, "strangeness", *_EVENTS, *ERROR,
+)  # fmt: skip
 """The columns of ``record_log``, in the table's order."""
 
 _BAD: Values = {
@@ -48,20 +52,24 @@ _BAD: Values = {
     "ingested_at": attrgetter("ingested_at"),
     **ERROR,
 }
-_values_of_mention, _values_of_topic = attrgetter(*_OF_MENTION), attrgetter(*_OF_TOPIC)
+_NESTED: dict[str, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {
+    "mentions": (_MENTIONS, attrgetter(*_OF_MENTION)),
+    "topics": (_TOPICS, attrgetter(*_OF_TOPIC)),
+    "events": (_EVENTS, attrgetter(*_OF_EVENT)),
+}
+"""The lists of a document, each with its columns and with the values of one element."""
 
 
 def document_columns(documents: Sequence[Document]) -> dict[str, Sequence[Any]]:
-    """The values of ``documents``, by column. Those of mentions and topics are one sequence for each document."""
-    # By rows, and not by columns: a document's few mentions are gone through once, and not once for each column.
-    no_mentions, no_topics = ((),) * len(_MENTIONS), ((),) * len(_TOPICS)
-    mentions = [tuple(zip(*map(_values_of_mention, d.mentions), strict=True)) or no_mentions for d in documents]
-    topics = [tuple(zip(*map(_values_of_topic, d.topics), strict=True)) or no_topics for d in documents]
-    return {
-        **{column: list(map(value, documents)) for column, value in _PLAIN.items()},
-        **dict(zip(_MENTIONS, zip(*mentions, strict=True), strict=bool(documents))),
-        **dict(zip(_TOPICS, zip(*topics, strict=True), strict=bool(documents))),
-    }
+    """The values of ``documents``, by column. Those of mentions, topics and events are one sequence for each
+    document."""
+    found: dict[str, Sequence[Any]] = {column: list(map(value, documents)) for column, value in _PLAIN.items()}
+    for name, (columns, values) in _NESTED.items():
+        # By rows, and not by columns: a document's few elements are gone through once, and not once for each column.
+        nothing, held = ((),) * len(columns), map(attrgetter(name), documents)
+        rows = [tuple(zip(*map(values, one), strict=True)) or nothing for one in held]
+        found |= zip(columns, zip(*rows, strict=True), strict=bool(documents))
+    return found
 
 
 _EMPTY = document_columns([Document(Position("", "", 0, 0))])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from documents.events import Event, EventRole, EventState
 from documents.records import BadRecord, Document, Kind, Position, Sentiment
 
 _ENCODER = msgspec.json.Encoder()
@@ -29,6 +30,22 @@ class ScoredMention(msgspec.Struct, frozen=True):
     p_positive: float
 
 
+class ScoredEvent(msgspec.Struct, frozen=True):
+    """What the document says happened to one company; ``type`` is a name of the taxonomy of events.
+
+    ``probability`` is 0 to 1, ``relevance`` of the company 0 to 100, ``severity`` 1 (routine) to 5 (the company's
+    existence), ``polarity`` -1, 0 or 1 for the company."""
+
+    entity: str
+    type: str
+    probability: float
+    role: EventRole
+    state: EventState
+    relevance: int
+    severity: int
+    polarity: int
+
+
 class Scored(msgspec.Struct, frozen=True):
     """One scored document (topic ``scored``). Sent at least once: ``position`` tells repeats."""
 
@@ -47,6 +64,7 @@ class Scored(msgspec.Struct, frozen=True):
     model_version: str
     story_id: int
     mentions: list[ScoredMention]
+    events: list[ScoredEvent]
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -163,8 +181,13 @@ def scored(document: Document) -> bytes:
                 )
                 for mention in document.mentions
             ],
+            events=[_scored_event(event) for event in document.events],
         )
     )
+
+
+def _scored_event(event: Event) -> ScoredEvent:
+    return ScoredEvent(**{name: getattr(event, name) for name in ScoredEvent.__struct_fields__})
 
 
 def dead_letter(bad: BadRecord, most: int | None = None) -> bytes:

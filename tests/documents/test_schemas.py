@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from documents import BadRecord, Document, Position
+from documents.events import Event, EventRole, EventState
 from documents.messages import InvalidMessage, dead_letter, decode, scored
 from documents.schemas import RECEIVED, SENT, differences, schema
 
@@ -22,7 +23,10 @@ def test_every_schema_is_a_schema():
 def test_what_is_sent_fits_its_schema():
     row = Document(Position("news", "id", 1, 2), "news", "d", label="negative", model_version="m")
     row.scored_at = row.published_at = datetime(2026, 1, 5, tzinfo=UTC)
-    Draft202012Validator(schema("scored")).validate(json.loads(scored(row)))
+    row.events = [Event("ACME", "cyber_breach", 0.9, EventRole.SUBJECT, EventState.RUMOURED, 80, 4, -1)]
+    sent = json.loads(scored(row))
+    Draft202012Validator(schema("scored")).validate(sent)
+    assert (sent["events"][0]["type"], sent["events"][0]["state"]) == ("cyber_breach", "rumoured")
     bad = BadRecord(Position("news", "id", 1, 3), "not_json", sentence="no", raw=b"\xff")
     Draft202012Validator(schema("dead-letters")).validate(json.loads(dead_letter(bad)))
 

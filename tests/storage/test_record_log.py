@@ -8,6 +8,7 @@ import pytest
 from clickhouse_driver import Client
 
 from documents import BadRecord, Document, Mention, Position
+from documents.events import Event, EventRole, EventState
 from storage import MigrationChanged, accounts, migrate, positions, write_documents
 from storage.ledger import LEDGER
 from storage.record import COLUMNS
@@ -46,10 +47,14 @@ def test_every_field_comes_back_as_it_was_written(client: Client):
     scored_at = datetime(2020, 6, 18, 9, 0, 1, 250_000, tzinfo=UTC)
     record = document(7, author="a1", lang="de", embedding=bytes(range(256)) + bytes(128), scored_at=scored_at)
     record.p_negative, record.p_neutral, record.p_positive, record.tokens = 0.625, 0.25, 0.125, 31
-    write_documents(client, [record])
+    record.events = [
+        Event("WDI.DE", "accounting_irregularity", 0.75, EventRole.SUBJECT, EventState.RUMOURED, 90, 5, -1),
+        Event("EY", "auditor_leaves", 0.5, EventRole.COUNTERPARTY, EventState.DENIED, 20, 2, 0),
+    ]
+    write_documents(client, [record, document(8)])
     names = ", ".join(f"`{column}`" for column in COLUMNS if column != "embedding")
     rows, columns = client.execute(
-        f"SELECT {names}, hex(embedding) AS embedding FROM record_log", with_column_types=True
+        f"SELECT {names}, hex(embedding) AS embedding FROM record_log ORDER BY offset", with_column_types=True
     )
     row = {name: value for (name, _), value in zip(columns, rows[0], strict=True)}
     assert row["embedding"] == record.embedding.hex().upper()
@@ -57,6 +62,11 @@ def test_every_field_comes_back_as_it_was_written(client: Client):
     assert (row["p_negative"], row["p_neutral"], row["p_positive"], row["tokens"]) == (0.625, 0.25, 0.125, 31)
     assert row["scored_at"] == scored_at and row["published_at"] == record.published_at
     assert row["mentions.entity"] == ["WDI.DE"] and row["label"] == "negative"
+    assert row["events.entity"] == ["WDI.DE", "EY"] and row["events.probability"] == [0.75, 0.5]
+    assert row["events.type"] == ["accounting_irregularity", "auditor_leaves"]
+    assert row["events.role"] == ["subject", "counterparty"] and row["events.state"] == ["rumoured", "denied"]
+    assert (row["events.relevance"], row["events.severity"], row["events.polarity"]) == ([90, 20], [5, 2], [-1, 0])
+    assert client.execute("SELECT events.type FROM documents ORDER BY offset") == [(row["events.type"],), ([],)]
 
 
 def test_a_large_batch_lands_as_one_part(client: Client):
