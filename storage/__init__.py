@@ -28,7 +28,7 @@ from storage.migrate import MigrationChanged, migrate
 from storage.owners import deaths, write_owner
 from storage.rows import Row, select
 from storage.schema import schema_page
-from storage.writer import replace_entities, write_documents, write_labels
+from storage.writer import replace_entities, replace_event_types, write_documents, write_labels
 
 __all__ = [
     # connection
@@ -47,6 +47,7 @@ __all__ = [
     "schema_page",
     # records from Kafka
     "replace_entities",
+    "replace_event_types",
     "write_documents",
     "write_labels",
     # ledger and audit

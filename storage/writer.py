@@ -9,6 +9,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 from documents import KINDS, BadRecord, Document, Kind, Label, Row, Tombstone
+from documents.events import EventType
 from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue
 from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
@@ -69,7 +70,29 @@ def replace_entities(client: Client, companies: Iterable[Any]) -> None:
     now = datetime.now(UTC)
     rows = [(company.ticker, company.name, company.desk, company.sector, now) for company in companies]
     client.execute("INSERT INTO entities VALUES", rows)
-    client.execute("DELETE FROM entities WHERE loaded_at < %(now)s", {"now": now})
+    client.execute("DELETE FROM entities WHERE ticker NOT IN %(names)s", {"names": [row[0] for row in rows] or [""]})
+
+
+def replace_event_types(client: Client, types: Iterable[EventType]) -> None:
+    """Store the taxonomy of events, whose half-lives the views need; types that are left out are removed."""
+    now = datetime.now(UTC)
+    rows = [
+        (
+            one.name,
+            one.group,
+            one.polarity,
+            one.severity,
+            one.half_life_h,
+            one.pages,
+            one.witnesses,
+            one.definition,
+            now,
+        )
+        for one in types
+    ]
+    client.execute("INSERT INTO known_event_types VALUES", rows)
+    names = [row[0] for row in rows] or [""]
+    client.execute("DELETE FROM known_event_types WHERE type NOT IN %(names)s", {"names": names})
 
 
 def _first_line(error: BaseException) -> str:

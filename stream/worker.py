@@ -15,9 +15,10 @@ from faust.types import TP
 import model
 from alerts import Evaluator, Notifier
 from documents import Linker, Pseudonymiser, Watchlist, load_watchlist
+from documents.events import load_event_types
 from documents.messages import alert
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, data_directory
-from storage import Partition, connect, migrate, replace_entities
+from storage import Partition, connect, migrate, replace_entities, replace_event_types
 from storage.reads import HEARTBEAT_S, IN_A_ROW, Restarts, restarts
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
@@ -70,6 +71,7 @@ def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable
     client = connect(ClickHouseSettings())
     migrate(client)
     replace_entities(client, watchlist.companies)
+    replace_event_types(client, load_event_types().by_name.values())
     bring_in(data_directory() / RUNS, client)
     before = restarts(client)
     client.disconnect()

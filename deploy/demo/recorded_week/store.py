@@ -23,10 +23,11 @@ import model
 from alerts import Evaluator, Transition
 from deploy.demo.recorded_week import MONDAY, SEED, Week, write
 from documents import Document, Label, Linker, Pseudonymiser, Row, load_watchlist
+from documents.events import load_event_types
 from documents.stories import Novelty
 from model.registry import copy_adapters, publish
 from settings import AlertSettings
-from storage import replace_entities, write_documents, write_labels
+from storage import replace_entities, replace_event_types, write_documents, write_labels
 from storage.reads import Rescoring
 from storage.writes import write_rescored
 from stream.kafka import Received
@@ -47,6 +48,7 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
     client = connect()
     watchlist = load_watchlist()
     replace_entities(client, watchlist.companies)
+    replace_event_types(client, load_event_types().by_name.values())
     first = model.ensure_default(registry)
     second = _softer(registry)
     topic_ids = dict.fromkeys(("news", "comments", "labels"), TOPIC_ID)
