@@ -203,6 +203,21 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (topic, topic_id, partition, offset)
 SETTINGS deduplicate_merge_projection_mode = 'rebuild', index_granularity = 8192;
 
+-- 0035_ledger_setbacks
+CREATE TABLE ledger_setbacks
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `first` Int64,
+    `end` Int64,
+    `worker` String,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (topic, topic_id, partition, at)
+TTL toDateTime(at) + toIntervalDay(90);
+
 -- 0018_losses_and_ends
 CREATE TABLE lost_ranges
 (

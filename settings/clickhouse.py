@@ -20,3 +20,9 @@ class ClickHouseSettings(BaseSettings):
     )
     connect_timeout_s: float = Field(default=5, gt=0, description="Seconds to wait for a connection")
     send_receive_timeout_s: float = Field(default=60, gt=0, description="Seconds to wait for an answer")
+    fsync: bool = Field(
+        default=True,
+        description="Whether the server writes each insert of records to its disk before it acknowledges it (MergeTree's "
+        "fsync_after_insert); without, a power failure of its host may take back the last minutes, which workers then "
+        "notice and read again from Kafka",
+    )

@@ -8,7 +8,7 @@
 from storage.audit import Audited, audit_plan, audited, outside, ranges
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
-from storage.ledger import Account, accounts, former_positions, positions
+from storage.ledger import Account, accounts, former_positions, last_stored, positions
 from storage.losses import (
     DatedLoss,
     Life,
@@ -24,10 +24,11 @@ from storage.losses import (
     write_ends,
     write_losses,
 )
-from storage.migrate import MigrationChanged, migrate
+from storage.migrate import MigrationChanged, migrate, set_durability
 from storage.owners import deaths, write_owner
 from storage.rows import Row, select
 from storage.schema import schema_page
+from storage.setbacks import DatedSetback, Setback, setbacks, setbacks_lately, write_setbacks
 from storage.writer import replace_entities, replace_event_types, write_documents, write_labels
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "migrate",
     "public_views",
     "schema_page",
+    "set_durability",
     # records from Kafka
     "replace_entities",
     "replace_event_types",
@@ -58,6 +60,7 @@ __all__ = [
     "audited",
     "deaths",
     "former_positions",
+    "last_stored",
     "outside",
     "positions",
     "ranges",
@@ -76,4 +79,10 @@ __all__ = [
     "next_life",
     "write_ends",
     "write_losses",
+    # what ClickHouse lost
+    "DatedSetback",
+    "Setback",
+    "setbacks",
+    "setbacks_lately",
+    "write_setbacks",
 ]

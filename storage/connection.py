@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from clickhouse_driver import Client
@@ -46,18 +47,37 @@ class _Client(Client):
 
     The columns hold times in UTC. The driver writes a time into a query as text, in the time zone that it believes the
     server to be in, and the server reads the text in the time zone of the column that it is compared with.
+
+    The driver connects again by itself, and says so to nobody. ``on_connected`` is called at every new connection,
+    before the query that it was made for.
     """
+
+    on_connected: Callable[[Client], None] | None = None
+    _known: object = None
+    """The socket of the connection that ``on_connected`` was called for."""
 
     def establish_connection(self, settings: Any) -> None:
         """Connect unless that is done. The driver calls it before each query."""
         super().establish_connection(settings)
         self.connection.server_info.timezone = "UTC"
+        if self.on_connected is not None and self.connection.socket is not self._known:
+            self._known = self.connection.socket
+            self.connection.is_query_executing = False  # the query's own turn comes when those queries are over
+            self.on_connected(self)
+            super().establish_connection(settings)  # the settings of the query, which other queries have replaced
+            self.connection.server_info.timezone = "UTC"
 
 
-def connect(settings: ClickHouseSettings | None = None) -> Client:
-    """A client whose connection is open. Raises ``StorageUnavailable``."""
+def connect(
+    settings: ClickHouseSettings | None = None, on_connected: Callable[[Client], None] | None = None
+) -> Client:
+    """A client whose connection is open. Raises ``StorageUnavailable``.
+
+    ``on_connected`` may put queries to every connection that the client ever opens, before any other query of it.
+    """
     settings = settings or ClickHouseSettings()
-    client: Client = _Client.from_url(settings.url)
+    client = _Client.from_url(settings.url)
+    client.on_connected = on_connected
     connection = client.connection
     connection.connect_timeout = settings.connect_timeout_s
     connection.send_receive_timeout = settings.send_receive_timeout_s

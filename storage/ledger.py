@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from clickhouse_driver import Client
@@ -32,6 +32,16 @@ GROUP BY topic, topic_id, partition
 FORMER_LEDGER = " UNION ALL ".join(FORMER_LEDGER.format(table=table) for table in ("record_log", "label_log"))
 
 
+def last_stored(client: Client, topics: Iterable[tuple[str, str]]) -> dict[tuple[str, str, int], int]:
+    """The last stored offset of each (topic, topic id, partition), for these topics and ids. Raises
+    ``StorageUnavailable``."""
+    try:
+        rows = client.execute(LEDGER, {"topics": list(topics)})
+    except UNAVAILABLE as error:
+        raise StorageUnavailable(f"the ledger cannot be read: {error}") from error
+    return {(topic, topic_id, partition): offset for topic, topic_id, partition, offset in rows}
+
+
 def positions(client: Client, topic_ids: Mapping[str, str]) -> dict[Partition, int]:
     """The last stored offset of each (topic, partition), for the topics with the identities ``topic_ids``.
 
@@ -40,12 +50,8 @@ def positions(client: Client, topic_ids: Mapping[str, str]) -> dict[Partition, i
     """
     cut = lives(client, topic_ids)
     wanted = [*topic_ids.items(), *((topic, life.topic_id) for (topic, _), life in cut.items())]
-    try:
-        rows = client.execute(LEDGER, {"topics": wanted})
-    except UNAVAILABLE as error:
-        raise StorageUnavailable(f"the ledger cannot be read: {error}") from error
     found = {partition: life.first - 1 for partition, life in cut.items()}
-    for topic, topic_id, partition, offset in rows:
+    for (topic, topic_id, partition), offset in last_stored(client, wanted).items():
         life = cut.get((topic, partition))
         if topic_id == (life.topic_id if life else topic_ids[topic]):
             found[topic, partition] = offset

@@ -69,3 +69,12 @@ def migrate(client: Client) -> list[str]:
         for (name,) in client.execute(UNSECURED):  # made before views got their definer
             client.execute(f"ALTER TABLE {name} MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER")
     return done
+
+
+def set_durability(client: Client, fsync: bool) -> None:
+    """Let the server write each insert of records to its disk before it acknowledges it, or not."""
+    wanted = f"fsync_after_insert = {int(fsync)}"
+    for table in ("record_log", "label_log"):
+        declared = client.execute(f"SHOW CREATE TABLE {table}")[0][0]
+        if wanted not in declared and (fsync or "fsync_after_insert" in declared):
+            client.execute(f"ALTER TABLE {table} MODIFY SETTING {wanted}, fsync_part_directory = {int(fsync)}")

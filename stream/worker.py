@@ -18,7 +18,7 @@ from documents import Linker, Pseudonymiser, Watchlist, load_watchlist
 from documents.events import load_event_types
 from documents.messages import alert
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, data_directory
-from storage import Partition, connect, migrate, replace_entities, replace_event_types
+from storage import Partition, connect, migrate, replace_entities, replace_event_types, set_durability
 from storage.reads import HEARTBEAT_S, IN_A_ROW, Restarts, restarts
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
@@ -38,6 +38,7 @@ from stream.steps import Isolation, Link, Publish, Read, Score, Store
 from stream.takeover import Takeover
 from stream.threads import Threads
 from stream.trial import Trial
+from stream.upkeep.acknowledged import Acknowledged
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
 from stream.upkeep.ending import end_to_try_again, recorded, until_failure
@@ -68,8 +69,10 @@ def run(
 def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable[[str], model.Scorer] | None) -> None:
     kafka, watchlist = KafkaSettings(), load_watchlist()
     decode = decoding(kafka)
-    client = connect(ClickHouseSettings())
+    clickhouse = ClickHouseSettings()
+    client = connect(clickhouse)
     migrate(client)
+    set_durability(client, clickhouse.fsync)
     replace_entities(client, watchlist.companies)
     replace_event_types(client, load_event_types().by_name.values())
     bring_in(data_directory() / RUNS, client)
@@ -104,7 +107,9 @@ class Worker:
         clickhouse = ClickHouseSettings()
         connecting = partial(connect, clickhouse)
         self.sender = Sender(kafka)
-        self.client = PatientClient(connecting, settings.store_patience_s, self.metrics)
+        acknowledged = Acknowledged(record.worker, self.metrics, end_to_try_again)
+        checked = partial(connect, clickhouse, acknowledged.check)
+        self.client = PatientClient(checked, settings.store_patience_s, self.metrics)
         identity = TopicIdentity(kafka, list(kafka.feeds))
         losing = Losing(identity, self.client, partial(watermarks, kafka), self.metrics)
         self.intake = Intake(
@@ -160,6 +165,7 @@ class Worker:
                 self.sender.send_from_thread,
                 breakers[1].check,
                 kafka.feeds,
+                acknowledged.note,
             ),
             shadow.offer,
             partial(until_failure, client=self.client),

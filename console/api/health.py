@@ -12,13 +12,14 @@ from console import sql
 from console.api.charts import Form, chart
 from console.context import Context, as_json
 from console.people import User
-from storage import lost_lately
+from storage import lost_lately, setbacks_lately
 from storage.reads import actions, live_workers, restarts, training_runs
 
 
 def problems(client: Client) -> list[dict[str, Any]]:
-    """What is wrong with the workers, and what Kafka lost of late: since when, and in words."""
+    """What is wrong with the workers, and what Kafka or ClickHouse lost of late: since when, and in words."""
     found = [{"since": one.since, "text": str(one)} for one in [restarts(client)] if one]
+    found += [{"since": one.at, "text": f"ClickHouse lost rows: {one}"} for one in setbacks_lately(client)]
     return found + [{"since": at, "text": f"Kafka lost records: {loss}"} for loss, at in lost_lately(client)]
 
 

@@ -28,7 +28,7 @@ from settings import (
     given,
     watchlist_file,
 )
-from storage import UNAVAILABLE, StorageUnavailable, connect, lost_lately
+from storage import UNAVAILABLE, StorageUnavailable, connect, lost_lately, setbacks_lately
 from storage.reads import live_workers, trouble, worker_ends
 from stream.kafka import backlog, count_brokers
 from stream.registry import RegistryClient, decoding
@@ -69,6 +69,7 @@ def examine(data: Path) -> list[Finding]:
         ("workers", lambda: _workers(data)),
         ("backlog", _backlog),
         ("lost records", _lost),
+        ("ledger", _ledger),
     ]
     findings = [Finding("finsent", None, f"{_version('finsent')}, Python {sys.version.split()[0]}")]
     for what, look in looks:
@@ -96,6 +97,8 @@ _REMEDIES = {
     "disk": "free some space",
     "workers": "see what the worker's log says about it",
     "backlog": "start a worker: 'finsent worker', or 'finsent up'",
+    "ledger": "'finsent audit' shows whether all of it was read again; leave CLICKHOUSE_FSYNC on, and see whether the "
+    "server's disk, its copies or its replicas lose data",
     "lost records": "'finsent audit' shows the ranges; keep records longer in Kafka, or start more workers",
 }
 
@@ -200,6 +203,18 @@ def _lost() -> Finding:
     if found:
         return Finding("lost records", False, "; ".join(map(str, found[:5])), _REMEDIES["lost records"])
     return Finding("lost records", True, "none in the last 24 hours")
+
+
+def _ledger() -> Finding:
+    """Whether ClickHouse lost what it had acknowledged, of late."""
+    try:
+        with connect(ClickHouseSettings()) as client:
+            found = setbacks_lately(client)
+    except (StorageUnavailable, *UNAVAILABLE):
+        return Finding("ledger", None, _UNKNOWN)
+    if found:
+        return Finding("ledger", False, "; ".join(map(str, found[-5:])), _REMEDIES["ledger"])
+    return Finding("ledger", True, "no stored row was gone again in the last 24 hours")
 
 
 _UNKNOWN = "unknown: ClickHouse does not answer, or no worker has made the tables and topics yet"

@@ -40,7 +40,8 @@ class Store:
 
     A row with a value that its column cannot hold becomes a bad record; ``send`` is called with its dead letter. The
     batch is then stored in several inserts, in the order of the offsets all the same. ``check`` is called with what was
-    stored, and raises if so many are bad that no more are to become dead letters.
+    stored, and raises if so many are bad that no more are to become dead letters. ``on_stored`` is called after each
+    insert.
     """
 
     def __init__(
@@ -52,10 +53,11 @@ class Store:
         send: Callable[[str, Sequence[Message]], None],
         check: Callable[[Sequence[Row]], None],
         feeds: Mapping[str, str] = FEEDS,
+        on_stored: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
         self._client, self._topic_ids, self._metrics = client, topic_ids, metrics
         self._isolation, self._send, self._check = isolation, send, check
-        self._feeds = feeds
+        self._feeds, self._on_stored = feeds, on_stored
         self._write_documents = partial(
             write_documents, kinds={topic: KINDS[brings] for topic, brings in feeds.items() if brings in KINDS}
         )
@@ -113,6 +115,7 @@ class Store:
 
         started = time.monotonic()
         self._client.call(attempt)
+        self._on_stored(rows)
         self._metrics.insert_seconds.observe(time.monotonic() - started)
 
 

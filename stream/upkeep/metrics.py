@@ -29,6 +29,11 @@ class Metrics:
             "Offsets that Kafka did not have any more when they were to be read.",
             ["topic", "partition", "reason"],
         )
+        self.set_back = gauge(
+            "finsent_ledger_set_back",
+            "Offsets of the 24 hours before the start that ClickHouse had acknowledged and then did not have any more.",
+            ["topic", "partition"],
+        )
         self.restarts = gauge(
             "finsent_worker_restarts",
             "Workers that ended one after the other before this one started, if that is trouble; and why.",

@@ -43,9 +43,10 @@ def storing(
     client: PatientClient,
     assigned: dict[str, str] = IDS,
     send: Callable[[str, Sequence[Message]], None] = lambda *_: None,
+    on_stored: Callable[[Sequence[Row]], None] = lambda rows: None,
 ) -> Store:
     isolation = Isolation(lambda topic, partition, first, end: [Received(topic, partition, first, b"as it came")])
-    return Store(client, Ids(assigned), Metrics(), isolation, send, lambda rows: None)
+    return Store(client, Ids(assigned), Metrics(), isolation, send, lambda rows: None, on_stored=on_stored)
 
 
 def patient(connecting: Callable[[], Client], patience_s: float = 60) -> PatientClient:
