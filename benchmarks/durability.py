@@ -1,7 +1,7 @@
 """What it costs that an insert is on the server's disk before it is acknowledged: ``python -m benchmarks.durability``.
 
-Prints the median time of an insert with CLICKHOUSE_FSYNC and without, and their ratio, for batches of several sizes. The
-two take turns, as a disk is not equally fast at all times.
+Prints the median time of an insert with CLICKHOUSE_FSYNC and without, and their ratio, for batches of several sizes.
+The two take turns, as a disk is not equally fast at all times.
 """
 
 from __future__ import annotations

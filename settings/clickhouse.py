@@ -22,7 +22,7 @@ class ClickHouseSettings(BaseSettings):
     send_receive_timeout_s: float = Field(default=60, gt=0, description="Seconds to wait for an answer")
     fsync: bool = Field(
         default=True,
-        description="Whether the server writes each insert of records to its disk before it acknowledges it (MergeTree's "
-        "fsync_after_insert); without, a power failure of its host may take back the last minutes, which workers then "
-        "notice and read again from Kafka",
+        description="Whether the server writes each insert of records to its disk before it acknowledges it "
+        "(MergeTree's fsync_after_insert); without, a power failure of its host may take back the last minutes, which "
+        "workers then notice and read again from Kafka; an insert takes 1 to 3 times as long with it",
     )

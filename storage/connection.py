@@ -68,9 +68,7 @@ class _Client(Client):
             self.connection.server_info.timezone = "UTC"
 
 
-def connect(
-    settings: ClickHouseSettings | None = None, on_connected: Callable[[Client], None] | None = None
-) -> Client:
+def connect(settings: ClickHouseSettings | None = None, on_connected: Callable[[Client], None] | None = None) -> Client:
     """A client whose connection is open. Raises ``StorageUnavailable``.
 
     ``on_connected`` may put queries to every connection that the client ever opens, before any other query of it.
