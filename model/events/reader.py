@@ -1,0 +1,140 @@
+"""Reads events: a linear model over the words around a company's name (``features``), one logit a type.
+
+It knows nothing of the sentiment model, so it stays as it is when that one is trained again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from documents.events import Event, EventRole, EventState, EventTypes, load_event_types
+from model.events.features import COMPANY, features, found_in, runs, windows
+from model.events.relevance import about, relevance
+from model.events.severity import polarity, severity
+from model.events.weights import EventWeights
+
+LEAST_PROBABILITY = 0.5
+"""Events less probable than this are not told."""
+
+LANGUAGES = frozenset({"en", "zh"})
+ROLES, STATES = list(EventRole), list(EventState)
+
+
+class EventWord(NamedTuple):
+    """A piece of the text, ``text[start:end]``, and what it adds to the logit of an event's type."""
+
+    text: str
+    start: int
+    end: int
+    weight: float
+
+
+class EventReader:
+    """Finds the events of (text, company) pairs. Types that the taxonomy no longer has are not told."""
+
+    def __init__(self, weights: EventWeights, types: EventTypes) -> None:
+        self._weights = weights
+        self._types = [types.by_name.get(name) for name in weights.types]
+        self._known = np.array([kind is not None for kind in self._types])
+        self._row = weights.vocabulary.get
+
+    def read(
+        self,
+        texts: Sequence[str],
+        entities: Sequence[str],
+        surfaces: Sequence[str],
+        languages: Sequence[str | None],
+        embeddings: np.ndarray | None = None,
+    ) -> list[list[Event]]:
+        """The events of each pair of a text and a company in it, the most probable first.
+
+        ``entities`` are the companies' tickers and ``surfaces`` their names as the texts have them. A text in a
+        language that the reader does not know has none. ``embeddings`` are not used yet.
+        """
+        result: list[list[Event]] = [[] for _ in texts]
+        marked = [found_in(text, surface) for text, surface in zip(texts, surfaces, strict=True)]
+        pairs, parts = [], []
+        for i, (one, code) in enumerate(zip(marked, languages, strict=True)):
+            if code is None or code in LANGUAGES:
+                for _, part in windows(one):
+                    pairs.append(i)
+                    parts.append(part)
+        if not parts:
+            return result
+        logits = self.logits(parts)
+        count = len(self._types)
+        bound = float(np.log(LEAST_PROBABILITY / (1 - LEAST_PROBABILITY)))
+        told: dict[tuple[int, int], int] = {}
+        for row, k in zip(*np.nonzero((logits[:, :count] >= bound) & self._known), strict=True):
+            key = (pairs[row], int(k))
+            if key not in told or logits[row, k] > logits[told[key], k]:
+                told[key] = int(row)
+        if not told:
+            return result
+        shares = about(texts, marked)
+        for (i, k), row in told.items():
+            result[i].append(self._event(entities[i], k, logits[row], parts[row], shares[i]))
+        for events in result:
+            events.sort(key=lambda event: -event.probability)
+        return result
+
+    def explain(self, text: str, surface: str, kind: str, most: int = 8) -> list[EventWord]:
+        """The pieces of ``text`` that spoke most for or against the type ``kind``, the strongest first."""
+        number = self._weights.types.index(kind)
+        column = self._weights.rows[:, number]
+        scale = float(self._weights.scale[number])
+        marked = found_in(text, surface)
+        at, part = max(windows(marked), key=lambda one: float(self.logits([one[1]])[0, number]))
+        added: dict[tuple[int, int], float] = {}
+        for run in runs(part):
+            row = self._row(run.name)
+            if row is not None and column[row]:
+                place = (at + run.start, at + run.end)
+                added[place] = added.get(place, 0.0) + float(column[row]) * scale
+        words = [EventWord(text[start:end], start, end, weight) for (start, end), weight in added.items()]
+        return sorted((word for word in words if word.text.strip() != COMPANY), key=lambda word: -abs(word.weight))[
+            :most
+        ]
+
+    def logits(self, marked: Sequence[str]) -> np.ndarray:
+        """The logits float32 [n, outputs] of texts as ``found_in`` returns them."""
+        row = self._row
+        ids = [[i for i in map(row, features(one)) if i is not None] for one in marked]
+        result = np.tile(self._weights.bias, (len(ids), 1))
+        counts = np.fromiter(map(len, ids), np.int64, len(ids))
+        if counts.any():
+            flat = np.fromiter(chain.from_iterable(ids), np.int64, int(counts.sum()))
+            starts = (np.cumsum(counts) - counts)[counts > 0]
+            sums = np.add.reduceat(self._weights.rows[flat], starts, axis=0, dtype=np.int32)
+            result[counts > 0] += sums * self._weights.scale
+        return result
+
+    def _event(self, entity: str, k: int, logits: np.ndarray, text: str, share: float) -> Event:
+        kind = self._types[k]
+        assert kind is not None
+        count = len(self._types)
+        role = ROLES[int(np.argmax(logits[count : count + len(ROLES)] + self._weights.role_of[k]))]
+        state = STATES[int(np.argmax(logits[count + len(ROLES) :] + self._weights.state_of[k]))]
+        return Event(
+            entity=entity,
+            type=kind.name,
+            probability=round(float(1 / (1 + np.exp(-logits[k]))), 4),
+            role=role,
+            state=state,
+            relevance=relevance(share, role),
+            severity=severity(kind, text, role, state),
+            polarity=polarity(kind, role, state),
+        )
+
+
+def load_event_reader() -> EventReader:
+    """The reader that ships with finsent, with the taxonomy in use. Raises ``BadEventWeights`` or ``BadEventTypes``."""
+    with resources.as_file(resources.files("model")) as room:
+        weights = EventWeights.read(Path(room) / "default" / "events")
+    return EventReader(weights, load_event_types())

@@ -1,0 +1,101 @@
+"""How bad an event is, from its type, the figures in the text, its state and the company's role in it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from documents.events import EventRole, EventState, EventType
+
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|percent\b|per cent\b|pct\b)")
+_MONEY = re.compile(
+    r"(?:[$\u20ac\u00a3\u00a5]|usd|eur|gbp|us\$|rs\.?)\s?(\d+(?:[.,]\d+)*)\s?(trillion|tn|billion|bln|bn|b|million|mln|mn|m|k)?\b"
+    r"|(\d+(?:[.,]\d+)*)\s?(\u4e07\u4ebf|\u4ebf|\u4e07)(?:\u7f8e?\u5143|\u6b27\u5143|\u6e2f\u5143|\u4eba\u6c11\u5e01)"
+)
+_COUNT = re.compile(r"(\d+(?:,\d{3})+|\d+(?:\.\d+)?)\s?(million|billion|thousand|mln|k|m|\u4ebf|\u4e07)?")
+_UNIT = {
+    "trillion": 1e12, "tn": 1e12, "billion": 1e9, "bln": 1e9, "bn": 1e9, "b": 1e9, "million": 1e6, "mln": 1e6,
+    "mn": 1e6, "m": 1e6, "k": 1e3, "thousand": 1e3, "\u4e07\u4ebf": 1e12, "\u4ebf": 1e8, "\u4e07": 1e4,
+}  # fmt: skip
+
+
+class _Steps(NamedTuple):
+    """One step more from ``more``, two from ``much_more``; one less below ``less``."""
+
+    less: float
+    more: float
+    much_more: float
+
+
+_BY_PERCENT = {
+    "price_plunge": _Steps(5, 20, 40),
+    "price_surge": _Steps(5, 20, 50),
+    "results_miss": _Steps(5, 40, 100),
+    "results_beat": _Steps(5, 40, 200),
+    "layoffs": _Steps(0, 10, 30),
+    "dividend_cut": _Steps(0, 50, 101),
+}
+_BY_MONEY = {
+    "fine": _Steps(1e7, 1e9, 5e9),
+    "settlement": _Steps(1e7, 1e9, 5e9),
+    "lawsuit": _Steps(0, 1e9, 1e11),
+    "impairment": _Steps(1e7, 5e9, 1e12),
+    "hack": _Steps(1e5, 1e8, 1e12),
+    "embezzlement": _Steps(0, 1e9, 1e12),
+}
+_BY_COUNT = {
+    "layoffs": _Steps(50, 5_000, 20_000),
+    "data_breach": _Steps(0, 1e7, 1e12),
+    "recall": _Steps(100, 1e6, 1e12),
+    "abuse": _Steps(0, 1e3, 1e9),
+}
+_BY_STATE = {
+    EventState.HAPPENED: 0,
+    EventState.THREATENED: -1,
+    EventState.RUMOURED: -1,
+    EventState.DENIED: -2,
+    EventState.AVERTED: -3,
+    EventState.HISTORIC: -3,
+    EventState.HYPOTHETICAL: -3,
+}
+_BY_ROLE = {EventRole.SUBJECT: 0, EventRole.COUNTERPARTY: -1, EventRole.MENTIONED: -2}
+
+
+def severity(kind: EventType, text: str, role: EventRole, state: EventState) -> int:
+    """1 (routine) to 5: that of the type, changed by the largest figure of its sort in ``text`` (in lower case), by the
+    state and by the role."""
+    change = _figures(kind.name, text) + _BY_STATE[state] + _BY_ROLE[role]
+    return min(5, max(1, kind.severity + change))
+
+
+def polarity(kind: EventType, role: EventRole, state: EventState) -> int:
+    """The type's for the company that it happened to; turned round where it was averted or denied; 0 in other roles."""
+    if role is not EventRole.SUBJECT:
+        return 0
+    return -kind.polarity if state in (EventState.AVERTED, EventState.DENIED) else kind.polarity
+
+
+def _figures(name: str, text: str) -> int:
+    if not any(map(str.isdigit, text)):
+        return 0
+    found = []
+    if steps := _BY_PERCENT.get(name):
+        found += [(float(match.group(1)), steps) for match in _PERCENT.finditer(text)]
+    if steps := _BY_MONEY.get(name):
+        found += [(_amount(m.group(1) or m.group(3), m.group(2) or m.group(4)), steps) for m in _MONEY.finditer(text)]
+    if steps := _BY_COUNT.get(name):
+        counts = [
+            _amount(match.group(1), match.group(2))
+            for match in _COUNT.finditer(_PERCENT.sub(" ", _MONEY.sub(" ", text)))
+        ]
+        found += [(count, steps) for count in counts if not 1900 <= count <= 2100]
+    if not found:
+        return 0
+    return max(2 if x >= s.much_more else 1 if x >= s.more else -1 if x < s.less else 0 for x, s in found)
+
+
+def _amount(number: str, unit: str | None) -> float:
+    try:
+        return float(number.replace(",", "")) * _UNIT.get(unit or "", 1.0)
+    except ValueError:
+        return 0.0
