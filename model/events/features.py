@@ -1,7 +1,7 @@
 """The features of a text about a company: runs of up to three words, or of up to four Chinese characters.
 
 The company's own name becomes a placeholder, so nothing depends on who it is. Numbers become their kind. Each run
-counts twice: by itself, and with its place beside the placeholder (before or after it in its clause, or in another clause).
+counts twice: by itself, and with its place: before or after the placeholder in its clause, or in another clause.
 """
 
 from __future__ import annotations
