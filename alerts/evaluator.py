@@ -17,7 +17,8 @@ from alerts.detection import Parameters
 from alerts.durations import seconds
 from alerts.emerging import find_emerging_topics
 from alerts.emerging_notices import emerging_notices
-from alerts.evidence import Explain, add_evidence
+from alerts.events import EventWatch, load_source_weights
+from alerts.evidence import Explain, add_evidence, add_link
 from alerts.lifecycle import Lifecycle
 from alerts.rules import BadRules, Rules, load_rules
 from alerts.sources import Source
@@ -25,6 +26,7 @@ from alerts.stale_feeds import LOOKBACK, stale_feed_alerts
 from alerts.transition import Alert, Transition, event_time
 from alerts.watched import WatchedSources
 from documents import AlertKind, AlertState
+from documents.events import load_event_types
 from settings import AlertSettings
 from storage.reads import active_feeds, alerts_now, entities_stored, event_time_watermark, latest_offsets
 from storage.writes import write_alerts
@@ -70,12 +72,13 @@ class Evaluator:
             self.rules = load_rules(settings.rules, self._parameters, desks)
             self._rules_read = settings.rules.stat().st_mtime
         self._watched = WatchedSources(self._parameters, settings.reread_s)
+        self._events = EventWatch(load_event_types(), load_source_weights(settings.sources), settings.tick_s)
         self._seen: Mapping[tuple[str, str, int], int] | None = None
         self.evaluated_until = 0
         self._emerging_at = -math.inf
 
     def advance(self) -> list[Transition]:
-        """Evaluate every tick since the last call, up to now or to the documents' watermark.
+        """Evaluate what is new of events, and every tick since the last call, up to now or to the documents' watermark.
 
         Raises what the storage raises; the next call then begins where this one did.
         """
@@ -90,10 +93,13 @@ class Evaluator:
                 # More documents of the very last instant may still come.
                 reached = mark.timestamp() - 0.001 if mark else 0
             last = int(reached) // self._settings.tick_s * self._settings.tick_s
-            if last <= self.evaluated_until or last <= 0:
+            if last <= 0:
                 return []
             first = self.evaluated_until or (last - self._settings.catch_up_s if self._settings.clock == "wall" else 0)
-            return self.evaluate(first, last)
+            made = self._happened(self._client, first, reached)
+            if made:
+                self._tell(self._client, made)
+            return made + (self.evaluate(first, last) if last > self.evaluated_until else [])
         except BaseException:
             self._client.disconnect()
             self._client = None
@@ -102,7 +108,7 @@ class Evaluator:
     def evaluate(self, after: int, until: int) -> list[Transition]:
         """Evaluate the ticks in ``(after, until]`` (Unix seconds) over one reading of the windows."""
         client = self._client = self._client or self._connect()
-        transitions: list[Transition] = []
+        transitions = self._happened(client, after, until)
         # Read first, so that documents that come meanwhile are new to the next evaluation.
         seen = latest_offsets(client)
         late = [] if self._seen is None else entities_stored(client, self._seen, event_time(after))
@@ -114,13 +120,24 @@ class Evaluator:
             transitions += stale_feed_alerts(active_feeds(client, now - LOOKBACK), known, self.rules, now)
         transitions += self._shifts(client, watched, known, after, until, late)
         transitions += self._emerging(client, known, until)
+        # Also without transitions, since deliveries that failed are tried again.
+        self._tell(client, transitions)
+        self.evaluated_until, self._seen = until, seen
+        return transitions
+
+    def _tell(self, client: Client, transitions: list[Transition]) -> None:
         if transitions:
             self.publish(transitions)
             write_alerts(client, [transition.columns() for transition in transitions])
-        # Also without transitions, since deliveries that failed are tried again.
         self.notify(client, self.rules)
-        self.evaluated_until, self._seen = until, seen
-        return transitions
+
+    def _happened(self, client: Client, first: float, until: float) -> list[Transition]:
+        """The transitions of events since the last call, or since ``first``."""
+        memory = timedelta(seconds=self._memory_s())
+        made = self._events.turn(client, self.rules, event_time(first), event_time(until), memory)
+        for transition in made:
+            add_link(transition, self._settings.console_url)
+        return made
 
     def _shifts(
         self, client: Client, watched: list[Source], known: list[Alert], after: int, until: int, late: list[str]

@@ -27,12 +27,18 @@ from alerts.detection import Parameters
 from alerts.durations import Duration, seconds
 from alerts.receivers import TRANSPORTS, Receiver
 from documents import AlertKind, Severity
+from documents.events import EventState, EventTypes, load_event_types
 from errors import FinsentError
 
 Count = Annotated[int, msgspec.Meta(ge=2)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+EventLevel = Annotated[int, msgspec.Meta(ge=1, le=5)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+LEAST_EVENT = 3
+"""Events below this severity make no alert unless a rule asks for them: they are routine."""
 
 
 class BadRules(FinsentError, ValueError):
@@ -65,6 +71,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     cooldown: Duration | None = None
     severity: Severity | None = None
     kinds: list[AlertKind] | None = None
+    event_types: list[str] | None = None
+    """Only events of these types, and of the types of ``event_groups``, make alerts; all where neither is given."""
+    event_groups: list[str] | None = None
+    event_states: list[EventState] | None = None
+    """Only reports of these states are believed."""
+    event_severity: EventLevel | None = None
+    """The least severity of an event that makes an alert."""
     receivers: list[str] | None = None
     quiet_hours: QuietHours | None = None
 
@@ -97,8 +110,17 @@ class Setting(msgspec.Struct, frozen=True):
     severity: Severity
     """Receivers are sent alerts of this severity and worse."""
     kinds: frozenset[AlertKind]
+    event_types: frozenset[str]
+    event_groups: frozenset[str]
+    event_states: frozenset[EventState]
+    event_severity: int
     receivers: tuple[str, ...]
     quiet_hours: QuietHours | None
+
+    def wants(self, type_: str, group: str) -> bool:
+        """Whether events of this type make alerts."""
+        chosen = self.event_types or self.event_groups
+        return AlertKind.EVENT in self.kinds and (not chosen or type_ in self.event_types or group in self.event_groups)
 
 
 class Rules:
@@ -143,6 +165,10 @@ class Rules:
             cooldown_s=seconds(pause) if pause else base.cooldown_s,
             severity=chosen("severity", Severity.NOTICE),
             kinds=frozenset(chosen("kinds", AlertKind)),
+            event_types=frozenset(chosen("event_types", ())),
+            event_groups=frozenset(chosen("event_groups", ())),
+            event_states=frozenset(chosen("event_states", EventState)),
+            event_severity=chosen("event_severity", LEAST_EVENT),
             receivers=tuple(chosen("receivers", ())),
             quiet_hours=chosen("quiet_hours", None),
         )
@@ -189,6 +215,8 @@ def _check(file: _File, where: str, tree: yaml.Node, desks: Mapping[str, str] | 
         if problem := TRANSPORTS[receiver.type].problem(receiver):
             raise BadRules(f"{place}: {problem}")
     known_desks = set(desks.values()) if desks else None
+    types = load_event_types()
+    _check_events(file.defaults, types, where + _place(tree, ".defaults"))
     for i, rule in enumerate(file.rules):
         place = where + _place(tree, f".rules[{i}]")
         if rule.name in names:
@@ -201,12 +229,23 @@ def _check(file: _File, where: str, tree: yaml.Node, desks: Mapping[str, str] | 
                 raise BadRules(f"{place}: the watch list has no desk {sorted(unknown)[0]!r}")
             if unknown := set(rule.entities) - desks.keys() - {"*"}:
                 raise BadRules(f"{place}: the watch list has no company {sorted(unknown)[0]!r}")
+        _check_events(rule, types, place)
         if rule.quiet_hours:
             _zone(rule.quiet_hours.zone, place)
     if unknown := set(file.defaults.receivers or ()) - receivers:
         raise BadRules(f"{where}{_place(tree, '.defaults')}: no receiver is called {sorted(unknown)[0]!r}")
     if file.defaults.quiet_hours:
         _zone(file.defaults.quiet_hours.zone, where + _place(tree, ".defaults"))
+
+
+def _check_events(limits: Limits, types: EventTypes, place: str) -> None:
+    groups = {one.group for one in types.by_name.values()}
+    if unknown := set(limits.event_types or ()) - types.by_name.keys():
+        raise BadRules(f"{place}: there is no type of event {sorted(unknown)[0]!r}")
+    if unknown := set(limits.event_groups or ()) - groups:
+        raise BadRules(
+            f"{place}: there is no group of events {sorted(unknown)[0]!r}; there are {', '.join(sorted(groups))}"
+        )
 
 
 def _zone(name: str, place: str) -> None:

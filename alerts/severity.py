@@ -2,6 +2,7 @@
 
 - A shift of a sentiment or of a topic's share: by its size and its evidence, see ``LEVELS``.
 - A shift of the whole market: the same, on the market's own scale, and at least a warning.
+- An event: by its own severity (1 to 5), its type and its state, see ``of_event``.
 - A buzz (volume without a change of tone) and a new topic: always a notice.
 - A silent feed: always critical, since nothing can be said about what it does not bring.
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from documents import Severity
+from documents.events import EventState
 
 
 class Level(NamedTuple):
@@ -51,3 +53,14 @@ def of_shift(effect: float, evidence: float, market_scale: float | None = None) 
     if market_scale is not None and reached.severity.rank < LEAST_OF_MARKET.rank:
         return LEAST_OF_MARKET
     return reached.severity
+
+
+def of_event(level: int, pages: bool, state: EventState) -> Severity:
+    """The severity of an event of ``level`` 1 to 5: 5 is critical, 4 a warning, and the others are notices.
+
+    A type that wakes nobody (``pages``) is at most a warning. What is only threatened or rumoured is one lower.
+    """
+    rank = max(0, level - 3) if pages else min(1, max(0, level - 3))
+    if state is not EventState.HAPPENED:
+        rank = max(0, rank - 1)
+    return list(Severity)[rank]

@@ -42,6 +42,8 @@ class Evidence(TypedDict, total=False):
     entities: list[str]
     """The companies of a new topic."""
     escalated_from: Severity
+    event: dict[str, Any]
+    """What happened: see ``alerts.events.lifecycle``."""
     last_stored_at: datetime
     hours_silent: float
 

@@ -48,7 +48,7 @@ def alerts(
         str, typer.Option(help="Only this company's (its ticker in the watch list; '*' the market).")
     ] = "",
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Fired since then, e.g. 2020-06-18.")] = None,
-    kind: Annotated[str, typer.Option(help="sentiment_shift, topic_shift, buzz or feed_stale.")] = "",
+    kind: Annotated[str, typer.Option(help="sentiment_shift, topic_shift, buzz, event or feed_stale.")] = "",
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence.")] = False,
 ) -> None:
     """List the alerts, newest first: what shifted, since when, and the documents that moved it most."""
@@ -301,7 +301,7 @@ def deliveries(
 def silence(
     lasting: Annotated[str, typer.Option("--for", metavar="DURATION", help="90s, 30m, 12h or 7d.")],
     entity: Annotated[str, typer.Option(help="Only about this company; '*' is the market.")] = "",
-    kind: Annotated[str, typer.Option(help="Only sentiment_shift, topic_shift, buzz or feed_stale.")] = "",
+    kind: Annotated[str, typer.Option(help="Only sentiment_shift, topic_shift, buzz, event or feed_stale.")] = "",
     by: Annotated[str, typer.Option(help="Who asked for it.")] = "",
     note: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:

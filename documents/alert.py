@@ -14,6 +14,8 @@ class AlertKind(StrEnum):
     """A topic has a larger share of a company's documents than before, or a topic is new."""
     BUZZ = "buzz"
     """Far more documents than usual, without a change of tone."""
+    EVENT = "event"
+    """Something happened to a company, or is said to: an event that is new for it. The topic is the event's type."""
     FEED_STALE = "feed_stale"
     """A feed that used to bring documents has stopped."""
 
@@ -32,17 +34,24 @@ class Severity(StrEnum):
 
 
 class Direction(StrEnum):
-    """Where something moved: a sentiment to negative or positive, an amount up or down."""
+    """Where something moved: a sentiment to negative or positive, an amount up or down. Of an event: whether it is bad,
+    good or neither for the company."""
 
     NEGATIVE = "negative"
     POSITIVE = "positive"
     UP = "up"
     DOWN = "down"
+    NEUTRAL = "neutral"
 
     @property
     def sign(self) -> int:
-        """-1 and 1 for a sentiment's direction, 0 for an amount's."""
+        """-1 and 1 for a sentiment's or an event's direction, 0 for an amount's and for an event that is neither."""
         return {Direction.NEGATIVE: -1, Direction.POSITIVE: 1}.get(self, 0)
+
+    @classmethod
+    def of_polarity(cls, polarity: float) -> Direction:
+        """The direction of an event that is bad (below 0), good (above 0) or neither for the company."""
+        return cls.NEGATIVE if polarity < 0 else cls.POSITIVE if polarity > 0 else cls.NEUTRAL
 
 
 class AlertState(StrEnum):

@@ -21,6 +21,11 @@ class AlertSettings(BaseSettings):
     rules: Path | None = Field(
         default=None, description="The YAML file of alert rules; it is read again when it changes"
     )
+    sources: Path | None = Field(
+        default=None,
+        description="The YAML file that says how much a story of each source counts as a witness of an event; unset: "
+        "the one that comes with finsent",
+    )
     tick_s: int = Field(default=900, ge=60, description="Seconds between two evaluations")
     minimum_documents: int = Field(default=5, ge=2, description="The fewest stories that can make a shift")
     minimum_effect: float = Field(

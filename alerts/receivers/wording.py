@@ -7,8 +7,9 @@ from typing import Any
 
 from alerts.detection import MARKET
 from documents import AlertKind, AlertState, Direction
+from documents.events import EventState
 
-MOST_DOCUMENTS = 5
+MOST_DOCUMENTS, MOST_SOURCES = 5, 4
 
 
 def title(alert: Mapping[str, Any]) -> str:
@@ -18,6 +19,8 @@ def title(alert: Mapping[str, Any]) -> str:
     if alert["kind"] == AlertKind.FEED_STALE:
         what = f"the feed {who.removeprefix('feed:')} is silent"
         return what if alert["state"] == AlertState.FIRING else f"the feed {who.removeprefix('feed:')} is back"
+    if alert["kind"] == AlertKind.EVENT:
+        return event_title(alert)
     what = {
         AlertKind.SENTIMENT_SHIFT: f"{who}{topic}: sentiment turned {alert['direction']}",
         AlertKind.TOPIC_SHIFT: f"{who}: more of {alert['topic']}"
@@ -33,6 +36,8 @@ def title(alert: Mapping[str, Any]) -> str:
 def facts(alert: Mapping[str, Any]) -> str:
     """One line of numbers: the means before and after with their intervals, when it began, and the documents since."""
     evidence = alert["evidence"]
+    if alert["kind"] == AlertKind.EVENT:
+        return event_facts(alert)
     if alert["kind"] == AlertKind.FEED_STALE:
         return f"last document {evidence.get('last_stored_at', '')}"
 
@@ -50,6 +55,45 @@ def facts(alert: Mapping[str, Any]) -> str:
     return (
         f"{side('before')} -> {side('after')} documents; began {alert['began_at']:%Y-%m-%d %H:%M} UTC, "
         f"{waited.get('documents', 0)} documents in {waited.get('hours', 0)} h since"
+    )
+
+
+HEARD = {
+    EventState.HAPPENED: "",
+    EventState.THREATENED: "threatened: ",
+    EventState.RUMOURED: "rumoured: ",
+    EventState.DENIED: "denied: ",
+    EventState.AVERTED: "averted: ",
+}
+"""How the state of an event is said before its type."""
+
+
+def event_title(alert: Mapping[str, Any]) -> str:
+    """One line about an event: who, what, and in which state."""
+    event = alert["evidence"].get("event", {})
+    name = str(alert["topic"]).replace("_", " ")
+    state = EventState(event.get("state", EventState.HAPPENED))
+    what = f"{alert['entity']}: {HEARD.get(state, '')}{name}"
+    if AlertState(alert["state"]).is_escalation:
+        return f"{what}: {alert['severity']} by now"
+    if alert["state"] == AlertState.FIRING or state in (EventState.DENIED, EventState.AVERTED):
+        return what
+    return f"{what}: over"
+
+
+def event_facts(alert: Mapping[str, Any]) -> str:
+    """One line about an event: how bad, in which role, since when, and by how many and whom it is told."""
+    event = alert["evidence"].get("event", {})
+    sources = event.get("sources", [])
+    named = ", ".join(sources[:MOST_SOURCES]) + (
+        f" and {len(sources) - MOST_SOURCES} more" if sources[MOST_SOURCES:] else ""
+    )
+    stories = "1 story" if event.get("stories") == 1 else f"{event.get('stories', 0)} independent stories"
+    ended = f"; {event['state']} by {event['ended_by']}" if "ended_by" in event else ""
+    return (
+        f"{event.get('group', '')}, severity {event.get('severity', '')} of 5, {alert['direction']}; "
+        f"{alert['entity']} is the {event.get('role', 'subject')}; since {alert['began_at']:%Y-%m-%d %H:%M} UTC; "
+        f"{stories}, from {named}{ended}"
     )
 
 

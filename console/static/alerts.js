@@ -4,12 +4,19 @@ import { ask, company, el, guarded, marked, signed, tone, when } from "/static/d
 const span = pair => (pair ? ` (95 %: ${signed(pair[0])} to ${signed(pair[1])})` : "");
 const percent = x => `${Math.round(100 * x)} %`;
 
+// What an event is, with its state where it has not happened: "rumoured: bankruptcy".
+function happened(row) {
+  const state = row.evidence.event?.state ?? "happened";
+  return `${state === "happened" ? "" : `${state}: `}${row.topic.replaceAll("_", " ")}`;
+}
+
 function headline(row) {
   const name = row.entity === "*" ? "The whole market" : company(row);
   switch (row.kind) {
     case "sentiment_shift": return [name, ` turned ${row.direction}`];
     case "topic_shift": return [name, `: talk of ${row.topic.replaceAll("_", " ")} went ${row.direction}`];
     case "buzz": return [name, ": far more talk than usual, without a change of tone"];
+    case "event": return [name, `: ${happened(row)}`];
     case "feed_stale": return [`The feed ${row.entity.replace("feed:", "")} is silent`];
     default: return [name, `: ${row.kind.replaceAll("_", " ")}`];
   }
@@ -22,12 +29,17 @@ function change(row) {
       " \u2192 ", el("strong", { class: tone(row.after_mean) }, signed(row.after_mean)), span(evidence.after_interval), `, on ${row.after_documents} documents after ${row.before_documents} before.`);
   }
   if (row.kind === "topic_shift") return el("p", { class: "change" }, `Share of the documents: ${percent(row.before_mean)} \u2192 ${percent(row.after_mean)}, on ${row.after_documents} documents.`);
+  if (row.kind === "event") {
+    const event = evidence.event ?? {}, sources = event.sources ?? [];
+    const stories = event.stories === 1 ? "1 story" : `${event.stories} independent stories`;
+    return el("p", { class: "change" }, `${event.group}, severity ${event.severity} of 5; the company is the ${event.role}; ${stories}, from ${sources.slice(0, 4).join(", ")}${sources.length > 4 ? ` and ${sources.length - 4} more` : ""}.`);
+  }
   if (row.kind === "buzz") return el("p", { class: "change" }, `Documents a day: ${row.before_mean.toFixed(1)} \u2192 ${row.after_mean.toFixed(1)}.`);
   return null;
 }
 
 function next(row, known) {
-  if (row.state === "resolved") return "It is over: the tone is back, or nothing more came.";
+  if (row.state === "resolved") return row.kind === "event" ? "It is over: denied, averted, or no longer news." : "It is over: the tone is back, or nothing more came.";
   if (known) return `Acknowledged by ${known}.`;
   if (row.kind === "feed_stale") return "Next: see the health page, and ask who runs the feed.";
   if (row.kind === "buzz") return "Next: read what is said; there is no change of tone to act on yet.";
@@ -52,7 +64,7 @@ export function alertCard(row, again) {
     change(row),
     row.escalated_at ? el("p", {}, `${row.severity[0].toUpperCase()}${row.severity.slice(1)} since `, when(row.escalated_at), ".") : null,
     el("p", {}, "Began ", when(row.began_at), "; told ", when(row.fired_at), waited ? `, ${waited.documents} documents and ${waited.hours} hours later` : "", row.model_version ? `; model ${row.model_version}` : "", "."),
-    documents.length ? el("p", { class: "label" }, "Why: the documents that moved it most, the deciding words marked") : null,
+    documents.length ? el("p", { class: "label" }, row.kind === "event" ? "The first of the stories that tell of it" : "Why: the documents that moved it most, the deciding words marked") : null,
     documents.length ? el("ol", {}, documents.slice(0, 5).map(document => document_(document, row.direction))) : null,
     rising.length ? el("p", {}, "Topics that rose: ", rising.map(topic => (typeof topic === "string" ? topic : `${topic.topic ?? topic.name}`)).join(", ")) : null,
     el("p", { class: "next" }, next(row, known), " ",

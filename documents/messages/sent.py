@@ -84,13 +84,15 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One transition of an alert; ``id`` stays the same over its life."""
+    """One transition of an alert; ``id`` stays the same over its life. ``topic`` is that of a ``topic_shift``, or the
+    type of an ``event``. The means and documents of an event are weights and numbers of the stories that tell of
+    it."""
 
     id: str
-    kind: Literal["sentiment_shift", "topic_shift", "buzz", "feed_stale"]
+    kind: Literal["sentiment_shift", "topic_shift", "buzz", "event", "feed_stale"]
     entity: str
     topic: str
-    direction: Literal["negative", "positive", "up", "down"]
+    direction: Literal["negative", "positive", "up", "down", "neutral"]
     severity: Literal["notice", "warning", "critical"]
     state: Literal["pending", "firing", "escalated_to_warning", "escalated_to_critical", "resolved", "inactive"]
     fired_at: datetime

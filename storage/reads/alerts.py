@@ -24,8 +24,8 @@ def alerts_now(
     An escalated alert is firing with the higher severity, last raised at ``escalated_at`` (None if never). Measures and
     evidence are those of the moment at which it fired. ``acknowledged_by`` is '' where nobody looks after it.
 
-    ``kind`` is sentiment_shift, topic_shift, buzz, feed_stale, or '' for any. ``since`` leaves out alerts that fired
-    earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included.
+    ``kind`` is sentiment_shift, topic_shift, buzz, event, feed_stale, or '' for any. ``since`` leaves out alerts that
+    fired earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included.
     """
     rows = select(
         client,

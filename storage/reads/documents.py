@@ -25,7 +25,7 @@ def entities_stored(client: Client, after: Mapping[tuple[str, str, int], int], u
 
     Only documents published in the week before ``until`` count.
     """
-    ranges, parameters = _beyond(client, after, 2**62)
+    ranges, parameters = beyond(client, after, 2**62)
     if not ranges:
         return []
     rows = client.execute(
@@ -40,7 +40,7 @@ def entities_stored(client: Client, after: Mapping[tuple[str, str, int], int], u
     return sorted(row[0] for row in rows)
 
 
-def _beyond(client: Client, after: Mapping[tuple[str, str, int], int], most: int) -> tuple[str, dict[str, object]]:
+def beyond(client: Client, after: Mapping[tuple[str, str, int], int], most: int) -> tuple[str, dict[str, object]]:
     """SQL and its parameters: the rows beyond the offsets ``after``, but only the last ``most`` offsets of a partition.
 
     The SQL is '' if there are no such rows.
@@ -70,7 +70,7 @@ def recent_documents(
     with the history. Raises ``StorageUnavailable``.
     """
     try:
-        ranges, parameters = _beyond(client, after, limit)
+        ranges, parameters = beyond(client, after, limit)
         if not ranges:
             return []
         # The embedding as text: the driver would take one whose bytes happen to be UTF-8 for a string.

@@ -1,0 +1,124 @@
+"""What is believed of an event at a moment: by how many independent stories, in which state, and how bad. Pure.
+
+A story is a witness, however many sources carry it, with the weight of the best of them. An event is believed when the
+weights of its witnesses come to ``ENOUGH``, and there are as many of them as its type asks for. What is told of a
+company all the time needs more: several times what is usual there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerts import severity
+from alerts.events.source_weights import SourceWeights
+from alerts.rules import Setting
+from documents import Severity
+from documents.events import EventState, EventType
+from storage.reads import EventReport
+
+ENOUGH = 1.0
+"""The least weight of all witnesses together: one story of a trusted source, or two of unknown ones."""
+
+SURGE = 4.0
+"""The weight is at least so many times the usual one."""
+
+SPAN = timedelta(hours=72)
+"""Witnesses of one event speak within this time, or within a half-life of its type where that is shorter."""
+
+BASELINE = timedelta(days=30)
+"""What is usual is taken from the reports of this time before a moment, without the span of the witnesses."""
+
+STRENGTH = {EventState.RUMOURED: 1, EventState.THREATENED: 2, EventState.HAPPENED: 3}
+"""The states of an event that may come or has come, and how sure they are. A report of one supports those below it."""
+
+RUMOUR_WITNESSES = 2
+"""So many independent stories make a rumour believed, at least."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """An event that is believed. ``level`` is its severity from 1 to 5, ``severity`` that of an alert about it."""
+
+    state: EventState
+    level: int
+    severity: Severity
+    weight: float
+    usual: float
+    """The weight of the witnesses in a span of the same length, over the time before."""
+    earlier: int
+    """How many stories told of such an event in that time."""
+    witnesses: list[EventReport]
+    """The first report of each story, in the order of time."""
+
+    @property
+    def strength(self) -> int:
+        """How sure the state is: 1 for a rumour, 3 for what has happened."""
+        return STRENGTH[self.state]
+
+
+def span_of(kind: EventType) -> timedelta:
+    """The time within which witnesses speak of one event of this type."""
+    return min(SPAN, timedelta(hours=kind.half_life_h))
+
+
+def believed(
+    reports: Sequence[EventReport], kind: EventType, setting: Setting, weights: SourceWeights
+) -> Belief | None:
+    """The worst that is believed at the time of the last one of ``reports``, or None. They are of one company and type,
+    in the order of time."""
+    at, span = reports[-1].published_at, span_of(kind)
+    recent = [report for report in _since(reports, at - span) if report.state in setting.event_states & STRENGTH.keys()]
+    if not _enough(_told(recent, weights), kind.witnesses):
+        return None
+    before = list(_between(reports, at - BASELINE, at - span))
+    earlier = _told(before, weights)
+    usual = sum(earlier.values()) * (span / (BASELINE - span))
+    for state, level in _worst_first(kind, setting):
+        chosen = [r for r in recent if STRENGTH[r.state] >= STRENGTH[state] and r.severity >= level]
+        told = _told(chosen, weights)
+        needed = max(kind.witnesses, RUMOUR_WITNESSES) if state is EventState.RUMOURED else kind.witnesses
+        if _enough(told, needed) and sum(told.values()) >= SURGE * usual:
+            first = {report.story_id: report for report in reversed(chosen)}
+            witnesses = sorted(first.values(), key=lambda report: report.order)
+            bad = severity.of_event(level, kind.pages, state)
+            return Belief(state, level, bad, sum(told.values()), usual, len(earlier), witnesses)
+    return None
+
+
+def _worst_first(kind: EventType, setting: Setting) -> list[tuple[EventState, int]]:
+    """The states and levels that a rule lets alert, the worst alert first, and of equal ones the surest."""
+    pairs = [(state, level) for state in STRENGTH for level in range(setting.event_severity, 6)]
+    return sorted(
+        pairs, key=lambda one: (-severity.of_event(one[1], kind.pages, one[0]).rank, -STRENGTH[one[0]], -one[1])
+    )
+
+
+def _told(reports: Sequence[EventReport], weights: SourceWeights) -> dict[int, float]:
+    """The weight of each story."""
+    told: dict[int, float] = {}
+    for report in reports:
+        told[report.story_id] = max(told.get(report.story_id, 0.0), weights.of(report.source, report.kind))
+    return told
+
+
+def _enough(told: dict[int, float], witnesses: int) -> bool:
+    return len(told) >= witnesses and sum(told.values()) >= ENOUGH
+
+
+def _since(reports: Sequence[EventReport], since: datetime) -> list[EventReport]:
+    found = []
+    for report in reversed(reports):
+        if report.published_at <= since:
+            break
+        found.append(report)
+    return found[::-1]
+
+
+def _between(reports: Sequence[EventReport], since: datetime, until: datetime) -> Iterator[EventReport]:
+    for report in reversed(reports):
+        if report.published_at <= since:
+            break
+        if report.published_at <= until:
+            yield report

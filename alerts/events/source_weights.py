@@ -1,0 +1,66 @@
+"""How much one story of a source counts as a witness of an event, from ``source_weights.yaml`` or a file of one's
+own."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from documents import Kind
+from errors import FinsentError
+
+Weight = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class BadSourceWeights(FinsentError, ValueError):
+    """The file of source weights cannot be used; the text says why."""
+
+
+class _Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    weight: Weight
+    names: list[str]
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    news: Weight
+    comments: Weight
+    sources: list[_Named] = []
+
+
+class SourceWeights:
+    """The weights of one file. Raises ``BadSourceWeights`` for a name that stands twice."""
+
+    def __init__(self, file: _File) -> None:
+        self._others: dict[Kind, float] = {"news": file.news, "comment": file.comments}
+        self._named: dict[str, float] = {}
+        for group in file.sources:
+            for name in group.names:
+                if name.lower() in self._named:
+                    raise BadSourceWeights(f"the source {name!r} stands twice")
+                self._named[name.lower()] = group.weight
+
+    def of(self, source: str, kind: Kind) -> float:
+        """The weight of one story of ``source``, 0 to 1."""
+        name = source.lower()
+        while name:
+            if name in self._named:
+                return self._named[name]
+            # feeds.bbci.co.uk is known as bbci.co.uk; a name that is no domain has no part behind a dot.
+            name = name.partition(".")[2] if " " not in name else ""
+        return self._others[kind]
+
+
+def load_source_weights(path: Path | None = None) -> SourceWeights:
+    """The weights in the YAML file ``path``, by default those that ship with finsent. Raises ``BadSourceWeights``."""
+    where = str(path or "the shipped source weights")
+    try:
+        shipped = resources.files("alerts.events") / "source_weights.yaml"
+        text = path.read_bytes() if path else shipped.read_bytes()
+        return SourceWeights(msgspec.yaml.decode(text, type=_File))
+    except OSError as error:
+        raise BadSourceWeights(f"{where}: {error.strerror}; ALERT_SOURCES names the file") from error
+    except (msgspec.ValidationError, msgspec.DecodeError, BadSourceWeights) as error:
+        raise BadSourceWeights(f"{where}: {error}") from error

@@ -1,0 +1,85 @@
+"""Reads what is new of events since the last turn, and runs their lifecycle over it.
+
+A turn is cheap when nothing has come: then it asks for no more than the ends of the partitions. So it may be taken
+every few seconds, and an alert about an event does not wait for the next tick of the shifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from clickhouse_driver import Client
+
+from alerts.events.belief import BASELINE
+from alerts.events.lifecycle import EventLifecycle, Key
+from alerts.events.source_weights import SourceWeights
+from alerts.rules import Rules
+from alerts.transition import Alert, Transition
+from documents import AlertKind
+from documents.events import EventTypes
+from storage.reads import alerts_now, event_reports, events_stored, latest_offsets
+
+REACH = BASELINE + timedelta(days=1)
+"""So far back reports are read, before the first one that is new."""
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+Span = tuple[datetime, datetime]
+"""When the first and the last of some reports were published."""
+
+
+class EventWatch:
+    """Use it from one thread. ``tick_s``: so often it is looked whether alerts are over."""
+
+    def __init__(self, types: EventTypes, weights: SourceWeights, tick_s: int) -> None:
+        self._types, self._weights, self._tick = types, weights, timedelta(seconds=tick_s)
+        self._seen: Mapping[tuple[str, str, int], int] = {}
+        self._until: datetime | None = None
+        self._waiting: dict[Key, Span] = {}
+        """What is dated later than the last turn."""
+
+    def turn(
+        self, client: Client, rules: Rules, first: datetime, until: datetime, memory: timedelta
+    ) -> list[Transition]:
+        """The transitions up to ``until``. The first turn begins after ``first``, and each other one where the one
+        before it ended. Alerts that are over for longer than ``memory`` are forgotten.
+
+        Raises what the storage raises; the next turn then begins where this one did.
+        """
+        after = self._until or first
+        if until <= after:
+            return []
+        # Read first, so that reports that come meanwhile are new to the next turn.
+        seen = latest_offsets(client)
+        new = self._new(client, seen, after)
+        whole = self._until is None
+        if not new and not whole and until - after < self._tick:
+            self._seen = seen
+            return []
+        known = _known(client, after - memory)
+        entities = None if whole else {entity for entity, _ in new} | {one.opened.entity for one in known if one.fires}
+        # What is dated in the future is taken when its time has come.
+        late = {key: begin for key, (begin, _) in new.items() if begin <= until}
+        waiting = {key: span for key, span in new.items() if span[1] > until}
+        since = max(EARLIEST, min([after, *late.values()]) - REACH)
+        reports = event_reports(client, since, until + SECOND, entities)
+        made = EventLifecycle(self._types, self._weights, rules, known).run(reports, after, until, late)
+        self._seen, self._until, self._waiting = seen, until, waiting
+        return made
+
+    def _new(self, client: Client, seen: Mapping[tuple[str, str, int], int], after: datetime) -> dict[Key, Span]:
+        """What came since the last turn, and what was dated later than that."""
+        if self._until is None:
+            return {}
+        new = events_stored(client, self._seen, after) if seen != self._seen else {}
+        for key, (begin, end) in self._waiting.items():
+            first, last = new.get(key, (begin, end))
+            new[key] = min(begin, first), max(end, last)
+        return new
+
+
+def _known(client: Client, since: datetime) -> list[Alert]:
+    rows = alerts_now(client, since=max(since, EARLIEST), limit=1_000_000, kind=AlertKind.EVENT, unfinished=True)
+    return [Alert.stored(row) for row in rows]

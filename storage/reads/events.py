@@ -1,0 +1,124 @@
+"""What documents report of companies: the events that alerts are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from clickhouse_driver import Client
+
+from documents import Kind
+from documents.events import EventState
+from storage.reads.documents import beyond
+
+LEAST_PROBABILITY, LEAST_RELEVANCE = 0.5, 20
+"""Reports below these are no witness: too unsure, or the document is about something else."""
+
+# What happened to the company itself.
+_OF_ITSELF = """
+    event_role = 'subject' AND event_probability >= %(probability)s AND event_relevance >= %(relevance)s
+    AND event_state NOT IN ('historic', 'hypothetical')
+"""
+
+_EVENTS = """
+    ARRAY JOIN
+        events.entity AS event_entity, events.type AS event_type, events.state AS event_state,
+        events.role AS event_role, events.severity AS event_severity, events.polarity AS event_polarity,
+        events.probability AS event_probability, events.relevance AS event_relevance
+"""
+
+
+class EventReport(NamedTuple):
+    """One event of one company in one document. ``sentiment`` and ``label`` are those about the company."""
+
+    entity: str
+    type: str
+    state: EventState
+    severity: int
+    polarity: int
+    probability: float
+    relevance: int
+    published_at: datetime
+    ingested_at: datetime
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    kind: Kind
+    source: str
+    document_id: str
+    story_id: int
+    title: str
+    text: str
+    url: str
+    label: str
+    sentiment: float
+    model_version: str
+    novelty: float
+
+    @property
+    def order(self) -> tuple[datetime, datetime, str, int, int]:
+        """Reports are taken in this order."""
+        return self.published_at, self.ingested_at, self.topic, self.partition, self.offset
+
+
+def event_reports(
+    client: Client, since: datetime, until: datetime, entities: Iterable[str] | None = None
+) -> list[EventReport]:
+    """The reports of ``since < published_at <= until`` in the order of time, about ``entities`` or about all (None).
+
+    Only what happened to the company itself, or may happen: neither history nor what-ifs.
+    """
+    rows = client.execute(
+        f"""
+        SELECT event_entity, event_type, event_state, event_severity, event_polarity, event_probability,
+            event_relevance, published_at, ingested_at, topic, topic_id, partition, offset, kind, source, document_id,
+            story_id, title, text, url,
+            toString(mentions.label[indexOf(mentions.entity, event_entity)]) AS event_label,
+            mentions.sentiment[indexOf(mentions.entity, event_entity)] AS event_sentiment, model_version, novelty
+        FROM documents
+        {_EVENTS}
+        WHERE published_at > %(since)s AND published_at <= %(until)s AND {_OF_ITSELF}
+            AND (%(all)s OR event_entity IN %(entities)s)
+        ORDER BY published_at, ingested_at, topic, partition, offset
+        """,
+        {
+            "since": since,
+            "until": until,
+            "all": entities is None,
+            "entities": [*(entities or ()), ""],
+            "probability": LEAST_PROBABILITY,
+            "relevance": LEAST_RELEVANCE,
+        },
+    )
+    return [_report(row) for row in rows]
+
+
+def _report(row: tuple[Any, ...]) -> EventReport:
+    found = EventReport(*row)
+    return found._replace(state=EventState(found.state))
+
+
+def events_stored(
+    client: Client, after: Mapping[tuple[str, str, int], int], until: datetime
+) -> dict[tuple[str, str], tuple[datetime, datetime]]:
+    """The companies and types in reports beyond the offsets ``after``, with the publication of the first and the last.
+
+    Only documents published in the week before ``until``, or later, count.
+    """
+    ranges, parameters = beyond(client, after, 2**62)
+    if not ranges:
+        return {}
+    rows = client.execute(
+        f"""
+        SELECT event_entity, event_type, min(published_at), max(published_at)
+        FROM record_log
+        {_EVENTS}
+        WHERE ({ranges}) AND error_kind = '' AND {_OF_ITSELF}
+            AND published_at > %(until)s - INTERVAL 7 DAY
+        GROUP BY event_entity, event_type
+        """,
+        {**parameters, "until": until, "probability": LEAST_PROBABILITY, "relevance": LEAST_RELEVANCE},
+    )
+    return {(entity, type_): (first, last) for entity, type_, first, last in rows}

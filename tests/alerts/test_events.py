@@ -1,0 +1,251 @@
+"""Alerts about events: by how many stories they are believed, how bad they are, and when they end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from clickhouse_driver import Client
+
+from alerts import Evaluator, Transition
+from alerts.events import BadSourceWeights, EventLifecycle, load_source_weights
+from alerts.receivers.wording import facts, title
+from alerts.rules import BadRules, Rules, read_rules
+from documents import Document, Kind, Mention, Position
+from documents.events import Event, EventRole, EventState, load_event_types
+from settings import AlertSettings, ClickHouseSettings
+from storage import connect, write_documents
+from storage.reads import EventReport, alerts_now
+from tests.support import eventually
+
+NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LONG_AGO = NOON - 60 * DAY
+TYPES, WEIGHTS = load_event_types(), load_source_weights()
+
+
+class Told:
+    """Makes reports, in the order in which they are made."""
+
+    def __init__(self) -> None:
+        self.reports: list[EventReport] = []
+
+    def __call__(
+        self,
+        at: datetime,
+        type_: str = "bankruptcy",
+        source: str = "Reuters",
+        state: EventState = EventState.HAPPENED,
+        story: int = 0,
+        severity: int = 0,
+        kind: Kind = "news",
+        polarity: int = -1,
+    ) -> None:
+        number = len(self.reports) + 1
+        self.reports.append(
+            EventReport(
+                "ACME", type_, state, severity or TYPES.by_name[type_].severity, polarity, 0.9, 80, at, at, "news",
+                "id", 0, number, kind, source, f"d{number}", story or number, f"Title {number}", "", "", "negative",
+                -0.5, "m1", 100.0,
+            )
+        )  # fmt: skip
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def run(told: Told, until: datetime, rules: Rules | None = None) -> list[Transition]:
+    return EventLifecycle(TYPES, WEIGHTS, rules or Rules()).run(told.reports, LONG_AGO, until)
+
+
+def short(made: list[Transition]) -> list[tuple[str, str, datetime]]:
+    return [(row.state, row.severity, row.at) for row in made]
+
+
+def test_one_story_of_a_trusted_source_is_enough_and_two_of_others(told: Told):
+    told(NOON, source="Some blog")
+    told(NOON + MINUTE, source="Another copy", story=1)
+    assert run(told, NOON + HOUR) == []
+    told(NOON + 2 * MINUTE, source="Some other blog")
+    (alert,) = run(told, NOON + HOUR)
+    assert (alert.kind, alert.entity, alert.topic, alert.direction) == ("event", "ACME", "bankruptcy", "negative")
+    assert (alert.state, alert.severity, alert.at, alert.began_at) == ("firing", "critical", NOON + 2 * MINUTE, NOON)
+    event = alert.evidence["event"]
+    assert (event["group"], event["role"], event["state"], event["severity"]) == ("solvency", "subject", "happened", 5)
+    assert (event["stories"], event["sources"]) == (2, ["Some blog", "Some other blog"])
+    assert [one["document_id"] for one in alert.evidence["documents"]] == ["d1", "d3"]
+    trusted = Told()
+    trusted(NOON)
+    assert short(run(trusted, NOON + HOUR)) == [("firing", "critical", NOON)]
+
+
+def test_posts_and_types_that_ask_for_two_need_more(told: Told):
+    for number in range(4):
+        told(NOON + number * MINUTE, source=f"board {number}", kind="comment")
+    assert run(told, NOON + HOUR) == []
+    told(NOON + 5 * MINUTE, source="board 5", kind="comment")
+    assert short(run(told, NOON + HOUR)) == [("firing", "critical", NOON + 5 * MINUTE)]
+    run_on_bank = Told()
+    run_on_bank(NOON, "bank_run")
+    assert run(run_on_bank, NOON + HOUR) == []
+    run_on_bank(NOON + MINUTE, "bank_run", "Some blog")
+    assert short(run(run_on_bank, NOON + HOUR)) == [("firing", "critical", NOON + MINUTE)]
+
+
+def test_a_rumour_is_lower_rises_when_it_is_confirmed_and_ends_when_it_is_denied(told: Told):
+    told(NOON, state=EventState.RUMOURED)
+    assert run(told, NOON + HOUR) == []
+    told(NOON + MINUTE, state=EventState.RUMOURED)
+    rumour = Told()
+    rumour.reports += told.reports
+    told(NOON + 2 * HOUR)
+    made = run(told, NOON + 3 * HOUR)
+    assert short(made) == [
+        ("firing", "warning", NOON + MINUTE),
+        ("escalated_to_critical", "critical", NOON + 2 * HOUR),
+    ]
+    assert len({row.id for row in made}) == 1 and made[1].evidence["escalated_from"] == "warning"
+    assert title(made[0].columns()) == "ACME: rumoured: bankruptcy"
+    assert title(made[1].columns()) == "ACME: bankruptcy: critical by now"
+    told(NOON + 3 * HOUR, state=EventState.DENIED)
+    assert len(run(told, NOON + 4 * HOUR)) == 2  # nobody can deny what has happened
+    rumour(NOON + 2 * HOUR, state=EventState.DENIED)
+    rumour(NOON + 3 * HOUR, state=EventState.RUMOURED)
+    made = run(rumour, NOON + 4 * HOUR)
+    assert short(made) == [("firing", "warning", NOON + MINUTE), ("resolved", "warning", NOON + 2 * HOUR)]
+    assert title(made[1].columns()) == "ACME: denied: bankruptcy" and "denied by Reuters" in facts(made[1].columns())
+    rumour(NOON + 5 * HOUR)
+    assert short(run(rumour, NOON + 6 * HOUR))[2:] == [("firing", "critical", NOON + 5 * HOUR)]
+
+
+def test_an_alert_ends_when_nobody_reports_it_any_more_and_after_two_half_lives(told: Told):
+    half_life = TYPES.by_name["profit_warning"].half_life_h * HOUR
+    told(NOON, "profit_warning")
+    assert short(run(told, NOON + half_life)) == [
+        ("firing", "warning", NOON),
+        ("resolved", "warning", NOON + half_life),
+    ]
+    assert len(run(told, NOON + half_life - MINUTE)) == 1
+    for day in range(1, 30):
+        told(NOON + day * DAY, "profit_warning")
+    assert short(run(told, NOON + 40 * DAY))[1:] == [("resolved", "warning", NOON + 2 * half_life)]
+
+
+def test_what_is_told_all_the_time_is_new_only_when_it_surges(told: Told):
+    for day in range(30):
+        told(NOON - (30 - day) * DAY, "accident")
+
+    def firings() -> list[datetime]:
+        return [row.at for row in run(told, NOON + HOUR) if row.state == "firing"]
+
+    assert firings() == [NOON - 29 * DAY]  # the second story; it ends after 14 days, and what follows is usual
+    told(NOON, "accident")
+    assert len(firings()) == 1
+    for number in range(1, 15):
+        told(NOON + number * MINUTE, "accident")
+    assert len(firings()) == 2 and NOON < firings()[1] < NOON + 15 * MINUTE
+
+
+def test_a_late_report_is_put_in_its_place_and_told_when_it_comes(told: Told):
+    told(NOON, source="Some blog")
+    late = Told()
+    late(NOON - HOUR, source="Some other blog")
+    whole = [*late.reports, *(report._replace(offset=9, story_id=9) for report in told.reports)]
+    life = EventLifecycle(TYPES, WEIGHTS, Rules())
+    assert life.run(told.reports, LONG_AGO, NOON + HOUR) == []
+    key = ("ACME", "bankruptcy")
+    (alert,) = life.run(whole, NOON + HOUR, NOON + 2 * HOUR, {key: NOON - HOUR})
+    assert (alert.at, alert.began_at) == (NOON + 2 * HOUR, NOON - HOUR)
+    (same,) = EventLifecycle(TYPES, WEIGHTS, Rules()).run(whole, LONG_AGO, NOON + 2 * HOUR)
+    assert same.id == alert.id
+    assert life.run(whole, NOON + HOUR, NOON + 3 * HOUR, {key: NOON - HOUR}) == []
+
+
+def test_rules_choose_among_events(told: Told):
+    told(NOON, "bankruptcy")
+    told(NOON, "lawsuit", severity=2)
+    told(NOON + MINUTE, "lawsuit", severity=2)
+    told(NOON, "arrest", state=EventState.THREATENED)
+
+    def types(rule: str) -> set[str]:
+        return {row.topic for row in run(told, NOON + HOUR, read_rules(f"rules: [{{name: all, {rule}}}]"))}
+
+    assert types("cooldown: 1h") == {"bankruptcy", "arrest"}
+    assert types("event_severity: 2") == {"bankruptcy", "arrest", "lawsuit"}
+    assert types("event_groups: [law], event_severity: 1") == {"arrest", "lawsuit"}
+    assert types("event_types: [lawsuit, bankruptcy]") == {"bankruptcy"}
+    assert types("event_states: [happened]") == {"bankruptcy"}
+    assert types("kinds: [buzz]") == set()
+    for wrong, said in (
+        ("event_types: [bankrupcy]", "line 1 .*no type of event 'bankrupcy'"),
+        ("event_groups: [laws]", "no group of events 'laws'"),
+        ("event_states: [told]", "Invalid enum value 'told'"),
+        ("event_severity: 6", "<= 5"),
+    ):
+        with pytest.raises(BadRules, match=said):
+            read_rules(f"rules: [{{name: all, {wrong}}}]")
+    with pytest.raises(BadRules, match="no type of event 'x'"):
+        read_rules("{defaults: {event_types: [x]}, rules: [{name: all}]}")
+
+
+def test_sources_have_weights_that_people_can_replace(tmp_path: Path):
+    assert WEIGHTS.of("Reuters", "news") == WEIGHTS.of("feeds.bbci.co.uk", "news") == 1.0
+    assert WEIGHTS.of("Unknown Paper 2.0", "news") == WEIGHTS.of("example.com", "news") == 0.5
+    assert WEIGHTS.of("a board", "comment") == 0.2
+    path = tmp_path / "weights.yaml"
+    path.write_text("{news: 0.4, comments: 0, sources: [{weight: 0.9, names: [Example.com]}]}")
+    mine = load_source_weights(path)
+    assert (mine.of("news.example.com", "news"), mine.of("Reuters", "news")) == (0.9, 0.4)
+    for text, said in (
+        ("{news: 2, comments: 0}", "<= 1.0"),
+        ("{news: 1, comments: 0, sources: [{weight: 1, names: [a, A]}]}", "'A' stands twice"),
+        ("news: [", "weights.yaml"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadSourceWeights, match=said):
+            load_source_weights(path)
+    with pytest.raises(BadSourceWeights, match="ALERT_SOURCES"):
+        load_source_weights(tmp_path / "none.yaml")
+
+
+def document(offset: int, at: datetime, source: str = "Reuters", type_: str = "bankruptcy") -> Document:
+    made = Document(Position("news", "id", 0, offset), document_id=f"d{offset}", source=source, title=f"Title {offset}")
+    made.published_at, made.story_id, made.label, made.model_version = at, offset, "negative", "m1"
+    made.mentions = [Mention("ACME", "Acme", "name", "negative", 0.6, 0.3, 0.1, -0.5)]
+    made.events = [
+        Event("ACME", type_, 0.9, EventRole.SUBJECT, EventState.HAPPENED, 80, 5, -1),
+        Event("ACME", "fine", 0.4, EventRole.SUBJECT, EventState.HAPPENED, 80, 5, -1),
+        Event("ACME", "arrest", 0.9, EventRole.MENTIONED, EventState.HAPPENED, 80, 5, -1),
+        Event("ACME", "raid", 0.9, EventRole.SUBJECT, EventState.HISTORIC, 80, 5, -1),
+        Event("ACME", "charge", 0.9, EventRole.SUBJECT, EventState.HAPPENED, 10, 5, -1),
+    ]
+    return made
+
+
+def test_a_running_worker_tells_of_an_event_at_its_next_turn(client: Client, clickhouse_url: str):
+    """Between two ticks, once, whoever leads, also where the news is dated back."""
+    now = datetime.now(UTC)
+    settings = AlertSettings(clock="wall", console_url="http://console", tick_s=86400, emerging_s=0)
+    sent: list[Transition] = []
+    url = ClickHouseSettings(url=clickhouse_url)
+    lead = Evaluator(lambda: connect(url), settings, publish=sent.extend)
+    assert lead.advance() == []
+    write_documents(client, [document(0, now.replace(hour=0, minute=0, second=0, microsecond=0) - DAY)])
+    (alert,) = lead.advance()
+    assert sent == [alert] and (alert.topic, alert.severity, alert.state) == ("bankruptcy", "critical", "firing")
+    assert alert.fired_at >= now and alert.evidence["link"] == f"http://console/alerts/{alert.id}"
+    assert lead.advance() == []
+    write_documents(client, [document(1, datetime.now(UTC))])
+    assert lead.advance() == []
+    assert Evaluator(lambda: connect(url), settings).advance() == []
+    (stored,) = alerts_now(client)
+    assert (stored["kind"], stored["topic"], stored["id"]) == ("event", "bankruptcy", alert.id)
+    assert client.execute(alert.evidence["query"].replace("%", "%%"))
+    # What is dated some seconds ahead waits for its time.
+    write_documents(client, [document(2, datetime.now(UTC) + timedelta(seconds=3), type_="hack")])
+    assert lead.advance() == []
+    (later,) = eventually(lead.advance, 60, "the event of the near future makes no alert")
+    assert later.topic == "hack" and later.at == later.began_at
