@@ -39,6 +39,9 @@ class ModelSettings(BaseSettings):
     batch_tokens: int | None = Field(
         default=None, ge=16, description="Tokens in a batch; unset: what a short measurement finds best"
     )
+    events: bool = Field(
+        default=True, description="Whether documents are read for events: what happened to the companies in them"
+    )
     repeats: int = Field(
         default=4096, ge=0, description="Scores kept for texts that come again, 2 kB each; 0: none are kept"
     )

@@ -118,7 +118,8 @@ def _try_all(connection: Connection, topic_ids: Mapping[str, str]) -> None:
         decode=decode,
         most_characters=most_characters,
     )
-    score, link = Score(Models().champion()), Link(64)
+    models = Models()
+    score, link = Score(models.champion(), models.event_reader()), Link(64)
     read.warm_up()
     score.check()
     connection.send(None)

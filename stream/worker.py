@@ -121,7 +121,7 @@ class Worker:
         )
 
         models = Models(load)
-        self.score = Score(models.champion())
+        self.score = Score(models.champion(), models.event_reader())
         name = record.worker
         shadow = ShadowScoring(models.shadow, models.load_without_repeats, connecting, self.metrics, name)
         self.champion = ChampionFollower(

@@ -7,7 +7,7 @@ At every moment exactly what had been published until then counts. The windows a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,24 +16,27 @@ import numpy as np
 from clickhouse_driver import Client
 
 from alerts.detection import WINDOW_S, Parameters
+from alerts.events import EventLifecycle
 from alerts.evidence import moving_documents_of
 from alerts.lifecycle import Lifecycle
 from alerts.rules import Rules
 from alerts.sources import Source, watched_sources
 from alerts.transition import Transition
-from storage.reads import Windows, sentiment_and_topic_windows
+from storage.reads import EventReport, Windows, event_reports, sentiment_and_topic_windows
 
 _EPOCH = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass
 class History:
-    """The stored windows of documents and of their topics, and their span in Unix seconds."""
+    """The stored windows of documents and of their topics, what they report of events, and their span in Unix
+    seconds."""
 
     windows: Windows
     topics: tuple[np.ndarray, ...]
     since: int
     until: int
+    reports: Sequence[EventReport] = ()
 
 
 def read_history(
@@ -57,21 +60,32 @@ def read_history(
         *sentiment_and_topic_windows(client, begin, until, WINDOW_S, names),
         int(since.timestamp()),
         math.ceil(until.timestamp()),
+        event_reports(client, begin, until + timedelta(seconds=1), names),
     )
 
 
 def replay(
-    history: History, rules: Rules, tick_s: int = 900, watched: list[Source] | None = None
+    history: History,
+    rules: Rules,
+    tick_s: int = 900,
+    watched: list[Source] | None = None,
+    events: Callable[[Rules], EventLifecycle] | None = None,
 ) -> tuple[list[Transition], list[Source]]:
     """All transitions over ``history`` in order, and the sources that were tested. Give ``watched`` to use sources that
-    were made before."""
+    were made before. ``events`` makes the lifecycle of events under the rules; without it, there are no alerts about
+    events."""
     if not len(history.windows.start):
         return [], []
     watched = watched or watched_sources(history.windows, history.topics, rules.base)
     lifecycle = Lifecycle(watched, rules, tick_s)
     last = -(-history.until // tick_s) * tick_s
     steps = lifecycle.run(history.since // tick_s * tick_s, last)
-    return [transition for transition, _ in steps], watched
+    transitions = [transition for transition, _ in steps]
+    if events is not None:
+        since, until = (datetime.fromtimestamp(moment, UTC) for moment in (history.since, last))
+        transitions += events(rules).run(history.reports, since, until)
+        transitions.sort(key=lambda transition: transition.at)
+    return transitions, watched
 
 
 def documents_of(client: Client, fired: Transition) -> list[dict[str, Any]]:

@@ -27,9 +27,7 @@ def print_report(console: Console, summary: Summary, problems: list[str]) -> Non
             alert["entity"],
             f"{alert['topic']} {alert['direction']}".strip(),
             alert["severity"],
-            f"{alert['before_mean']:.0%} -> {alert['after_mean']:.0%} of the talk"
-            if alert["kind"] == AlertKind.TOPIC_SHIFT
-            else f"{alert['before_mean']:+.2f} -> {alert['after_mean']:+.2f}",
+            _change(alert),
             "\n".join(alert["why"]),
         )
     console.print(found)
@@ -41,6 +39,14 @@ def print_report(console: Console, summary: Summary, problems: list[str]) -> Non
         console.print(f"pictures of the console: {', '.join(summary.pictures)}")
     if not problems:
         console.print("[green]every record is accounted for[/green]")
+
+
+def _change(alert: Mapping[str, Any]) -> str:
+    if alert["kind"] == AlertKind.EVENT:
+        return "an event"
+    if alert["kind"] == AlertKind.TOPIC_SHIFT:
+        return f"{alert['before_mean']:.0%} -> {alert['after_mean']:.0%} of the talk"
+    return f"{alert['before_mean']:+.2f} -> {alert['after_mean']:+.2f}"
 
 
 def _print_retraining(console: Console, run: Mapping[str, Any]) -> None:

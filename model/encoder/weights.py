@@ -16,7 +16,8 @@ from model.encoder.bases import Base, Weights, base
 def default_folders() -> list[Path]:
     """The adapters that ship with finsent, one for each part of the default model."""
     return sorted(
-        path.parent for path in (Path(str(importlib.resources.files("model"))) / "default").glob("*/config.json")
+        path.parent
+        for path in (Path(str(importlib.resources.files("model"))) / "default").glob("*/adapter.safetensors")
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import model
+from model.events import EventReader, load_event_reader
 from model.registry import Shadow, current_shadow
 from settings import ModelSettings
 
@@ -29,6 +30,10 @@ class Models:
         scorer = self._load_first(self.champion_name())
         _ = scorer.topics
         return scorer
+
+    def event_reader(self) -> EventReader | None:
+        """The reader of events, None where the settings want none. Raises ``BadEventWeights`` and ``BadEventTypes``."""
+        return load_event_reader() if self._settings.events else None
 
     def shadow(self) -> Shadow | None:
         """The version in the shadow. Raises ``OSError`` and ``model.BadVersion``."""

@@ -1,4 +1,4 @@
-"""The second step: the sentiment and the topics of documents, from the model."""
+"""The second step: the sentiment, the topics and the events of documents, from the model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from documents import LABELS, Document, Row, Topic
 from model import Scorer, Scores
+from model.events import EventReader
 
 UNSUPPORTED_LANGUAGE = "unsupported_language"
 
@@ -21,14 +22,17 @@ class Score:
 
     A document in a language without a model keeps the label ``unscored`` and gets the reason. ``scorer`` is the
     champion. It may be exchanged between two calls of ``run``, but not during one: so only in the same thread.
+    Without ``events``, no events are read.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
-        self.scorer = scorer
+    def __init__(self, scorer: Scorer, events: EventReader | None = None) -> None:
+        self.scorer, self._events = scorer, events
 
     def check(self) -> None:
         """Score a plain text. If this raises, the model cannot score at all, and no document is at fault."""
         self.scorer.score([PLAIN], [None], ["en"])
+        if self._events is not None:
+            self._events.read([PLAIN], [""], [""], ["en"])
 
     def run(self, rows: Sequence[Row]) -> None:
         """Fill in the scores of the documents of ``rows``.
@@ -63,6 +67,23 @@ class Score:
             if scores.supported[first]:
                 document.topics = list(map(Topic, names, chances))
                 document.strangeness = strangeness
+        if self._events is not None:
+            _read_events(self._events, documents)
+
+
+def _read_events(reader: EventReader, documents: Sequence[Document]) -> None:
+    """Fill in what happened to each company of each of ``documents``."""
+    pairs = [(document, mention) for document in documents for mention in document.mentions]
+    found = reader.read(
+        [document.whole_text for document, _ in pairs],
+        [mention.entity for _, mention in pairs],
+        [mention.surface for _, mention in pairs],
+        [document.lang or None for document, _ in pairs],
+    )
+    for document in documents:
+        document.events = []
+    for (document, _), events in zip(pairs, found, strict=True):
+        document.events += events
 
 
 def _fill_in(documents: Sequence[Document], firsts: Sequence[int], scores: Scores, version: str) -> None:

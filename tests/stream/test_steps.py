@@ -29,6 +29,7 @@ from documents import (
     load_watchlist,
 )
 from model import Scores
+from model.events import load_event_reader
 from stream.kafka import Received
 from stream.kafka.message import Message
 from stream.steps import Isolation, Link, Publish, Read, Score, Step, Store
@@ -83,7 +84,7 @@ class Ids:
 
 def score(fails: bool) -> Step:
     scorer: Any = Scorer(fails)
-    return Score(scorer)
+    return Score(scorer, EVENTS)
 
 
 def link(fails: bool) -> Step:
@@ -115,10 +116,11 @@ def store(fails: bool) -> Step:
     return storing(client)
 
 
+EVENTS = load_event_reader()
 STEPS: dict[str, Callable[[bool], Step]] = {"score": score, "link": link, "publish": publish, "store": store}
 FILLED = {
     "score": {"scored_at", "model_version", "label", "p_negative", "p_neutral", "p_positive", "sentiment", "tokens",
-              "embedding", "topics", "strangeness", "mentions"},
+              "embedding", "topics", "strangeness", "events", "mentions"},
     "link": {"story_id", "novelty"},
     "publish": set(),
     "store": {"ingested_at"},
@@ -214,6 +216,22 @@ def test_reading_makes_one_row_of_each_record_in_their_order() -> None:
     assert [type(row) for row in made] == [Document, Label, Document, BadRecord, BadRecord, Tombstone]
     assert [row.position for row in made] == [Position(r.topic, IDS[r.topic], 1, r.offset) for r in received]
     assert made == read.run(received)
+
+
+def test_the_events_of_each_company_are_read_unless_nobody_wants_them() -> None:
+    def documents() -> list[Document]:
+        mentions = [Mention("SIE.DE", "Siemens", "name"), Mention("BA", "Boeing", "name")]
+        title = "Boeing files for bankruptcy protection, Siemens says"
+        quiet = Document(Position("news", "id-1", 0, 1), title="Markets are closed on Monday", lang="en")
+        return [Document(Position("news", "id-1", 0, 0), title=title, lang="en", mentions=mentions), quiet]
+
+    scorer: Any = Scorer(False)
+    with_events, without = documents(), documents()
+    Score(scorer, EVENTS).run(with_events)
+    Score(scorer).run(without)
+    found = {(one.entity, one.type, one.role) for one in with_events[0].events}
+    assert ("BA", "bankruptcy", "subject") in found and ("SIE.DE", "bankruptcy", "subject") not in found
+    assert with_events[1].events == without[0].events == without[1].events == []
 
 
 class Poisoned:

@@ -25,6 +25,7 @@ from deploy.demo.recorded_week import MONDAY, SEED, Week, write
 from documents import Document, Label, Linker, Pseudonymiser, Row, load_watchlist
 from documents.events import load_event_types
 from documents.stories import Novelty
+from model.events import load_event_reader
 from model.registry import copy_adapters, publish
 from settings import AlertSettings
 from storage import replace_entities, replace_event_types, write_documents, write_labels
@@ -53,7 +54,8 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
     second = _softer(registry)
     topic_ids = dict.fromkeys(("news", "comments", "labels"), TOPIC_ID)
     read = Read(Linker(watchlist), Pseudonymiser("recorded week" * 3), lambda topic, partition: topic_ids[topic])
-    scores = [Score(model.load(model.version_folder(registry, version))) for version in (first, second)]
+    events = load_event_reader()
+    scores = [Score(model.load(model.version_folder(registry, version)), events) for version in (first, second)]
     with tempfile.TemporaryDirectory() as folder:
         week = write(Path(folder))
         rows, judgements = list(_received(week)), _lines("labels", week.labels)
