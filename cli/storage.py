@@ -70,7 +70,7 @@ def grant(
     reader sees the rows about the desk's companies. Passwords are made once and kept in a file that only you may read.
     The embedded ClickHouse has these users from its start, for the HTTP port.
 
-    `CLICKHOUSE_URL=clickhouse://admin:...@db:9000/finsent finsent storage grant`
+    `CLICKHOUSE_URL=clickhouses://admin@db:9440/finsent CLICKHOUSE_PASSWORD_FILE=admin.txt finsent storage grant`
 
     `finsent storage grant --check`
     """

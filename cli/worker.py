@@ -23,7 +23,8 @@ def worker(
     Start as many as there are partitions; they share them. Logs are JSON lines on stderr; /metrics, /health and
     /ready are served on STREAM_WEB_PORT.
 
-    `KAFKA_BOOTSTRAP_SERVERS=kafka:9092 CLICKHOUSE_URL=clickhouse://user:secret@db:9000/default finsent worker`
+    `KAFKA_BOOTSTRAP_SERVERS=kafka:9092 CLICKHOUSE_URL=clickhouse://user@db:9000/default
+    CLICKHOUSE_PASSWORD_FILE=/run/secrets/clickhouse finsent worker`
     """
     # Its matrix products are small: on a busy machine a second thread of them waits more than it works.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -12,7 +12,7 @@ from settings.environment import data_directory, event_types_file, given, traceb
 
 if TYPE_CHECKING:
     from settings.alerts import AlertSettings
-    from settings.clickhouse import ClickHouseSettings
+    from settings.clickhouse import ClickHouseSettings, without_password
     from settings.console import ConsoleSettings
     from settings.kafka import KafkaSettings, secret_of
     from settings.model import ModelSettings
@@ -38,6 +38,7 @@ __all__ = [
     "settings_page",
     "tracebacks_wanted",
     "watchlist_file",
+    "without_password",
 ]
 
 _MODULES = {
@@ -52,6 +53,7 @@ _MODULES = {
     "secret_of": "settings.kafka",
     "settings_from": "settings.retrain",
     "settings_page": "settings.reference",
+    "without_password": "settings.clickhouse",
 }
 
 

@@ -1,20 +1,46 @@
-"""Where ClickHouse is: environment variables with the prefix ``CLICKHOUSE_``."""
+"""Where ClickHouse is and how to sign in there: environment variables with the prefix ``CLICKHOUSE_``."""
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from settings.kafka import secret_of
+
+SCHEMES = ("clickhouse", "clickhouses")
+"""In the clear, and with TLS."""
 
 
 class ClickHouseSettings(BaseSettings):
-    """The address of ClickHouse's native protocol, and time-outs."""
+    """The addresses of ClickHouse's native protocol, how to sign in there, and time-outs."""
 
-    model_config = SettingsConfigDict(env_prefix="CLICKHOUSE_")
+    # What was given may be a secret, so it is not repeated in an error.
+    model_config = SettingsConfigDict(env_prefix="CLICKHOUSE_", hide_input_in_errors=True)
 
-    url: str = Field(
+    url: SecretStr = Field(
         default="clickhouse://default@127.0.0.1:9000/default",
-        description="The native protocol's address, as clickhouse://user:password@host:port/database",
+        validate_default=True,
+        description="The native protocol's address, as clickhouse://user@host:port/database, or clickhouses:// with "
+        "TLS; several hosts of one service, separated by commas, are tried in turn",
     )
+    password: SecretStr | None = Field(default=None, description="The user's password, instead of one in the URL")
+    password_file: FilePath | None = Field(default=None, description="A file with the password, instead")
+    ssl_ca: FilePath | None = Field(
+        default=None,
+        description="Certificates (PEM) of who signed the server's; default: those of the package certifi",
+    )
+    ssl_certificate: FilePath | None = Field(
+        default=None, description="Our own certificate (PEM), for a server that asks for one"
+    )
+    ssl_key: FilePath | None = Field(
+        default=None, description="Its private key (PEM); default: the file of the certificate"
+    )
+    ssl_key_password: SecretStr | None = Field(default=None, description="The password of that key, if it has one")
+    ssl_key_password_file: FilePath | None = Field(default=None, description="A file with that password, instead")
     http_url: str = Field(
         default="", description="The HTTP port's address, for people and their tools; the service does not use it"
     )
@@ -26,3 +52,63 @@ class ClickHouseSettings(BaseSettings):
         "(MergeTree's fsync_after_insert); without, a power failure of its host may take back the last minutes, which "
         "workers then notice and read again from Kafka; an insert takes 1 to 3 times as long with it",
     )
+
+    @model_validator(mode="after")
+    def _the_url_can_be_read(self) -> Self:
+        if self._scheme not in SCHEMES or not all(host for host, _ in self.hosts):
+            raise ValueError("CLICKHOUSE_URL is not clickhouse://user@host:port/database (clickhouses:// with TLS)")
+        if self.ssl_key and not self.ssl_certificate:
+            raise ValueError("CLICKHOUSE_SSL_KEY is set and CLICKHOUSE_SSL_CERTIFICATE is not")
+        if (self.ssl_ca or self.ssl_certificate) and not self.encrypts:
+            raise ValueError("CLICKHOUSE_SSL_* is set and CLICKHOUSE_URL begins with clickhouse://, not clickhouses://")
+        return self
+
+    @property
+    def hosts(self) -> list[tuple[str, int]]:
+        """The servers, to be tried in this order."""
+        found = []
+        for host in self._location.rpartition("@")[2].split(","):
+            parts = urlsplit(f"//{host.strip()}")
+            found.append((parts.hostname or "", parts.port or (9440 if self.encrypts else 9000)))
+        return found
+
+    @property
+    def address_of_first(self) -> str:
+        """The URL without the other hosts, as the driver reads it."""
+        user, at, hosts = self._location.rpartition("@")
+        return self.url.get_secret_value().replace(self._location, user + at + hosts.split(",")[0], 1)
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password, for people."""
+        return without_password(self.url.get_secret_value())
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether connections are TLS."""
+        return self._scheme == "clickhouses"
+
+    @property
+    def secret(self) -> str:
+        """The password that is not in the URL, '' if there is none."""
+        return secret_of(self.password, self.password_file)
+
+    @property
+    def key_secret(self) -> str:
+        """The password of the private key, '' if it has none."""
+        return secret_of(self.ssl_key_password, self.ssl_key_password_file)
+
+    @property
+    def _scheme(self) -> str:
+        return self.url.get_secret_value().partition("://")[0]
+
+    @property
+    def _location(self) -> str:
+        """User, password and hosts."""
+        return re.split(r"[/?]", self.url.get_secret_value().partition("://")[2], maxsplit=1)[0]
+
+
+def without_password(url: str) -> str:
+    """``url`` as it may be shown or written down. Any other text comes back as it is."""
+    bare = re.sub(r"(://[^/@:\s]*):\S*@", r"\1@", url)
+    return re.sub(r"([?&][^=&\s]*(?:password|keypass|secret|token)[^=&\s]*=)[^&\s]*", r"\1...", bare)

@@ -8,9 +8,11 @@ from typing import Any
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error as DriverError
 from clickhouse_driver.errors import LogicalError, TypeMismatchError
+from clickhouse_driver.util.helpers import parse_url
 
 from errors import FinsentError
 from settings import ClickHouseSettings
+from storage.pinned import PINNED
 
 
 class StorageUnavailable(FinsentError, ConnectionError):
@@ -69,24 +71,52 @@ class _Client(Client):
 
 
 def connect(settings: ClickHouseSettings | None = None, on_connected: Callable[[Client], None] | None = None) -> Client:
-    """A client whose connection is open. Raises ``StorageUnavailable``.
+    """A client whose connection is open, to the first host that answers. Raises ``StorageUnavailable``.
 
     ``on_connected`` may put queries to every connection that the client ever opens, before any other query of it.
     """
     settings = settings or ClickHouseSettings()
-    client = _Client.from_url(settings.url)
+    client = _client(settings)
     client.on_connected = on_connected
     connection = client.connection
-    connection.connect_timeout = settings.connect_timeout_s
-    connection.send_receive_timeout = settings.send_receive_timeout_s
-    # We batch ourselves, and an insert must have happened when it returns.
-    client.settings["async_insert"] = 0
-    client.settings["session_timezone"] = "UTC"  # the server's own belief
-    try:
-        client.execute("SELECT 1")
-    except UNAVAILABLE as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StorageUnavailable(
-            f"ClickHouse at {connection.hosts[0][0]}:{connection.hosts[0][1]} does not answer: {first_line}"
-        ) from error
+    for left in reversed(range(len(connection.hosts))):
+        try:
+            client.execute("SELECT 1")
+            break
+        except UNAVAILABLE as error:
+            if (
+                isinstance(error, EOFError) and left
+            ):  # it listens, and closes the connection: a server without a backend
+                connection.hosts.rotate(-1)
+                continue
+            hosts = ", ".join(f"{host}:{port}" for host, port in connection.hosts)
+            raise StorageUnavailable(f"ClickHouse at {hosts} does not answer: {first_line(error)}") from error
     return client
+
+
+def _client(settings: ClickHouseSettings) -> _Client:
+    host, options = parse_url(settings.address_of_first)
+    if settings.secret:
+        options["password"] = settings.secret
+    if others := settings.hosts[1:]:
+        options["alt_hosts"] = ",".join(
+            f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name, port in others
+        )
+    files = {
+        "ca_certs": settings.ssl_ca,
+        "certfile": settings.ssl_certificate,
+        "keyfile": settings.ssl_key,
+    }
+    options |= {name: str(path) for name, path in files.items() if path}
+    if settings.key_secret:
+        options["keypass"] = settings.key_secret
+    client = _Client(host, **options)
+    client.connection.connect_timeout = settings.connect_timeout_s
+    client.connection.send_receive_timeout = settings.send_receive_timeout_s
+    client.settings.update(PINNED)
+    return client
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without what follows it: ClickHouse adds its own stack."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

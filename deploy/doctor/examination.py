@@ -132,7 +132,7 @@ def _clickhouse() -> Finding:
     started = time.perf_counter()
     found = client.execute("SELECT version()")[0][0]
     milliseconds = (time.perf_counter() - started) * 1000
-    return Finding("ClickHouse", True, f"{settings.url}: {found}, answers in {milliseconds:.1f} ms")
+    return Finding("ClickHouse", True, f"{settings.shown}: {found}, answers in {milliseconds:.1f} ms")
 
 
 def _model() -> Finding:

@@ -21,7 +21,7 @@ from typing import Any, cast
 from deploy.local.stack import BrokerKind, Stack
 from deploy.local.supervisor import Child, ChildFailed, free_port, tail
 from errors import FinsentError
-from settings import given
+from settings import given, without_password
 from storage.access import PASSWORDS_FILE
 
 WORKER_START_S = 240.0
@@ -190,7 +190,8 @@ The broker and ClickHouse go on, and what is not stored waits there. For another
 
 
 def usage(environment: Mapping[str, str], data: Path) -> str:
-    """How to produce, query and stop, for a person."""
+    """How to produce, query and stop, for a person: without passwords, as it may go to a log."""
+    environment = {name: without_password(value) for name, value in environment.items()}
     return f"""finsent is up
   console:             {environment.get("CONSOLE_URL", "")}
   Kafka:               {environment["KAFKA_BOOTSTRAP_SERVERS"]}

@@ -21,7 +21,7 @@ from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
 from documents import load_watchlist
 from errors import FinsentError
-from settings import given
+from settings import given, without_password
 from storage import access
 
 READY_SECONDS = 60.0
@@ -214,12 +214,13 @@ class Stack:
         return {name: value for name, value in found.items() if value}
 
     def write_state(self) -> None:
-        """``data/state.json`` for other commands: ports and pids. Only its owner may read it."""
+        """``data/state.json`` for other commands: ports and pids, and no secret. Only its owner may read it."""
         with self._writing:
             if not self._running:
                 return
             environment = self.environment()
             del environment["FINSENT_PSEUDONYM_KEY"]
+            environment = {name: without_password(value) for name, value in environment.items()}
             state: dict[str, Any] = {
                 "pid": os.getpid(),
                 "ready": self.ready,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from errors import FinsentError
 from storage.dictionary import COMPANIES, auditors_only, not_for_desks, public
+from storage.pinned import ANSWERS
 
 WRITES = "SELECT, INSERT, ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE"
 
@@ -29,6 +30,10 @@ LIMITS = {
     "max_result_bytes": 200_000_000,
     "max_concurrent_queries_for_user": 12,
 }
+
+
+SETTINGS = {**LIMITS, **ANSWERS}
+"""Of people's profile. Whatever the server's default profile says, a view tells them what it tells us."""
 
 
 MOST_SECONDS = 60

@@ -8,7 +8,16 @@ from clickhouse_driver import Client
 
 from errors import FinsentError
 from storage.access.passwords import hashed
-from storage.access.people import LIMITS, MOST_SECONDS, QUERIES_A_MINUTE, SECONDS_A_MINUTE, Person, rights, row_filter
+from storage.access.people import (
+    MOST_SECONDS,
+    QUERIES_A_MINUTE,
+    SECONDS_A_MINUTE,
+    SETTINGS,
+    Person,
+    quoted,
+    rights,
+    row_filter,
+)
 from storage.dictionary import public
 
 
@@ -51,10 +60,7 @@ def taken(client: Client, everybody: Sequence[Person]) -> list[str]:
 
 def grant_statements(database: str, everybody: Sequence[Person], known: Mapping[str, str]) -> list[str]:
     """The statements that give a server the declared users, whatever users it had before."""
-    limits = ", ".join(
-        f"{name} = {value}{f' MAX {MOST_SECONDS} CHANGEABLE_IN_READONLY' if name == 'max_execution_time' else ''}"
-        for name, value in LIMITS.items()
-    )
+    limits = ", ".join(map(_setting, SETTINGS.items()))
     readers = ", ".join(person.role for person in everybody if not person.writes)
     found = [f"CREATE ROLE IF NOT EXISTS {person.role}" for person in everybody]
     found += [
@@ -81,3 +87,9 @@ def grant_statements(database: str, everybody: Sequence[Person], known: Mapping[
             if person.desk
         ]
     return found
+
+
+def _setting(of: tuple[str, str | int]) -> str:
+    name, value = of
+    choice = f" MAX {MOST_SECONDS} CHANGEABLE_IN_READONLY" if name == "max_execution_time" else ""
+    return f"{name} = {quoted(value) if isinstance(value, str) else value}{choice}"

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from storage.access.passwords import hashed
-from storage.access.people import LIMITS, MOST_SECONDS, QUERIES_A_MINUTE, SECONDS_A_MINUTE, Person, rights, row_filter
+from storage.access.people import (
+    MOST_SECONDS,
+    QUERIES_A_MINUTE,
+    SECONDS_A_MINUTE,
+    SETTINGS,
+    Person,
+    rights,
+    row_filter,
+)
 from storage.dictionary import public
 
 _XML = """<clickhouse>
@@ -63,7 +71,7 @@ def users_xml(database: str, everybody: Sequence[Person], known: Mapping[str, st
             + (f"<databases><{database}>{filters}</{database}></databases>" if filters else "")
             + f"</{person.user}>"
         )
-    limits = "\n".join(f"      <{name}>{value}</{name}>" for name, value in LIMITS.items())
+    limits = "\n".join(f"      <{name}>{value}</{name}>" for name, value in SETTINGS.items())
     return _XML.format(
         limits=limits,
         most=MOST_SECONDS,
