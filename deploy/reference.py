@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clickhouse_driver import Client
+from pydantic import SecretStr
 
 from deploy.demo.recorded_week.store import store
 from deploy.local import Stack
@@ -43,7 +44,7 @@ def main() -> None:
     """Write the pages, with the help of a ClickHouse that is started for it."""
     (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
-        settings = ClickHouseSettings(url=stack.clickhouse_url)
+        settings = ClickHouseSettings(url=SecretStr(stack.clickhouse_url))
         client = connect(settings)
         migrate(client)
         (DOCS / "schema.sql").write_text(schema_page(client), encoding="utf-8")

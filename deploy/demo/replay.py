@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clickhouse_driver import Client
+from pydantic import SecretStr
 from rich.progress import Progress
 
 from deploy.demo.arrivals import Arrivals
@@ -45,7 +46,7 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
     """
     environment = service.stack.environment()
     kafka = KafkaSettings(bootstrap_servers=environment["KAFKA_BOOTSTRAP_SERVERS"])
-    settings = ClickHouseSettings(url=environment["CLICKHOUSE_URL"])
+    settings = ClickHouseSettings(url=SecretStr(environment["CLICKHOUSE_URL"]))
     client = connect(settings)
     topics = [kafka.topic(name) for name in TOPICS]
     ids = topic_ids(kafka, topics)
