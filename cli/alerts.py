@@ -141,7 +141,9 @@ def backtest(
     `finsent alerts backtest --events events.json --json out.json --plot-dir charts`
     """
     from alerts import backtest as tests
+    from alerts.events import load_source_weights
     from documents import AlertState, Linker, load_watchlist
+    from documents.events import load_event_types
     from settings import AlertSettings
     from storage import connect
 
@@ -150,7 +152,9 @@ def backtest(
     chosen = entity and linker.ticker(entity)
     client = connect()
     history = _history(client, since, until)
-    transitions, watched = tests.replay(history, _rules(rules), AlertSettings().tick_s)
+    settings = AlertSettings()
+    make_events = tests.event_lifecycle(load_event_types(), load_source_weights(settings.sources))
+    transitions, watched = tests.replay(history, _rules(rules), settings.tick_s, events=make_events)
     found = tests.judge(transitions, watched, history, [event for event, _ in known])
     for row, (_, ticker) in zip(found["events"], known, strict=True):
         row["ticker"] = ticker
@@ -185,6 +189,8 @@ def _history(client: Client, since: str | None, until: str | None) -> History:
 
 
 def _print_backtest(found: dict[str, Any]) -> None:
+    from documents import Severity
+
     if found["events"]:
         names = ["name", "event_kind", "fired", "kind", "direction", "fired_at", "delay_hours", "change_point"]
         rows = found["events"]
@@ -200,8 +206,12 @@ def _print_backtest(found: dict[str, Any]) -> None:
         typer.echo(
             f"{found['false_alarms']} sentiment alerts outside the events in {found['entity_years']:,.0f} entity-years:"
             f" {rate:.3f} a year (95 %: {interval[0]:.3f} to {interval[1]:.3f}); {found['buzz_notices']} buzz notices, "
-            f"{found['topic_shifts']} topic shifts, {len(found['market_alerts'])} market-wide"
+            f"{found['topic_shifts']} topic shifts, {found['event_alerts']} event alerts, "
+            f"{len(found['market_alerts'])} market-wide"
         )
+        counts = found["alerts_per_entity_year"]
+        rates = ", ".join(f"{counts[name]['rate']:.3f} {name}" for name in ("all", *Severity))
+        typer.echo(f"alerts of all kinds outside the events, a company-year: {rates}")
 
 
 def _known_as(event: Any, linker: Any) -> tuple[Any, str]:

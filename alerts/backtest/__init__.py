@@ -4,7 +4,7 @@ from alerts.backtest.calibrate import calibrate
 from alerts.backtest.chart import plot
 from alerts.backtest.events import BadEvents, Event, load_events
 from alerts.backtest.judge import AFTER, BEFORE, judge, poisson_interval
-from alerts.backtest.replay import History, documents_of, read_history, replay
+from alerts.backtest.replay import History, documents_of, event_lifecycle, read_history, replay
 
 __all__ = [
     "AFTER",
@@ -14,6 +14,7 @@ __all__ = [
     "History",
     "calibrate",
     "documents_of",
+    "event_lifecycle",
     "judge",
     "load_events",
     "plot",

@@ -14,7 +14,7 @@ from alerts.backtest.replay import History
 from alerts.detection import MARKET, Series
 from alerts.sources import Source
 from alerts.transition import Transition
-from documents import AlertKind, AlertState
+from documents import AlertKind, AlertState, Direction, Severity
 
 BEFORE, AFTER = timedelta(days=45), timedelta(days=30)
 """Within this time around an event, alerts about its company count neither as right nor as false."""
@@ -24,6 +24,9 @@ ANSWER = timedelta(days=10)
 
 EARLY = timedelta(days=2)
 """So is an alert that fires within this time before the date and lasts until then."""
+
+BAD_TOPICS = frozenset({"litigation", "fraud and accounting", "cyber", "safety", "debt and liquidity"})
+"""More talk of these answers a negative event. More of the other topics says nothing of the direction."""
 
 WATCH_S = 30 * 86400
 """A company is under watch for so long after each of its documents."""
@@ -82,8 +85,10 @@ def judge(
         "entity_years": round(years, 2),
         "false_alarms_per_entity_year": len(false) / years if years else None,
         "false_alarms_per_entity_year_interval": [low / years, high / years] if years else None,
+        "alerts_per_entity_year": _by_severity(fired, windows, raised, years),
         "buzz_notices": sum(row.kind is AlertKind.BUZZ for row in fired),
         "topic_shifts": sum(row.kind is AlertKind.TOPIC_SHIFT for row in fired),
+        "event_alerts": sum(row.kind is AlertKind.EVENT for row in fired),
         "market_alerts": [_short(row, ended, raised) for row in tone if row.entity == MARKET],
         "alerts": [_short(row, ended, raised) for row in fired],
     }
@@ -97,9 +102,11 @@ def _judged(event: Event, fired: Sequence[Transition], ended: dict[str, datetime
         return row.entity == event.ticker and (early or at <= row.fired_at <= at + ANSWER)
 
     about = sorted((row for row in fired if answers(row)), key=lambda row: row.fired_at)
-    tone = [row for row in about if row.kind is AlertKind.SENTIMENT_SHIFT]
+    told = [row for row in about if row.kind is not AlertKind.BUZZ and row.kind is not AlertKind.FEED_STALE]
+    right = [row for row in told if is_answer(row, event)]
+    tone = [row for row in told if row.kind is AlertKind.SENTIMENT_SHIFT]
     # The first alert in the event's direction; without one, the first about the tone; without one, the first buzz.
-    best = next((row for row in tone if row.direction == event.kind), tone[0] if tone else None)
+    best = next(iter(right), tone[0] if tone else None)
     volume = next((row for row in about if row.kind is AlertKind.BUZZ), None)
     shown = best or volume
     return {
@@ -107,8 +114,9 @@ def _judged(event: Event, fired: Sequence[Transition], ended: dict[str, datetime
         "ticker": event.ticker,
         "date": event.date,
         "event_kind": event.kind,
-        "fired": best is not None,
+        "fired": bool(right),
         "kind": shown.kind if shown else None,
+        "event_type": _event_type(shown) if shown else None,
         "direction": best.direction if best else None,
         "severity": shown.severity if shown else None,
         "fired_at": best.fired_at if best else None,
@@ -123,8 +131,48 @@ def _judged(event: Event, fired: Sequence[Transition], ended: dict[str, datetime
     }
 
 
+def is_answer(row: Transition, event: Event) -> bool:
+    """Whether an alert about the event's company tells of it: an alert of kind event, sentiment or topic with the
+    right direction. Any direction is right for an event that is neither good nor bad."""
+    if row.kind is AlertKind.TOPIC_SHIFT:
+        bad = row.topic in BAD_TOPICS or event.kind != Direction.NEGATIVE
+        return row.direction is Direction.UP and event.kind != Direction.POSITIVE and bad
+    return event.kind not in (Direction.NEGATIVE, Direction.POSITIVE) or row.direction == event.kind
+
+
+def _event_type(row: Transition) -> str | None:
+    return row.topic if row.kind is AlertKind.EVENT else None
+
+
+def _by_severity(
+    fired: Sequence[Transition], windows: Sequence[tuple[str, datetime, datetime]], raised: Raised, years: float
+) -> dict[str, Any]:
+    """The alerts about companies outside the time around their events, a company-year: by the highest severity that
+    they reached, and by kind."""
+    quiet = [
+        row
+        for row in fired
+        if row.entity != MARKET
+        and row.kind is not AlertKind.FEED_STALE
+        and not any(row.entity == entity and first <= row.fired_at <= last for entity, first, last in windows)
+    ]
+    worst = [raised[row.id][-1]["severity"] if row.id in raised else row.severity for row in quiet]
+
+    def rate(count: int) -> dict[str, Any]:
+        return {"alerts": count, "rate": round(count / years, 4) if years else None}
+
+    return {
+        "all": rate(len(quiet)),
+        **{severity: rate(worst.count(severity)) for severity in Severity},
+        "by_kind": {
+            kind: rate(sum(row.kind is kind for row in quiet)) for kind in dict.fromkeys(r.kind for r in quiet)
+        },
+    }
+
+
 def _short(row: Transition, ended: dict[str, datetime], raised: Raised) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _REPORTED} | {
+        "event_type": _event_type(row),
         "escalations": raised.get(row.id, []),
         "resolved_at": ended.get(row.id),
         "statistic": row.evidence["statistic"],

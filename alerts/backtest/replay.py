@@ -16,12 +16,14 @@ import numpy as np
 from clickhouse_driver import Client
 
 from alerts.detection import WINDOW_S, Parameters
-from alerts.events import EventLifecycle
+from alerts.events import EventLifecycle, SourceWeights
 from alerts.evidence import moving_documents_of
 from alerts.lifecycle import Lifecycle
 from alerts.rules import Rules
 from alerts.sources import Source, watched_sources
 from alerts.transition import Transition
+from documents import AlertKind
+from documents.events import EventTypes
 from storage.reads import EventReport, Windows, event_reports, sentiment_and_topic_windows
 
 _EPOCH = datetime(1990, 1, 1, tzinfo=UTC)
@@ -64,6 +66,11 @@ def read_history(
     )
 
 
+def event_lifecycle(types: EventTypes, weights: SourceWeights) -> Callable[[Rules], EventLifecycle]:
+    """What ``replay`` needs to raise alerts about events."""
+    return lambda rules: EventLifecycle(types, weights, rules)
+
+
 def replay(
     history: History,
     rules: Rules,
@@ -89,6 +96,8 @@ def replay(
 
 
 def documents_of(client: Client, fired: Transition) -> list[dict[str, Any]]:
-    """The documents that moved the mean of an alert the most."""
+    """The documents that moved the mean of an alert the most, or those that first told of an event."""
+    if fired.kind is AlertKind.EVENT:
+        return fired.evidence["documents"]
     since = min(fired.began_at - timedelta(seconds=WINDOW_S), fired.fired_at)
     return moving_documents_of(client, fired, since)

@@ -24,7 +24,8 @@ REACH = BASELINE + timedelta(days=1)
 """So far back reports are read, before the first one that is new."""
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
+AHEAD = timedelta(days=2)
+"""No document is dated further in the future."""
 
 Span = tuple[datetime, datetime]
 """When the first and the last of some reports were published."""
@@ -60,11 +61,14 @@ class EventWatch:
             return []
         known = _known(client, after - memory)
         entities = None if whole else {entity for entity, _ in new} | {one.opened.entity for one in known if one.fires}
-        # What is dated in the future is taken when its time has come.
         late = {key: begin for key, (begin, _) in new.items() if begin <= until}
-        waiting = {key: span for key, span in new.items() if span[1] > until}
         since = max(EARLIEST, min([after, *late.values()]) - REACH)
-        reports = event_reports(client, since, until + SECOND, entities)
+        reports = event_reports(client, since, until + AHEAD, entities)
+        # What is dated in the future is taken when its time has come.
+        waiting = {key: span for key, span in new.items() if span[1] > until}
+        for report in reports if whole else ():
+            if report.published_at > until:
+                waiting.setdefault((report.entity, report.type), (report.published_at, report.published_at))
         made = EventLifecycle(self._types, self._weights, rules, known).run(reports, after, until, late)
         self._seen, self._until, self._waiting = seen, until, waiting
         return made

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from clickhouse_driver import Client
 
 from alerts import Evaluator, Transition, backtest
+from alerts.backtest.judge import is_answer
+from alerts.events import load_source_weights
 from alerts.rules import Rules, read_rules
+from documents import AlertKind, Direction, Document
+from documents.events import Event, EventRole, EventState, load_event_types
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
 from tests.alerts.test_alerting import MONDAY, week
@@ -18,6 +24,25 @@ from tests.alerts.test_alerting import MONDAY, week
 TELLS = ("id", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "before_mean", "after_mean",
          "before_documents", "after_documents", "began_at")  # fmt: skip
 FOR = "rules: [{name: all, for: 45m}]"
+
+
+EVENTS = backtest.event_lifecycle(load_event_types(), load_source_weights())
+
+
+def with_events() -> list[Document]:
+    """The crisis, in which a rumour of a raid is confirmed, then bankruptcy; calm companies have their results."""
+    records, bad = week(crisis=True), 0
+    for number, record in enumerate(records):
+        entity, kind, state = record.mentions[0].entity, "results_miss", EventState.HAPPENED
+        if record.sentiment == -0.8:
+            bad += 1
+            kind = "raid" if bad < 40 else "bankruptcy"
+            state = EventState.RUMOURED if bad < 20 else EventState.HAPPENED
+        elif number > 50 or entity == "AAA":
+            continue
+        severity = load_event_types().by_name[kind].severity
+        record.events = [Event(entity, kind, 0.9, EventRole.SUBJECT, state, 80, severity, -1)]
+    return records
 
 
 def said(row: Transition) -> list:
@@ -31,7 +56,7 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
     path.write_text(text)
     settings = AlertSettings(clock="stream", rules=path)
     live = Evaluator(lambda: connect(ClickHouseSettings(url=clickhouse_url)), settings)
-    records, told = week(crisis=True), []
+    records, told = with_events(), []
     for hours in range(60, 169, 12):
         batch = [r for r in records if MONDAY + timedelta(hours=hours - 12) <= r.published_at]
         batch = [r for r in batch if r.published_at < MONDAY + timedelta(hours=hours)] if hours > 60 else [
@@ -40,16 +65,24 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
         write_documents(client, batch)
         told += live.advance()
     history = backtest.read_history(client)
-    found, _ = backtest.replay(history, read_rules(text))
+    found, _ = backtest.replay(history, read_rules(text), events=EVENTS)
     until = live.evaluated_until
-    found = [row for row in found if row.at.timestamp() <= until]
-    assert [said(row) for row in found] == [said(row) for row in told]
+
+    def in_order(rows: list[Transition]) -> list[list]:
+        rows = [row for row in rows if row.at.timestamp() <= until]
+        return [said(row) for row in sorted(rows, key=lambda row: (row.at, row.kind, row.topic, row.state))]
+
+    assert in_order(found) == in_order(told)
+    happened = [(row.topic, row.state, row.severity) for row in told if row.entity == "AAA" and row.kind == "event"]
+    assert [one for one in happened if one[0] != "results_miss"] == [
+        ("raid", "firing", "notice"), ("raid", "escalated_to_warning", "warning"), ("bankruptcy", "firing", "critical"),
+    ]  # fmt: skip
     states = [row.state for row in told if row.kind == "sentiment_shift"]
     assert states == [*(["pending"] if text == FOR else []), "firing", "escalated_to_warning", "resolved"]
 
 
 def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
-    write_documents(client, week(crisis=True))
+    write_documents(client, with_events())
     path = tmp_path / "events.json"
     crisis = {"name": "crisis", "ticker": "AAA", "date": "2020-06-18T09:00:00Z", "kind": "negative", "more": 1}
     path.write_text(
@@ -57,20 +90,49 @@ def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
     )
     events = backtest.load_events(path)
     history = backtest.read_history(client)
-    transitions, watched = backtest.replay(history, Rules())
+    transitions, watched = backtest.replay(history, Rules(), events=EVENTS)
     found = backtest.judge(transitions, watched, history, events)
     first, second = found["events"]
     assert first["fired"] and first["direction"] == "negative" and 0 < first["delay_hours"] <= 4
     assert abs((first["change_point"] - events[0].at).total_seconds()) < 4 * 3600
-    (raised,) = first["alerts"][0]["escalations"]
-    assert raised["severity"] == "warning" and raised["at"] > first["fired_at"]
+    assert (first["kind"], first["event_type"], first["severity"]) == ("event", "raid", "notice")
+    tone, raid = (next(row for row in first["alerts"] if row["kind"] == kind) for kind in ("sentiment_shift", "event"))
+    assert 0 < first["delay_hours"] < (tone["fired_at"] - events[0].at).total_seconds() / 3600
+    for row in (tone, raid):
+        (raised,) = row["escalations"]
+        assert raised["severity"] == "warning" and raised["at"] > row["fired_at"]
+    assert tone["event_type"] is None and raid["event_type"] == "raid"
     assert not second["fired"] and found["false_alarms"] == 0
-    documents = backtest.documents_of(client, next(row for row in transitions if row.state == "firing"))
-    assert len(documents) == 5 and documents[0]["sentiment"] < -0.5
+    by_id = {row.id: row for row in transitions if row.state == "firing"}
+    for row in (tone, raid):
+        documents = backtest.documents_of(client, by_id[row["id"]])
+        assert 2 <= len(documents) <= 5 and documents[0]["sentiment"] < -0.5
+    rates = found["alerts_per_entity_year"]
+    assert found["event_alerts"] == sum(row["kind"] == "event" for row in found["alerts"]) >= 2
+    assert rates["all"] == {"alerts": 0, "rate": None}  # all of it is near the known events
+    rates = backtest.judge(transitions, watched, history, [])["alerts_per_entity_year"]
+    assert rates["by_kind"]["event"]["alerts"] == found["event_alerts"] == 3  # raid, bankruptcy, the other's results
+    assert [rates[name]["alerts"] for name in ("all", "notice", "warning", "critical")] == [4, 1, 2, 1]
+    assert rates["all"]["rate"] > 4
     picture = tmp_path / "charts" / "crisis.png"
     span = (events[0].at - timedelta(days=3), events[0].at + timedelta(days=1))
     backtest.plot(watched, transitions, "AAA", *span, picture, "A crisis", events[0].at)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_event_is_answered_by_alerts_of_its_direction():
+    def answers(kind: str, alert: AlertKind, direction: str, topic: str = "") -> bool:
+        row: Any = SimpleNamespace(kind=alert, direction=Direction(direction), topic=topic)
+        return is_answer(row, backtest.Event("x", "AAA", "2020-06-18", kind))
+
+    for alert in (AlertKind.EVENT, AlertKind.SENTIMENT_SHIFT):
+        assert answers("negative", alert, "negative") and not answers("negative", alert, "positive")
+        assert answers("positive", alert, "positive") and not answers("positive", alert, "negative")
+        assert answers("mixed", alert, "negative")
+    assert answers("negative", AlertKind.TOPIC_SHIFT, "up", "cyber")
+    assert not answers("negative", AlertKind.TOPIC_SHIFT, "up", "product")
+    assert not answers("positive", AlertKind.TOPIC_SHIFT, "up", "cyber")
+    assert not answers("mixed", AlertKind.TOPIC_SHIFT, "down", "cyber")
 
 
 def test_bad_events_are_told(tmp_path: Path):
