@@ -12,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from documents import Row
+from stream.fair_queue import FairQueue
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ class Flow(Generic[T]):
 
     def __init__(self, steps: Steps, batch: int, batch_seconds: float) -> None:
         self._steps, self._batch, self._batch_seconds = steps, batch, batch_seconds
-        self._taken: deque[T] = deque()
+        self._taken: FairQueue[T] = FairQueue(2 * batch)
         self._first_at = 0.0
         self._arrived, self._room = asyncio.Event(), asyncio.Event()
         self._read: Queue[T] = Queue(batch)
@@ -138,22 +139,21 @@ class Flow(Generic[T]):
         """Records that are read and not acknowledged yet."""
         return self._under_way
 
-    @property
-    def full(self) -> bool:
+    def full(self, partition: Hashable) -> bool:
         """Whether ``room`` has to be awaited before ``put``."""
-        return len(self._taken) >= 2 * self._batch
+        return self._taken.full(partition)
 
-    async def room(self) -> None:
-        """Return when there is room for a record."""
-        while self.full:
+    async def room(self, partition: Hashable) -> None:
+        """Return when there is room for a record of ``partition``."""
+        while self.full(partition):
             self._room.clear()
             await self._room.wait()
 
-    def put(self, record: T) -> None:
-        """Take one record."""
+    def put(self, record: T, partition: Hashable) -> None:
+        """Take one record. Those of a partition stay in order, and partitions take turns."""
         if not self._taken:
             self._first_at = time.monotonic()
-        self._taken.append(record)
+        self._taken.put(partition, record)
         self._arrived.set()
 
     def forget(self) -> None:
@@ -199,7 +199,7 @@ class Flow(Generic[T]):
             if wait > 0 and len(self._taken) < self._batch:
                 await asyncio.sleep(wait)
             count = min(len(self._taken), self._batch, max(8, int(READ_S / self._cost)))
-            taken, epoch = [self._taken.popleft() for _ in range(count)], self._epoch
+            taken, epoch = self._taken.take(count), self._epoch
             if not taken:  # forgotten meanwhile
                 continue
             self._room.set()

@@ -68,9 +68,10 @@ class Pipeline:
 
     async def take(self, stream: StreamT, event: EventT) -> None:
         """Take one record from Kafka, when there is room for it."""
-        if self._flow.full:
-            await self._flow.room()
-        self._flow.put((stream, event))
+        partition = event.message.topic, event.message.partition
+        if self._flow.full(partition):
+            await self._flow.room(partition)
+        self._flow.put((stream, event), partition)
         self._metrics.received.labels(event.message.topic).inc()
 
     async def _read_batch(self, taken: Sequence[Taken]) -> list[Row]:

@@ -50,10 +50,10 @@ class Bench:
         assert {row.position.offset for row in rows} <= stored
         self.acknowledged += taken
 
-    async def give(self, numbers: range) -> None:
+    async def give(self, numbers: range, partition: str = "") -> None:
         for n in numbers:
-            await self.flow.room()
-            self.flow.put(n)
+            await self.flow.room(partition)
+            self.flow.put(n, partition)
 
     def seen(self, name: str) -> list[int]:
         return [n for batch in self.calls[name] for n in batch]
@@ -118,7 +118,7 @@ def test_with_the_store_away_the_records_stay_where_they_are():
     async def scene(bench: Bench) -> None:
         bench.held["store"].clear()
         giving = asyncio.create_task(bench.give(range(3_000)))
-        await until(lambda: bench.flow.full)
+        await until(lambda: bench.flow.full(""))
         before = -1
         while before != (before := len(bench.seen("read"))):  # until nothing moves any more
             await asyncio.sleep(0.1)
@@ -132,11 +132,29 @@ def test_with_the_store_away_the_records_stay_where_they_are():
     flowing(scene)
 
 
+def test_a_partition_with_many_records_keeps_no_other_waiting():
+    async def scene(bench: Bench) -> None:
+        bench.held["read"].clear()
+        flow, many, few = bench.flow, range(100, 200), range(3)
+        giving = asyncio.create_task(bench.give(many, "many"))
+        await until(lambda: flow.full("many"))
+        assert not flow.full("few")
+        await bench.give(few, "few")
+        bench.held["read"].set()
+        await until(lambda: len(bench.acknowledged) == len(many) + len(few))
+        assert giving.done()
+        assert [n for n in bench.acknowledged if n in many] == list(many)
+        at = [bench.acknowledged.index(n) for n in few]
+        assert at == sorted(at) and at[-1] < BATCH + 2 * len(few)
+
+    flowing(scene)
+
+
 def test_what_is_forgotten_is_not_stored_and_what_is_being_scored_is():
     async def scene(bench: Bench) -> None:
         bench.held["score"].clear()
         giving = asyncio.create_task(bench.give(range(200)))
-        await until(lambda: bool(bench.calls["score"]) and bench.flow.full)
+        await until(lambda: bool(bench.calls["score"]) and bench.flow.full(""))
         giving.cancel()
         scoring = bench.calls["score"][0]
         bench.flow.forget()

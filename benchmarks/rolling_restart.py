@@ -1,0 +1,167 @@
+"""Four workers are restarted one after the other under load, on Apache Kafka: for how long does each partition stand
+still? ``python -m benchmarks.rolling_restart --json OUT``
+
+A partition stands still while no record of it is stored, although some come all the time. It is done once with static
+membership (``KAFKA_GROUP_INSTANCE_ID``), and once without. A worker is sent SIGTERM and started again as a supervisor
+does it; the next one follows when it is ready. Exit code 0 only if no partition stood still for more than ``MOST_S``
+seconds and each record is stored once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import signal
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaProducer
+from rich.console import Console
+from rich.table import Table
+
+import model
+from benchmarks.pipeline import TOPICS, Value, stream_of
+from benchmarks.transactions import MOST_BYTES
+from deploy.local import Child, Service
+from settings import ClickHouseSettings
+from storage import connect
+
+WORKERS, PARTITIONS = 4, 4
+MOST_S = 10.0
+RESTART_S, SETTLE_S = 180.0, 120.0
+ASSIGNED = '"message": "assigned"'
+"""What a worker writes to its log whenever it has got its partitions."""
+
+MEMBERSHIPS = {"static": {"KAFKA_GROUP_INSTANCE_ID": "restarted"}, "dynamic": {"KAFKA_GROUP_INSTANCE_ID": ""}}
+
+Partition = tuple[str, int]
+
+
+class SteadyFeed(threading.Thread):
+    """Sends ``records`` at a steady ``per_second`` to all partitions by turns, until ``ended`` is set."""
+
+    def __init__(self, bootstrap: str, records: Iterator[Value], per_second: float) -> None:
+        super().__init__(daemon=True)
+        self._servers, self._records, self._per_second = bootstrap.split(","), records, per_second
+        self.sent = 0
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        producer = KafkaProducer(bootstrap_servers=self._servers, acks="all")
+        started = time.monotonic()
+        for topic, value in self._records:
+            if self.ended.wait(max(0.0, started + self.sent / self._per_second - time.monotonic())):
+                break
+            producer.send(topic, value, partition=self.sent // len(TOPICS) % PARTITIONS)
+            self.sent += 1
+        producer.flush()
+        producer.close()
+
+
+def longest_pauses(times: Sequence[tuple[str, int, float]], since: float, until: float) -> dict[Partition, float]:
+    """The longest time within ``since`` to ``until`` (Unix) in which nothing of a partition was stored. ``times`` are
+    (topic, partition, when a record was stored)."""
+    found = {}
+    for topic, number in itertools.product(TOPICS, range(PARTITIONS)):
+        stored = [at for name, other, at in times if (name, other) == (topic, number) and since < at < until]
+        moments = [since, *sorted(stored), until]
+        found[topic, number] = max(later - earlier for earlier, later in itertools.pairwise(moments))
+    return found
+
+
+def restart(worker: Child) -> float:
+    """Seconds until the worker had its partitions again."""
+    started, before = time.monotonic(), worker.pid
+    assert before, f"{worker.name} runs"
+    os.kill(before, signal.SIGTERM)
+    while worker.pid in (None, before):
+        time.sleep(0.02)
+    worker.wait_ready(RESTART_S)
+    return time.monotonic() - started
+
+
+def measure(folder: Path, membership: str, per_second: float) -> dict[str, Any]:
+    """Of one rolling restart."""
+    extra = {"STREAM_ALERTS": "false", **MEMBERSHIPS[membership]}
+    with Service(folder, workers=WORKERS, broker="kafka", extra=extra) as service:
+        records = (value for value in stream_of(None, 10**9) if len(value[1]) < MOST_BYTES)
+        feed = SteadyFeed(service.stack.kafka_bootstrap, records, per_second)
+        feed.start()
+        workers = [service.stack.children[f"worker-{number}"] for number in range(WORKERS)]
+        _until_stored(service, 2 * int(per_second), feed)
+        assigned, since = _assignments(workers), time.time()
+        took = [restart(worker) for worker in workers]
+        time.sleep(MOST_S)  # the last rebalance is over by then, or a partition has stood still for too long
+        until = time.time()
+        feed.ended.set()
+        feed.join()
+        rows, positions = _until_stored(service, feed.sent, feed)
+        with connect(ClickHouseSettings(url=service.stack.clickhouse_url)) as client:
+            times = client.execute("SELECT topic, partition, toFloat64(ingested_at) FROM record_log")
+        pauses = longest_pauses(times, since, until)
+    return {
+        "stood_still_s": {f"{topic}/{number}": round(pause, 2) for (topic, number), pause in pauses.items()},
+        "longest_s": round(max(pauses.values()), 2),
+        "restart_s": [round(seconds, 1) for seconds in took],
+        "assignments": _assignments(workers) - assigned,
+        "sent": feed.sent,
+        "stored": positions,
+        "repeats": rows - positions,
+    }
+
+
+def _until_stored(service: Service, count: int, feed: SteadyFeed) -> tuple[int, int]:
+    """Rows and different positions, as soon as ``count`` positions are stored, or after ``SETTLE_S`` seconds."""
+    deadline = time.monotonic() + SETTLE_S
+    with connect(ClickHouseSettings(url=service.stack.clickhouse_url)) as client:
+        while True:
+            rows, positions = client.execute("SELECT count(), uniqExact(topic, partition, offset) FROM record_log")[0]
+            if positions >= count or time.monotonic() > deadline:
+                return rows, positions
+            time.sleep(0.2)
+
+
+def _assignments(workers: Sequence[Child]) -> int:
+    """How often the workers have got their partitions so far."""
+    return sum(worker.log.read_text(errors="replace").count(ASSIGNED) for worker in workers)
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rolling_restart", description=__doc__)
+    parser.add_argument("--per-second", type=float, default=40, help="records a second, of all partitions together")
+    parser.add_argument("--membership", choices=list(MEMBERSHIPS), action="append", help="one of them alone")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to a file")
+    arguments = parser.parse_args()
+    found: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="finsent-bench-") as folder:
+        os.environ["MODEL_REGISTRY"] = str(Path(folder) / "models")
+        model.ensure_default(Path(folder) / "models")
+        for membership in arguments.membership or MEMBERSHIPS:
+            found[membership] = measure(Path(folder) / membership, membership, arguments.per_second)
+    table = Table("seconds without a record stored", *found)
+    for name in next(iter(found.values()))["stood_still_s"]:
+        table.add_row(name, *(f"{one['stood_still_s'][name]:.2f}" for one in found.values()))
+    table.add_row("the longest", *(f"{one['longest_s']:.2f}" for one in found.values()))
+    table.add_row("a restart, median", *(f"{statistics.median(one['restart_s']):.1f}" for one in found.values()))
+    table.add_row("assignments", *(str(one["assignments"]) for one in found.values()))
+    Console(stderr=True).print(table)
+    clean = all(one["longest_s"] <= MOST_S and one["sent"] == one["stored"] and not one["repeats"]
+                for one in found.values())  # fmt: skip
+    result = {"workers": WORKERS, "per_second": arguments.per_second, "most_s": MOST_S, "clean": clean, **found}
+    print(json.dumps(result, indent=1))
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    raise SystemExit(0 if clean else 1)
+
+
+if __name__ == "__main__":
+    main()
