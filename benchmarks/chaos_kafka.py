@@ -187,9 +187,8 @@ class KafkaChaos(Chaos):
         missing = (held_now - rows.keys()) | (gone - expired - compacted)
         named = asking(url, _named_as_lost)
         audit, problems = self.audited(folder)
-        told = _missing_by_audit(audit)
-        if not told & sent.acknowledged:
-            problems = [one for one in problems if not one.startswith("audit: finsent: missing:")]
+        unproven = _offsets(audit, "unproven")
+        missing |= (unproven | _offsets(audit, "missing")) & sent.acknowledged
         problems += [
             f"{what}: {len(found)}, such as {min(found)}"
             for what, found in {
@@ -204,21 +203,17 @@ class KafkaChaos(Chaos):
         ]
         counts = {"aborted": len(sent.aborted), "expired": len(expired), "compacted": len(compacted)}
         names = ("stored", "dead_lettered", "tombstones", "doubled", "repeats")
-        counts["unproven"] = len(told - sent.acknowledged)
-        return {
-            **{name: audit[name] for name in names},
-            "missing": len(missing | told & sent.acknowledged),
-            **counts,
-        }, problems
+        counts |= {"missing": len(missing), "unproven": len(unproven)}
+        return {**{name: audit[name] for name in names}, **counts}, problems
 
 
-def _missing_by_audit(report: dict[str, Any]) -> set[Position]:
-    """What ``finsent audit`` calls missing. It cannot know that an offset had no record to be stored (a transaction's
-    marker, an aborted record) once the log begins behind it; who sent the records does."""
+def _offsets(report: dict[str, Any], what: str) -> set[Position]:
+    """The positions that ``finsent audit`` calls missing or unproven. It cannot know that an unproven one had no record
+    to be stored, such as a transaction's marker; who sent the records does."""
     return {
         (row["topic"], row["partition"], offset)
         for row in report["partitions"]
-        for first, last in row["missing_ranges"]
+        for first, last in row[f"{what}_ranges"]
         for offset in range(first, last + 1)
     }
 

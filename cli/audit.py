@@ -48,6 +48,8 @@ def audit(
     stored, the broker's watermarks, and how many records are stored, dead-lettered, without a value (tombstones),
     missing (in no view) and doubled (more than once in a view). Repeats are further rows of a position, which the views
     leave out. A gap is no fault where the broker says that it has no record there (transaction markers, compaction).
+    Where the broker no longer has the offsets of a gap, nobody can tell, and they are unproven: that is no fault, but
+    an audit within the retention would have told. Topics without transactions and compaction have none of them.
     What Kafka lost before or after it was read is not missing either: a worker has noticed it, and it is named with its
     reason (lost, table lost_ranges). Lag is no fault. Exit code 1, with the exact offsets, if anything is missing or
     doubled, or stored beyond the broker's end without a worker having noticed.
@@ -67,12 +69,12 @@ def audit(
         write_text(json.dumps(report, indent=1), json_out)
     if json_out != "-":
         columns = ["topic", "topic_id", "partition", "first", "last", "low", "high", "stored", "dead_lettered",
-                   "tombstones", "lost", "missing", "doubled", "repeats", "lag"]  # fmt: skip
+                   "tombstones", "lost", "missing", "unproven", "doubled", "repeats", "lag"]  # fmt: skip
         print_rows(columns, [[row[name] for name in columns] for row in report["partitions"]], Format.table)
     if report["kafka"] is None:
         typer.echo(f"finsent: the table alone was audited: {report['kafka_error']}", err=True)
     for row in report["partitions"]:
-        for what in ("missing", "doubled"):
+        for what in ("missing", "unproven", "doubled"):
             if row[f"{what}_ranges"]:
                 offsets = ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in row[f"{what}_ranges"])
                 typer.echo(
@@ -115,7 +117,7 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
         rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, kafka, lost))
     seen = {(account.topic, account.topic_id, account.partition) for account in held}
     rows += [_empty(*key, part, lost) for key, part in marks.items() if (key[0], part.topic_id, key[1]) not in seen]
-    counts = ("stored", "dead_lettered", "tombstones", "lost", "missing", "doubled", "repeats", "beyond")
+    counts = ("stored", "dead_lettered", "tombstones", "lost", "missing", "unproven", "doubled", "repeats", "beyond")
     totals = {name: sum(row[name] for row in rows) for name in counts}
     return {
         "clean": not (totals["missing"] or totals["doubled"] or totals["beyond"]),
@@ -182,6 +184,12 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, 
     if part and account.begins and account.first > part.low:
         missing.insert(0, (part.low, account.first - 1))
     missing = outside(missing, gone)
+    unproven: list[tuple[int, int]] = []
+    if kafka:
+        # Of a topic that is no more, the broker has nothing.
+        begins = part.low if part else account.last + 1
+        unproven = [(first, min(last, begins - 1)) for first, last in missing if first < begins]
+        missing = outside(missing, unproven)
     if part and kafka:
         missing = [real for gap in missing for real in _held(kafka, account, gap, part)]
     return {
@@ -199,6 +207,8 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, 
         **lost.columns(*where),
         "missing": sum(b - a + 1 for a, b in missing),
         "missing_ranges": missing,
+        "unproven": sum(b - a + 1 for a, b in unproven),
+        "unproven_ranges": unproven,
         "doubled": sum(b - a + 1 for a, b in account.doubled),
         "doubled_ranges": account.doubled,
         "repeats": account.repeats,
@@ -208,20 +218,21 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, 
 
 
 def _held(kafka: KafkaSettings, account: Audited, gap: tuple[int, int], part: Partition) -> list[tuple[int, int]]:
-    """The part of ``gap`` that is missing: the offsets that the broker holds, or no longer has."""
+    """The part of ``gap`` that is missing: the offsets that the broker holds, or those beyond its end."""
     from storage import ranges
     from stream.kafka import reread
 
-    first, end = max(gap[0], part.low), min(gap[1] + 1, part.high)
+    first, end = gap[0], min(gap[1] + 1, part.high)
     if first >= end or end - first > MOST_REREAD:
         return [gap]
     real = {record.offset for record in reread(kafka, account.topic, account.partition, first, end)}
-    return ranges([*range(gap[0], first), *real, *range(end, gap[1] + 1)])
+    return ranges([*real, *range(end, gap[1] + 1)])
 
 
 def _empty(topic: str, number: int, part: Partition, lost: Lost) -> dict[str, Any]:
-    counts = dict.fromkeys(("stored", "dead_lettered", "tombstones", "missing", "doubled", "repeats", "beyond"), 0)
+    names = ("stored", "dead_lettered", "tombstones", "missing", "unproven", "doubled", "repeats", "beyond")
+    counts = dict.fromkeys(names, 0)
     where = {"topic": topic, "topic_id": part.topic_id, "partition": number, "current": True}
     ends = {"first": None, "last": None, "low": part.low, "high": part.high, "lag": part.high - part.low}
     told = lost.columns(topic, part.topic_id, number)
-    return {**where, **ends, **counts, **told, "missing_ranges": [], "doubled_ranges": []}
+    return {**where, **ends, **counts, **told, "missing_ranges": [], "unproven_ranges": [], "doubled_ranges": []}

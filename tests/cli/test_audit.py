@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 import stream.kafka
 from cli import audit_report
@@ -183,11 +183,49 @@ def test_a_gap_where_the_broker_has_no_record_is_none(client: Client, feed: Feed
     assert row["missing_ranges"] == [(10, 10)]
 
 
-def test_an_older_identity_is_audited_by_the_table_alone(client: Client, feed: Feed):
+def test_of_an_older_identity_nobody_can_tell_what_a_gap_was(client: Client, feed: Feed):
     feed.write(client, list(range(20)))
     write_documents(client, [Document(Position(feed.topic, "an older one", 0, offset)) for offset in (0, 1, 3)])
     old = next(row for row in audit_report(client)["partitions"] if row["topic_id"] == "an older one")
-    assert old["missing_ranges"] == [(2, 2)] and not old["current"] and old["lag"] is None
+    assert (old["missing"], old["unproven_ranges"]) == (0, [(2, 2)]) and not old["current"] and old["lag"] is None
+
+
+@pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+def test_a_gap_that_the_broker_has_no_more_is_unproven_and_no_fault(client: Client, feed: Feed):
+    """Whether it was a transaction's marker or a record, nobody can tell: a gap that it still has is another matter."""
+    feed.write(client, [0, 1, 3, 4, 5, 6, 9, 10])
+    before = audit_report(client)
+    assert (before["missing"], before["unproven"], before["clean"]) == (3, 0, False)
+    with KafkaAdminClient(bootstrap_servers=feed.bootstrap) as admin:
+        admin.delete_records({TopicPartition(feed.topic, 0): 8})
+    row = next(row for row in audit_report(client)["partitions"] if row["partition"] == 0)
+    assert (row["unproven_ranges"], row["missing_ranges"]) == ([(2, 2), (7, 7)], [(8, 8)])
+    with KafkaAdminClient(bootstrap_servers=feed.bootstrap) as admin:
+        admin.delete_records({TopicPartition(feed.topic, 0): 9})
+    after = audit_report(client)
+    assert (after["missing"], after["unproven"], after["clean"]) == (0, 3, True)
+
+
+@pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+def test_markers_and_aborted_records_are_never_missing(client: Client, feed: Feed):
+    """Neither while the log has them nor afterwards. Stored are the first 20, and what was committed."""
+    producer = KafkaProducer(bootstrap_servers=feed.bootstrap, transactional_id=feed.topic)
+    producer.init_transactions()
+    committed = []
+    for end in (producer.abort_transaction, producer.commit_transaction):
+        producer.begin_transaction()
+        sent = [producer.send(feed.topic, b"t", partition=0) for _ in range(3)]
+        producer.flush()
+        committed = [future.get(30).offset for future in sent]
+        end()
+    producer.close()
+    feed.write(client, [*range(20), *committed])
+    report = audit_report(client)
+    assert (committed, report["missing"], report["unproven"], report["clean"]) == ([24, 25, 26], 0, 0, True)
+    with KafkaAdminClient(bootstrap_servers=feed.bootstrap) as admin:
+        admin.delete_records({TopicPartition(feed.topic, 0): 27})
+    report = audit_report(client)
+    assert (report["missing"], report["unproven"], report["clean"]) == (0, 4, True)
 
 
 def test_the_command(clickhouse_url: str, client: Client, tmp_path: Path):
