@@ -11,6 +11,9 @@ slow machine with fewer records (the report tells how many). A million records w
 With ``--outage-seconds`` ClickHouse, and then the broker, stands still for so long while records come in: the worker's
 memory before and at its largest, the lag at its largest, and how long it then took to catch up.
 
+``--broker kafka`` does all of it on Apache Kafka. ``--naive-records 0`` and ``--constant-records 0`` leave these parts
+out.
+
 ``--charts DIR`` also draws the cost against history, number of companies and number of workers.
 """
 
@@ -275,12 +278,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/stream"), help="folder of CSV files of texts")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--charts", type=Path)
+    parser.add_argument("--broker", choices=["embedded", "kafka"], default="embedded")
     parser.add_argument("--records", type=int, default=6000, help="records that are scored, at most")
     parser.add_argument("--round-seconds", type=float, default=40, help="of the bare scorer: a slow one gets fewer")
     parser.add_argument("--rounds", type=int, default=3, help="of scorer and end to end by turns; the median counts")
-    parser.add_argument("--naive-records", type=int, default=300)
+    parser.add_argument("--naive-records", type=int, default=300, help="for the loop that people write; 0: none")
     parser.add_argument(
-        "--constant-records", type=int, default=200_000, help="records with a scorer that costs nothing"
+        "--constant-records", type=int, default=200_000, help="records with a scorer that costs nothing; 0: none"
     )
     parser.add_argument("--constant-seconds", type=float, default=180, help="and no longer than this")
     parser.add_argument("--latency-seconds", type=float, default=60)
@@ -297,7 +301,7 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything, as the JSON report."""
     records = values(arguments.data, arguments.records)
-    result: dict[str, Any] = {"cores": os.cpu_count()}
+    result: dict[str, Any] = {"cores": os.cpu_count(), "broker": arguments.broker}
     with tempfile.TemporaryDirectory(prefix="finsent-bench-") as folder:
         registry = Path(folder) / "models"
         os.environ["MODEL_REGISTRY"] = str(registry)
@@ -312,9 +316,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         batches = passes(read, records)
         result["records"] = len(records)
         told: list[tuple[float, float]] = []
-        waits = np.array([])
+        waits, usual = np.array([]), 0.0
         for number in range(arguments.rounds):
-            with Service(Path(folder) / f"round-{number}", workers=0) as service:
+            with Service(Path(folder) / f"round-{number}", workers=0, broker=arguments.broker) as service:
                 bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
                 fill(bootstrap, records)
                 first = bare(champion, batches, len(records))
@@ -331,14 +335,16 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                         more = more[len(records) :]
                         waits = latencies(service, more, half)
                         log(f"latency at {half:.0f}/s: {np.percentile(waits, [50, 90, 99, 100]).round(3)}")
-                if number == arguments.rounds - 1:
+                if number == arguments.rounds - 1 and arguments.naive_records:
                     usual = naive(bootstrap, url, arguments.naive_records)
                     log(f"the usual loop: {usual:.1f}/s")
-        with Service(Path(folder) / "constant", workers=0) as service:
-            ceiling, growth, history, held = constant(service, arguments)
+        ceiling, growth, history, held = 0.0, 0.0, [], 0
+        if arguments.constant_records:
+            with Service(Path(folder) / "constant", workers=0, broker=arguments.broker) as service:
+                ceiling, growth, history, held = constant(service, arguments)
         outages = {}
         if arguments.outage_seconds:
-            with Service(Path(folder) / "outage", workers=0) as service:
+            with Service(Path(folder) / "outage", workers=0, broker=arguments.broker) as service:
                 outages = {
                     name: outage(service, name, arguments.data, arguments.outage_seconds)
                     for name in ("clickhouse", "broker")
@@ -353,7 +359,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         },
         "ratio": {
             "end_to_end_to_scorer": round(statistics.median(e / f for e, f in told), 3),
-            "end_to_end_to_naive": round(end_to_end / usual, 2),
+            "end_to_end_to_naive": round(end_to_end / usual, 2) if usual else None,
         },
         "latency_p50_s": round(float(np.percentile(waits, 50)), 3),
         "latency_p99_s": round(float(np.percentile(waits, 99)), 3),
@@ -478,7 +484,10 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], 
     workers = {}
     some = values(arguments.data, max(BATCH, count))
     for number in (1, 2, 3):
-        with tempfile.TemporaryDirectory() as folder, Service(Path(folder), workers=number) as service:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Service(Path(folder), workers=number, broker=arguments.broker) as service,
+        ):
             client = _client(service.stack.clickhouse_url)
             started = time.time()
             fill(service.stack.kafka_bootstrap, some)

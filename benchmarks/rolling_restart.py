@@ -33,13 +33,17 @@ from deploy.local import Child, Service
 from settings import ClickHouseSettings
 from storage import connect
 
-WORKERS, PARTITIONS = 4, 4
+WORKERS, PARTITIONS, RECORDS = 4, 4, 5000
 MOST_S = 10.0
 RESTART_S, SETTLE_S = 180.0, 120.0
 ASSIGNED = '"message": "assigned"'
 """What a worker writes to its log whenever it has got its partitions."""
 
-MEMBERSHIPS = {"static": {"KAFKA_GROUP_INSTANCE_ID": "restarted"}, "dynamic": {"KAFKA_GROUP_INSTANCE_ID": ""}}
+MEMBERSHIPS = {
+    "static": {"KAFKA_GROUP_INSTANCE_ID": "restarted", "KAFKA_SESSION_TIMEOUT_S": "6"},
+    "dynamic": {"KAFKA_GROUP_INSTANCE_ID": ""},
+}
+"""With static membership nobody reads the partitions of a worker that is away, until its session times out."""
 
 Partition = tuple[str, int]
 
@@ -63,6 +67,14 @@ class SteadyFeed(threading.Thread):
             self.sent += 1
         producer.flush()
         producer.close()
+
+
+def by_turns() -> Iterator[Value]:
+    """A record of each topic by turns, without end: those of the recorded week again and again."""
+    some = [value for value in stream_of(None, RECORDS) if len(value[1]) < MOST_BYTES]
+    cycles = [itertools.cycle([value for value in some if value[0] == topic]) for topic in TOPICS]
+    while True:
+        yield from map(next, cycles)
 
 
 def longest_pauses(times: Sequence[tuple[str, int, float]], since: float, until: float) -> dict[Partition, float]:
@@ -91,8 +103,7 @@ def measure(folder: Path, membership: str, per_second: float) -> dict[str, Any]:
     """Of one rolling restart."""
     extra = {"STREAM_ALERTS": "false", **MEMBERSHIPS[membership]}
     with Service(folder, workers=WORKERS, broker="kafka", extra=extra) as service:
-        records = (value for value in stream_of(None, 10**9) if len(value[1]) < MOST_BYTES)
-        feed = SteadyFeed(service.stack.kafka_bootstrap, records, per_second)
+        feed = SteadyFeed(service.stack.kafka_bootstrap, by_turns(), per_second)
         feed.start()
         workers = [service.stack.children[f"worker-{number}"] for number in range(WORKERS)]
         _until_stored(service, 2 * int(per_second), feed)
@@ -136,7 +147,7 @@ def _assignments(workers: Sequence[Child]) -> int:
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rolling_restart", description=__doc__)
-    parser.add_argument("--per-second", type=float, default=40, help="records a second, of all partitions together")
+    parser.add_argument("--per-second", type=float, default=20, help="records a second, of all partitions together")
     parser.add_argument("--membership", choices=list(MEMBERSHIPS), action="append", help="one of them alone")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to a file")
     arguments = parser.parse_args()

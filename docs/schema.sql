@@ -280,6 +280,19 @@ CREATE TABLE partition_ends
 ENGINE = ReplacingMergeTree(at)
 ORDER BY (topic, topic_id, partition);
 
+-- 0021_partition_epochs
+CREATE TABLE partition_epochs
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `epoch` Int32,
+    `end` Int64,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (topic, topic_id, partition);
+
 -- 0020_partition_owners
 CREATE TABLE partition_owners
 (

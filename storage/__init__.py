@@ -8,6 +8,7 @@
 from storage.audit import Audited, audit_plan, audited, outside, ranges
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
+from storage.epochs import NO_EPOCH, EpochEnd, known_epochs, write_epochs
 from storage.ledger import Account, accounts, former_positions, last_stored, positions
 from storage.losses import (
     DatedLoss,
@@ -48,6 +49,7 @@ __all__ = [
     "schema_page",
     "set_durability",
     # records from Kafka
+    "NO_EPOCH",
     "replace_entities",
     "replace_event_types",
     "write_documents",
@@ -67,17 +69,20 @@ __all__ = [
     "write_owner",
     # what Kafka lost
     "DatedLoss",
+    "EpochEnd",
     "Life",
     "Loss",
     "LossReason",
     "Partition",
     "broker_topic_id",
     "known_ends",
+    "known_epochs",
     "lives",
     "lost_lately",
     "lost_ranges",
     "next_life",
     "write_ends",
+    "write_epochs",
     "write_losses",
     # what ClickHouse lost
     "DatedSetback",

@@ -32,7 +32,7 @@ class FairQueue(Generic[T]):
 
     def take(self, count: int) -> list[T]:
         """At most ``count`` records."""
-        found = []
+        found: list[T] = []
         while self._waiting and len(found) < count:
             partition = next(iter(self._waiting))
             records = self._waiting.pop(partition)

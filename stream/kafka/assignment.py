@@ -10,6 +10,7 @@ from aiokafka.errors import UnsupportedCodecError
 from faust.types import TP
 
 from errors import ExitCode
+from storage import Partition
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
 from stream.kafka.losing import Losing
@@ -40,6 +41,7 @@ class Assignment:
     ) -> None:
         self._intake, self._identity, self._losing, self._threads = intake, identity, losing, threads
         self._progress, self._settle, self._learn, self._take_over = progress, settle, learn, take_over
+        losing.on_cut = self.cut_off
         self.ready = False
         """Whether records of the assigned partitions are admitted, or there are no such partitions."""
 
@@ -80,6 +82,11 @@ class Assignment:
         """Called by the consumer when the log is shorter than it was: the next start continues at its end."""
         where = f"{tp.topic}/{tp.partition}"
         end_to_try_again(f"{where} ends before offset {offset}: the broker has lost records", f"{where} at {offset}")
+
+    def cut_off(self, partition: Partition, offset: int) -> None:
+        """Called when the log was cut off at ``offset``, and may have grown again: the next start continues there."""
+        where = f"{partition[0]}/{partition[1]}"
+        end_to_try_again(f"{where} was cut off at offset {offset}: the broker has lost records", f"{where} at {offset}")
 
     def unreadable(self, tp: TP, offset: int, error: Exception) -> None:
         """Called by the consumer when it cannot decode a batch. Without a library for its codec, no start can help."""

@@ -69,7 +69,11 @@ def async_consumer(kafka: KafkaSettings, *topics: str, **options: Any) -> AIOKaf
 
 def _connected(kind: Callable[..., T], kafka: KafkaSettings, **options: Any) -> T:
     try:
-        return kind(**_common(kafka, Provider), bootstrap_timeout_ms=CONNECT_MS, **options)
+        common = _common(kafka, Provider)
+        if kafka.sasl_mechanism.startswith("SCRAM") and "sasl_plain_username" in common:
+            # Of the two libraries only aiokafka does it itself (RFC 5802, section 5.1).
+            common["sasl_plain_username"] = kafka.sasl_username.replace("=", "=3D").replace(",", "=2C")
+        return kind(**common, bootstrap_timeout_ms=CONNECT_MS, **options)
     except KafkaError as error:
         raise diagnosed(kafka, error) from error
 

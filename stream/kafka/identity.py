@@ -3,15 +3,19 @@ identity."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from settings import KafkaSettings
-from storage import Life, Partition
+from storage import EpochEnd, Life, Partition
 from stream.kafka.clients import admin
+from stream.kafka.epochs import cut_off, latest_epochs
 from stream.kafka.topics import bounds, topic_ids
+
+T = TypeVar("T")
 
 
 class TopicIdentity:
@@ -27,19 +31,19 @@ class TopicIdentity:
 
     def __call__(self) -> Mapping[str, str]:
         """The ids now, by topic. Raises ``KafkaError`` when no broker answers or a topic is gone."""
-        try:
-            return topic_ids(self._connected(), self._topics)
-        except KafkaError:
-            self.close()
-            raise
+        return self._ask(lambda client: topic_ids(client, self._topics))
 
     def bounds(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, int]]:
-        """See ``stream.kafka.topics.bounds``."""
-        try:
-            return bounds(self._connected(), partitions)
-        except KafkaError:
-            self.close()
-            raise
+        """See ``stream.kafka.topics.bounds``. Raises ``KafkaError``, as the next two do."""
+        return self._ask(lambda client: bounds(client, partitions))
+
+    def epochs(self, partitions: Collection[Partition]) -> dict[Partition, EpochEnd]:
+        """See ``stream.kafka.epochs.latest_epochs``."""
+        return self._ask(lambda client: latest_epochs(client, partitions))
+
+    def cut_off(self, known: Mapping[Partition, EpochEnd]) -> dict[Partition, int]:
+        """See ``stream.kafka.epochs.cut_off``."""
+        return self._ask(lambda client: cut_off(client, known))
 
     def assign(self) -> None:
         """Ask for the ids, and keep them as ``assigned``. Raises as a call does."""
@@ -50,10 +54,14 @@ class TopicIdentity:
         life = self.lives.get((topic, partition))
         return life.topic_id if life else self.assigned[topic]
 
-    def _connected(self) -> KafkaAdminClient:
+    def _ask(self, question: Callable[[KafkaAdminClient], T]) -> T:
         if self._admin is None:
             self._admin = admin(self._kafka)
-        return self._admin
+        try:
+            return question(self._admin)
+        except KafkaError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""

@@ -8,8 +8,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from clickhouse_driver import Client
+from kafka.errors import KafkaError
 
 from storage import (
+    NO_EPOCH,
+    EpochEnd,
     Life,
     Loss,
     LossReason,
@@ -17,10 +20,12 @@ from storage import (
     broker_topic_id,
     former_positions,
     known_ends,
+    known_epochs,
     lives,
     lost_ranges,
     positions,
     write_ends,
+    write_epochs,
     write_losses,
 )
 from stream.kafka.identity import TopicIdentity
@@ -59,12 +64,18 @@ class Losing:
         metrics: Metrics,
     ) -> None:
         self._identity, self._client, self._sure_ends, self._metrics = identity, client, sure_ends, metrics
+        self.on_cut: Callable[[Partition, int], None] = lambda partition, offset: None
+        """Called when the log of a partition that is being read was cut off at an offset, and something after that is
+        stored: the partition has to be assigned anew."""
 
     def continuation(self, assigned: Collection[Partition]) -> Continuation:
         """Where the ``assigned`` partitions of the topics whose identity is known continue."""
 
         def look(client: Client) -> Continuation:
-            return continue_from(client, self._identity.assigned, assigned, self._identity.bounds, self._sure_ends)
+            identity = self._identity
+            return continue_from(
+                client, identity.assigned, assigned, identity.bounds, self._sure_ends, identity.cut_off
+            )
 
         found = self._client.call(look)
         self._identity.lives = found.lives
@@ -78,11 +89,21 @@ class Losing:
         self._say(losses)
 
     def keep_ends(self, ends: Mapping[Partition, int]) -> None:
-        """Store where partitions end, so that it is known how much of a topic had not been read when it is deleted."""
+        """Store where partitions end, so that it is known how much of a topic had not been read when it is deleted; and
+        their leader epochs. A log that was cut off since the last time is noticed by them."""
+        ids = self._identity.assigned
         try:
-            self._client.call(lambda client: write_ends(client, self._identity.assigned, ends))
+            self._client.call(lambda client: write_ends(client, ids, ends))
+            known = self._client.call(lambda client: known_epochs(client, ids))
+            cuts = self._identity.cut_off({where: one for where, one in known.items() if where in ends})
+            for where, offset in cuts.items():
+                self.on_cut(where, offset)
+            now = {where: one for where, one in self._identity.epochs(ends).items() if where not in cuts}
+            self._client.call(lambda client: write_epochs(client, ids, now))
         except GaveUp:
             log.warning("the worker ends before it could store the ends of its partitions")
+        except KafkaError as error:
+            log.warning("the broker does not tell the leader epochs: %s", error)
 
     def _say(self, losses: Sequence[Loss]) -> None:
         for loss in losses:
@@ -96,12 +117,14 @@ def continue_from(
     assigned: Collection[Partition],
     bounds: Callable[[Collection[Partition]], Bounds],
     sure_ends: Callable[[Collection[str]], Bounds],
+    cut_off: Callable[[Mapping[Partition, EpochEnd]], Mapping[Partition, int]],
 ) -> Continuation:
     """Where the ``assigned`` partitions continue. What is lost is stored before this returns: rows behind a lost range
     would hide it otherwise.
 
     ``bounds`` asks the broker; its ends may be too small, so where one matters ``sure_ends`` is asked for the topic.
-    Raises ``StorageUnavailable`` and what the two raise.
+    ``cut_off`` asks whether a log was cut off since its leader epochs were stored, and where: it may be longer again
+    than what is stored of it. Raises ``StorageUnavailable`` and what the two raise.
     """
     following = _next_offsets(client, topic_ids, assigned)
     losses = _of_former_topics(client, topic_ids)
@@ -109,16 +132,21 @@ def continue_from(
     cut = lives(client, topic_ids)
     doubtful = {topic for (topic, number), offset in following.items() if offset > held[topic, number][1]}
     sure = sure_ends(doubtful) if doubtful else {}
+    cuts = cut_off({where: one for where, one in known_epochs(client, topic_ids).items() if where in following})
     for (topic, number), offset in following.items():
         life = cut.get((topic, number))
         topic_id = life.topic_id if life else topic_ids[topic]
         low, high = held[topic, number][0], max(held[topic, number][1], sure.get((topic, number), (0, 0))[1])
+        shortest = min(high, cuts.get((topic, number), high))
         if offset < low:
             losses.append(Loss(topic, topic_id, number, offset, low, LossReason.expired))
-        elif offset > high:
-            losses.append(Loss(topic, topic_id, number, high, offset, LossReason.truncated))
+        elif offset > shortest:
+            losses.append(Loss(topic, topic_id, number, shortest, offset, LossReason.truncated))
     if losses:
         write_losses(client, losses)
+    # What was known of these epochs is not true any more. The losses are stored before: this cannot be noticed twice.
+    write_epochs(client, topic_ids, dict.fromkeys(cuts, NO_EPOCH))
+    if losses:
         cut = lives(client, topic_ids)
         following = _next_offsets(client, topic_ids, assigned)
     at = {partition: max(offset, held[partition][0]) for partition, offset in following.items()}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from cli import audit_report
-from deploy.local import BrokerKind, Service
+from deploy.local import BrokerKind, Child, Service, kafka
+from deploy.local.broker import listens
 from documents import Document, Position
 from errors import ExitCode
 from storage import LossReason, lost_ranges, write_documents
@@ -118,6 +121,55 @@ def test_a_log_that_ends_before_what_is_stored(feed: Feed, report):
     assert lost(feed, "news", 3) == [(last + 1, last + 5, "truncated")]
     assert said(feed, f"news/3: offsets {last + 1} to {last + 4}: ")
     assert report()["clean"] and report()["lag"] == 0
+
+
+def restart_broker(feed: Feed, between: Callable[[Path], None]) -> None:
+    """While the broker is down, ``between`` is called with the folder of its partitions."""
+    stack = feed.service.stack
+    broker = stack.children.pop("broker")
+    broker.stop()
+    folder, port = stack.data / "kafka" / "broker-1", int(feed.bootstrap.rpartition(":")[2])
+    between(folder / "log")
+    argv = kafka.argv(kafka.install(), kafka.Node(1, port, 0, folder), heap_mb=512)
+    stack.add(Child("broker", argv, os.environ, lambda: listens(port), broker.log))
+    stack.children["broker"].wait_ready(180)
+
+
+@only_apache_kafka
+@pytest.mark.parametrize("running", [False, True], ids=["while no worker runs", "under a worker"])
+def test_a_log_that_was_cut_and_has_grown_again_is_noticed(feed: Feed, report, tmp_path: Path, running: bool):
+    """As after an unclean election of a leader: here the files of a partition are put back to what they were."""
+    feed.start()
+    topic, name = "labels", f"labels-{int(running)}"
+    label = lambda number: json.dumps({"id": f"{name}-{number}"}).encode()  # noqa: E731
+    first = feed.send([label(number) for number in range(3)], int(running), topic)[-1]
+    saved = tmp_path / "saved"
+    partition = feed.service.stack.data / "kafka" / "broker-1" / "log" / f"{topic}-{int(running)}"
+    shutil.copytree(partition, saved, ignore=shutil.ignore_patterns("*index", "*.snapshot"))
+    (*_, last) = feed.send([label(number) for number in range(5)], int(running), topic)
+    known = f"SELECT max(end) FROM partition_epochs WHERE topic = '{topic}' AND partition = {int(running)}"
+    eventually(lambda: feed.client.execute(known)[0][0] == last + 1, 60, "the leader epoch is stored")
+    if not running:
+        feed.stop()
+
+    def put_back(logs: Path) -> None:
+        shutil.rmtree(logs / partition.name)
+        shutil.copytree(saved, logs / partition.name)
+
+    restart_broker(feed, put_back)
+    eventually(lambda: len(feed.send([label(n) for n in range(20)], int(running), topic)) == 20, 60, "it has grown")
+    if running:
+        assert feed.process
+        assert feed.process.wait(90) == ExitCode.TEMPFAIL
+    feed.start()
+    assert lost(feed, topic, int(running)) == [(first + 1, last + 1, "truncated")]
+
+    def second_life() -> dict:
+        rows = [row for row in report()["partitions"] if (row["topic"], row["partition"]) == (topic, int(running))]
+        return next(row for row in rows if row["topic_id"].endswith("+1"))
+
+    eventually(lambda: second_life()["last"] == first + 20, 60, "all offsets that were given a second time are stored")
+    assert (second_life()["first"], second_life()["missing"]) == (first + 1, 0) and report()["clean"]
 
 
 @only_apache_kafka

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from deploy.local import kafka as local_kafka
 from settings import KafkaSettings
-from stream.kafka import KafkaRefused, check_encryption, ensure_topics, produce, reread, topic_ids, watermarks
+from stream.kafka import KafkaRefused, check_encryption, count_brokers, ensure_topics, produce, reread, topic_ids, watermarks
 from stream.kafka.clients import async_consumer
 from stream.kafka.message import Message
 from stream.kafka.oauth import token_source
@@ -26,7 +26,7 @@ from stream.kafka.sender import Sender
 from stream.kafka.tls import RenewedContext
 from tests.support.certificates import KEY_PASSWORD, Authority
 from tests.support.commands import assert_one_line_failure, within
-from tests.support.secure_kafka import PASSWORD, SecureKafka, environment, secure_kafka
+from tests.support.secure_kafka import PASSWORD, USERS, SecureKafka, environment, secure_kafka
 
 WAYS = ("SSL", "mTLS", "SASL_PLAINTEXT PLAIN", "SASL_SSL PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 WRONG = "not-the-password"
@@ -65,6 +65,11 @@ async def _send_and_read(kafka: KafkaSettings, topic: str) -> list[bytes]:
         return [(await asyncio.wait_for(anext(consumer), 60)).value for _ in range(4)]
     finally:
         await consumer.stop()
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_a_user_name_may_have_what_scram_escapes(secure: SecureKafka, mechanism: str) -> None:
+    assert count_brokers(secure.signed_in_as(USERS[-1]).model_copy(update={"sasl_mechanism": mechanism})) == 1
 
 
 def test_clients_share_a_token(secure: SecureKafka) -> None:

@@ -39,7 +39,7 @@ class Feed:
     """
 
     def __init__(self, service: Service, folder: Path, stuck_after_s: float = 120) -> None:
-        self.bootstrap = service.stack.kafka_bootstrap
+        self.service, self.bootstrap = service, service.stack.kafka_bootstrap
         self.client = Asking(service.stack.clickhouse_url)
         self.log = folder / "worker.log"
         self.web_port = free_port()

@@ -22,8 +22,8 @@ from tests.support.token_server import CLIENT, SCOPE, SECRET, TokenServer
 ADMIN, PASSWORD = "admin", "pa,ss=word #1"
 """A user who may do everything."""
 
-USERS = ("worker", "producer", "scheduler", "console", "auditor")
-"""Users who may do nothing; their password is ``PASSWORD``, too."""
+USERS = ("worker", "producer", "scheduler", "console", "auditor", "a,b=2Cc")
+"""Users who may do nothing; their password is ``PASSWORD``, too. The last name has what SCRAM has to escape."""
 
 READY_SECONDS = 180.0
 SCRAM = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}

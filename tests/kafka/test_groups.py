@@ -1,0 +1,81 @@
+"""How workers share partitions on Apache Kafka: static membership, and the rack that they say they are in."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+
+from deploy.local import BrokerKind, Service
+from stream.kafka import ensure_topics
+from tests.support import data_folder, eventually, kafka_at
+from tests.support.feed import Feed, values
+
+GROUP = {"KAFKA_CLIENT_RACK": "zone-a", "KAFKA_SESSION_TIMEOUT_S": "120"}
+LOG_REQUESTS = "-Dorg.slf4j.simpleLogger.log.kafka.request.logger=debug"
+
+pytestmark = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def workers(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Feed]]:
+    """Two static members of the group, at a broker whose log has the requests that it gets."""
+    data = data_folder(tmp_path_factory.mktemp("groups"), shipped)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("JAVA_TOOL_OPTIONS", LOG_REQUESTS)
+        with Service(data, workers=0, broker=broker) as service:
+            ensure_topics(kafka_at(service.stack.kafka_bootstrap))
+            made = [Feed(service, tmp_path_factory.mktemp(name)) for name in ("one", "two")]
+            for worker, name in zip(made, ("one", "two"), strict=True):
+                worker.environment |= {"KAFKA_GROUP_INSTANCE_ID": name, **GROUP}
+                worker.launch("from stream import run; run()")
+                eventually(worker.ready, 120, "the worker has partitions")  # the first one makes the tables
+            eventually(lambda: all(len(worker.partitions()) == 6 for worker in made), 60, "each has half")
+            yield made
+            for worker in made:
+                worker.stop()
+
+
+def assigned(worker: Feed) -> int:
+    """How often the worker has got partitions."""
+    return worker.log.read_text().count('"message": "assigned"')
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_a_static_member_that_comes_back_gets_its_partitions_and_the_other_one_is_not_disturbed(
+    workers: list[Feed], how: signal.Signals
+) -> None:
+    gone, other = workers
+    held, before = gone.partitions(), assigned(other)
+    assert gone.process
+    gone.process.send_signal(how)
+    gone.process.wait(60)
+    partition = int(next(name for name in held if name.startswith("news/")).partition("/")[2])
+    prefix = f"away-{how.name}"
+    gone.send(values(prefix, 5), partition=partition)
+    gone.launch("from stream import run; run()")
+    eventually(gone.ready, 120, "it is back")
+    assert gone.partitions() == held and assigned(other) == before
+    eventually(lambda: gone.stored(prefix) == 5, 60, "what came meanwhile is stored")
+    assert assigned(other) == before
+
+
+def test_the_broker_knows_the_members_by_their_names(workers: list[Feed]) -> None:
+    with KafkaAdminClient(bootstrap_servers=workers[0].bootstrap) as admin:
+        (group,) = admin.describe_groups(["finsent"]).values()
+    assert {member["group_instance_id"] for member in group["members"]} == {"one", "two"}
+
+
+def test_the_broker_is_told_the_rack(workers: list[Feed]) -> None:
+    log = workers[0].service.stack.logs / "broker.log"
+
+    def told() -> set[str]:
+        lines = (line for line in log.read_text().splitlines() if '"requestApiKeyName":"FETCH"' in line)
+        found = [json.loads(line[line.index("{") :]) for line in lines]
+        return {one["request"]["rackId"] for one in found if one["request"].get("rackId")}
+
+    eventually(lambda: told() == {"zone-a"}, 30, "fetches name it")
