@@ -17,7 +17,16 @@ from pydantic import ValidationError
 
 from deploy.local import kafka as local_kafka
 from settings import KafkaSettings
-from stream.kafka import KafkaRefused, check_encryption, count_brokers, ensure_topics, produce, reread, topic_ids, watermarks
+from stream.kafka import (
+    KafkaRefused,
+    check_encryption,
+    count_brokers,
+    ensure_topics,
+    produce,
+    reread,
+    topic_ids,
+    watermarks,
+)
 from stream.kafka.clients import async_consumer
 from stream.kafka.message import Message
 from stream.kafka.oauth import token_source
