@@ -19,6 +19,7 @@ from alerts.emerging import find_emerging_topics
 from alerts.emerging_notices import emerging_notices
 from alerts.events import EventWatch, load_source_weights
 from alerts.evidence import Explain, add_evidence, add_link
+from alerts.incidents import CLOSE, Incidents
 from alerts.lifecycle import Lifecycle
 from alerts.rules import BadRules, Rules, load_rules
 from alerts.sources import Source
@@ -96,37 +97,43 @@ class Evaluator:
             if last <= 0:
                 return []
             first = self.evaluated_until or (last - self._settings.catch_up_s if self._settings.clock == "wall" else 0)
-            made = self._happened(self._client, first, reached)
-            if made:
-                self._tell(self._client, made)
-            return made + (self.evaluate(first, last) if last > self.evaluated_until else [])
+            if last > self.evaluated_until:
+                return self.evaluate(first, last, reached)
+            if made := self._happened(self._client, first, reached):
+                since = min(transition.at for transition in made) - 2 * CLOSE
+                self._tell(self._client, made, _known(self._client, since))
+            return made
         except BaseException:
             self._client.disconnect()
             self._client = None
             raise
 
-    def evaluate(self, after: int, until: int) -> list[Transition]:
-        """Evaluate the ticks in ``(after, until]`` (Unix seconds) over one reading of the windows."""
+    def evaluate(self, after: int, until: int, reached: float = 0.0) -> list[Transition]:
+        """Evaluate the ticks in ``(after, until]`` (Unix seconds) over one reading of the windows, and the events up to
+        ``reached``, or else up to ``until``."""
         client = self._client = self._client or self._connect()
-        transitions = self._happened(client, after, until)
+        transitions = self._happened(client, after, max(until, reached))
         # Read first, so that documents that come meanwhile are new to the next evaluation.
         seen = latest_offsets(client)
         late = [] if self._seen is None else entities_stored(client, self._seen, event_time(after))
         watched = self._watched.read(client, after, until)
         since = event_time(max(after - self._memory_s(), 0))
-        known = [Alert.stored(row) for row in alerts_now(client, since=since, limit=1_000_000, unfinished=True)]
+        known = _known(client, since)
+        before = list(known)
         if self._settings.clock == "wall":
             now = datetime.now(UTC)
             transitions += stale_feed_alerts(active_feeds(client, now - LOOKBACK), known, self.rules, now)
         transitions += self._shifts(client, watched, known, after, until, late)
         transitions += self._emerging(client, known, until)
         # Also without transitions, since deliveries that failed are tried again.
-        self._tell(client, transitions)
+        self._tell(client, transitions, before)
         self.evaluated_until, self._seen = until, seen
         return transitions
 
-    def _tell(self, client: Client, transitions: list[Transition]) -> None:
+    def _tell(self, client: Client, transitions: list[Transition], known: list[Alert]) -> None:
+        """Publish and write the transitions, which join the incidents of the alerts so far."""
         if transitions:
+            Incidents(known).assign(transitions)
             self.publish(transitions)
             write_alerts(client, [transition.columns() for transition in transitions])
         self.notify(client, self.rules)
@@ -190,3 +197,8 @@ class Evaluator:
                 log.warning("alert rules read again", extra={"rules": [rule.name for rule in self.rules.file.rules]})
         except (OSError, BadRules) as error:
             log.error("the alert rules stay as they were: %s", error)
+
+
+def _known(client: Client, since: datetime) -> list[Alert]:
+    rows = alerts_now(client, since=since, limit=1_000_000, unfinished=True)
+    return [Alert.stored(row) for row in rows]

@@ -70,6 +70,8 @@ class Transition:
     began_at: datetime
     model_version: str
     evidence: Evidence
+    incident: str = ""
+    """The incident that the alert is a part of: see ``alerts.incidents``."""
 
     def columns(self) -> dict[str, Any]:
         """Column to value, as ``storage.writes.write_alerts`` and the messages take them."""
@@ -116,6 +118,7 @@ class Alert:
             began_at=row["began_at"],
             model_version=row["model_version"],
             evidence=row["evidence"],
+            incident=row["incident"],
         )
         return cls(opened, opened.state, opened.severity, row["resolved_at"])
 

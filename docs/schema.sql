@@ -39,7 +39,7 @@ CREATE TABLE alert_deliveries
 ENGINE = ReplacingMergeTree(at)
 ORDER BY (id, state, receiver);
 
--- 0003_alerts, 0007_alerting
+-- 0003_alerts, 0007_alerting, 0027_incidents
 CREATE TABLE alerts
 (
     `id` String,
@@ -59,6 +59,7 @@ CREATE TABLE alerts
     `began_at` DateTime64(3, 'UTC'),
     `model_version` LowCardinality(String),
     `evidence` String CODEC(ZSTD(3)),
+    `incident` String DEFAULT id,
     `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(recorded_at))
 )
 ENGINE = ReplacingMergeTree(version)
@@ -600,10 +601,11 @@ ARRAY JOIN
     documents AS document,
     arrayEnumerate(documents) AS position;
 
--- 0010_public_views
+-- 0010_public_views, 0027_incidents
 CREATE VIEW alert_history
 (
     `id` String,
+    `incident` String,
     `at` DateTime64(3, 'UTC'),
     `recorded_at` DateTime64(3, 'UTC'),
     `event` String,
@@ -623,6 +625,7 @@ CREATE VIEW alert_history
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     a.id AS id,
+    a.incident AS incident,
     a.at AS at,
     a.recorded_at AS recorded_at,
     toString(a.state) AS event,
@@ -643,6 +646,7 @@ FINAL
 UNION ALL
 SELECT
     c.id AS id,
+    a.incident AS incident,
     c.at AS at,
     c.at AS recorded_at,
     toString(c.action) AS event,
@@ -723,11 +727,12 @@ AS SELECT
 FROM silences
 FINAL;
 
--- 0010_public_views, 0017_escalation
+-- 0010_public_views, 0017_escalation, 0027_incidents
 CREATE VIEW alerts_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     a.id AS id,
+    a.incident AS incident,
     a.kind AS kind,
     a.entity AS entity,
     a.topic AS topic,
@@ -755,6 +760,7 @@ FROM
 (
     SELECT
         id,
+        any(l.incident) AS incident,
         any(l.kind) AS kind,
         any(l.entity) AS entity,
         any(l.topic) AS topic,
@@ -787,10 +793,11 @@ ORDER BY
     fired_at DESC,
     id ASC;
 
--- 0010_public_views, 0017_escalation
+-- 0010_public_views, 0017_escalation, 0027_incidents
 CREATE VIEW alerts_now
 (
     `id` String,
+    `incident` String,
     `kind` String,
     `entity` String,
     `topic` String,
@@ -1542,6 +1549,49 @@ GROUP BY
 ORDER BY
     topic ASC,
     source ASC;
+
+-- 0027_incidents
+CREATE VIEW incidents
+(
+    `incident` String,
+    `entity` String,
+    `state` String,
+    `severity` String,
+    `began_at` DateTime64(3, 'UTC'),
+    `fired_at` DateTime64(3, 'UTC'),
+    `updated_at` DateTime64(3, 'UTC'),
+    `resolved_at` Nullable(DateTime64(3, 'UTC')),
+    `parts` Array(Tuple(
+        DateTime64(3, 'UTC'),
+        String,
+        String,
+        String,
+        String,
+        String))
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM incidents_as_of(moment = now64(3), known = now64(3));
+
+-- 0027_incidents
+CREATE VIEW incidents_as_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    incident,
+    any(a.entity) AS entity,
+    if(countIf(a.state = 'firing') > 0, 'firing', 'resolved') AS state,
+    ['notice', 'warning', 'critical'][max(indexOf(['notice', 'warning', 'critical'], toString(a.severity)))] AS severity,
+    min(a.began_at) AS began_at,
+    min(a.fired_at) AS fired_at,
+    max(greatest(a.fired_at, ifNull(a.escalated_at, a.fired_at))) AS updated_at,
+    if(countIf(a.state = 'firing') > 0, NULL, max(a.resolved_at)) AS resolved_at,
+    arraySort(groupArray((a.fired_at, a.id, toString(a.kind), toString(a.topic), toString(a.direction), toString(a.severity)))) AS parts
+FROM alerts_as_of(moment = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}) AS a
+WHERE a.state IN ('firing', 'resolved')
+GROUP BY incident
+ORDER BY
+    updated_at DESC,
+    incident ASC;
 
 -- 0008_indices
 CREATE VIEW index_documents

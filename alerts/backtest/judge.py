@@ -35,8 +35,8 @@ Raised = dict[str, list[dict[str, Any]]]
 """The escalations of each alert by its id: ``severity`` and ``at``."""
 
 _REPORTED = (
-    "id", "kind", "entity", "topic", "direction", "severity", "fired_at", "began_at", "before_mean", "after_mean",
-    "before_documents", "after_documents",
+    "id", "incident", "kind", "entity", "topic", "direction", "severity", "fired_at", "began_at", "before_mean",
+    "after_mean", "before_documents", "after_documents",
 )  # fmt: skip
 
 

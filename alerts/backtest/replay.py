@@ -18,6 +18,7 @@ from clickhouse_driver import Client
 from alerts.detection import WINDOW_S, Parameters
 from alerts.events import EventLifecycle, SourceWeights
 from alerts.evidence import moving_documents_of
+from alerts.incidents import Incidents
 from alerts.lifecycle import Lifecycle
 from alerts.rules import Rules
 from alerts.sources import Source, watched_sources
@@ -92,6 +93,7 @@ def replay(
         since, until = (datetime.fromtimestamp(moment, UTC) for moment in (history.since, last))
         transitions += events(rules).run(history.reports, since, until)
         transitions.sort(key=lambda transition: transition.at)
+    Incidents().assign(transitions)
     return transitions, watched
 
 

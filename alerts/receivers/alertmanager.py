@@ -19,7 +19,8 @@ HELD_OPEN = timedelta(days=30)
 
 class Alertmanager(HttpTransport):
     """Posts one alert for each. The labels stay the same over an alert's life, so that Alertmanager recognises it when
-    it is resolved. When the severity rises, which is a label, the alert with the lower one is resolved."""
+    it is resolved. When the severity rises, which is a label, the alert with the lower one is resolved. With
+    ``group_by: [incident]``, Alertmanager makes one notification of an incident's parts."""
 
     @property
     def url(self) -> str:
@@ -39,6 +40,7 @@ def _entry(alert: Mapping[str, Any]) -> dict[str, Any]:
         "alertname": f"finsent_{alert['kind']}",
         **{name: str(alert[name]) for name in ("entity", "topic", "direction", "severity") if alert[name]},
         "alert_id": alert["id"],
+        "incident": alert["incident"],
     }
     annotations = {
         "summary": title({**alert, "state": AlertState.FIRING}),

@@ -37,6 +37,8 @@ class Email(Transport):
         message["From"], message["To"] = receiver.sender, ", ".join(receiver.to)
         # The same at every try, so that a mailbox recognises a repeat.
         message["Message-ID"] = f"<{message_id}@finsent>"
+        # Mailboxes show what has the same reference as one conversation.
+        message["References"] = f"<incident-{alerts[0]['incident']}@finsent>"
         message.set_content(text)
         with Smtp(parts.hostname or "", port, timeout=timeout) as server:
             server.ehlo()
@@ -69,6 +71,9 @@ def plain_text(alerts: AlertRows) -> str:
         lines = [title(alert), facts(alert), *topic_lines(alert), "", *document_lines(alert), ""]
         if link := alert["evidence"].get("link"):
             lines.append(link)
-        lines += [alert["evidence"].get("query", ""), f"id {alert['id']}, model {alert['model_version']}"]
+        lines += [
+            alert["evidence"].get("query", ""),
+            f"id {alert['id']}, incident {alert['incident']}, model {alert['model_version']}",
+        ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"

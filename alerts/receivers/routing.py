@@ -22,7 +22,7 @@ Delivery = tuple[str, str, str, str, int, str]
 
 @dataclass(frozen=True)
 class Message:
-    """What one receiver is sent at once: the alerts about one entity."""
+    """What one receiver is sent at once: the parts of one incident."""
 
     receiver: Receiver
     alerts: tuple[Row, ...]
@@ -76,10 +76,15 @@ def route(
                 continue
             elif not over:
                 begun.add((row["id"], name))
-                groups.setdefault((name, row["entity"]), []).append(row)
+                groups.setdefault((name, row["incident"]), []).append(row)
             elif row["began"].get(name) == "sent" or (row["id"], name) in begun:
-                groups.setdefault((name, row["entity"]), []).append(row)
-    return [Message(rules.receivers[name], tuple(about)) for (name, _), about in groups.items()], held
+                groups.setdefault((name, row["incident"]), []).append(row)
+    return [_message(rules.receivers[name], about) for (name, _), about in groups.items()], held
+
+
+def _message(receiver: Receiver, about: Sequence[Row]) -> Message:
+    """The message, of which each row says whether the receiver knows the incident: then it is an update of it."""
+    return Message(receiver, tuple({**row, "update": receiver.name in row["incident_told"]} for row in about))
 
 
 def _why_never(row: Row, setting: Setting, name: str) -> str:

@@ -34,7 +34,7 @@ class Slack(HttpTransport):
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(section)[:3000]}})
             link = alert["evidence"].get("link")
             context = f"{alert['severity']} \u00b7 {alert['kind']} \u00b7 id {alert['id']}"
-            context += f" \u00b7 model {alert['model_version']}"
+            context += f" \u00b7 incident {alert['incident']} \u00b7 model {alert['model_version']}"
             context += f" \u00b7 <{link}|open>" if link else ""
             blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": context[:3000]}]})
             blocks.append({"type": "divider"})

@@ -7,7 +7,7 @@ import msgspec
 from alerts.receivers.contract import AlertRows
 from alerts.receivers.http_post import HttpTransport
 
-_INTERNAL = {"outcomes", "began", "ended"}
+_INTERNAL = {"outcomes", "began", "ended", "incident_told"}
 """Keys of a row that are about its deliveries."""
 
 

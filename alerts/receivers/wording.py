@@ -13,7 +13,12 @@ MOST_DOCUMENTS, MOST_SOURCES = 5, 4
 
 
 def title(alert: Mapping[str, Any]) -> str:
-    """One line: what happened, about whom, and how bad it is."""
+    """One line: what happened, about whom, how bad it is, and whether it is a new part of a known incident."""
+    new_part = alert.get("update") and alert["state"] == AlertState.FIRING
+    return f"{_what(alert)} (part of the same incident)" if new_part else _what(alert)
+
+
+def _what(alert: Mapping[str, Any]) -> str:
     who = "The market" if alert["entity"] == MARKET else str(alert["entity"])
     topic = f" ({alert['topic']})" if alert["topic"] else ""
     if alert["kind"] == AlertKind.FEED_STALE:

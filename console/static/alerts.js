@@ -52,6 +52,20 @@ function document_(document, direction) {
     marked(document.title || document.text, (document.words ?? []).map(word => (typeof word === "string" ? word : word[0])), direction));
 }
 
+// The cards of alerts, those of one incident together, in the order of the first of each.
+export function incidentCards(rows, again, most = Infinity) {
+  const incidents = new Map();
+  for (const row of rows) incidents.set(row.incident, [...(incidents.get(row.incident) ?? []), row]);
+  return [...incidents.values()].slice(0, most).map(parts => {
+    if (parts.length === 1) return alertCard(parts[0], again);
+    const worst = ["critical", "warning", "notice"].find(severity => parts.some(row => row.severity === severity));
+    const firing = parts.filter(row => row.state === "firing").length;
+    return el("section", { class: "incident", "aria-label": `Incident at ${parts[0].name}` },
+      el("p", { class: "label" }, "One incident at ", company(parts[0]), `: ${parts.length} alerts, ${firing} firing `, el("span", { class: `badge ${worst}` }, worst)),
+      ...parts.map(row => alertCard(row, again)));
+  });
+}
+
 export function alertCard(row, again) {
   const known = row.acknowledged_by, evidence = row.evidence;
   const acknowledge = guarded(async () => { await ask(`/api/alerts/${encodeURIComponent(row.id)}/acknowledge`, { undo: Boolean(known) }); await again(); });

@@ -1,5 +1,5 @@
 // What each page shows; a page is a function that gives its nodes.
-import { alertCard } from "/static/alerts.js";
+import { incidentCards } from "/static/alerts.js";
 import { sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
 import { ask, coloured, company, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 
@@ -58,8 +58,8 @@ export const pages = {
     recent.sort((a, b) => rank(a) - rank(b) || new Date(b.fired_at) - new Date(a.fired_at));
     const whole = sectors.rows.find(row => row.scope === "market");
     return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${whole.documents} documents in 24 hours.`] : ""),
-      el("h2", {}, "What turned in the last 7 days"), ...(recent.length ? recent.slice(0, 5).map(row => alertCard(row, again)) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
-      recent.length > 5 ? el("p", {}, el("a", { href: "/alerts" }, `${recent.length - 5} more alerts`)) : null,
+      el("h2", {}, "What turned in the last 7 days"), ...(recent.length ? incidentCards(recent, again, 5) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
+      new Set(recent.map(row => row.incident)).size > 5 ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name))), sources(`/api/sectors?${moment}`, sectors.sql),
       el("h2", {}, "Companies"),
       ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
@@ -82,7 +82,7 @@ export const pages = {
     void colour(documents.rows, items, entity);
     const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
     return [all ? el("p", {}, all.sector ? `Sector ${all.sector}, desk ${all.desk}. ` : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
-      ...told.slice(0, 5).map(row => alertCard(row, again)),
+      ...incidentCards(told, again, 5),
       el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks) : null,
       el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),
       sources(`${base}/sentiment?${moment}`, tones.sql),
@@ -96,7 +96,7 @@ export const pages = {
   async alerts(page, again) {
     const one = openedAlert(), number = Number(parameters.get("page")) || 0;
     const found = await ask(one ? `/api/alerts?id=${encodeURIComponent(one)}` : `/api/alerts?page=${number}`);
-    return [...(found.rows.length ? found.rows.map(row => alertCard(row, again)) : [el("p", { class: "quiet" }, one ? "There is no such alert." : "No alert yet.")]),
+    return [...(found.rows.length ? incidentCards(found.rows, again) : [el("p", { class: "quiet" }, one ? "There is no such alert." : "No alert yet.")]),
       one ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : pager(number, found.rows.length === 20, n => `/alerts?page=${n}`),
       el("h2", {}, "Silences"), table("Silences", ["About", "Kind", "Until", "By", "Why"], found.silences.map(row => [row.entity || "all", row.kind || "all", when(row.ends_at), row.by, row.note]))];
   },

@@ -105,6 +105,8 @@ class Alert(msgspec.Struct, frozen=True):
     began_at: datetime
     model_version: str
     evidence: dict[str, Any]
+    incident: str
+    """The alerts about one company that begin close in time have the same."""
 
 
 class AlertEvent(msgspec.Struct, frozen=True):

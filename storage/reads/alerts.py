@@ -30,7 +30,7 @@ def alerts_now(
     rows = select(
         client,
         """
-        SELECT id, any(a.kind) AS kind, any(a.entity) AS entity, any(a.topic) AS topic,
+        SELECT id, any(a.incident) AS incident, any(a.kind) AS kind, any(a.entity) AS entity, any(a.topic) AS topic,
                any(a.direction) AS direction, argMax(a.state, (a.at, a.state = 'resolved')) AS latest,
                if(startsWith(latest, 'escalated'), 'firing', latest) AS state,
                argMax(a.severity, (a.at, a.state != 'firing')) AS severity,
@@ -72,6 +72,7 @@ def transitions_to_send(client: Client, since: datetime) -> list[Row]:
       outcome, and nothing as long as one of them has no outcome
     - ``ended``: whether the alert is resolved
     - ``acknowledged``: who looks after the alert, '' for nobody
+    - ``incident_told``: the receivers that were sent something about the alert's incident
     """
     rows = select(
         client,
@@ -90,6 +91,7 @@ def transitions_to_send(client: Client, since: datetime) -> list[Row]:
     ):
         outcomes.setdefault((id_, state), {})[receiver] = outcome
     acknowledged, ended = _acknowledged(client), {row["id"] for row in rows if row["state"] == "resolved"}
+    incident_told = _incident_told(client, [row["incident"] for row in rows])
     beginnings: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         if row["state"] != "resolved":
@@ -98,8 +100,24 @@ def transitions_to_send(client: Client, since: datetime) -> list[Row]:
         row["evidence"] = json.loads(row["evidence"])
         row["outcomes"] = outcomes.get((row["id"], row["state"]), {})
         row["began"] = _together(beginnings.get(row["id"], []))
+        row["incident_told"] = incident_told.get(row["incident"], [])
         row["ended"], row["acknowledged"] = row["id"] in ended, acknowledged.get(row["id"], "")
     return rows
+
+
+def _incident_told(client: Client, incidents: Sequence[str]) -> dict[str, list[str]]:
+    """The receivers to which something was sent about each incident."""
+    return dict(
+        client.execute(
+            """
+            SELECT incident, groupUniqArray(toString(receiver))
+            FROM (SELECT DISTINCT id, incident FROM alerts WHERE incident IN %(incidents)s) AS a
+            INNER JOIN (SELECT id, receiver FROM alert_deliveries FINAL WHERE outcome = 'sent') AS d ON a.id = d.id
+            GROUP BY incident
+            """,
+            {"incidents": [*incidents, ""]},
+        )
+    )
 
 
 def _together(outcomes: Sequence[dict[str, str]]) -> dict[str, str]:

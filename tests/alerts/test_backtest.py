@@ -21,8 +21,8 @@ from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
 from tests.alerts.test_alerting import MONDAY, week
 
-TELLS = ("id", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "before_mean", "after_mean",
-         "before_documents", "after_documents", "began_at")  # fmt: skip
+TELLS = ("id", "incident", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "before_mean",
+         "after_mean", "before_documents", "after_documents", "began_at")  # fmt: skip
 FOR = "rules: [{name: all, for: 45m}]"
 
 
@@ -73,6 +73,8 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
         return [said(row) for row in sorted(rows, key=lambda row: (row.at, row.kind, row.topic, row.state))]
 
     assert in_order(found) == in_order(told)
+    crisis = {row.incident for row in told if row.entity == "AAA" and row.at > MONDAY + timedelta(days=3)}
+    assert len(crisis) == 1 and {row.kind for row in told if row.incident in crisis} == {"event", "sentiment_shift"}
     happened = [(row.topic, row.state, row.severity) for row in told if row.entity == "AAA" and row.kind == "event"]
     assert [one for one in happened if one[0] != "results_miss"] == [
         ("raid", "firing", "notice"), ("raid", "escalated_to_warning", "warning"), ("bankruptcy", "firing", "critical"),

@@ -25,6 +25,7 @@ from alerts.rules import BadRules, read_rules
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
 ALERT: dict[str, Any] = {
     "id": "3f2a9c11d0e4b567",
+    "incident": "b1",
     "kind": "sentiment_shift",
     "entity": "BA",
     "topic": "",

@@ -91,7 +91,7 @@ def transition(number: int, state: str = "firing", entity: str = "BA", **changes
         "id": f"a{number}", "kind": "sentiment_shift", "entity": entity, "topic": "", "direction": "negative",
         "severity": "warning", "state": state, "fired_at": NOW, "at": NOW + timedelta(minutes=state == "resolved"),
         "recorded_at": NOW, "before_mean": 0.1, "after_mean": -0.5, "before_documents": 30, "after_documents": 12,
-        "began_at": NOW, "model_version": "m1", "evidence": evidence,
+        "began_at": NOW, "model_version": "m1", "evidence": evidence, "incident": f"of {entity}",
     } | changes  # fmt: skip
 
 
@@ -120,6 +120,23 @@ def test_a_signed_webhook_is_tried_again_and_sent_once(client: Client, notifier:
     import base64
 
     assert headers["webhook-signature"] == "v1," + base64.b64encode(hmac.digest(b"secret", signed, sha256)).decode()
+
+
+def test_a_new_part_of_an_incident_is_an_update_for_those_who_know_it(
+    client: Client, notifier: Notifier, server: Server
+):
+    told = rules(f'name: hook, type: webhook, url: "{server.url}"')
+    event = {"kind": "event", "topic": "raid", "evidence": {"documents": [], "event": {"state": "happened"}}}
+    write_alerts(client, [transition(1), transition(2, entity="GM", incident="another")])
+    notifier(client, told)
+    settled(client, 2)
+    write_alerts(client, [transition(3, **event), transition(4, entity="GM", incident="a third", **event)])
+    notifier(client, told)
+    settled(client, 4)
+    rows = {row["id"]: row for _, _, body in server.got for row in json.loads(body)["alerts"]}
+    assert {name: row["update"] for name, row in rows.items()} == {"a1": False, "a2": False, "a3": True, "a4": False}
+    assert "incident_told" not in rows["a3"] and rows["a3"]["incident"] == "of BA"
+    assert [title(rows[name]) for name in ("a3", "a4")] == ["BA: raid (part of the same incident)", "GM: raid"]
 
 
 def test_given_up_after_the_last_try_or_a_refusal(client: Client, notifier: Notifier, server: Server):
