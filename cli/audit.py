@@ -50,6 +50,7 @@ def audit(
     leave out. A gap is no fault where the broker says that it has no record there (transaction markers, compaction).
     Where the broker no longer has the offsets of a gap, nobody can tell, and they are unproven: that is no fault, but
     an audit within the retention would have told. Topics without transactions and compaction have none of them.
+    Offsets that were stored in a partition of the table that people have dropped since are dropped, not missing.
     What Kafka lost before or after it was read is not missing either: a worker has noticed it, and it is named with its
     reason (lost, table lost_ranges). Lag is no fault. Exit code 1, with the exact offsets, if anything is missing or
     doubled, or stored beyond the broker's end without a worker having noticed.
@@ -69,7 +70,7 @@ def audit(
         write_text(json.dumps(report, indent=1), json_out)
     if json_out != "-":
         columns = ["topic", "topic_id", "partition", "first", "last", "low", "high", "stored", "dead_lettered",
-                   "tombstones", "lost", "missing", "unproven", "doubled", "repeats", "lag"]  # fmt: skip
+                   "tombstones", "dropped", "lost", "missing", "unproven", "doubled", "repeats", "lag"]  # fmt: skip
         print_rows(columns, [[row[name] for name in columns] for row in report["partitions"]], Format.table)
     if report["kafka"] is None:
         typer.echo(f"finsent: the table alone was audited: {report['kafka_error']}", err=True)
@@ -80,6 +81,9 @@ def audit(
                 typer.echo(
                     f"finsent: {what}: {row['topic']}/{row['partition']} ({row['topic_id']}): {offsets}", err=True
                 )
+        for first, last in row["dropped_ranges"]:
+            where = f"{row['topic']}/{row['partition']} ({row['topic_id']})"
+            typer.echo(f"finsent: dropped after they were stored: {where}: {first}-{last}", err=True)
         for loss in row["losses"]:
             typer.echo(f"finsent: lost, noticed {loss['at']}: {loss['text']}", err=True)
         if row["beyond"]:
@@ -96,11 +100,14 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
     """The report that ``finsent audit --json`` writes. Raises what ClickHouse's driver raises."""
     from kafka.errors import KafkaError
 
-    from storage import audited, lives, lost_ranges
+    from storage import audited, dropped_ranges, lives, lost_ranges
 
     at = datetime.now(UTC)
     marks: dict[tuple[str, int], Partition] = {}
     held = audited(client, since)  # before the broker is asked: records that come in between count as lag
+    dropped: dict[tuple[str, str, int], list[tuple[int, int]]] = {}
+    for one in dropped_ranges(client):
+        dropped.setdefault(one.of, []).append((one.first, one.last))
     lost = Lost(lost_ranges(client), since)
     kafka, why = None, ""
     try:
@@ -108,16 +115,23 @@ def audit_report(client: Any, since: datetime | None = None) -> dict[str, Any]:
         marks = _partitions(kafka, sorted({account.topic for account in held} | kafka.feeds.keys()))
     except (KafkaUnavailable, KafkaError) as error:
         kafka, why = None, str(error)
-    for where, life in lives(client, {topic: part.topic_id for (topic, _), part in marks.items()}).items():
-        if part := marks.get(where):
-            marks[where] = part._replace(topic_id=life.topic_id, low=max(part.low, life.first))
+    for place, life in lives(client, {topic: part.topic_id for (topic, _), part in marks.items()}).items():
+        if part := marks.get(place):
+            marks[place] = part._replace(topic_id=life.topic_id, low=max(part.low, life.first))
     rows = []
     for account in held:
         part = marks.get((account.topic, account.partition))
-        rows.append(_row(account, part if part and part.topic_id == account.topic_id else None, kafka, lost))
+        where = (account.topic, account.topic_id, account.partition)
+        current = part if part and part.topic_id == account.topic_id else None
+        rows.append(_row(account, current, kafka, lost, dropped.pop(where, [])))
     seen = {(account.topic, account.topic_id, account.partition) for account in held}
-    rows += [_empty(*key, part, lost) for key, part in marks.items() if (key[0], part.topic_id, key[1]) not in seen]
-    counts = ("stored", "dead_lettered", "tombstones", "lost", "missing", "unproven", "doubled", "repeats", "beyond")
+    for (topic, number), part in marks.items():
+        where = (topic, part.topic_id, number)
+        if where not in seen:
+            rows.append(_empty(where, part, lost, dropped.pop(where, [])))
+    rows += [_empty(where, None, lost, gone) for where, gone in dropped.items()]
+    counts = ("stored", "dead_lettered", "tombstones", "dropped", "lost", "missing", "unproven", "doubled", "repeats",
+              "beyond")  # fmt: skip
     totals = {name: sum(row[name] for row in rows) for name in counts}
     return {
         "clean": not (totals["missing"] or totals["doubled"] or totals["beyond"]),
@@ -175,7 +189,13 @@ class Lost:
         }
 
 
-def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, lost: Lost) -> dict[str, Any]:
+def _row(
+    account: Audited,
+    part: Partition | None,
+    kafka: KafkaSettings | None,
+    lost: Lost,
+    dropped: list[tuple[int, int]],
+) -> dict[str, Any]:
     from storage import outside
 
     where = (account.topic, account.topic_id, account.partition)
@@ -183,7 +203,7 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, 
     missing = list(account.missing)
     if part and account.begins and account.first > part.low:
         missing.insert(0, (part.low, account.first - 1))
-    missing = outside(missing, gone)
+    missing = outside(missing, [*gone, *dropped])
     unproven: list[tuple[int, int]] = []
     if kafka:
         # Of a topic that is no more, the broker has nothing.
@@ -204,6 +224,7 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, 
         "stored": account.stored,
         "dead_lettered": account.dead_lettered,
         "tombstones": account.tombstones,
+        **_dropped_columns(dropped),
         **lost.columns(*where),
         "missing": sum(b - a + 1 for a, b in missing),
         "missing_ranges": missing,
@@ -213,7 +234,9 @@ def _row(account: Audited, part: Partition | None, kafka: KafkaSettings | None, 
         "doubled_ranges": account.doubled,
         "repeats": account.repeats,
         "beyond": max(0, account.last + 1 - part.high) if part else 0,
-        "lag": max(0, part.high - max(account.last + 1, *(end + 1 for _, end in gone), 0)) if part else None,
+        "lag": max(0, part.high - max(account.last + 1, *(end + 1 for _, end in [*gone, *dropped]), 0))
+        if part
+        else None,
     }
 
 
@@ -229,10 +252,25 @@ def _held(kafka: KafkaSettings, account: Audited, gap: tuple[int, int], part: Pa
     return ranges([*real, *range(end, gap[1] + 1)])
 
 
-def _empty(topic: str, number: int, part: Partition, lost: Lost) -> dict[str, Any]:
+def _empty(
+    key: tuple[str, str, int], part: Partition | None, lost: Lost, dropped: list[tuple[int, int]]
+) -> dict[str, Any]:
+    """A partition of which no row is stored."""
     names = ("stored", "dead_lettered", "tombstones", "missing", "unproven", "doubled", "repeats", "beyond")
     counts = dict.fromkeys(names, 0)
-    where = {"topic": topic, "topic_id": part.topic_id, "partition": number, "current": True}
-    ends = {"first": None, "last": None, "low": part.low, "high": part.high, "lag": part.high - part.low}
-    told = lost.columns(topic, part.topic_id, number)
+    topic, topic_id, number = key
+    where = {"topic": topic, "topic_id": topic_id, "partition": number, "current": part is not None}
+    begins = max(part.low, *(last + 1 for _, last in dropped), 0) if part else 0
+    ends = {
+        "first": None,
+        "last": None,
+        "low": part and part.low,
+        "high": part and part.high,
+        "lag": max(0, part.high - begins) if part else None,
+    }
+    told = {**_dropped_columns(dropped), **lost.columns(*key)}
     return {**where, **ends, **counts, **told, "missing_ranges": [], "unproven_ranges": [], "doubled_ranges": []}
+
+
+def _dropped_columns(dropped: list[tuple[int, int]]) -> dict[str, Any]:
+    return {"dropped": sum(last - first + 1 for first, last in dropped), "dropped_ranges": dropped}

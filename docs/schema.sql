@@ -501,6 +501,21 @@ CREATE TABLE silences
 ENGINE = ReplacingMergeTree(at)
 ORDER BY silence_id;
 
+-- 0036_stored_ranges
+CREATE TABLE stored_ranges
+(
+    `topic` LowCardinality(String),
+    `topic_id` LowCardinality(String),
+    `partition` Int32,
+    `stored_in` LowCardinality(String),
+    `table_partition` LowCardinality(String),
+    `first` SimpleAggregateFunction(min, Int64),
+    `last` SimpleAggregateFunction(max, Int64),
+    `at` SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (topic, topic_id, partition, stored_in, table_partition);
+
 -- 0018_losses_and_ends
 CREATE TABLE worker_ends
 (

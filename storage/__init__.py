@@ -30,6 +30,7 @@ from storage.owners import deaths, write_owner
 from storage.rows import Row, select
 from storage.schema import schema_page
 from storage.setbacks import DatedSetback, Setback, setbacks, setbacks_lately, write_setbacks
+from storage.stored_ranges import StoredRange, dropped_ranges, table_partition, write_stored_ranges
 from storage.writer import replace_entities, replace_event_types, write_documents, write_labels
 
 __all__ = [
@@ -60,13 +61,17 @@ __all__ = [
     "accounts",
     "audit_plan",
     "audited",
+    "StoredRange",
     "deaths",
+    "dropped_ranges",
     "former_positions",
     "last_stored",
     "outside",
     "positions",
     "ranges",
+    "table_partition",
     "write_owner",
+    "write_stored_ranges",
     # what Kafka lost
     "DatedLoss",
     "EpochEnd",

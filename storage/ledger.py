@@ -9,6 +9,7 @@ from clickhouse_driver import Client
 
 from storage.connection import UNAVAILABLE, StorageUnavailable
 from storage.losses import Partition, lives
+from storage.stored_ranges import dropped_ranges
 
 LEDGER = """
 SELECT topic, topic_id, partition, max(offset)
@@ -29,17 +30,24 @@ FROM {table}
 WHERE topic IN %(topics)s AND splitByChar('+', topic_id)[1] NOT IN %(ids)s
 GROUP BY topic, topic_id, partition
 """
-FORMER_LEDGER = " UNION ALL ".join(FORMER_LEDGER.format(table=table) for table in ("record_log", "label_log"))
+FORMER_LEDGER = " UNION ALL ".join(
+    [FORMER_LEDGER.format(table=table) for table in ("record_log", "label_log")]
+    + [FORMER_LEDGER.format(table="stored_ranges").replace("max(offset)", "max(last)")]
+)
 
 
 def last_stored(client: Client, topics: Iterable[tuple[str, str]]) -> dict[tuple[str, str, int], int]:
-    """The last stored offset of each (topic, topic id, partition), for these topics and ids. Raises
-    ``StorageUnavailable``."""
+    """The last stored offset of each (topic, topic id, partition), for these topics and ids, also of those whose rows
+    people have dropped since. Raises ``StorageUnavailable``."""
+    wanted = list(topics)
     try:
-        rows = client.execute(LEDGER, {"topics": list(topics)})
+        rows = client.execute(LEDGER, {"topics": wanted})
+        found = {(topic, topic_id, partition): offset for topic, topic_id, partition, offset in rows}
+        for dropped in dropped_ranges(client, wanted, beyond=found):
+            found[dropped.of] = max(dropped.last, found.get(dropped.of, -1))
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the ledger cannot be read: {error}") from error
-    return {(topic, topic_id, partition): offset for topic, topic_id, partition, offset in rows}
+    return found
 
 
 def positions(client: Client, topic_ids: Mapping[str, str]) -> dict[Partition, int]:
@@ -65,7 +73,11 @@ def former_positions(client: Client, topic_ids: Mapping[str, str]) -> dict[tuple
         rows = client.execute(FORMER_LEDGER, {"topics": list(topic_ids), "ids": list(topic_ids.values())})
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the ledger cannot be read: {error}") from error
-    return {(topic, topic_id, partition): offset for topic, topic_id, partition, offset in rows}
+    found: dict[tuple[str, str, int], int] = {}
+    for *where, offset in rows:
+        partition = (where[0], where[1], where[2])
+        found[partition] = max(offset, found.get(partition, -1))
+    return found
 
 
 class Account(NamedTuple):

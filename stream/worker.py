@@ -38,7 +38,7 @@ from stream.steps import Isolation, Link, Publish, Read, Score, Store
 from stream.takeover import Takeover
 from stream.threads import Threads
 from stream.trial import Trial
-from stream.upkeep.acknowledged import Acknowledged
+from stream.upkeep.acknowledged import KEEP_EVERY_S, Acknowledged
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
 from stream.upkeep.ending import end_to_try_again, recorded, until_failure
@@ -107,7 +107,7 @@ class Worker:
         clickhouse = ClickHouseSettings()
         connecting = partial(connect, clickhouse)
         self.sender = Sender(kafka)
-        acknowledged = Acknowledged(record.worker, self.metrics, end_to_try_again)
+        self.acknowledged = acknowledged = Acknowledged(record.worker, self.metrics, end_to_try_again)
         checked = partial(connect, clickhouse, acknowledged.check)
         self.client = PatientClient(checked, settings.store_patience_s, self.metrics)
         identity = TopicIdentity(kafka, list(kafka.feeds))
@@ -255,6 +255,7 @@ class Worker:
         app.timer(HEARTBEAT_S, name="finsent.champion")(self._look)
         app.timer(min(5.0, settings.stuck_after_s / 4))(self._report)
         app.timer(ASK_EVERY_S)(self._look_at_ends)
+        app.timer(KEEP_EVERY_S)(self._keep_ranges)
         app.timer(settings.novelty_refresh_s)(self._learn)
         if settings.alerts:
             app.timer(settings.alert_interval_s)(self.alerts.turn)
@@ -271,6 +272,7 @@ class Worker:
         await self.pipeline.stop()
         with suppress(GaveUp):
             await self.threads.store.run(self.takeover.give_back)
+            await self.threads.store.run(self.acknowledged.keep, self.client, True)
         await self.sender.stop()
 
     async def _watch(self) -> None:
@@ -287,6 +289,11 @@ class Worker:
         self.metrics.restarts.clear()
         if found := self.restarts():
             self.metrics.restarts.labels(found["why"], found["about"]).set(found["times"])
+
+    async def _keep_ranges(self) -> None:
+        if self.assignment.ready and not self.client.waiting:
+            with suppress(GaveUp):
+                await self.threads.store.run(self.acknowledged.keep, self.client)
 
     async def _look_at_ends(self) -> None:
         await self.lag.look()

@@ -19,7 +19,7 @@ from storage.pinned import ANSWERS
 WRITES = "SELECT, INSERT, ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE"
 
 
-ENGINES = ("MergeTree", "ReplacingMergeTree")
+ENGINES = ("MergeTree", "ReplacingMergeTree", "AggregatingMergeTree")
 
 
 LIMITS = {

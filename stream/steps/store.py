@@ -41,7 +41,7 @@ class Store:
     A row with a value that its column cannot hold becomes a bad record; ``send`` is called with its dead letter. The
     batch is then stored in several inserts, in the order of the offsets all the same. ``check`` is called with what was
     stored, and raises if so many are bad that no more are to become dead letters. ``on_stored`` is called after each
-    insert.
+    insert with its rows and its table.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Store:
         send: Callable[[str, Sequence[Message]], None],
         check: Callable[[Sequence[Row]], None],
         feeds: Mapping[str, str] = FEEDS,
-        on_stored: Callable[[Sequence[Row]], None] = lambda rows: None,
+        on_stored: Callable[[Sequence[Row], str], None] = lambda rows, table: None,
     ) -> None:
         self._client, self._topic_ids, self._metrics = client, topic_ids, metrics
         self._isolation, self._send, self._check = isolation, send, check
@@ -115,7 +115,7 @@ class Store:
 
         started = time.monotonic()
         self._client.call(attempt)
-        self._on_stored(rows)
+        self._on_stored(rows, "label_log" if write is write_labels else "record_log")
         self._metrics.insert_seconds.observe(time.monotonic() - started)
 
 

@@ -8,10 +8,24 @@ from collections.abc import Callable, Iterable
 from clickhouse_driver import Client
 
 from documents import Row
-from storage import StorageUnavailable, setbacks, setbacks_lately, write_setbacks
+from storage import (
+    StorageUnavailable,
+    StoredRange,
+    setbacks,
+    setbacks_lately,
+    table_partition,
+    write_setbacks,
+    write_stored_ranges,
+)
 from stream.upkeep.metrics import Metrics
+from stream.upkeep.patient_client import PatientClient
 
 log = logging.getLogger(__name__)
+
+KEEP_EVERY_S = 10.0
+
+Month = tuple[str, str, int, str, str]
+"""Topic, topic id, number, table, and the table's partition."""
 
 
 class Acknowledged:
@@ -27,13 +41,35 @@ class Acknowledged:
     def __init__(self, worker: str, metrics: Metrics, start_anew: Callable[[str, str], None]) -> None:
         self._worker, self._metrics, self._start_anew = worker, metrics, start_anew
         self._last: dict[tuple[str, str, int], int] = {}
+        self._noted: dict[Month, tuple[int, int]] = {}
+        self._settled: dict[Month, tuple[int, int]] = {}
 
-    def note(self, rows: Iterable[Row]) -> None:
-        """``rows`` are stored."""
+    def note(self, rows: Iterable[Row], table: str) -> None:
+        """``rows`` are stored in ``table``."""
         for row in rows:
             at = row.position
             where = at.topic, at.topic_id, at.partition
             self._last[where] = max(at.offset, self._last.get(where, -1))
+            month = (*where, table, table_partition(table, row.ingested_at))
+            first, last = self._noted.get(month, (at.offset, at.offset))
+            self._noted[month] = min(first, at.offset), max(last, at.offset)
+
+    def keep(self, client: PatientClient, all_of_it: bool = False) -> None:
+        """Store in which partitions of the tables the rows are. It is for the time when people have dropped those, so
+        it need not be new: it is what was noted before the last call, and all of it at the end. Raises ``GaveUp``."""
+        if all_of_it:
+            self._settle()
+        found = [StoredRange(*where, *offsets) for where, offsets in self._settled.items()]
+        if found:
+            client.call(lambda connected: write_stored_ranges(connected, found))
+        self._settled = {}
+        self._settle()
+
+    def _settle(self) -> None:
+        for where, (first, last) in self._noted.items():
+            known = self._settled.get(where, (first, last))
+            self._settled[where] = min(first, known[0]), max(last, known[1])
+        self._noted = {}
 
     def check(self, client: Client) -> None:
         """``client`` has a new connection. Raises ``StorageUnavailable``."""

@@ -43,7 +43,7 @@ def storing(
     client: PatientClient,
     assigned: dict[str, str] = IDS,
     send: Callable[[str, Sequence[Message]], None] = lambda *_: None,
-    on_stored: Callable[[Sequence[Row]], None] = lambda rows: None,
+    on_stored: Callable[[Sequence[Row], str], None] = lambda rows, table: None,
 ) -> Store:
     isolation = Isolation(lambda topic, partition, first, end: [Received(topic, partition, first, b"as it came")])
     return Store(client, Ids(assigned), Metrics(), isolation, send, lambda rows: None, on_stored=on_stored)
