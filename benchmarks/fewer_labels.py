@@ -42,7 +42,10 @@ def measure(adapter: Path, sets: dict[str, list[Example]]) -> dict[str, float]:
     """The score of each set (see ``retrain.judge.macro_f1``) by the adapter's full-precision network."""
     encoder = base_of(adapter)
     weights, config = merged(adapter)
-    network, made = SentimentEncoder(encoder, weights), Reader.of(encoder, stand_in=config.get("stand_in", ""))
+    network, made = (
+        SentimentEncoder(encoder, weights),
+        Reader.of(encoder, stand_in=config.get("stand_in", ""), figures=config.get("figures", False)),
+    )
     return {name: macro_f1(predict(network, encode(made, rows)), rows) for name, rows in sets.items()}
 
 

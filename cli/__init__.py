@@ -16,6 +16,7 @@ from cli import (
     down,
     drift,
     evaluate,
+    evaluate_behaviour,
     explain,
     label,
     model,
@@ -39,7 +40,20 @@ __all__ = ["COMMANDS", "Commands", "audit_report", "use_running_service"]
 
 COMMANDS = (
     *(produce, schemas, sql, worker, up, down, demo),
-    *(score, evaluate, explain, audit, rescore, retrain, scheduler, cookbook, drift, topics, doctor),
+    *(
+        score,
+        evaluate,
+        evaluate_behaviour,
+        explain,
+        audit,
+        rescore,
+        retrain,
+        scheduler,
+        cookbook,
+        drift,
+        topics,
+        doctor,
+    ),
     *(dead_letters, console, model, alerts, label, storage),
 )
 """In the order of ``finsent --help``, which lists single commands before groups."""

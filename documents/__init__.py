@@ -7,10 +7,11 @@
 # The words of alerts
 from documents.alert import AlertKind, AlertState, Direction, Severity
 
+# Text
+from documents.figures import spelled_figures
+
 # Companies in a text
 from documents.linking import MOST_MENTIONS, Linker, Match
-
-# Text
 from documents.model_input import ADDRESS, as_read, naming, quiet, rejoined, unnamed, whole_words
 from documents.normalising import TooLong, normalise
 
@@ -84,6 +85,7 @@ __all__ = [
     "quiet",
     "redact",
     "rejoined",
+    "spelled_figures",
     "unnamed",
     "whole_text",
     "whole_words",

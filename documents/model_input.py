@@ -1,11 +1,13 @@
 """Text as a model is given it, in training and in use: capitals quietened, the company's name replaced, split words
-joined."""
+joined, and how figures compare said in words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable
 from functools import lru_cache
+
+from documents.figures import spelled_figures
 
 ADDRESS = r"(?i)(?:https?://|www\.)[!-~]+"
 """A web address. It is stored with its text, but neither the model nor the language detection should read it. It ends
@@ -16,10 +18,15 @@ _PIECE = re.compile(r"(?<![\w$@#&'\u2019.-])[A-Za-z]{2,}(?![\w&])")
 """Matches what may be half of a word, and no part of a cashtag, an abbreviation or an address."""
 
 
-def as_read(text: str, entity: str | None, stand_in: str, words: Container[str]) -> tuple[str, str | None]:
+def as_read(
+    text: str, entity: str | None, stand_in: str, words: Container[str], figures: bool = False
+) -> tuple[str, str | None]:
     """The input of a model that was trained with ``stand_in`` and whose tokenizer has the whole ``words``, the same in
-    training and in use: ``quiet``, then ``unnamed``, then ``rejoined``."""
-    text, entity = unnamed(*quiet(text, entity), stand_in)
+    training and in use: ``quiet``, with ``figures`` also ``spelled_figures``, then ``unnamed``, then ``rejoined``."""
+    text, entity = quiet(text, entity)
+    if figures:
+        text = spelled_figures(text)
+    text, entity = unnamed(text, entity, stand_in)
     return rejoined(text, words), entity
 
 

@@ -19,7 +19,8 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     It reads texts in ``languages`` (ISO 639-1), of which it takes the first ``most_tokens`` tokens. ``alone``
     calibrates texts without an entity, ``pair`` texts with one. If ``pairs`` is false, the encoder was not trained on
     entities and gets the text alone. ``stand_in`` is the word that replaced entities' names in training; if it is
-    empty, the names were left as they are.
+    empty, the names were left as they are. With ``figures``, the text says in words how its figures compare
+    (``documents.spelled_figures``).
     """
 
     name: FileName
@@ -28,6 +29,7 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     most_tokens: Annotated[int, Meta(ge=8)] = 256
     pairs: bool = True
     stand_in: Annotated[str, Meta(max_length=32)] = ""
+    figures: bool = False
     alone: Scale = Scale()
     pair: Scale = Scale()
 

@@ -37,7 +37,7 @@ class _Encoder:
     """One part of a version: its tokenizer, its network and its calibration."""
 
     def __init__(self, folder: Path, part: Part, running: Running, graph: Path | bytes) -> None:
-        self._running, self._pairs, self._stand_in = running, part.pairs, part.stand_in
+        self._running, self._pairs, self._stand_in, self._figures = running, part.pairs, part.stand_in, part.figures
         self._scales = scale_rows([part.alone, part.pair])
         self._tokenizer = Tokenizer.from_file(str(folder / f"{part.name}.json"))
         self._tokenizer.no_padding()
@@ -48,7 +48,10 @@ class _Encoder:
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
         begun = (text[:MOST_CHARACTERS] for text in texts)
-        read = (as_read(*pair, self._stand_in, self._words) for pair in zip(begun, entities, strict=True))
+        read = (
+            as_read(text, entity, self._stand_in, self._words, self._figures)
+            for text, entity in zip(begun, entities, strict=True)
+        )
         return self._tokenizer.encode_batch_fast(
             [(entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text for text, entity in read]
         )

@@ -55,6 +55,7 @@ def publish(
                     languages=languages,
                     base=config["base"],
                     stand_in=config.get("stand_in", ""),
+                    figures=config.get("figures", False),
                     alone=scales["alone"],
                     pair=scales["pair"],
                 )

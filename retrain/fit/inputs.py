@@ -21,25 +21,26 @@ MAX_TOKENS = 128
 @dataclass(frozen=True, slots=True)
 class Reader:
     """How an encoder reads a text (see ``encode``): its tokenizer, the word that stands in for an entity's name ('' for
-    none), and the words that its vocabulary holds whole."""
+    none), the words that its vocabulary holds whole, and whether figures are compared in words."""
 
     tokenizer: Tokenizer
     stand_in: str
     words: frozenset[str]
+    figures: bool = False
 
     @classmethod
-    def of(cls, encoder: Base, max_tokens: int = MAX_TOKENS, stand_in: str = "") -> Reader:
+    def of(cls, encoder: Base, max_tokens: int = MAX_TOKENS, stand_in: str = "", figures: bool = False) -> Reader:
         """The reader of ``encoder``. Of a pair that is too long, the longer side is cut, which is the text."""
         tokenizer = Tokenizer.from_str(encoder.tokenizer)
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens, strategy="longest_first")
-        return cls(tokenizer, stand_in, whole_words(tokenizer.get_vocab()))
+        return cls(tokenizer, stand_in, whole_words(tokenizer.get_vocab()), figures)
 
 
 def encode(reader: Reader, examples: Sequence[Example]) -> list[Encoding]:
     """One encoding an example: the pair (entity, text), the text with the stand-in for the entity's name, or the text
     alone."""
-    read = (as_read(e.text, e.entity, reader.stand_in, reader.words) for e in examples)
+    read = (as_read(e.text, e.entity, reader.stand_in, reader.words, reader.figures) for e in examples)
     return reader.tokenizer.encode_batch([(entity, text) if entity else text for text, entity in read])
 
 

@@ -61,6 +61,6 @@ def prepare(job: Job, settings: RetrainSettings) -> Prepared:
     encoder = base_of(job.start)
     start, config = merged(job.start)
     champion = new_network(encoder, start, Recipe.of(settings))
-    reader = Reader.of(encoder, stand_in=config.get("stand_in", ""))
+    reader = Reader.of(encoder, stand_in=config.get("stand_in", ""), figures=config.get("figures", False))
     training, validation = read_examples(job.train), read_examples(job.validation)
     return Prepared(encoder, material_of(encoder, reader, start, training, validation, champion), inherited(config))

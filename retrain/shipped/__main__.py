@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--phrases", type=int, help="sentences of our own (English)")
     parser.add_argument("--noise", type=float, help="share of rows shown with noise")
     parser.add_argument("--stand-in", metavar="WORD", help="read in the place of an entity's name")
+    parser.add_argument("--figures", action="store_true", help="say in words how the figures of a text compare")
     parser.add_argument("--balance", type=float, help="0: rows count alike; 1: labels count alike")
     parser.add_argument("--distill", type=float, help="weight of staying close to the base embedding")
     parser.add_argument("--smoothing", type=float, help="label smoothing")

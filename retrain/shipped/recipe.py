@@ -64,6 +64,7 @@ class Options:
     phrases: int = 3000
     noise: float = 0.25
     stand_in: str = ""
+    figures: bool = False
     balance: float = 0.5
     distill: float = 0.3
     smoothing: float = 0.05
@@ -102,7 +103,7 @@ def make(options: Options) -> None:
         flush=True,
     )
     start = _start(options, rows.examples)
-    reader = Reader.of(start.encoder, options.max_tokens, options.stand_in)
+    reader = Reader.of(start.encoder, options.max_tokens, options.stand_in, options.figures)
     plain = [Example(e.dataset, e.text, e.label) for e in rows.training]
     material = _material(options, rows, start, reader, plain)
     keep = Keep(options.out / "shipped.checkpoint.safetensors", options.decisive())
@@ -199,6 +200,7 @@ def _write(options: Options, start: _Start, fitted: Fitted, calibration: dict[st
         "languages": [options.language],
         **calibration,
         "stand_in": options.stand_in,
+        "figures": options.figures,
         "validation_macro_f1": fitted.score,
         "settings": options.decisive(),
     }

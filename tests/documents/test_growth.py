@@ -28,7 +28,22 @@ PREFIXES = ("", "A (", "Siemens says ", "1")
 UNITS = (
     *("A", "A (", "A.", "A&", "A, ", "DE1", "DE89 ", "GB11AAAA ", "1 1 1 ", "12 ", "1-", "1,", "+1 ", "(1", "12:00 "),
     *("a@", "a.", "@", "$A", "$", "<", "<a ", "</p>", "<!--", "<script>", "&", "&amp;", "&#1;", "http://a", " ", "\n"),
-    *("update ", "update 2- ", "(Reuters) - ", "-", "X ", "Siemens ", "comp any ", "1 billion ", "\u2019s ", "_"),
+    *(
+        "update ",
+        "update 2- ",
+        "(Reuters) - ",
+        "-",
+        "X ",
+        "Siemens ",
+        "comp any ",
+        "1 billion ",
+        "$1.2 vs 1.3 est ",
+        "+1.5% ",
+        "1,000",
+        "1.1 ",
+        "\u2019s ",
+        "_",
+    ),
     *("\u0300", "\u0300\u0316", "\ufdfa", "\u200d", "\U0001f600", "\u0410", "\u0410a", "\u4e2d", "\uff46", "\u0e33"),
 )
 LENGTHS = (100, 1_000, 20_000)
@@ -45,7 +60,7 @@ WORDS = frozenset({"company", "any", "update"})
 
 
 def read_by_the_model(text: str) -> object:
-    return as_read(text, "Siemens", "X", WORDS)
+    return as_read(text, "Siemens", "X", WORDS, figures=True)
 
 
 WORKS = [normalise, story_key, redact, LINKER.find, facts, detect, read_by_the_model]
