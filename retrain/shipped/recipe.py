@@ -62,6 +62,7 @@ class Options:
     tokens: int = 1024
     max_tokens: int = MAX_TOKENS
     phrases: int = 3000
+    behaviour: int = 0
     noise: float = 0.25
     stand_in: str = ""
     figures: bool = False
@@ -97,7 +98,9 @@ def make(options: Options) -> None:
     torch.manual_seed(options.seed)
     sets = options.sets.split(",") if options.sets else list(TRAINED_ON[options.language])
     repeated = options.repeat.split(",")
-    rows = shipped_rows(options.data, options.language, sets, repeated, options.phrases, options.seed, options.limit)
+    rows = shipped_rows(
+        options.data, options.language, sets, repeated, options.phrases, options.seed, options.limit, options.behaviour
+    )
     print(
         f"{len(rows.training)} rows to train on, {len(rows.validation)} to validate, {len(rows.test)} to test",
         flush=True,

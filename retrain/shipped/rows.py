@@ -9,6 +9,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from model.encoder import base, pieces
+from model.evaluation.behaviour import cases
 from retrain.data import TRAINED_ON, Example, load, phrases, read, split
 
 REPEATED = ("semeval", "fiqa", "finentity")
@@ -33,10 +34,18 @@ def whole_tweets(rows: Sequence[Example]) -> list[Example]:
 
 
 def shipped_rows(
-    data: Path, language: str, sets: Sequence[str], repeated: Sequence[str], phrase_count: int, seed: int, limit: int
+    data: Path,
+    language: str,
+    sets: Sequence[str],
+    repeated: Sequence[str],
+    phrase_count: int,
+    seed: int,
+    limit: int,
+    behaviour: int = 0,
 ) -> ShippedRows:
     """Rows of ``sets`` in the folder ``data`` and, for English, about ``phrase_count`` phrases; with ``limit``, only
-    about so many to train on. Raises ``FileNotFoundError`` for a missing set."""
+    about so many to train on. ``behaviour`` sentences of each behavioural template that training may see come on top.
+    Raises ``FileNotFoundError`` for a missing set."""
     # Split with all sets, so that a row is in the same part whichever of the sets are chosen.
     examples = load(data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
     training, validation, test = ([e for e in rows if e.dataset in sets] for rows in split(examples))
@@ -48,6 +57,9 @@ def shipped_rows(
         training = [*training, *extra, *phrases(phrase_count, seed)]
     if limit:
         training, validation = training[:: -(-len(training) // limit)], validation[::10]
+    if behaviour:
+        made = (case for case in cases(behaviour, seed) if not case.held_out)
+        training = [*training, *(Example("behaviour", case.text, case.label, case.entity) for case in made)]
     return ShippedRows(training, validation, test, examples)
 
 

@@ -17,14 +17,15 @@ def scorer(shipped: Path) -> Scorer:
 def test_each_kind_has_hundreds_of_cases_and_templates_that_no_training_sees():
     made = cases()
     count = Counter(case.behaviour for case in made)
-    assert set(count) == set(behaviours()) and min(count.values()) >= 200
+    assert set(count) == set(behaviours()) and min(count.values()) >= 300
     for name in behaviours():
         seen, held_out = (
             {c.template for c in made if c.behaviour == name and c.held_out is out} for out in (False, True)
         )
         assert len(held_out) >= 10 and not seen & held_out
         labels = Counter(case.label for case in made if case.behaviour == name)
-        assert min(labels[0], labels[2]) >= 0.15 * count[name], f"{name} can be passed with one answer"
+        if name != "control":
+            assert min(labels[0], labels[2]) >= 0.15 * count[name], f"{name} can be passed with one answer"
 
 
 def test_cases_are_the_same_each_time_and_name_their_company():

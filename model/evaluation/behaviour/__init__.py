@@ -1,6 +1,6 @@
 """Does a scorer read what happened? Sentences with a known answer, by what is hard about them."""
 
-from model.evaluation.behaviour.cases import CASES_PER_TEMPLATE, Case, behaviours, cases
+from model.evaluation.behaviour.cases import Case, behaviours, cases
 from model.evaluation.behaviour.judging import judge
 
-__all__ = ["CASES_PER_TEMPLATE", "Case", "behaviours", "cases", "judge"]
+__all__ = ["Case", "behaviours", "cases", "judge"]

@@ -10,8 +10,8 @@ from importlib import resources
 
 import msgspec
 
-CASES_PER_TEMPLATE = 12
-"""So many cases come of a template: a kind of sentence then has about 300."""
+CASES = 300
+"""A kind of sentence has so many cases or a few more, the same number of each template."""
 
 COMPANIES = (
     "Aldermoor", "Bexley Foods", "Corvane", "Dunmore Bank", "Estrel", "Fenwick Motors", "Gildan Steel", "Harrow Air",
@@ -49,13 +49,14 @@ def behaviours() -> dict[str, str]:
     return {name: one.about for name, one in _read().items()}
 
 
-def cases(per_template: int = CASES_PER_TEMPLATE, seed: int = 0) -> list[Case]:
-    """The cases of all templates, the same ones for the same ``seed``."""
-    made = []
+def cases(per_template: int | None = None, seed: int = 0) -> list[Case]:
+    """The cases of all templates, the same ones for the same ``seed``: ``per_template`` of each, or ``CASES`` a kind."""
+    made: list[Case] = []
     for name, behaviour in _read().items():
+        count = per_template or -(-CASES // (len(behaviour.seen) + len(behaviour.held_out)))
         for held_out, templates in ((False, behaviour.seen), (True, behaviour.held_out)):
             for template in templates:
-                made += _cases_of(name, template, held_out, per_template, seed)
+                made += _cases_of(name, template, held_out, count, seed)
     return made
 
 
