@@ -28,6 +28,7 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _BESIDE = re.compile(r"\b(?:vs?\.?|versus|against|compared (?:with|to))(?!\w)", re.IGNORECASE)
+_SET_OFF = re.compile(r"\s*(?:actual|reported)?\s*[,;(]\s*", re.IGNORECASE)
 _DECIDED = re.compile(
     r"\b(?:beat(?:s|en|ing)?|miss(?:es|ed|ing)?|top(?:s|ped)?|exceed\w*|above|below|over|under|short|up|down|from|to|rose|rise\w*"
     r"|fell|fall\w*|grew|grow\w*|drop\w*|shrank|shrink\w*|narrow\w*|widen\w*|jump\w*|surge\w*|slip\w*|climb\w*|better|worse|higher|lower"
@@ -37,7 +38,8 @@ _DECIDED = re.compile(
 """Words between two figures that say already how they compare, or that the two are no comparison."""
 _COST = re.compile(
     r"\b(?:loss(?:es)?|loses|lost|deficit|debt|costs?|expenses?|burn|charges?|provisions?|churn|inventor(?:y|ies)|claims"
-    r"|complaints|vacanc(?:y|ies)|unemployment|jobless|defaults?|bad loans|impairments?)\b",
+    r"|complaints|fraud|accidents|injuries|defects|delays|cancellations|arrears|vacanc(?:y|ies)"
+    r"|unemployment|jobless|defaults?|bad loans|impairments?)\b",
     re.IGNORECASE,
 )
 _PROFIT = re.compile(r"\b(?:profit|income|earnings|gain)\b", re.IGNORECASE)
@@ -112,7 +114,7 @@ def _verdict(text: str, amounts: list[_Amount], i: int) -> str:
 
 def _reference(gap: str, behind: str) -> str:
     """What the second figure is: ``expected``, from ``before``, or "" where the two are no comparison."""
-    beside = bool(_BESIDE.search(gap)) or gap.strip() in (",", ";", "(")
+    beside = bool(_BESIDE.search(gap)) or bool(_SET_OFF.fullmatch(gap))
     if _EXPECTED.search(gap) or (beside and _EXPECTED.search(behind)):
         return "expected"
     if _BEFORE.search(gap.strip()) or (beside and _BEFORE.search(behind)):

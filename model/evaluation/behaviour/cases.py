@@ -50,7 +50,7 @@ def behaviours() -> dict[str, str]:
 
 
 def cases(per_template: int | None = None, seed: int = 0) -> list[Case]:
-    """The cases of all templates, the same ones for the same ``seed``: ``per_template`` of each, or ``CASES`` a kind."""
+    """The cases, the same ones for the same ``seed``: ``per_template`` of each template, or ``CASES`` of each kind."""
     made: list[Case] = []
     for name, behaviour in _read().items():
         count = per_template or -(-CASES // (len(behaviour.seen) + len(behaviour.held_out)))
