@@ -41,7 +41,7 @@ def test_a_scorer_is_judged_by_kind_and_its_surest_errors_are_shown(scorer: Scor
     assert all(one["text"] in {case.text for case in few} for one in report["worst"])
 
 
-@pytest.mark.parametrize("kind", ["two_figures", "two_losses", "price_figures"])
+@pytest.mark.parametrize("kind", ["two_figures", "price_figures"])
 def test_the_shipped_model_knows_which_of_two_figures_is_better(scorer: Scorer, kind: str):
     report = judge(scorer, [case for case in cases(2) if case.behaviour == kind])[kind]
-    assert report["held_out"]["share"] >= 0.75, report["worst"]
+    assert report["held_out"]["share"] >= 0.85, report["worst"]
