@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 
 import msgspec
 
 from errors import FinsentError
-from settings import watchlist_file
+from settings import read_replaceable, watchlist_file
 
 
 class Company(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,12 +66,9 @@ def load_watchlist(path: Path | None = None) -> Watchlist:
     """The watch list in the YAML file ``path``: by default the file that ``FINSENT_WATCHLIST`` names, or else the list
     that ships with finsent. Raises ``BadWatchlist``.
     """
-    path = path or watchlist_file()
-    where = str(path or "the shipped watch list")
-    try:
-        text = path.read_bytes() if path else (resources.files("documents") / "watchlist.yaml").read_bytes()
+
+    def make(text: bytes) -> Watchlist:
         return Watchlist(msgspec.yaml.decode(text, type=list[Company]))
-    except OSError as error:
-        raise BadWatchlist(f"{where}: {error.strerror}; FINSENT_WATCHLIST names the file") from error
-    except (msgspec.ValidationError, msgspec.DecodeError, BadWatchlist) as error:
-        raise BadWatchlist(f"{where}: {error}") from error
+
+    path = path or watchlist_file()
+    return read_replaceable(path, "documents", "watchlist.yaml", "FINSENT_WATCHLIST", make, BadWatchlist)

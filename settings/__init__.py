@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from settings.model import ModelSettings
     from settings.privacy import PrivacySettings
     from settings.reference import settings_page
+    from settings.replaceable import read_replaceable
     from settings.retrain import RetrainSettings, settings_from
     from settings.stream import StreamSettings
 
@@ -33,6 +34,7 @@ __all__ = [
     "data_directory",
     "event_types_file",
     "given",
+    "read_replaceable",
     "secret_of",
     "settings_from",
     "settings_page",
@@ -50,6 +52,7 @@ _MODULES = {
     "PrivacySettings": "settings.privacy",
     "RetrainSettings": "settings.retrain",
     "StreamSettings": "settings.stream",
+    "read_replaceable": "settings.replaceable",
     "secret_of": "settings.kafka",
     "settings_from": "settings.retrain",
     "settings_page": "settings.reference",

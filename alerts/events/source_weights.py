@@ -3,7 +3,6 @@ own."""
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import msgspec
 
 from documents import Kind
 from errors import FinsentError
+from settings import read_replaceable
 
 Weight = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -55,12 +55,8 @@ class SourceWeights:
 
 def load_source_weights(path: Path | None = None) -> SourceWeights:
     """The weights in the YAML file ``path``, by default those that ship with finsent. Raises ``BadSourceWeights``."""
-    where = str(path or "the shipped source weights")
-    try:
-        shipped = resources.files("alerts.events") / "source_weights.yaml"
-        text = path.read_bytes() if path else shipped.read_bytes()
+
+    def make(text: bytes) -> SourceWeights:
         return SourceWeights(msgspec.yaml.decode(text, type=_File))
-    except OSError as error:
-        raise BadSourceWeights(f"{where}: {error.strerror}; ALERT_SOURCES names the file") from error
-    except (msgspec.ValidationError, msgspec.DecodeError, BadSourceWeights) as error:
-        raise BadSourceWeights(f"{where}: {error}") from error
+
+    return read_replaceable(path, "alerts.events", "source_weights.yaml", "ALERT_SOURCES", make, BadSourceWeights)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from errors import FinsentError
-from settings import event_types_file
+from settings import event_types_file, read_replaceable
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -59,12 +58,9 @@ def load_event_types(path: Path | None = None) -> EventTypes:
     """The types in the YAML file ``path``: by default the file that ``FINSENT_EVENT_TYPES`` names, or else those that
     ship with finsent. Raises ``BadEventTypes``.
     """
-    path = path or event_types_file()
-    where = str(path or "the shipped event types")
-    try:
-        text = path.read_bytes() if path else (resources.files("documents.events") / "event_types.yaml").read_bytes()
+
+    def make(text: bytes) -> EventTypes:
         return EventTypes(msgspec.yaml.decode(text, type=list[EventType]))
-    except OSError as error:
-        raise BadEventTypes(f"{where}: {error.strerror}; FINSENT_EVENT_TYPES names the file") from error
-    except (msgspec.ValidationError, msgspec.DecodeError, BadEventTypes) as error:
-        raise BadEventTypes(f"{where}: {error}") from error
+
+    path = path or event_types_file()
+    return read_replaceable(path, "documents.events", "event_types.yaml", "FINSENT_EVENT_TYPES", make, BadEventTypes)
