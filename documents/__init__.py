@@ -16,7 +16,7 @@ from documents.model_input import ADDRESS, as_read, naming, quiet, rejoined, unn
 from documents.normalising import TooLong, normalise
 
 # Personal data
-from documents.privacy import Pseudonymiser, redact
+from documents.privacy import Pseudonymiser
 
 # Types: what is stored of a Kafka record
 from documents.records import (
@@ -41,6 +41,7 @@ from documents.records import (
     Via,
     whole_text,
 )
+from documents.redaction import redact
 
 # The watch list
 from documents.watchlist import BadWatchlist, Company, Watchlist, load_watchlist
