@@ -97,6 +97,45 @@ def grant(
     print_rows(["user", "may read", "and"], [[p.user, p.what, "write" if p.writes else ""] for p in everybody], form)
 
 
+Place = Annotated[str, typer.Argument(metavar="PLACE", help="A name, File('path'), Disk('disk', 'path'), S3(...).")]
+
+
+@group.command()
+def backup(place: Place) -> None:
+    """Copy all tables and views, while workers go on. ClickHouse itself writes the copy.
+
+    A name alone is a file in the folder that the server allows for backups (`backups.allowed_path`; the embedded
+    ClickHouse has `clickhouse/backups` in the data directory). For S3, a named collection of the server holds the keys.
+
+    `finsent storage backup monday`
+
+    `finsent storage backup "S3(backups, 'finsent/monday')"`
+    """
+    from storage import back_up, connect, place_of
+
+    where = place_of(place)
+    typer.echo(f"{back_up(connect(), where)} tables and views are in {where}")
+
+
+@group.command()
+def restore(
+    place: Place,
+    database: Annotated[
+        str, typer.Option(metavar="NAME", help="The database that was copied, if this one has another name.")
+    ] = "",
+) -> None:
+    """Put a copy back into an empty database. Workers may wait for it: they go on where the copy ends, and read again
+    from Kafka what came since, as far as Kafka has it.
+
+    `CLICKHOUSE_URL=clickhouse://finsent@new-server:9000/finsent finsent storage restore monday`
+    """
+    from storage import connect, place_of
+    from storage import restore as put_back
+
+    where = place_of(place)
+    typer.echo(f"{put_back(connect(), where, database)} tables and views are restored from {where}")
+
+
 def _check(client: Client, everybody: Sequence[Person], known: Mapping[str, str], form: Format) -> None:
     from settings import ClickHouseSettings
     from storage.access import check_access

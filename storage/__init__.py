@@ -6,6 +6,7 @@
 """
 
 from storage.audit import Audited, audit_plan, audited, outside, ranges
+from storage.backups import back_up, place_of, restore
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
 from storage.epochs import NO_EPOCH, EpochEnd, known_epochs, write_epochs
@@ -42,11 +43,14 @@ __all__ = [
     "select",
     # schema
     "MigrationChanged",
+    "back_up",
     "comment_views",
     "dictionary_faults",
     "dictionary_page",
     "migrate",
+    "place_of",
     "public_views",
+    "restore",
     "schema_page",
     "set_durability",
     # records from Kafka

@@ -35,6 +35,7 @@ _CONFIG = """<clickhouse>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <mmap_cache_size>100</mmap_cache_size>
   <users_config>{path}/users.xml</users_config>
+  <backups><allowed_path>{path}/backups/</allowed_path></backups>
 </clickhouse>
 """
 

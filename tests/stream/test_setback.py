@@ -15,7 +15,8 @@ from console.api.health import problems
 from deploy.local import Service
 from documents import Document, Position
 from settings import ClickHouseSettings
-from storage import audited, connect, migrate, setbacks_lately
+from storage import audited, connect, migrate, place_of, setbacks_lately
+from storage.backups import BadPlace
 from stream.kafka import produce
 from stream.upkeep import Metrics
 from stream.upkeep.acknowledged import Acknowledged
@@ -26,37 +27,48 @@ from tests.support.commands import within
 from tests.support.feed import values
 
 
-@pytest.fixture
-def service(shipped: Path, tmp_path: Path) -> Iterator[Service]:
-    with Service(data_folder(tmp_path, shipped)) as started:
+@pytest.fixture(scope="module")
+def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("setback"), shipped)) as started:
         yield started
+
+
+def stored(service: Service) -> int:
+    return Asking(service.stack.clickhouse_url).execute("SELECT count() FROM documents")[0][0]
+
+
+def send(service: Service, tmp_path: Path, prefix: str) -> None:
+    """40 documents."""
+    path = tmp_path / f"{prefix}.jsonl"
+    path.write_bytes(b"\n".join(values(prefix, 40)) + b"\n")
+    assert produce(path, "news", kafka_at(service.stack.kafka_bootstrap)).acknowledged == 40
+
+
+def replace_data(service: Service, other: Path) -> None:
+    """ClickHouse comes back with the files in ``other``."""
+    data = service.stack.data
+    (data / "clickhouse").rename(data / f"before-{other.name}")
+    other.rename(data / "clickhouse")
+    service.stack.kill("clickhouse")
+    service.stack.children["clickhouse"].wait_ready(60)
+
+
+def all_once(service: Service, count: int) -> bool:
+    found = Asking(service.stack.clickhouse_url)(audited)
+    return sum(one.stored for one in found) == count and not any(one.missing or one.doubled for one in found)
 
 
 def test_an_older_copy_of_the_database_put_back_between_two_batches(service: Service, tmp_path: Path):
     asking, data = Asking(service.stack.clickhouse_url), service.stack.data
-
-    def stored() -> int:
-        return asking.execute("SELECT count() FROM documents")[0][0]
-
-    def send(prefix: str) -> None:
-        path = tmp_path / f"{prefix}.jsonl"
-        path.write_bytes(b"\n".join(values(prefix, 40)) + b"\n")
-        assert produce(path, "news", kafka_at(service.stack.kafka_bootstrap)).acknowledged == 40
-
-    send("kept")
-    eventually(lambda: stored() == 40, 90, "the first batch is stored")
+    send(service, tmp_path, "kept")
+    eventually(lambda: stored(service) == 40, 90, "the first batch is stored")
     shutil.copytree(data / "clickhouse", data / "older", symlinks=True)
-    send("lost")
-    eventually(lambda: stored() == 80, 90, "the second batch is stored")
-    (data / "clickhouse").rename(data / "newer")
-    (data / "older").rename(data / "clickhouse")
-    service.stack.kill("clickhouse")
-    service.stack.children["clickhouse"].wait_ready(60)
-    send("next")
-    eventually(lambda: stored() == 120, 120, "what had been stored is stored again, and what came since")
-    found = asking(audited)
-    assert sum(one.stored for one in found) == 120
-    assert not any(one.missing or one.doubled for one in found)
+    send(service, tmp_path, "lost")
+    eventually(lambda: stored(service) == 80, 90, "the second batch is stored")
+    replace_data(service, data / "older")
+    send(service, tmp_path, "next")
+    eventually(lambda: stored(service) == 120, 120, "what had been stored is stored again, and what came since")
+    assert all_once(service, 120)
     told = asking(setbacks_lately)
     assert {one.setback.topic for one in told} == {"news"}
     assert sum(one.setback.end - one.setback.first for one in told) == 40
@@ -71,6 +83,31 @@ def test_an_older_copy_of_the_database_put_back_between_two_batches(service: Ser
             return response.read().decode()
 
     eventually(lambda: "finsent_ledger_set_back{" in metrics(), 60, "the next worker's metric tells it")
+
+
+def test_the_drill_a_backup_is_restored_onto_an_empty_server_and_the_worker_goes_on(service: Service, tmp_path: Path):
+    data, environment, count = service.stack.data, service.stack.environment(), stored(service)
+    made = within("storage", "backup", "monday", **environment)
+    assert made.returncode == 0 and "are in File('monday')" in made.stdout, made
+    refused = within("storage", "restore", "monday", **environment)
+    assert refused.returncode == 1 and "nothing is overwritten" in refused.stderr
+    send(service, tmp_path, "since")
+    eventually(lambda: stored(service) == count + 40, 120, "what came since the backup is stored")
+    (data / "empty").mkdir()
+    shutil.copy(data / "clickhouse" / "users.xml", data / "empty")
+    shutil.copytree(data / "clickhouse" / "backups", data / "empty" / "backups")
+    replace_data(service, data / "empty")
+    restored = within("storage", "restore", "monday", **environment)
+    assert restored.returncode == 0, restored
+    eventually(lambda: stored(service) == count + 40, 180, "what came since the backup is stored again")
+    assert all_once(service, count + 40)
+
+
+def test_keys_of_a_store_do_not_go_on_a_command_line():
+    assert place_of("monday-2") == "File('monday-2')" and place_of("S3(ours, 'x/y')") == "S3(ours, 'x/y')"
+    for bad in ("S3('https://b', 'key', 's3cret')", "File('x'); DROP TABLE record_log", "../../etc/x'"):
+        with pytest.raises(BadPlace):
+            place_of(bad)
 
 
 class StartAnew(BaseException):
