@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--balance", type=float, help="0: rows count alike; 1: labels count alike")
     parser.add_argument("--distill", type=float, help="weight of staying close to the base embedding")
     parser.add_argument("--smoothing", type=float, help="label smoothing")
+    parser.add_argument("--averaged", type=float, help="how slowly the averaged weights follow; a short run needs less")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--limit", type=int, help="train on so many rows only (a trial)")

@@ -69,6 +69,7 @@ class Options:
     balance: float = 0.5
     distill: float = 0.3
     smoothing: float = 0.05
+    averaged: float = 0.998
     threads: int = 1
     seed: int = 17
     limit: int = 0
@@ -137,7 +138,7 @@ def _recipe(options: Options, start: _Start) -> Recipe:
         balance=options.balance,
         noise=options.noise,
         distill=options.distill,
-        averaged=0.998,  # the average does better than the last weights
+        averaged=options.averaged,  # the average does better than the last weights
     )
 
 
