@@ -53,6 +53,24 @@ class ClickHouseSettings(BaseSettings):
         "workers then notice and read again from Kafka; an insert takes 1 to 3 times as long with it",
     )
 
+    one_server: bool = Field(
+        default=False,
+        description="Whether CLICKHOUSE_URL always leads to the same server, though that one has replicas: our tables "
+        "have none, and would be on one of them only",
+    )
+    keep_news_days: int = Field(
+        default=0, ge=0, description="Days after which titles, texts and addresses of news are emptied; 0: never"
+    )
+    keep_comments_days: int = Field(
+        default=0, ge=0, description="Days after which texts and authors of comments are emptied; 0: never"
+    )
+    keep_authors_days: int = Field(
+        default=0, ge=0, description="Days after which authors are emptied, if that is sooner; 0: with the texts"
+    )
+    keep_dead_letters_days: int = Field(
+        default=0, ge=0, description="Days after which the bytes and errors of bad records are emptied; 0: never"
+    )
+
     @model_validator(mode="after")
     def _the_url_can_be_read(self) -> Self:
         if self._scheme not in SCHEMES or not all(host for host, _ in self.hosts):
@@ -72,11 +90,15 @@ class ClickHouseSettings(BaseSettings):
             found.append((parts.hostname or "", parts.port or (9440 if self.encrypts else 9000)))
         return found
 
+    def address_of(self, host: str) -> str:
+        """The URL with that host alone, as the driver reads it."""
+        user, at, _ = self._location.rpartition("@")
+        return self.url.get_secret_value().replace(self._location, user + at + host, 1)
+
     @property
     def address_of_first(self) -> str:
-        """The URL without the other hosts, as the driver reads it."""
-        user, at, hosts = self._location.rpartition("@")
-        return self.url.get_secret_value().replace(self._location, user + at + hosts.split(",")[0], 1)
+        """The URL without the other hosts."""
+        return self.address_of(self._location.rpartition("@")[2].split(",")[0])
 
     @property
     def shown(self) -> str:

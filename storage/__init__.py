@@ -27,7 +27,9 @@ from storage.losses import (
     write_losses,
 )
 from storage.migrate import MigrationChanged, migrate, set_durability
+from storage.one_server import SeveralServers, check_one_server
 from storage.owners import deaths, write_owner
+from storage.retention import set_retention
 from storage.rows import Row, select
 from storage.schema import schema_page
 from storage.setbacks import DatedSetback, Setback, setbacks, setbacks_lately, write_setbacks
@@ -38,7 +40,9 @@ __all__ = [
     # connection
     "UNAVAILABLE",
     "Row",
+    "SeveralServers",
     "StorageUnavailable",
+    "check_one_server",
     "connect",
     "select",
     # schema
@@ -53,6 +57,7 @@ __all__ = [
     "restore",
     "schema_page",
     "set_durability",
+    "set_retention",
     # records from Kafka
     "NO_EPOCH",
     "replace_entities",

@@ -18,7 +18,16 @@ from documents import Linker, Pseudonymiser, Watchlist, load_watchlist
 from documents.events import load_event_types
 from documents.messages import alert
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, data_directory
-from storage import Partition, connect, migrate, replace_entities, replace_event_types, set_durability
+from storage import (
+    Partition,
+    check_one_server,
+    connect,
+    migrate,
+    replace_entities,
+    replace_event_types,
+    set_durability,
+    set_retention,
+)
 from storage.reads import HEARTBEAT_S, IN_A_ROW, Restarts, restarts
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
@@ -71,8 +80,10 @@ def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable
     decode = decoding(kafka)
     clickhouse = ClickHouseSettings()
     client = connect(clickhouse)
+    check_one_server(client, clickhouse)
     migrate(client)
     set_durability(client, clickhouse.fsync)
+    set_retention(client, clickhouse)
     replace_entities(client, watchlist.companies)
     replace_event_types(client, load_event_types().by_name.values())
     bring_in(data_directory() / RUNS, client)

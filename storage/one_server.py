@@ -1,0 +1,57 @@
+"""Whether CLICKHOUSE_URL leads to one server, as it must: our tables have no replicas, and hold the ledger."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from clickhouse_driver import Client
+from pydantic import SecretStr
+
+from errors import ExitCode, FinsentError
+from settings import ClickHouseSettings
+from storage.connection import StorageUnavailable, connect
+
+SIGNS = """
+SELECT concat('its database has the engine ', engine) FROM system.databases
+WHERE name = currentDatabase() AND engine IN ('Replicated', 'Shared')
+UNION ALL
+SELECT 'it has a macro "replica"' FROM system.macros WHERE macro = 'replica'
+UNION ALL
+SELECT concat('it is one of several replicas in the cluster ', cluster) FROM system.clusters
+GROUP BY cluster, shard_num
+HAVING max(is_local) AND countIf(NOT is_local AND NOT startsWith(host_address, '127.') AND host_address != '::1') > 0
+"""
+
+
+class SeveralServers(FinsentError, RuntimeError):
+    """Rows would be on one server, and the ledger might be read from another."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
+    remedy = (
+        "name the hosts of one server in CLICKHOUSE_URL; if it always leads to the same one, set "
+        "CLICKHOUSE_ONE_SERVER=true"
+    )
+
+
+def check_one_server(client: Client, settings: ClickHouseSettings) -> None:
+    """Raises ``SeveralServers`` where the hosts in the URL are several servers, or ``client`` is connected to one that
+    has replicas and the settings do not say that it is reached alone."""
+    found = {}
+    if len(settings.hosts) > 1:
+        for host, port in settings.hosts:
+            alone = settings.model_copy(update={"url": SecretStr(settings.address_of(f"{host}:{port}"))})
+            try:
+                with connect(alone) as other:
+                    found[f"{host}:{port}"] = _identity(other)
+            except StorageUnavailable:  # it may be down; that is what the others are for
+                continue
+    if len(set(found.values())) > 1:
+        raise SeveralServers(f"the hosts in CLICKHOUSE_URL are several servers: {', '.join(found)}")
+    if not settings.one_server and (signs := client.execute(SIGNS)):
+        raise SeveralServers(f"this ClickHouse has replicas ({'; '.join(sign for (sign,) in signs)})")
+
+
+def _identity(client: Client) -> tuple[object, ...]:
+    """Of a server. The embedded one has no UUID, so its name and port stand for it."""
+    found: tuple[object, ...] = client.execute("SELECT serverUUID(), hostName(), tcpPort()")[0]
+    return found
