@@ -11,7 +11,7 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import Format, cell, print_rows, write_text
+from cli.shared.output import Format, cell, echo, print_rows, write_text
 from cli.shared.service import user_name
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def alerts(
 
     rows = alerts_now(connect(), entity, parse_time(since) if since else None, kind=kind)
     if json_out:
-        typer.echo(json.dumps(rows, indent=1, default=cell))
+        echo(json.dumps(rows, indent=1, default=cell))
         return
     columns = [
         "fired_at", "kind", "entity", "direction", "severity", "state", "before", "after", "began_at", "because of",
@@ -110,8 +110,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True
     for rule in found.file.rules:
         scope = ", ".join([*rule.desks, *rule.entities]) or "everyone"
         receivers = ", ".join(rule.receivers or found.file.defaults.receivers or ()) or "the topic alerts only"
-        typer.echo(f"{rule.name}: {scope}; to {receivers}")
-    typer.echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
+        echo(f"{rule.name}: {scope}; to {receivers}")
+    echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
 
 
 Events = Annotated[
@@ -203,7 +203,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
     print_rows(names, [[row[name] for name in names] for row in rows], Format.table)
     rate, interval = found["false_alarms_per_entity_year"], found["false_alarms_per_entity_year_interval"]
     if rate is not None:
-        typer.echo(
+        echo(
             f"{found['false_alarms']} sentiment alerts outside the events in {found['entity_years']:,.0f} entity-years:"
             f" {rate:.3f} a year (95 %: {interval[0]:.3f} to {interval[1]:.3f}); {found['buzz_notices']} buzz notices, "
             f"{found['topic_shifts']} topic shifts, {found['event_alerts']} event alerts, "
@@ -211,7 +211,7 @@ def _print_backtest(found: dict[str, Any]) -> None:
         )
         counts = found["alerts_per_entity_year"]
         rates = ", ".join(f"{counts[name]['rate']:.3f} {name}" for name in ("all", *Severity))
-        typer.echo(f"alerts of all kinds outside the events, a company-year: {rates}")
+        echo(f"alerts of all kinds outside the events, a company-year: {rates}")
 
 
 def _known_as(event: Any, linker: Any) -> tuple[Any, str]:
@@ -245,11 +245,11 @@ def calibrate(
     history = _history(connect(), since, until)
     threshold, curve = tests.calibrate(history, _rules(rules), rate, known, AlertSettings().tick_s)
     if json_out:
-        typer.echo(json.dumps({"rate": rate, "threshold": threshold, "curve": curve}, indent=1))
+        echo(json.dumps({"rate": rate, "threshold": threshold, "curve": curve}, indent=1))
         return
     names = ["threshold", "false_alarms", "entity_years", "false_alarms_per_entity_year"]
     print_rows(names, [[point[name] for name in names] for point in curve], Format.table)
-    typer.echo(f"threshold {threshold:.2f} (in the rules' file, or ALERT_THRESHOLD={threshold:.2f})")
+    echo(f"threshold {threshold:.2f} (in the rules' file, or ALERT_THRESHOLD={threshold:.2f})")
 
 
 @group.command()
@@ -274,7 +274,7 @@ def ack(
     acknowledge(client, ids, who, note, undo)
     for identity in ids:
         record_action(client, who, "reopened" if undo else "acknowledged", identity, note, "command line")
-    typer.echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
+    echo(f"{len(ids)} {'reopened' if undo else 'acknowledged'}")
 
 
 @group.command()
@@ -300,7 +300,7 @@ def deliveries(
     if again:
         rows = deliveries(client, parse_time(since), "dead", limit=1_000_000)
         write_deliveries(client, [(row["id"], row["state"], row["receiver"], "again", 0, "") for row in rows])
-        typer.echo(f"{len(rows)} are tried again")
+        echo(f"{len(rows)} are tried again")
         return
     rows = deliveries(client, parse_time(since), outcome)
     columns = ["at", "receiver", "outcome", "attempts", "state", "id", "error"]
@@ -332,4 +332,4 @@ def silence(
     identity = add_silence(client, entity, kind, now, now + timedelta(seconds=seconds(lasting)), who, note)
     about = " ".join(f"{entity or 'all'} {kind} for {lasting} {note}".split())
     record_action(client, who, "silenced", identity, about, "command line")
-    typer.echo(f"silence {identity} until {cell(now + timedelta(seconds=seconds(lasting)))}")
+    echo(f"silence {identity} until {cell(now + timedelta(seconds=seconds(lasting)))}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from cli.shared.arguments import parse_time
-from cli.shared.output import Format, print_rows, write_text
+from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.service import KafkaUnavailable, kafka_answering
 from errors import ExitCode
 
@@ -63,7 +63,7 @@ def audit(
 
     client = connect()
     if explain:
-        typer.echo(audit_plan(client))
+        echo(audit_plan(client))
         return
     report = audit_report(client, parse_time(since) if since else None)
     if json_out:
@@ -73,21 +73,19 @@ def audit(
                    "tombstones", "dropped", "lost", "missing", "unproven", "doubled", "repeats", "lag"]  # fmt: skip
         print_rows(columns, [[row[name] for name in columns] for row in report["partitions"]], Format.table)
     if report["kafka"] is None:
-        typer.echo(f"finsent: the table alone was audited: {report['kafka_error']}", err=True)
+        echo(f"finsent: the table alone was audited: {report['kafka_error']}", err=True)
     for row in report["partitions"]:
         for what in ("missing", "unproven", "doubled"):
             if row[f"{what}_ranges"]:
                 offsets = ", ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in row[f"{what}_ranges"])
-                typer.echo(
-                    f"finsent: {what}: {row['topic']}/{row['partition']} ({row['topic_id']}): {offsets}", err=True
-                )
+                echo(f"finsent: {what}: {row['topic']}/{row['partition']} ({row['topic_id']}): {offsets}", err=True)
         for first, last in row["dropped_ranges"]:
             where = f"{row['topic']}/{row['partition']} ({row['topic_id']})"
-            typer.echo(f"finsent: dropped after they were stored: {where}: {first}-{last}", err=True)
+            echo(f"finsent: dropped after they were stored: {where}: {first}-{last}", err=True)
         for loss in row["losses"]:
-            typer.echo(f"finsent: lost, noticed {loss['at']}: {loss['text']}", err=True)
+            echo(f"finsent: lost, noticed {loss['at']}: {loss['text']}", err=True)
         if row["beyond"]:
-            typer.echo(
+            echo(
                 f"finsent: {row['topic']}/{row['partition']} ({row['topic_id']}): the last {row['beyond']} offsets "
                 "stored are beyond the broker's end: it lost records, and will give their offsets to others",
                 err=True,

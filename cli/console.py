@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.shared.output import echo
 from settings import given
 
 group = typer.Typer(
@@ -54,7 +55,7 @@ def console(
 
     running = given("CONSOLE_URL")
     if print_url and running and port is None and host is None:
-        typer.echo(running)
+        echo(running)
         return
     options = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     # What the command line gives comes before the environment.
@@ -63,7 +64,7 @@ def console(
         settings,
         backlog,
         LabelSender(KafkaSettings()).send,
-        lambda url: typer.echo(url if print_url else f"console: {url}"),
+        lambda url: echo(url if print_url else f"console: {url}"),
     )
 
 
@@ -99,4 +100,4 @@ def add_user(
 
     given = sys.stdin.readline().rstrip("\n") if password_stdin else ""
     add(file, name, given or typer.prompt("Password", hide_input=True, confirmation_prompt=True), tuple(role))  # type: ignore[arg-type]
-    typer.echo(f"{name} may sign in: {', '.join(role)}; CONSOLE_USERS={file}")
+    echo(f"{name} may sign in: {', '.join(role)}; CONSOLE_USERS={file}")

@@ -9,7 +9,7 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import Format, print_rows
+from cli.shared.output import Format, echo, print_rows
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def cookbook(
         fail(f"no question {name!r}; 'finsent cookbook' lists them")
     question = found[name]
     if sql:
-        typer.echo(question.sql)
+        echo(question.sql)
         return
     given: dict[str, Any] = {} if recorded else dict(live(question, datetime.now(UTC)))
     for text in values or []:
@@ -62,7 +62,7 @@ def cookbook(
     columns, rows = ask(connect(), question, given)
     used = {**question.values, **{key: str(value) for key, value in given.items()}}
     if used:
-        typer.echo(f"finsent: with {', '.join(f'{key} = {value}' for key, value in used.items())}", err=True)
+        echo(f"finsent: with {', '.join(f'{key} = {value}' for key, value in used.items())}", err=True)
     print_rows(columns, [[_short(value) for value in row] for row in rows], form)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import Format, cell, print_rows
+from cli.shared.output import Format, cell, echo, print_rows
 from cli.shared.service import kafka_answering
 
 group = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
@@ -64,8 +64,8 @@ def show_dead_letter(position: Position) -> None:
     for row in rows:
         raw = bytes.fromhex(row.pop("raw"))
         for name, value in row.items():
-            typer.echo(f"{name}: {cell(value)}")
-        typer.echo(f"raw ({len(raw)} bytes): {raw[:2000].decode('utf-8', 'backslashreplace')}")
+            echo(f"{name}: {cell(value)}")
+        echo(f"raw ({len(raw)} bytes): {raw[:2000].decode('utf-8', 'backslashreplace')}")
 
 
 def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[st
             fail(f"no bad record at {', '.join(missing)}; see 'finsent dead-letters list'")
     chosen = [row for row in rows if again or not row["action"]]
     if not everything and len(chosen) < len(rows):
-        typer.echo(f"finsent: {len(rows) - len(chosen)} skipped: replayed or dropped before", err=True)
+        echo(f"finsent: {len(rows) - len(chosen)} skipped: replayed or dropped before", err=True)
     return chosen
 
 
@@ -103,7 +103,7 @@ def replay_dead_letters(
     from stream.kafka import replay
 
     rows = _chosen(positions or [], everything, again)
-    typer.echo(f"{replay(connect(), kafka_answering(), rows)} records sent again")
+    echo(f"{replay(connect(), kafka_answering(), rows)} records sent again")
 
 
 @group.command("drop")
@@ -121,4 +121,4 @@ def drop_dead_letters(
     rows = _chosen(positions or [], everything, again=False)
     keys = ("topic", "topic_id", "partition", "offset")
     record_dead_letter_actions(connect(), "dropped", [tuple(row[key] for key in keys) for row in rows])
-    typer.echo(f"{len(rows)} records dropped")
+    echo(f"{len(rows)} records dropped")

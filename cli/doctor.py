@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.failures import mask
-from cli.shared.output import Format, print_rows
+from cli.shared.output import Format, echo, print_rows
 from errors import ExitCode
 from settings import data_directory
 
@@ -34,13 +34,13 @@ def doctor(
         from settings import KafkaSettings
         from stream.kafka import acl_commands
 
-        typer.echo("\n".join(acl_commands(KafkaSettings())))
+        echo("\n".join(acl_commands(KafkaSettings())))
         return
     from deploy.doctor import examine
 
     findings = [f._replace(state=mask(f.state), todo=mask(f.todo)) for f in examine(data_directory())]
     if json_out:
-        typer.echo(json.dumps([finding._asdict() for finding in findings], indent=1))
+        echo(json.dumps([finding._asdict() for finding in findings], indent=1))
     else:
         rows = [[f.what, {True: "ok", False: "FIX", None: ""}[f.ok], f.state, f.todo] for f in findings]
         print_rows(["what", "", "state", "what to do"], rows, Format.table)

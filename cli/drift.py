@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, print_rows, write_text
+from cli.shared.output import Format, echo, print_rows, write_text
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +56,7 @@ def drift(
         return
     if not rows:
         needed = 3 * settings.drift_documents
-        typer.echo(f"nothing was looked at yet; a kind or source needs {needed:,} documents of the version that scores")
+        echo(f"nothing was looked at yet; a kind or source needs {needed:,} documents of the version that scores")
         return
     columns = [
         "kind",

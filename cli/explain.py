@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.failures import fail
+from cli.shared.output import echo
 from cli.shared.versions import Scoring, chosen_scorer
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def explain(
     if json_out:
         from dataclasses import asdict
 
-        typer.echo(json.dumps(asdict(found), ensure_ascii=False, indent=1))
+        echo(json.dumps(asdict(found), ensure_ascii=False, indent=1))
     else:
         _print(found)
 

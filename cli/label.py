@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, print_rows
+from cli.shared.output import Format, echo, print_rows
 from cli.shared.service import kafka_answering
 from cli.shared.versions import resolve_version
 
@@ -81,9 +81,9 @@ def import_labels(
         if produced.failed or produced.stopped:
             fail(f"{sent} of {len(messages)} labels were sent: {produced.stopped or dict(produced.failures)}")
     if json_out:
-        typer.echo(json.dumps({"sent": sent, "skipped": skipped}))
+        echo(json.dumps({"sent": sent, "skipped": skipped}))
     else:
-        typer.echo(f"{sent} labels sent, {skipped} rows without a label skipped")
+        echo(f"{sent} labels sent, {skipped} rows without a label skipped")
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -101,7 +101,10 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text))
     if "label" not in (reader.fieldnames or ()):
         fail(f"{file} is neither JSON lines nor a CSV with a column 'label'")
-    yield from enumerate(reader, 1)
+    from documents import from_spreadsheet
+
+    for number, row in enumerate(reader, 1):
+        yield number, {k: from_spreadsheet(v) if isinstance(v, str) else v for k, v in row.items()}
 
 
 @group.command("queue")
@@ -190,6 +193,6 @@ def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.
         "unknown_documents": found.unknown,
     }
     if json_out:
-        typer.echo(json.dumps(report, indent=1))
+        echo(json.dumps(report, indent=1))
     else:
         print_rows(["what", "value"], [[name, value] for name, value in report.items()], Format.table)

@@ -10,7 +10,7 @@ import typer
 
 from cli.shared.arguments import parse_speed, parse_time
 from cli.shared.failures import mask
-from cli.shared.output import progress_bar
+from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
 from errors import ExitCode
 
@@ -72,11 +72,11 @@ def produce(
 def _report(result: Produced, as_json: bool) -> None:
     for what, counts in (("failed", result.failures), ("not sent", result.skipped)):
         for reason, count in counts.most_common(10):
-            typer.echo(f"finsent: {count:,} {what}: {mask(reason)}", err=True)
+            echo(f"finsent: {count:,} {what}: {mask(reason)}", err=True)
     if result.skipped["without a date"]:
-        typer.echo("finsent: --undated TIME sends rows without a date", err=True)
+        echo("finsent: --undated TIME sends rows without a date", err=True)
     if result.stopped:
-        typer.echo(f"finsent: stopped early: {mask(result.stopped)}", err=True)
+        echo(f"finsent: stopped early: {mask(result.stopped)}", err=True)
     summary = {
         "sent": result.sent,
         "acknowledged": result.acknowledged,
@@ -87,10 +87,10 @@ def _report(result: Produced, as_json: bool) -> None:
         "topics": dict(result.by_topic),
     }
     if as_json:
-        typer.echo(json.dumps(summary))
+        echo(json.dumps(summary))
     else:
         topics = ", ".join(f"{count:,} to {topic}" for topic, count in result.by_topic.items()) or "none"
-        typer.echo(
+        echo(
             f"sent {result.sent:,} ({topics}), acknowledged {result.acknowledged:,}, "
             f"failed {result.failed:,}, skipped {result.skipped.total():,}; "
             f"{result.seconds:.1f} s, {result.records_per_second:,.0f} records/s"

@@ -6,6 +6,7 @@ import typer
 
 from cli.audit import audit_report
 from cli.shared.failures import fail
+from cli.shared.output import echo
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +33,11 @@ def repair() -> None:
         fail(report["kafka_error"])
     gaps = gaps_of(report["partitions"])
     if not gaps:
-        typer.echo("nothing is missing that Kafka has")
+        echo("nothing is missing that Kafka has")
         return
     repairing = Repairing(client, KafkaSettings())
     for gap in gaps:
         count = repairing.fill(gap)
-        typer.echo(f"{gap.topic}/{gap.partition}: offsets {gap.first} to {gap.last}: {count} records stored")
+        echo(f"{gap.topic}/{gap.partition}: offsets {gap.first} to {gap.last}: {count} records stored")
     if left := audit_report(client)["missing"]:
         fail(f"{left} records are still missing; see 'finsent audit'")

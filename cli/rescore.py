@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.arguments import parse_time
-from cli.shared.output import progress_bar
+from cli.shared.output import echo, progress_bar
 from errors import ExitCode
 
 BATCH = 1000
@@ -53,6 +53,6 @@ def rescore(
                 done += len(batch)
                 show(done, done / work.left)
     except KeyboardInterrupt:
-        typer.echo(f"finsent: stopped after {done:,} of {work.left:,}; the same command goes on from here", err=True)
+        echo(f"finsent: stopped after {done:,} of {work.left:,}; the same command goes on from here", err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    typer.echo(f"{done:,} documents scored with {scorer.version}")
+    echo(f"{done:,} documents scored with {scorer.version}")

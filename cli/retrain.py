@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.shared.output import Format, print_rows, write_text
+from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.retraining import settings_of
 from errors import ExitCode
 
@@ -95,7 +95,7 @@ def retrain(
     if json_out != "-":
         print_rows(columns, cells, Format.table)
         verdict = "passed" if outcome.passed else f"stays a challenger: {outcome.reason}"
-        typer.echo(f"{outcome.challenger} {verdict}; the champion is {outcome.champion_after}")
+        echo(f"{outcome.challenger} {verdict}; the champion is {outcome.champion_after}")
     raise typer.Exit(ExitCode.OK if outcome.passed else ExitCode.REFUSED)
 
 

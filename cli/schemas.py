@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.failures import fail
+from cli.shared.output import echo
 
 
 def register(app: typer.Typer) -> None:
@@ -35,4 +36,4 @@ def schemas(
     if topic is not None and topic not in topics:
         raise typer.BadParameter(f"no topic {topic!r}; there are {', '.join(topics)}")
     found = published.schema(topic) if topic else {name: published.schema(name) for name in topics}
-    typer.echo(json.dumps(found, indent=2))
+    echo(json.dumps(found, indent=2))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, print_rows
+from cli.shared.output import Format, echo, print_rows
 from settings import data_directory
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def dictionary(
 
     found = public_views(connect())
     if not check:
-        typer.echo(dictionary_page(found), nl=False)
+        echo(dictionary_page(found), nl=False)
         return
     if wrong := dictionary_faults(found):
         fail(f"{'; '.join(wrong)}: mend storage/dictionary.yaml")
@@ -90,9 +90,9 @@ def grant(
     known = access.passwords(path, everybody)
     try:
         count = access.grant(client, everybody, known)
-        typer.echo(f"{count} statements; passwords in {path}", err=True)
+        echo(f"{count} statements; passwords in {path}", err=True)
     except access.FixedUsers as error:
-        typer.echo(f"finsent: {error}: 'finsent up' wrote it, and the passwords to {path}", err=True)
+        echo(f"finsent: {error}: 'finsent up' wrote it, and the passwords to {path}", err=True)
     comment_views(client, public_views(client))
     print_rows(["user", "may read", "and"], [[p.user, p.what, "write" if p.writes else ""] for p in everybody], form)
 
@@ -114,7 +114,7 @@ def backup(place: Place) -> None:
     from storage import back_up, connect, place_of
 
     where = place_of(place)
-    typer.echo(f"{back_up(connect(), where)} tables and views are in {where}")
+    echo(f"{back_up(connect(), where)} tables and views are in {where}")
 
 
 @group.command()
@@ -133,7 +133,7 @@ def restore(
     from storage import restore as put_back
 
     where = place_of(place)
-    typer.echo(f"{put_back(connect(), where, database)} tables and views are restored from {where}")
+    echo(f"{put_back(connect(), where, database)} tables and views are restored from {where}")
 
 
 def _check(client: Client, everybody: Sequence[Person], known: Mapping[str, str], form: Format) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.arguments import parse_time
-from cli.shared.output import Format, cell, print_rows
+from cli.shared.output import Format, cell, echo, print_rows
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def topics(
     if not emerging:
         rows = topic_counts(client, when, ticker)
         if json_out:
-            typer.echo(json.dumps(rows, indent=1, default=cell))
+            echo(json.dumps(rows, indent=1, default=cell))
             return
         table = [
             [r["topic"] or "(none)", r["documents"], f"{r['share']:.1%}", f"{r['sentiment']:+.2f}", r["latest_at"]]
@@ -55,7 +55,7 @@ def topics(
         row["of_them"] = emerging_documents(client, row["id"])
         del row["members"]
     if json_out:
-        typer.echo(json.dumps(found, indent=1, default=cell))
+        echo(json.dumps(found, indent=1, default=cell))
         return
     table = [
         [

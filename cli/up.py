@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.shared.arguments import Data
+from cli.shared.output import echo
 from cli.shared.service import own_environment
 from settings import data_directory
 
@@ -60,6 +61,6 @@ def up(
         settings = start_detached(folder, workers, broker, brokers)
     if env:
         for name, value in settings.items():
-            typer.echo(f"export {name}={shlex.quote(value)}")
+            echo(f"export {name}={shlex.quote(value)}")
     else:
-        typer.echo(usage(settings, folder))
+        echo(usage(settings, folder))

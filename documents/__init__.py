@@ -41,7 +41,10 @@ from documents.records import (
     Via,
     whole_text,
 )
-from documents.redaction import redact
+from documents.redaction import redact, redact_url
+
+# Texts where people see them
+from documents.showing import from_spreadsheet, shown, spreadsheet_cell
 
 # The watch list
 from documents.watchlist import BadWatchlist, Company, Watchlist, load_watchlist
@@ -80,12 +83,16 @@ __all__ = [
     "Via",
     "Watchlist",
     "as_read",
+    "from_spreadsheet",
     "load_watchlist",
     "naming",
     "normalise",
     "quiet",
     "redact",
+    "redact_url",
     "rejoined",
+    "shown",
+    "spreadsheet_cell",
     "spelled_figures",
     "unnamed",
     "whole_text",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, print_rows, write_text
+from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.versions import resolve_version
 from settings import given
 
@@ -103,7 +103,7 @@ def _of_file(file: Path, limit: int) -> tuple[list[Any], list[dict[str, Any]]]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    typer.echo(f"a = {found['a']}, b = {found['b']}")
+    echo(f"a = {found['a']}, b = {found['b']}")
     cells = [
         [
             *(rule["rule"], rule["rows"], f"{rule['champion']:.4f}", f"{rule['challenger']:.4f}"),
@@ -120,13 +120,13 @@ def _print(found: dict[str, Any]) -> None:
     print_rows(list(RULES), cells, Format.table)
     low, high = found["agreement_interval"]
     flips = ", ".join(f"{name} {count}" for name, count in found["flips"].items()) or "none"
-    typer.echo(
+    echo(
         f"The same label on {found['agreement']:.1%} [{low:.1%}, {high:.1%}] of {found['documents']:,} documents; "
         f"sentiment moves by {found['sentiment_moved']:.3f}, on average by {found['sentiment_shift']['mean']:+.3f}; "
         f"changed labels: {flips}"
     )
     if found["unread"]:
-        typer.echo(f"{found['unread']:,} texts in languages that one of the two does not read were left out")
+        echo(f"{found['unread']:,} texts in languages that one of the two does not read were left out")
     if found["differ_most"]:
         columns = ["a", "b", "document_id", "label", "entity", "text"]
         rows = [

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.shared.output import write_text
+from cli.shared.output import echo, write_text
 
 Why = Annotated[str, typer.Option(help="A reason for the history.")]
 Promote = Annotated[bool, typer.Option("--promote", help="Also make it the champion.")]
@@ -31,6 +31,6 @@ def tell_published(registry: str | Path, name: str, promoted: bool, why: str) ->
     """Print the new version's name, and promote it if that is wanted."""
     from model.registry import promote
 
-    typer.echo(name)
+    echo(name)
     if promoted:
         promote(registry, name, why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.model.options import Why
+from cli.shared.output import echo
 from cli.shared.versions import Version, registry_of_models, resolve_version
 
 
@@ -24,5 +25,5 @@ def promote(version: Version, why: Why = "") -> None:
     registry = registry_of_models()
     name = resolve_version(registry, version)
     before = promote(registry, name, why)
-    typer.echo(f"{name} is the champion" + (f", after {before}" if before not in ("", name) else ""))
+    echo(f"{name} is the champion" + (f", after {before}" if before not in ("", name) else ""))
     moved("promoted", name, before, why)

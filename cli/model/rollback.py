@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.model.options import Why
+from cli.shared.output import echo
 from cli.shared.versions import registry_of_models
 
 
@@ -23,5 +24,5 @@ def rollback(why: Why = "") -> None:
     from model.registry import rollback
 
     left, name = rollback(registry_of_models(), why)
-    typer.echo(f"{name} is the champion again, after {left}")
+    echo(f"{name} is the champion again, after {left}")
     moved("rolled_back", name, left, why)

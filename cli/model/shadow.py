@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, print_rows, write_text
+from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.versions import resolve_version
 from settings import given
 
@@ -49,14 +49,14 @@ def shadow(
         if version:
             raise typer.BadParameter("--stop takes no version: one is in the shadow at most")
         left = clear_shadow(registry)
-        typer.echo(f"{left} is in the shadow no more" if left else "no version was in the shadow")
+        echo(f"{left} is in the shadow no more" if left else "no version was in the shadow")
         return
     if version:
         name, champion = resolve_version(registry, version), model.champion_name(registry)
         if name == champion:
             fail(f"{name} is the champion; a version in the shadow is another one")
         put_in_shadow(registry, name, share, documents, minutes, "by hand")
-        typer.echo(f"{name} scores {share:.2%} of the documents in the shadow of {champion}")
+        echo(f"{name} scores {share:.2%} of the documents in the shadow of {champion}")
         if given("CLICKHOUSE_URL"):
             from storage import connect
             from storage.writes import write_model_event
@@ -74,16 +74,16 @@ def shadow(
     if json_out:
         write_text(json.dumps(report, indent=1), json_out)
     elif found is None:
-        typer.echo("no version is in the shadow")
+        echo("no version is in the shadow")
     else:
         _print(report)
 
 
 def _print(report: dict[str, Any]) -> None:
     version, champion, share = report["version"], report["champion"], report["share"]
-    typer.echo(f"{version} scores {share:.2%} of the documents beside {champion} ({report['why']})")
+    echo(f"{version} scores {share:.2%} of the documents beside {champion} ({report['why']})")
     if not report["documents"]:
-        typer.echo(f"no document yet since {report['since']}; workers follow within seconds, and traffic is needed")
+        echo(f"no document yet since {report['since']}; workers follow within seconds, and traffic is needed")
         return
     rows = [["all documents", report], *report["sources"].items()]
     cells = []
@@ -101,16 +101,14 @@ def _print(report: dict[str, Any]) -> None:
     latency = report["latency"]
     if latency["ratio"] is not None:
         low, high = latency["interval"]
-        typer.echo(
+        echo(
             f"{latency['ratio']:.2f} times the champion's time [{low:.2f}, {high:.2f}], timed on "
             f"{latency['documents']:,} documents"
         )
     if report["wanted_documents"]:
-        typer.echo(
-            f"to be judged after {report['wanted_documents']:,} documents and {report['wanted_minutes']:g} minutes"
-        )
+        echo(f"to be judged after {report['wanted_documents']:,} documents and {report['wanted_minutes']:g} minutes")
     for objection in report["objections"]:
-        typer.echo(f"against it: {objection}")
+        echo(f"against it: {objection}")
 
 
 def _moved(shift: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.shared.output import echo
 from cli.shared.versions import Chosen, registry_of_models, resolve_version
 from errors import ExitCode
 
@@ -35,8 +36,8 @@ def verify(
     for name in version_names(registry) if everything else [resolve_version(registry, version)]:
         try:
             verify(registry, name)
-            typer.echo(f"{name}: ok")
+            echo(f"{name}: ok")
         except model.BadVersion as error:
             bad += 1
-            typer.echo(f"finsent: {error}", err=True)
+            echo(f"finsent: {error}", err=True)
     raise typer.Exit(ExitCode.FAILED if bad else ExitCode.OK)

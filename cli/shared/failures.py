@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from cli.shared.output import echo
 from errors import ExitCode, FinsentError
 from settings import tracebacks_wanted
 
@@ -23,7 +24,7 @@ class Commands(TyperGroup):
         except Exception as error:
             if tracebacks_wanted() or (sentence := _sentence(error)) is None:
                 raise
-            typer.echo(f"finsent: {mask(sentence)}", err=True)
+            echo(f"finsent: {mask(sentence)}", err=True)
             raise typer.Exit(error.exit_code if isinstance(error, FinsentError) else ExitCode.FAILED) from error
 
 

@@ -52,14 +52,14 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) 
             console.width = 10_000  # a pipe has no width to fit into
         table = Table(*columns, highlight=True)
         for row in rows:
-            table.add_row(*(cell(value) for value in row))
+            table.add_row(*(_shown(cell(value)) for value in row))
         console.print(table, markup=False)
     elif form is Format.csv:
         import csv
 
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([cell(value) for value in row] for row in rows)
+        writer.writerows([_csv_cell(value) for value in row] for row in rows)
     else:
         import msgspec
 
@@ -67,12 +67,34 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) 
         lines = (encoder.encode(dict(zip(columns, map(_plain, row), strict=True))).decode() for row in rows)
         if form is Format.jsonl:
             for line in lines:
-                sys.stdout.write(line + "\n")
+                sys.stdout.write(_shown(line) + "\n")
         else:
             sys.stdout.write("[")
             for n, line in enumerate(lines):
-                sys.stdout.write(f"{',' if n else ''}\n{line}")
+                sys.stdout.write(f"{',' if n else ''}\n{_shown(line)}")
             sys.stdout.write("\n]\n")
+
+
+def echo(text: object = "", err: bool = False, nl: bool = True) -> None:
+    """Print a line. What a feed has put into it cannot steer the terminal; every command prints with this."""
+    typer.echo(_shown(str(text)), err=err, nl=nl)
+
+
+def _shown(text: str) -> str:
+    """As ``documents.shown``, which is imported only where it has something to do: commands are to start quickly."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    from documents import shown
+
+    return shown(text)
+
+
+def _csv_cell(value: Any) -> str:
+    """``value`` as a cell of CSV: a text that begins like a formula is marked as text, and a number never is."""
+    from documents import spreadsheet_cell
+
+    text = cell(value)
+    return text if isinstance(value, int | float | datetime) else _shown(spreadsheet_cell(text))
 
 
 def _plain(value: Any) -> Any:
@@ -104,7 +126,7 @@ def cell(value: Any) -> str:
 def write_text(text: str, out: str | Path) -> None:
     """Write ``text`` and a line's end to the file ``out``, or to standard output for "-"."""
     if str(out) == "-":
-        typer.echo(text)
+        echo(text)
         return
     path = Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-import typer
-
 from cli.shared.failures import fail
+from cli.shared.output import echo
 from cli.shared.service import user_name
 from settings import given
 
@@ -26,7 +25,7 @@ def announce(event: str, version: str, previous: str, detail: str = "") -> None:
     try:
         send(KafkaSettings(), change)
     except KafkaError as error:
-        typer.echo(f"finsent: the workers were not told and will find out by themselves: {error}", err=True)
+        echo(f"finsent: the workers were not told and will find out by themselves: {error}", err=True)
 
 
 def moved(event: str, version: str, previous: str, detail: str = "") -> None:
@@ -40,7 +39,7 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     from storage.writes import record_action, write_model_event
 
     if not given("CLICKHOUSE_URL"):
-        typer.echo("finsent: no service is configured (CLICKHOUSE_URL), so no worker was asked", err=True)
+        echo("finsent: no service is configured (CLICKHOUSE_URL), so no worker was asked", err=True)
         return
     since = datetime.now(UTC).replace(microsecond=0)
     client = connect()
@@ -56,4 +55,4 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
             names = ", ".join(f"{worker} ({found or 'silent'})" for worker, found in behind.items())
             fail(f"{version} is the champion, but after {PATIENCE_S:.0f} s not of {names}; see their logs")
         time.sleep(0.2)
-    typer.echo(f"{len(live_workers(client))} live workers score with {version}", err=True)
+    echo(f"{len(live_workers(client))} live workers score with {version}", err=True)

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from console import sql
 from console.context import Context, as_json
+from documents import spreadsheet_cell
 
 PAGE_SIZE = 20
 Page = Annotated[int, Query(ge=0, le=10_000)]
@@ -30,8 +31,7 @@ def chart(context: Context, query: str, at: datetime | None, form: str, name: st
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    # Spreadsheets take a text that begins like this for a formula.
-    writer.writerows([["'" + v if isinstance(v, str) and v[:1] in "=+-@\t" and v else v for v in r] for r in rows])
+    writer.writerows([[spreadsheet_cell(v) if isinstance(v, str) else v for v in row] for row in rows])
     disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(text.getvalue(), media_type="text/csv", headers=disposition)
 

@@ -6,6 +6,7 @@ import re
 
 from documents.redaction.accounts import without_cards, without_ibans
 from documents.redaction.addresses import without_addresses
+from documents.redaction.identifiers import holds_personal_data, redact_url
 from documents.redaction.telephones import without_telephones
 
 _FEWEST_DIGITS = re.compile(r"(?:\d[^\d]{0,4}){7}")
@@ -24,4 +25,4 @@ def redact(text: str) -> str:
     return without_telephones(without_cards(without_ibans(text)))
 
 
-__all__ = ["redact"]
+__all__ = ["holds_personal_data", "redact", "redact_url"]

@@ -23,6 +23,7 @@ from documents import (
     TooLong,
     normalise,
     redact,
+    redact_url,
     whole_text,
 )
 from documents import messages as message
@@ -92,10 +93,10 @@ class Read:
         url = in_reply_to = author = ""
         if isinstance(decoded, message.News):
             title, text = self._normalised(decoded.title, "title"), self._normalised(decoded.body or "", "body")
-            url = decoded.url or ""
+            url = redact_url(decoded.url or "")
         else:
             title, text = "", self._normalised(decoded.text, "text")
-            in_reply_to = decoded.in_reply_to or ""
+            in_reply_to = self._pseudonymiser.identifier(decoded.in_reply_to or "")
             if decoded.author:
                 author = self._pseudonymiser.author(decoded.source, decoded.author)
         whole = whole_text(title, text)
@@ -105,8 +106,8 @@ class Read:
         return Document(
             position,
             "news" if isinstance(decoded, message.News) else "comment",
-            decoded.id,
-            decoded.source,
+            self._pseudonymiser.identifier(decoded.id),
+            self._pseudonymiser.identifier(decoded.source),
             redact(title),
             redact(text),
             url,
@@ -128,7 +129,7 @@ class Read:
             decoded.label,
             decoded.annotator,
             decoded.labelled_at.astimezone(UTC),
-            decoded.document_id or "",
+            self._pseudonymiser.identifier(decoded.document_id or ""),
             text,
             decoded.entity or "",
         )
