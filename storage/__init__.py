@@ -29,6 +29,7 @@ from storage.losses import (
 from storage.migrate import MigrationChanged, migrate, set_durability
 from storage.one_server import SeveralServers, check_one_server
 from storage.owners import deaths, write_owner
+from storage.refusals import obstacles, refusal
 from storage.retention import set_retention
 from storage.rows import Row, select
 from storage.schema import schema_page
@@ -44,6 +45,8 @@ __all__ = [
     "StorageUnavailable",
     "check_one_server",
     "connect",
+    "obstacles",
+    "refusal",
     "select",
     # schema
     "MigrationChanged",

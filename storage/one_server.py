@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar
 
 from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
 from pydantic import SecretStr
 
 from errors import ExitCode, FinsentError
 from settings import ClickHouseSettings
 from storage.connection import StorageUnavailable, connect
+from storage.refusals import LACKS_RIGHTS
+
+log = logging.getLogger(__name__)
 
 SIGNS = """
 SELECT concat('its database has the engine ', engine) FROM system.databases
@@ -47,8 +52,21 @@ def check_one_server(client: Client, settings: ClickHouseSettings) -> None:
                 continue
     if len(set(found.values())) > 1:
         raise SeveralServers(f"the hosts in CLICKHOUSE_URL are several servers: {', '.join(found)}")
-    if not settings.one_server and (signs := client.execute(SIGNS)):
-        raise SeveralServers(f"this ClickHouse has replicas ({'; '.join(sign for (sign,) in signs)})")
+    if not settings.one_server and (signs := _signs(client)):
+        raise SeveralServers(f"this ClickHouse has replicas ({'; '.join(signs)})")
+
+
+def _signs(client: Client) -> list[str]:
+    """Of replicas; none where the user may not read the server's own tables."""
+    try:
+        return [sign for (sign,) in client.execute(SIGNS)]
+    except ServerException as error:
+        if error.code != LACKS_RIGHTS:
+            raise
+        log.warning(
+            "it is not known whether ClickHouse has replicas: the user may not read system.clusters and .macros"
+        )
+        return []
 
 
 def _identity(client: Client) -> tuple[object, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging.config
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
+from clickhouse_driver import Client
 from faust.types import TP
 
 import model
@@ -19,10 +21,13 @@ from documents.events import load_event_types
 from documents.messages import alert
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, data_directory
 from storage import (
+    UNAVAILABLE,
     Partition,
+    StorageUnavailable,
     check_one_server,
     connect,
     migrate,
+    refusal,
     replace_entities,
     replace_event_types,
     set_durability,
@@ -61,6 +66,11 @@ from stream.upkeep.run_record import RUNS, RunRecord, bring_in
 from stream.upkeep.stories import StoryLearner
 from stream.upkeep.watchdog import Watchdog
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+TRY_AGAIN_S = 5.0
+
 
 def run(
     settings: StreamSettings | None = None, level: str = "INFO", load: Callable[[str], model.Scorer] | None = None
@@ -78,8 +88,17 @@ def run(
 def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable[[str], model.Scorer] | None) -> None:
     kafka, watchlist = KafkaSettings(), load_watchlist()
     decode = decoding(kafka)
+    before = _prepared(record, lambda client: _prepare(client, watchlist))
+    ensure_topics(kafka, kafka.partitions)
+    worker = Worker(record, before, settings, kafka, watchlist, decode, load)
+    faust.Worker(
+        worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
+    ).execute_from_commandline()
+
+
+def _prepare(client: Client, watchlist: Watchlist) -> Restarts | None:
+    """Bring ClickHouse up to date. Returns what is wrong with the workers before this one."""
     clickhouse = ClickHouseSettings()
-    client = connect(clickhouse)
     check_one_server(client, clickhouse)
     migrate(client)
     set_durability(client, clickhouse.fsync)
@@ -87,13 +106,22 @@ def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable
     replace_entities(client, watchlist.companies)
     replace_event_types(client, load_event_types().by_name.values())
     bring_in(data_directory() / RUNS, client)
-    before = restarts(client)
-    client.disconnect()
-    ensure_topics(kafka, kafka.partitions)
-    worker = Worker(record, before, settings, kafka, watchlist, decode, load)
-    faust.Worker(
-        worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False
-    ).execute_from_commandline()
+    return restarts(client)
+
+
+def _prepared(record: RunRecord, prepare: Callable[[Client], T]) -> T:
+    """What ``prepare`` makes of a connection. Where ClickHouse answers and takes nothing, it is tried until it does, as
+    a process that ends and starts again would be no better off."""
+    while True:
+        try:
+            with connect() as client:
+                return prepare(client)
+        except (StorageUnavailable, *UNAVAILABLE) as error:
+            if not (why := refusal(error)):
+                raise
+            log.warning("the worker waits to start: ClickHouse takes nothing: %s", why)
+            record.reading("", f"ClickHouse takes nothing: {why}")
+            time.sleep(TRY_AGAIN_S)
 
 
 class Worker:
@@ -239,6 +267,7 @@ class Worker:
             "partitions": sorted(f"{topic}/{number}" for topic, number in self.intake.partitions),
             "model": self.score.scorer.version,
             "waiting_for_store": self.client.waiting,
+            "waiting_because": self.client.waiting_for,
             "waiting_for_registry": self.registry.waiting,
             "restarts": self.restarts(),
         }
@@ -296,7 +325,7 @@ class Worker:
     async def _report(self) -> None:
         self.progress.turn()
         self.lag.report()
-        self.record.reading(self.lag.furthest_behind())
+        self.record.reading(self.lag.furthest_behind(), self.client.waiting_for)
         self.metrics.restarts.clear()
         if found := self.restarts():
             self.metrics.restarts.labels(found["why"], found["about"]).set(found["times"])

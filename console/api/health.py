@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from clickhouse_driver import Client
@@ -12,13 +13,15 @@ from console import sql
 from console.api.charts import Form, chart
 from console.context import Context, as_json
 from console.people import User
-from storage import lost_lately, setbacks_lately
+from storage import lost_lately, obstacles, setbacks_lately
 from storage.reads import actions, live_workers, restarts, training_runs
 
 
 def problems(client: Client) -> list[dict[str, Any]]:
     """What is wrong with the workers, and what Kafka or ClickHouse lost of late: since when, and in words."""
     found = [{"since": one.since, "text": str(one)} for one in [restarts(client)] if one]
+    now = datetime.now(UTC)
+    found += [{"since": now, "text": f"{text}: workers wait"} for text in obstacles(client)]
     found += [{"since": one.at, "text": f"ClickHouse lost rows: {one}"} for one in setbacks_lately(client)]
     return found + [{"since": at, "text": f"Kafka lost records: {loss}"} for loss, at in lost_lately(client)]
 

@@ -28,11 +28,11 @@ from settings import (
     given,
     watchlist_file,
 )
-from storage import UNAVAILABLE, StorageUnavailable, connect, lost_lately, setbacks_lately
+from storage import UNAVAILABLE, StorageUnavailable, connect, lost_lately, obstacles, setbacks_lately
 from storage.reads import live_workers, trouble, worker_ends
 from stream.kafka import backlog, count_brokers
 from stream.registry import RegistryClient, decoding
-from stream.upkeep import RUNS, left_behind
+from stream.upkeep import RUNS, left_behind, waiting_workers
 
 PACKAGES = (
     "faust-streaming",
@@ -132,6 +132,8 @@ def _clickhouse() -> Finding:
     started = time.perf_counter()
     found = client.execute("SELECT version()")[0][0]
     milliseconds = (time.perf_counter() - started) * 1000
+    if refused := obstacles(client):
+        return Finding("ClickHouse", False, f"{settings.shown}: {'; '.join(refused)}", "until then, workers wait")
     return Finding("ClickHouse", True, f"{settings.shown}: {found}, answers in {milliseconds:.1f} ms")
 
 
@@ -172,6 +174,9 @@ def _workers(data: Path) -> Finding:
     with suppress(*UNAVAILABLE), connect(ClickHouseSettings()) as client:
         alive = live_workers(client)
         ends += worker_ends(client)
+    if waiting := waiting_workers(data / RUNS):
+        state = "; ".join(f"{worker} waits: {why}" for worker, why in waiting.items())
+        return Finding("workers", False, state, "make ClickHouse take rows again; the workers then go on by themselves")
     if found := trouble(ends, bool(alive)):
         return Finding("workers", False, str(found), _REMEDIES["workers"])
     return Finding("workers", True if alive else None, f"{len(alive)} alive" if alive else "none is known to be alive")

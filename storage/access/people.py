@@ -22,6 +22,10 @@ WRITES = "SELECT, INSERT, ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIE
 ENGINES = ("MergeTree", "ReplacingMergeTree", "AggregatingMergeTree")
 
 
+SERVER_TABLES = ("clusters", "disks", "macros", "merge_tree_settings", "parts", "settings")
+"""By which the service finds out whether the server has replicas, and why it takes no rows."""
+
+
 LIMITS = {
     "readonly": 1,
     "max_execution_time": 30,
@@ -91,6 +95,7 @@ def rights(database: str, person: Person) -> Iterator[str]:
     if person.writes:
         yield f"{WRITES} ON {database}.*"
         yield from (f"TABLE ENGINE ON {engine}" for engine in ENGINES)
+        yield from (f"SELECT ON system.{table}" for table in SERVER_TABLES)
     else:
         yield from (f"SELECT ON {database}.{name}" for name in person.reads)
 

@@ -12,7 +12,7 @@ from clickhouse_driver import Client
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from errors import ExitCode, FinsentError
-from storage import StorageUnavailable
+from storage import StorageUnavailable, refusal
 from stream.upkeep.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class PatientClient:
         self._stopping = threading.Event()
         self.waiting = False
         """Whether a call waits for ClickHouse or the broker to come back."""
+        self.waiting_for = ""
+        """Why it waits."""
 
     def stop(self) -> None:
         """From now on a call that would have to wait raises ``GaveUp``."""
@@ -53,7 +55,9 @@ class PatientClient:
         return self._stopping.is_set()
 
     def call(self, action: Callable[[Client], T]) -> T:
-        """The result of ``action``, which is tried until neither ClickHouse nor the broker is away.
+        """The result of ``action``, which is tried until neither ClickHouse nor the broker is away. While ClickHouse
+        answers and takes no rows (``storage.refusal``), another worker would fare no better: that is waited for however
+        long it takes.
 
         An attempt that failed may have had its effect, so ``action`` has to look. Raises ``TopicReplaced`` if it asks
         for a topic that is gone, and ``GaveUp`` after ``patience_s`` seconds or when the worker is stopping.
@@ -67,18 +71,20 @@ class PatientClient:
             except UnknownTopicOrPartitionError as error:
                 raise TopicReplaced(f"a topic is gone: {error}") from error
             except (StorageUnavailable, KafkaError) as error:
+                refused = refusal(error)
+                self.waiting_for = f"ClickHouse takes no rows: {refused}" if refused else str(error).partition("\n")[0]
                 self.waiting = True
                 self.close()
                 self._metrics.insert_failures.inc()
                 waited = time.monotonic() - started
-                if waited > self._patience_s:
+                if waited > self._patience_s and not refused:
                     raise GaveUp(f"after {waited:.0f} s (STREAM_STORE_PATIENCE_S): {error}") from error
                 log.warning("waiting for the store: %s", error, extra={"waited_s": round(waited, 1)})
                 if self._stopping.wait(pause):
                     raise GaveUp("the worker is stopping") from error
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             else:
-                self.waiting = False
+                self.waiting, self.waiting_for = False, ""
                 return result
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ class RunRecord:
     told to ClickHouse alone."""
 
     def __init__(self, folder: Path, worker: str, connect: Callable[[], Client]) -> None:
-        self.worker, self.subject = worker, ""
+        self.worker, self.subject, self._waiting_for = worker, "", ""
         self._path, self._connect = folder / f"{worker}.json", connect
         self._started_at = datetime.now(UTC)
         self._file: IO[str] | None = None
@@ -54,9 +54,9 @@ class RunRecord:
         except OSError as error:
             log.warning("the end of this worker will not be known if it is killed: %s", error)
 
-    def reading(self, subject: str) -> None:
-        """The worker lives, and reads at ``subject``."""
-        self.subject = subject
+    def reading(self, subject: str, waiting_for: str = "") -> None:
+        """The worker lives, and reads at ``subject``, or waits."""
+        self.subject, self._waiting_for = subject, waiting_for
         with suppress(OSError):
             self._write(WorkerEnd(self.worker, self._started_at, datetime.now(UTC), -1, NO_WORD, subject))
 
@@ -91,7 +91,7 @@ class RunRecord:
                 return
             self._over = last
             self._file.seek(0)
-            json.dump(end._asdict(), self._file, default=str)
+            json.dump({**end._asdict(), "waiting_for": self._waiting_for}, self._file, default=str)
             self._file.truncate()
             self._file.flush()
 
@@ -102,9 +102,24 @@ def left_behind(folder: Path) -> Iterator[tuple[Path, WorkerEnd]]:
         with suppress(OSError, ValueError, KeyError), path.open("r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a worker that lives has it
             said = json.load(file)
+            said.pop("waiting_for", None)
             for name in ("started_at", "ended_at"):
                 said[name] = datetime.fromisoformat(said[name])
             yield path, WorkerEnd(**said)
+
+
+def waiting_workers(folder: Path) -> dict[str, str]:
+    """Why the workers wait that live on this machine, by name."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        with suppress(OSError, ValueError, KeyError), path.open("r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # it lives
+                said = json.load(file)
+                if said.get("waiting_for"):
+                    found[str(said["worker"])] = str(said["waiting_for"])
+    return found
 
 
 def bring_in(folder: Path, client: Client) -> None:

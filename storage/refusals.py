@@ -1,0 +1,73 @@
+"""A ClickHouse that answers, and takes no rows: why, in words for people. It is waited for, as it may pass."""
+
+from __future__ import annotations
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
+
+from storage.connection import first_line
+
+LACKS_RIGHTS = 497
+REASONS = {
+    164: "it is read-only for this user (setting readonly)",
+    202: "it answers too many queries at once",
+    241: "its memory is used up",
+    242: "a table is read-only",
+    243: "its disk is full",
+    252: "a table has too many parts: merges do not keep up (parts_to_throw_insert)",
+    LACKS_RIGHTS: "the user lacks rights",
+}
+"""By ClickHouse's error code."""
+
+OF_FILES = ("Read-only file system", "No space left on device")
+LEAST_FREE_BYTES = 500_000_000
+
+OBSTACLES = """
+SELECT 'ClickHouse is read-only for this user (setting readonly)' FROM system.settings
+WHERE name = 'readonly' AND value != '0'
+UNION ALL
+SELECT concat('the disk ', name, ' of ClickHouse is read-only') FROM system.disks WHERE is_read_only
+UNION ALL
+SELECT concat('the disk ', name, ' of ClickHouse has ', formatReadableSize(free_space), ' left') FROM system.disks
+WHERE free_space < %(least)s
+UNION ALL
+SELECT
+    concat('the table ', p.table, ' has ', toString(p.parts), ' parts in one partition, and takes no rows from ',
+           toString(p.most), ' on: merges do not keep up')
+FROM
+(
+    SELECT
+        parts.table AS table, count() AS parts,
+        ifNull(
+            any(toUInt64OrNull(extract(tables.create_table_query, 'parts_to_throw_insert = (\\\\d+)'))),
+            (SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = 'parts_to_throw_insert')
+        ) AS most
+    FROM system.parts AS parts
+    INNER JOIN system.tables AS tables ON tables.database = parts.database AND tables.name = parts.table
+    WHERE parts.active AND parts.database = currentDatabase() AND parts.table IN ('record_log', 'label_log')
+    GROUP BY parts.table, parts.partition_id
+    HAVING parts >= most
+) AS p
+"""
+
+
+def refusal(error: BaseException | None) -> str:
+    """Why ClickHouse refused what led to ``error``; '' if it did not answer, or for any other reason."""
+    while error is not None:
+        if isinstance(error, ServerException):
+            if any(words in error.message for words in OF_FILES):
+                return first_line(error)
+            return REASONS.get(error.code, "")
+        error = error.__cause__
+    return ""
+
+
+def obstacles(client: Client) -> list[str]:
+    """Why ClickHouse would take no rows now, as its own tables tell it; nothing is known where the user may not read
+    them. Raises what the driver raises."""
+    try:
+        return [text for (text,) in client.execute(OBSTACLES, {"least": LEAST_FREE_BYTES})]
+    except ServerException as error:
+        if error.code != LACKS_RIGHTS:
+            raise
+        return []

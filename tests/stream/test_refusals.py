@@ -1,0 +1,77 @@
+"""A ClickHouse that answers and takes no rows: workers wait, say why, and go on by themselves."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from clickhouse_driver import Client
+
+from console.api.health import problems
+from documents import Document, Position, Row
+from settings import ClickHouseSettings
+from storage import audited, connect, obstacles
+from stream.upkeep import RUNS, waiting_workers
+from stream.upkeep.patient_client import PatientClient
+from stream.upkeep.run_record import RunRecord
+from stream.worker import _prepared
+from tests.stream.test_store import patient, storing
+from tests.support import eventually
+from tests.support.commands import within
+
+
+def rows(first: int) -> list[Row]:
+    return [Document(Position("news", "id", 0, offset)) for offset in range(first, first + 10)]
+
+
+def waits(client: PatientClient, run: threading.Thread, why: str) -> None:
+    """``run`` waits longer than its patience, and says ``why``."""
+    eventually(lambda: client.waiting and client.waiting_for, 60, "it waits")
+    assert why in client.waiting_for
+    run.join(1)
+    assert run.is_alive(), "it has not given up"
+
+
+def test_too_many_parts_are_waited_for_and_told(client: Client, clickhouse_url: str, configured: None):
+    connection = patient(lambda: connect(ClickHouseSettings(url=clickhouse_url)), patience_s=0.1)
+    made = storing(connection)
+    made.run(rows(0))
+    assert obstacles(client) == []
+    client.execute("SYSTEM STOP MERGES record_log")
+    client.execute("ALTER TABLE record_log MODIFY SETTING parts_to_throw_insert = 1, parts_to_delay_insert = 0")
+    later = threading.Thread(target=made.run, args=(rows(10),))
+    later.start()
+    waits(connection, later, "too many parts")
+    (told,) = obstacles(client)
+    assert "record_log has 1 parts in one partition, and takes no rows from 1 on" in told
+    assert any(told in one["text"] for one in problems(client)) and told in within("doctor").stdout
+    client.execute("ALTER TABLE record_log MODIFY SETTING parts_to_throw_insert = 3000")
+    later.join(60)
+    assert not later.is_alive() and connection.waiting_for == ""
+    assert [(one.stored, one.missing) for one in audited(client)] == [(20, [])]
+    connection.close()
+
+
+def test_a_read_only_user_is_waited_for_from_the_start(client: Client, clickhouse_url: str, tmp_path: Path):
+    tried: list[int] = []
+
+    def prepare(connected: Client) -> str:
+        tried.append(1)
+        if len(tried) == 1:
+            connected.execute("INSERT INTO worker_ends (worker) VALUES", [("w",)], settings={"readonly": 1})
+        return "prepared"
+
+    record = RunRecord(tmp_path / RUNS, "w", lambda: client)
+    record.begin()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CLICKHOUSE_URL", clickhouse_url)
+        environment.setattr("stream.worker.TRY_AGAIN_S", 0.1)
+        assert _prepared(record, prepare) == "prepared" and len(tried) == 2
+        assert "read-only" in waiting_workers(tmp_path / RUNS)["w"]
+        assert (
+            "w waits: ClickHouse takes nothing: it is read-only" in within("doctor", FINSENT_DATA=str(tmp_path)).stdout
+        )
+    record.reading("news/0 at 7")
+    assert waiting_workers(tmp_path / RUNS) == {}
+    record.stopped()
