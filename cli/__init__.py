@@ -20,6 +20,7 @@ from cli import (
     explain,
     label,
     model,
+    privacy,
     produce,
     repair,
     rescore,
@@ -56,6 +57,6 @@ COMMANDS = (
         topics,
         doctor,
     ),
-    *(dead_letters, console, model, alerts, label, storage),
+    *(dead_letters, console, model, alerts, label, privacy, storage),
 )
 """In the order of ``finsent --help``, which lists single commands before groups."""

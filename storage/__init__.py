@@ -10,6 +10,7 @@ from storage.backups import back_up, place_of, restore
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
 from storage.epochs import NO_EPOCH, EpochEnd, known_epochs, write_epochs
+from storage.erasure import Person, counts_about, erase_person, find_person, held_about
 from storage.ledger import Account, accounts, former_positions, last_stored, positions
 from storage.losses import (
     DatedLoss,
@@ -84,6 +85,12 @@ __all__ = [
     "table_partition",
     "write_owner",
     "write_stored_ranges",
+    # a person's data
+    "Person",
+    "counts_about",
+    "erase_person",
+    "find_person",
+    "held_about",
     # what Kafka lost
     "DatedLoss",
     "EpochEnd",

@@ -1,0 +1,171 @@
+"""What is held about a person, and its erasure. Rows are emptied and stay: the ledger accounts for every position, and
+scores without a text, an author or an id tell nothing of a person."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from clickhouse_driver import Client
+
+from documents import Pseudonymiser
+from errors import FinsentError
+from storage.rows import Row, select
+
+AT_ONCE = {"mutations_sync": 2}
+"""A statement returns when every part of the table, on every replica, is written anew."""
+
+_POSITION = "topic, topic_id, partition, offset"
+_OWN = "(SELECT {} FROM record_log WHERE author IN %(pseudonyms)s)"
+_OWN_IDS, _OWN_POSITIONS = _OWN.format("document_id"), _OWN.format(_POSITION)
+_NO_TEXT = {"document_id": "", "title": "", "text": "", "url": "", "words": []}
+MOST_POSITIONS = 1000
+NOBODY = ("nobody",)
+"""No row's author. A row without one has '', which must never be looked for."""
+
+
+class Person(NamedTuple):
+    """An author, or somebody who labelled. ``name`` is the id as the feed gave it, '' if only a pseudonym is known."""
+
+    pseudonyms: tuple[str, ...]
+    name: str
+    pseudonymiser: Pseudonymiser
+
+    def sent(self, raw: bytes) -> bool:
+        """Whether the bytes of a bad record are this person's. Those that are no JSON are where they hold the name."""
+        try:
+            fields = json.loads(raw)
+        except (ValueError, RecursionError):
+            fields = None
+        if isinstance(fields, dict):
+            author, source = fields.get("author"), fields.get("source")
+            if isinstance(author, str) and self.pseudonymiser.author(str(source), author) in self.pseudonyms:
+                return True
+            return bool(self.name) and self.name in (author, fields.get("annotator"))
+        word = re.escape(self.name.encode())
+        return bool(self.name) and re.search(rb"(?<!\w)" + word + rb"(?!\w)", raw) is not None
+
+
+class DeadLetter(NamedTuple):
+    """A bad record with its bytes."""
+
+    table: str
+    position: tuple[str, str, int, int]
+    raw: bytes
+
+
+def find_person(client: Client, author: str, pseudonymiser: Pseudonymiser) -> Person:
+    """Who is meant by ``author``: a pseudonym (32 hexadecimal digits), or an id as the feeds of comments give it."""
+    if not author.strip():
+        raise FinsentError("no author is named: everything without an author would be meant")
+    if re.fullmatch("[0-9a-f]{32}", author):
+        return Person((author,), "", pseudonymiser)
+    sources = [row[0] for row in client.execute("SELECT DISTINCT source FROM record_log WHERE kind = 'comment'")]
+    pseudonyms = tuple(pseudonymiser.author(source, author) for source in sources)
+    return Person(pseudonyms or NOBODY, author, pseudonymiser)
+
+
+def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
+    """(what it is, row) of all that is held about ``person``."""
+    known = _parameters(person)
+    for row in select(
+        client,
+        f"SELECT {_POSITION}, published_at, ingested_at, source, document_id, author, in_reply_to, url, lang, title, "
+        "text, toString(label) AS label, sentiment, `mentions.entity` AS companies FROM record_log "
+        f"WHERE author IN %(pseudonyms)s ORDER BY {_POSITION}",
+        known,
+    ):
+        yield "document", row
+    labels = "labelled_at, document_id, text, entity, toString(label) AS label, annotator FROM label_log"
+    for row in select(
+        client,
+        f"SELECT {_POSITION}, {labels} WHERE annotator = %(name)s AND annotator != '' ORDER BY {_POSITION}",
+        known,
+    ):
+        yield "label", row
+    for letter in _dead_letters(client, person):
+        names = zip(("topic", "topic_id", "partition", "offset"), letter.position, strict=True)
+        yield "dead letter", {**dict(names), "raw": letter.raw}
+    for identifier, state, evidence in _alerts(client, person):
+        yield "alert's evidence", {"id": identifier, "state": state, "documents": evidence["documents"]}
+
+
+def counts_about(client: Client, person: Person) -> dict[str, int]:
+    """How many rows of each kind are held about ``person``."""
+    counts = {"document": 0, "label": 0, "dead letter": 0, "alert's evidence": 0}
+    for what, _ in held_about(client, person):
+        counts[what] += 1
+    return counts
+
+
+def erase_person(client: Client, person: Person) -> None:
+    """Empty all that ``held_about`` finds. What ends half-way is done by the next call: documents come last, as they
+    tell what else is this person's."""
+    known = _parameters(person) | {"nobody": f"erased-{uuid.uuid4().hex[:16]}"}
+
+    def update(table: str, change: str, where: str, **parameters: Any) -> None:
+        client.execute(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", known | parameters, settings=AT_ONCE)
+
+    for identifier, state, evidence in _alerts(client, person):
+        ids = _ids(client, person)
+        documents = [one | _NO_TEXT if one.get("document_id") in ids else one for one in evidence["documents"]]
+        emptied = json.dumps(evidence | {"documents": documents})
+        where = "id = %(id)s AND toString(state) = %(state)s"
+        update("alerts", "evidence = %(evidence)s", where, id=identifier, state=state, evidence=emptied)
+    for table in ("rescored_log", "shadow_log"):
+        update(table, "document_id = 'erased'", f"({_POSITION}) IN {_OWN_POSITIONS}")
+    update("label_log", "document_id = 'erased'", f"document_id != '' AND document_id IN {_OWN_IDS}")
+    update("label_log", "annotator = %(nobody)s", "annotator = %(name)s AND annotator != ''")
+    _empty_dead_letters(client, person)
+    update("record_log", "in_reply_to = ''", f"in_reply_to != '' AND in_reply_to IN {_OWN_IDS}")
+    update(
+        "record_log",
+        "document_id = concat('erased-', topic_id, '-', toString(partition), '-', toString(offset)), title = '', "
+        "text = '', url = '', in_reply_to = '', embedding = '', author = ''",
+        "author IN %(pseudonyms)s AND author != ''",
+    )
+
+
+def _parameters(person: Person) -> dict[str, Any]:
+    return {"pseudonyms": person.pseudonyms, "name": person.name}
+
+
+def _ids(client: Client, person: Person) -> set[str]:
+    found = client.execute(
+        "SELECT DISTINCT document_id FROM record_log WHERE author IN %(pseudonyms)s", _parameters(person)
+    )
+    return {row[0] for row in found}
+
+
+def _alerts(client: Client, person: Person) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(id, state, evidence) of the alerts whose evidence shows a document of ``person``."""
+    if ids := _ids(client, person):
+        for identifier, state, text in client.execute("SELECT id, toString(state), evidence FROM alerts"):
+            evidence = json.loads(text or "{}")
+            shown = evidence.get("documents", []) if isinstance(evidence, dict) else []
+            if any(one.get("document_id") in ids for one in shown):
+                yield identifier, state, evidence
+
+
+def _dead_letters(client: Client, person: Person) -> Iterator[DeadLetter]:
+    for table in ("record_log", "label_log"):
+        for *position, raw in client.execute(f"SELECT {_POSITION}, hex(raw) FROM {table} WHERE raw != ''"):
+            letter = DeadLetter(table, tuple(position), bytes.fromhex(raw))
+            if person.sent(letter.raw):
+                yield letter
+
+
+def _empty_dead_letters(client: Client, person: Person) -> None:
+    found = list(_dead_letters(client, person))
+    for table in ("record_log", "label_log"):
+        positions = [letter.position for letter in found if letter.table == table]
+        for start in range(0, len(positions), MOST_POSITIONS):
+            client.execute(
+                f"ALTER TABLE {table} UPDATE raw = '', error = 'erased on request' "
+                f"WHERE ({_POSITION}) IN %(positions)s",
+                {"positions": tuple(positions[start : start + MOST_POSITIONS])},
+                settings=AT_ONCE,
+            )

@@ -1,0 +1,97 @@
+"""A person's data: all of it is exported, all of it is erased, and every position is still accounted for."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from clickhouse_driver import Client
+
+from documents import BadRecord, Document, Label, Position, Pseudonymiser
+from storage import audited, positions, write_documents, write_labels
+from tests.support.commands import within
+
+KEY = "k" * 32
+NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+def comment(offset: int, author: str, source: str = "forum") -> Document:
+    found = Document(Position("comments", "id", 0, offset), "comment", f"c{offset}", source, "", f"words of {author}")
+    found.author = Pseudonymiser(KEY).author(source, author)
+    found.published_at, found.url, found.embedding = NOW, "https://example.com/c", b"e" * 384
+    return found
+
+
+def store(client: Client) -> None:
+    replied = comment(2, "john")
+    replied.in_reply_to = "c0"
+    bad = [
+        json.dumps({"id": "x", "source": "elsewhere", "author": "jane", "text": "secret"}).encode(),
+        b'{"author": "jane", "text": "secret',
+        json.dumps({"id": "x", "source": "forum", "author": "john", "text": "jane"}).encode(),
+    ]
+    letters = [BadRecord(Position("comments", "id", 0, n), "invalid", raw=raw) for n, raw in enumerate(bad, 3)]
+    write_documents(client, [comment(0, "jane"), comment(1, "jane", "board"), replied, *letters])
+    given = [("jane", "c2"), ("ann", "c0"), ("ann", "c2")]
+    write_labels(
+        client,
+        [Label(Position("labels", "id", 0, n), "negative", who, NOW, which) for n, (who, which) in enumerate(given)],
+    )
+    evidence = json.dumps({"documents": [{"document_id": d, "text": "words", "words": ["w"]} for d in ("c0", "c2")]})
+    client.execute("INSERT INTO alerts (id, state, evidence, recorded_at) VALUES", [("a", "firing", evidence, NOW)])
+
+
+def dump(client: Client) -> str:
+    """Everything in the tables that hold texts or names."""
+    tables = ("record_log", "label_log", "alerts", "audit_log", "rescored_log", "shadow_log")
+    return " ".join(str(client.execute(f"SELECT * FROM {table}")) for table in tables)
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_person_is_exported_and_erased_and_no_position_is_lost(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FINSENT_PSEUDONYM_KEY", KEY)
+    store(client)
+    ledger, accounts = positions(client, {"comments": "id", "labels": "id"}), audited(client)
+
+    lines = [json.loads(line) for line in within("privacy", "export", "jane").stdout.splitlines()]
+    assert [one["held"] for one in lines] == ["document"] * 2 + ["label"] + ["dead letter"] * 2 + ["alert's evidence"]
+    assert "words of jane" in str(lines) and "words of john" not in str(lines)
+
+    done = within("privacy", "erase", "jane", "--yes")
+    assert done.returncode == 0, done
+    held = dump(client)
+    assert "words of john" in held and "secret" not in held and "words of jane" not in held
+    assert not any(Pseudonymiser(KEY).author(source, "jane") in held for source in ("forum", "board"))
+    assert not any(f"'{gone}'" in held or f'"{gone}"' in held for gone in ("c0", "c1"))
+    assert held.count("jane") == 1, "John's own bad record names her"
+    assert within("privacy", "export", "jane").stdout == ""
+
+    (row,) = client.execute("SELECT action, detail FROM audit_log")
+    assert row[0] == "erased a person" and "document: 2 before, 0 after" in row[1]
+    assert positions(client, {"comments": "id", "labels": "id"}) == ledger
+    assert audited(client) == accounts
+
+    write_documents(client, [comment(0, "jane")])
+    client.execute("OPTIMIZE TABLE record_log FINAL")
+    assert client.execute("SELECT text FROM record_log WHERE topic = 'comments' AND offset = 0") == [("",)], (
+        "a record that is read again must not bring it back"
+    )
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_pseudonym_names_its_author_of_one_source(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FINSENT_PSEUDONYM_KEY", KEY)
+    store(client)
+    assert within("privacy", "erase", Pseudonymiser(KEY).author("forum", "jane"), "--yes").returncode == 0
+    texts = {row[0] for row in client.execute("SELECT text FROM record_log WHERE error_kind = ''")}
+    assert texts == {"", "words of jane", "words of john"}
+
+
+@pytest.mark.usefixtures("configured")
+def test_rows_without_an_author_are_nobodys(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FINSENT_PSEUDONYM_KEY", KEY)
+    write_documents(client, [Document(Position("news", "id", 0, 0), "news", "n0", "wire", "a title", published_at=NOW)])
+    assert within("privacy", "erase", "jane", "--yes").returncode == 0
+    assert within("privacy", "erase", "", "--yes").returncode == 1
+    assert client.execute("SELECT title, document_id FROM record_log") == [("a title", "n0")]
