@@ -40,7 +40,7 @@ ASSIGNED = '"message": "assigned"'
 """What a worker writes to its log whenever it has got its partitions."""
 
 MEMBERSHIPS = {
-    "static": {"KAFKA_GROUP_INSTANCE_ID": "restarted", "KAFKA_SESSION_TIMEOUT_S": "6"},
+    "static": {"KAFKA_GROUP_INSTANCE_ID": "restarted", "KAFKA_SESSION_TIMEOUT_S": "5"},
     "dynamic": {"KAFKA_GROUP_INSTANCE_ID": ""},
 }
 """With static membership nobody reads the partitions of a worker that is away, until its session times out."""

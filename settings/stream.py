@@ -34,7 +34,8 @@ class StreamSettings(BaseSettings):
     record_seconds: float = Field(
         default=20,
         gt=0,
-        description="Seconds that one record may take when it is tried alone, after two workers died at its place",
+        description="Seconds that one record may take when it is tried alone, after two workers died at its place or "
+        "were ended there by STREAM_STUCK_AFTER_S; a running worker does not time single records, as it batches them",
     )
     breaker_run: int = Field(default=500, ge=1, description="Bad records in a row that stop the worker")
     breaker_share: float = Field(

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -18,7 +14,6 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from kafka.errors import AuthorizationError
 from pydantic import ValidationError
 
-from deploy.local import free_port
 from deploy.local import kafka as local_kafka
 from documents.messages import ModelEvent
 from settings import KafkaSettings
@@ -26,8 +21,9 @@ from stream.champion import announce
 from stream.kafka import LabelSender, TopicsMissing, ensure_topics, reread, watermarks
 from stream.kafka.clients import admin, producer
 from tests.support import Asking, eventually
-from tests.support.commands import ROOT, assert_one_line_failure, within
+from tests.support.commands import assert_one_line_failure, within
 from tests.support.secure_kafka import SecureKafka, environment, secure_kafka
+from tests.support.worker_process import worker_process
 
 NAMES = {"group_id": "risk", "topic_news": "prod.news", "topic_labels": "prod.labels", "topic_prefix": "finsent."}
 """What the group and the topics are called here."""
@@ -74,29 +70,8 @@ def read(line: str) -> Iterator[ACL]:
 @pytest.fixture
 def worker(secure: SecureKafka, clickhouse_url: str, shipped: Path, tmp_path: Path) -> Iterator[Path]:
     """A worker that has its partitions: its log."""
-    port, log = free_port(), tmp_path / "worker.log"
-    settings = {"CLICKHOUSE_URL": clickhouse_url, "MODEL_REGISTRY": str(shipped), "STREAM_WEB_PORT": str(port),
-                "FINSENT_PSEUDONYM_KEY": "k" * 32, "FINSENT_DATA": str(tmp_path)}  # fmt: skip
-    settings |= environment(signed_in(secure, "worker"))
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "finsent", "worker"], cwd=ROOT, env=os.environ | settings, stdout=out, stderr=out
-        )
-
-    def ready() -> bool:
-        assert process.poll() is None, log.read_text()[-2000:]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:
-                return bool(json.load(answer)["ready"])
-        except OSError:
-            return False
-
-    try:
-        eventually(ready, 120, "the worker has its partitions")
+    with worker_process(environment(signed_in(secure, "worker")), clickhouse_url, shipped, tmp_path) as log:
         yield log
-    finally:
-        process.terminate()  # a client that is killed in the middle of a conversation ends the embedded ClickHouse
-        process.wait(60)
 
 
 def test_what_is_printed_is_enough(secure: SecureKafka, worker: Path, clickhouse_url: str, tmp_path: Path) -> None:

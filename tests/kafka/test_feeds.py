@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 
 from deploy.local import BrokerKind, Service
 from storage import positions
-from stream.kafka import ensure_topics, topic_ids
+from stream.kafka import backlog, ensure_topics, topic_ids
 from tests.support import data_folder, eventually, kafka_at
 from tests.support.feed import Feed, values
 
@@ -66,6 +66,16 @@ def test_markers_are_no_gaps(transactions: Feed):
 @needs_transactions
 def test_markers_leave_no_lag(transactions: Feed):
     eventually(lambda: transactions.lag() == 0, 10, "no lag is reported")
+
+
+@needs_transactions
+def test_markers_are_no_backlog_for_the_doctor(transactions: Feed):
+    kafka = kafka_at(transactions.bootstrap)
+    assert transactions.client(lambda client: backlog(kafka, client))["news"] == 0
+    transactions.stop()
+    transactions.send(values("late", 2), partition=0)
+    assert transactions.client(lambda client: backlog(kafka, client))["news"] >= 2
+    transactions.start()
 
 
 @needs_transactions

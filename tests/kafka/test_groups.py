@@ -30,14 +30,16 @@ def workers(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPath
         with Service(data, workers=0, broker=broker) as service:
             ensure_topics(kafka_at(service.stack.kafka_bootstrap))
             made = [Feed(service, tmp_path_factory.mktemp(name)) for name in ("one", "two")]
-            for worker, name in zip(made, ("one", "two"), strict=True):
-                worker.environment |= {"KAFKA_GROUP_INSTANCE_ID": name, **GROUP}
-                worker.launch("from stream import run; run()")
-                eventually(worker.ready, 120, "the worker has partitions")  # the first one makes the tables
-            eventually(lambda: all(len(worker.partitions()) == 6 for worker in made), 60, "each has half")
-            yield made
-            for worker in made:
-                worker.stop()
+            try:
+                for worker, name in zip(made, ("one", "two"), strict=True):
+                    worker.environment |= {"KAFKA_GROUP_INSTANCE_ID": name, **GROUP}
+                    worker.launch("from stream import run; run()")
+                    eventually(worker.ready, 120, "the worker has partitions")  # the first one makes the tables
+                eventually(lambda: all(len(worker.partitions()) == 6 for worker in made), 60, "each has half")
+                yield made
+            finally:
+                for worker in made:
+                    worker.stop()
 
 
 def assigned(worker: Feed) -> int:

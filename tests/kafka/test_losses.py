@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from deploy.local.broker import listens
 from documents import Document, Position
 from errors import ExitCode
 from storage import LossReason, lost_ranges, write_documents
+from storage.writes import WorkerEnd, write_worker_ends
 from stream.kafka import ensure_topics, topic_ids
 from tests.support import data_folder, eventually, kafka_at
 from tests.support.commands import within
@@ -227,6 +229,28 @@ def test_a_codec_without_a_library_is_named(feed: Feed):
     assert "labels 1 wait" in found["backlog"]["state"]
     feed.start()
     eventually(lambda: feed.lag() == 0, 60, "with the library it is read")
+
+
+def test_a_worker_tells_that_others_ended_before_it(feed: Feed):
+    """On its page ``/ready``, and as a metric."""
+    feed.stop()
+    now = datetime.now(UTC)
+    minutes = [timedelta(minutes=number) for number in (3, 2, 1)]
+    feed.client(lambda client: write_worker_ends(
+        client, [WorkerEnd(f"w{ago}", now - ago, now, 75, "the disk is full", "news/0 at 12") for ago in minutes]
+    ))  # fmt: skip
+    feed.start()
+    shown = json.loads(feed.page("ready"))
+    assert shown.keys() == {
+        "ready", "partitions", "model", "waiting_for_store", "waiting_for_registry", "restarts",
+    }  # fmt: skip
+    told = shown.pop("restarts")
+    assert told["times"] >= 3 and (told["why"], told["about"]) == ("the disk is full", "news/0 at 12")
+    assert datetime.fromisoformat(told["since"]) <= now
+    assert shown["ready"] and not shown["waiting_for_store"] and not shown["waiting_for_registry"]
+    assert "news/0" in shown["partitions"] and shown["model"].startswith("finsent-")
+    metric = f'finsent_worker_restarts{{reason="the disk is full",subject="news/0 at 12"}} {told["times"]}.0'
+    eventually(lambda: metric in feed.page("metrics"), 30, "the metric says so")
 
 
 NAMED = ("FINSENT_DATA", "CLICKHOUSE_URL", "KAFKA_BOOTSTRAP_SERVERS")

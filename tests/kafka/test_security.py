@@ -33,9 +33,11 @@ from stream.kafka.oauth import token_source
 from stream.kafka.refusals import BadCertificate
 from stream.kafka.sender import Sender
 from stream.kafka.tls import RenewedContext
+from tests.support import Asking, eventually
 from tests.support.certificates import KEY_PASSWORD, Authority
 from tests.support.commands import assert_one_line_failure, within
 from tests.support.secure_kafka import PASSWORD, USERS, SecureKafka, environment, secure_kafka
+from tests.support.worker_process import worker_process
 
 WAYS = ("SSL", "mTLS", "SASL_PLAINTEXT PLAIN", "SASL_SSL PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 WRONG = "not-the-password"
@@ -74,6 +76,23 @@ async def _send_and_read(kafka: KafkaSettings, topic: str) -> list[bytes]:
         return [(await asyncio.wait_for(anext(consumer), 60)).value for _ in range(4)]
     finally:
         await consumer.stop()
+
+
+@pytest.mark.parametrize("way", ["mTLS", "OAUTHBEARER"])
+def test_a_whole_worker_signs_in(
+    secure: SecureKafka, way: str, clickhouse_url: str, shipped: Path, tmp_path: Path
+) -> None:
+    """With SCRAM and TLS it is run by the tests of permissions."""
+    names = {"topic_news": f"news-{way}", "topic_prefix": f"{way}.", "group_id": way}
+    kafka = secure.ways()[way].model_copy(update=names)
+    path, client = tmp_path / "feed.jsonl", Asking(clickhouse_url)
+    feed = [{"id": str(n), "source": "desk", "title": f"Siemens wins order {n}", "published_at": "2026-01-05T10:00:00Z"}
+            for n in range(5)]  # fmt: skip
+    path.write_text("".join(json.dumps(message) + "\n" for message in feed))
+    with worker_process(environment(kafka), clickhouse_url, shipped, tmp_path):
+        assert produce(path, kafka.topic_news, kafka).acknowledged == 5
+        eventually(lambda: client.execute("SELECT count() FROM documents") == [(5,)], 60, "all are stored")
+    assert sum(high for _, high in watermarks(secure.plaintext, [kafka.topic("scored")]).values()) == 5
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
