@@ -233,6 +233,7 @@ def test_a_codec_without_a_library_is_named(feed: Feed):
 
 def test_a_worker_tells_that_others_ended_before_it(feed: Feed):
     """On its page ``/ready``, and as a metric."""
+    feed.start()
     feed.stop()
     now = datetime.now(UTC)
     minutes = [timedelta(minutes=number) for number in (3, 2, 1)]
