@@ -40,10 +40,11 @@ ASSIGNED = '"message": "assigned"'
 """What a worker writes to its log whenever it has got its partitions."""
 
 MEMBERSHIPS = {
-    "static": {"KAFKA_GROUP_INSTANCE_ID": "restarted", "KAFKA_SESSION_TIMEOUT_S": "5"},
+    "static": {"KAFKA_GROUP_INSTANCE_ID": "restarted", "KAFKA_SESSION_TIMEOUT_S": "6"},
     "dynamic": {"KAFKA_GROUP_INSTANCE_ID": ""},
 }
-"""With static membership nobody reads the partitions of a worker that is away, until its session times out."""
+"""With static membership nobody reads the partitions of a worker that is away, until its session times out;
+brokers take 6 s and more."""
 
 Partition = tuple[str, int]
 
