@@ -17,6 +17,7 @@ from cli import (
     drift,
     evaluate,
     evaluate_behaviour,
+    events,
     explain,
     label,
     model,
@@ -44,6 +45,7 @@ COMMANDS = (
     *(produce, schemas, sql, worker, up, down, demo),
     *(
         score,
+        events,
         evaluate,
         evaluate_behaviour,
         explain,

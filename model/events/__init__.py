@@ -2,6 +2,7 @@
 
 from model.events.features import features, found_in
 from model.events.reader import EventReader, EventWord, load_event_reader
+from model.events.severity import polarity, severity
 from model.events.weights import BadEventWeights, EventWeights
 
 __all__ = [
@@ -9,6 +10,8 @@ __all__ = [
     "EventReader",
     "EventWord",
     "load_event_reader",
+    "polarity",
+    "severity",
     # fitting
     "BadEventWeights",
     "EventWeights",

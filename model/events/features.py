@@ -1,13 +1,15 @@
 """The features of a text about a company: runs of up to three words, or of up to four Chinese characters.
 
 The company's own name becomes a placeholder, so nothing depends on who it is. Numbers become their kind. Each run
-counts twice: by itself, and with its place: before or after the placeholder in its clause, or in another clause.
+counts by itself, and again with its place: before or after the placeholder in its clause, near or far, or in a clause
+that does not name the company.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from documents import naming
@@ -15,33 +17,30 @@ from documents import naming
 COMPANY = "@"
 """The placeholder of the company's name."""
 
-MOST_WORDS, MOST_CHARACTERS = 3, 4
 LONGEST_WINDOW = 420
 """A longer text is read in windows of about so many characters."""
 
 MOST_WINDOWS = 12
 """Of a longer text, the first window is read and, up to this number, those that name the company."""
 
+NEAR, NEAR_CHINESE = 8, 16
+"""A run that begins within so many words, or Chinese characters, of the company's name is near it."""
+
 _TOKEN = re.compile(
-    r"(?P<company>@)|(?P<word>[a-z]+(?:['\u2019][a-z]+)?)|(?P<chinese>[\u4e00-\u9fff])"
-    r"|(?P<number>[+-]?\d+(?:[.,:]\d+)*)\s?(?P<percent>%|percent\b|per cent\b|pct\b)?"
-    r"|(?P<money>[$\u20ac\u00a3\u00a5])|(?P<end>[,;:.!?|\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2014]|\s-+\s)"
+    r"[a-z]+(?:'[a-z]+)?|[\u4e00-\u9fff]|@|[+-]?\d+(?:[.,:]\d+)*(?:\s?(?:%|percent\b|per cent\b|pct\b))?"
+    r"|[$\u20ac\u00a3\u00a5]|[,;:.!?|\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2014]|(?<=\s)-(?=\s)"
 )
+_ENDS = frozenset(",;:.!?|\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2014-")
 _BREAKS = frozenset({"as", "while", "after", "but", "amid", "despite", "before", "although", "though", "because"})
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'@])|(?<=[\u3002\uff01\uff1f])|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[a-z\"'@])|(?<=[\u3002\uff01\uff1f])|\n+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_DIGITS = frozenset("0123456789+-")
 
 
 class Run(NamedTuple):
     """A feature, and the part of the text (from ``start`` to ``end``) that it stands for."""
 
     name: str
-    start: int
-    end: int
-
-
-class _Token(NamedTuple):
-    text: str
     start: int
     end: int
 
@@ -53,14 +52,11 @@ def found_in(text: str, surface: str) -> str:
     if len(low) != len(text):
         # Lower case may be longer than the letter itself (as of "\u0130"), but places must stay the same.
         low = "".join(small if len(small := c.lower()) == 1 else c for c in text)
-    low = low.replace(COMPANY, " ")
-    if not surface:
+    low = low.replace(COMPANY, " ").replace("\u2019", "'")
+    name = surface.lower().replace("\u2019", "'")
+    if not name or name not in low:
         return low
-    name = surface.lower()
-    pad = COMPANY + " " * (len(name) - 1)
-    if name not in low:
-        return low
-    return naming(name).sub(pad, low)
+    return naming(name).sub(COMPANY + " " * (len(name) - 1), low)
 
 
 def windows(marked: str) -> list[tuple[int, str]]:
@@ -71,15 +67,13 @@ def windows(marked: str) -> list[tuple[int, str]]:
     parts: list[tuple[int, str]] = []
     at = 0
     for end in [*(match.end() for match in _SENTENCE.finditer(marked)), len(marked)]:
-        if end > at:
-            if parts and len(parts[-1][1]) + end - at <= LONGEST_WINDOW and COMPANY not in marked[at:end]:
-                parts[-1] = (parts[-1][0], parts[-1][1] + marked[at:end])
+        for place in range(at, end, LONGEST_WINDOW):
+            sentence = marked[place : min(place + LONGEST_WINDOW, end)]
+            if parts and len(parts[-1][1]) + len(sentence) <= LONGEST_WINDOW and COMPANY not in sentence:
+                parts[-1] = (parts[-1][0], parts[-1][1] + sentence)
             else:
-                parts.extend(
-                    (place, marked[place : min(place + LONGEST_WINDOW, end)])
-                    for place in range(at, end, LONGEST_WINDOW)
-                )
-            at = end
+                parts.append((place, sentence))
+        at = end
     named = [part for part in parts[1:] if COMPANY in part[1]]
     return [parts[0], *named[: MOST_WINDOWS - 1]]
 
@@ -87,87 +81,94 @@ def windows(marked: str) -> list[tuple[int, str]]:
 def features(marked: str) -> list[str]:
     """The names of the features of a text as ``found_in`` returns it."""
     found: list[str] = []
-    add = found.append
-    for tokens, place, chinese in _clauses(marked):
-        texts = [token.text for token in tokens]
-        _runs(texts, place, chinese, lambda name, _from, _to: add(name))
-    return found
-
-
-def runs(marked: str) -> Iterator[Run]:
-    """The features with their places in the text, for explanations."""
-    for tokens, place, chinese in _clauses(marked):
-        found: list[Run] = []
-        _runs(
-            [token.text for token in tokens],
-            place,
-            chinese,
-            lambda name, first, last: found.append(Run(name, tokens[first].start, tokens[last].end)),  # noqa: B023
-        )
-        yield from found
-
-
-def _runs(texts: list[str], place: list[str], chinese: bool, add: Callable[[str, int, int], None]) -> None:
-    most = MOST_CHARACTERS if chinese else MOST_WORDS
-    count = len(texts)
-    for i in range(count):
-        name, side = texts[i], place[i]
-        add(name, i, i)
-        if side:
-            add(side + name, i, i)
-        for j in range(i + 1, min(i + most, count)):
-            name = f"{name} {texts[j]}"
-            add(name, i, j)
-            if side:
-                add(side + name, i, j)
-
-
-def _clauses(marked: str) -> Iterator[tuple[list[_Token], list[str], bool]]:
-    """The tokens of each clause, and the place of each: ``<`` before the company, ``>`` after it, ``~`` in a clause
-    that does not name it, and nothing for the company itself."""
-    anywhere = COMPANY in marked
-    clause: list[_Token] = []
-    for match in _TOKEN.finditer(marked):
-        kind = match.lastgroup
-        if kind == "end":
+    away = "~" if COMPANY in marked else ">"
+    clause: list[str] = []
+    for token in _TOKEN.findall(marked):
+        if token in _ENDS:
             if clause:
-                yield _placed(clause, anywhere)
+                _add(clause, away, found)
                 clause = []
             continue
-        token = _Token(_named(match), match.start(), match.end())
-        if token.text in _BREAKS and clause:
-            yield _placed(clause, anywhere)
+        if token[0] in _DIGITS:
+            token = _figure(token)
+        elif token in _BREAKS and clause:
+            _add(clause, away, found)
             clause = []
         clause.append(token)
     if clause:
-        yield _placed(clause, anywhere)
+        _add(clause, away, found)
+    return found
 
 
-def _placed(clause: list[_Token], anywhere: bool) -> tuple[list[_Token], list[str], bool]:
-    texts = [token.text for token in clause]
-    chinese = any("\u4e00" <= text <= "\u9fff" for text in texts)
-    if COMPANY in texts:
-        at = texts.index(COMPANY)
-        place = ["<" if i < at else ">" if text != COMPANY else "" for i, text in enumerate(texts)]
+def _add(clause: list[str], away: str, found: list[str]) -> None:
+    """Append the features of a clause to ``found``."""
+    pairs = [f"{a} {b}" for a, b in pairwise(clause)]
+    triples = [f"{a} {b}" for a, b in zip(pairs, clause[2:], strict=False)]
+    chinese = "\u4e00" <= max(clause) <= "\u9fff"
+    if chinese:
+        found += pairs
+        found += triples
+        found += [f"{a} {b}" for a, b in zip(triples, clause[3:], strict=False)]
+        placed, near = (pairs, triples), NEAR_CHINESE
     else:
-        place = ["~" if anywhere else ">"] * len(texts)
-    return clause, place, chinese
+        found += clause
+        found += pairs
+        found += triples
+        placed, near = (clause, pairs), NEAR
+    if COMPANY not in clause:
+        for names in placed:
+            found += [away + name for name in names]
+        return
+    at = clause.index(COMPANY)
+    first = max(0, at - near)
+    for names in placed:
+        found += ["\u00ab" + name for name in names[:first]]
+        found += ["<" + name for name in names[first:at]]
+        found += [">" + name for name in names[at + 1 : at + 1 + near]]
+        found += ["\u00bb" + name for name in names[at + 1 + near :]]
 
 
-def _named(match: re.Match[str]) -> str:
-    text = match.group()
-    if match.group("number"):
-        number = match.group("number")
-        if match.group("percent"):
-            value = _value(number)
-            size = "5" if value < 5 else "10" if value < 10 else "20" if value < 20 else "99"
-            return f"{'-' if number[0] == '-' else '+' if number[0] == '+' else ''}%{size}"
-        return "yyyy" if _YEAR.fullmatch(number) else "0"
-    return text.replace("\u2019", "'")
+def _figure(token: str) -> str:
+    """A number by its kind: a percentage with its sign and size, a year, or any other."""
+    if token[-1] in "%tc":
+        digits = "".join(c for c in token if c.isdigit() or c == ".").rstrip(".")
+        try:
+            value = float(digits)
+        except ValueError:
+            value = 0.0
+        size = "5" if value < 5 else "10" if value < 10 else "20" if value < 20 else "99"
+        return (token[0] if token[0] in "+-" else "") + "%" + size
+    return "yyyy" if _YEAR.fullmatch(token) else "0"
 
 
-def _value(number: str) -> float:
-    try:
-        return abs(float(number.replace(",", "").replace(":", ".")))
-    except ValueError:
-        return 0.0
+def runs(marked: str) -> Iterator[Run]:
+    """The features with their places in the text, for explanations: the same names as ``features`` gives."""
+    spans: list[tuple[int, int]] = []
+    away = "~" if COMPANY in marked else ">"
+    clause: list[str] = []
+    for match in [*_TOKEN.finditer(marked), None]:
+        token = match.group() if match else "."
+        ends = token in _ENDS
+        if clause and (ends or token in _BREAKS):
+            yield from _with_places(clause, spans, away)
+            clause, spans = [], []
+        if match and not ends:
+            clause.append(_figure(token) if token[0] in _DIGITS else token)
+            spans.append(match.span())
+
+
+def _with_places(clause: list[str], spans: list[tuple[int, int]], away: str) -> Iterator[Run]:
+    """A run is found in the list of all features by how many words it has: a mark of its place is no word."""
+    names: list[str] = []
+    _add(clause, away, names)
+    places: dict[str, list[tuple[int, int]]] = {}
+    for length in range(1, 5):
+        for i in range(len(clause) - length + 1):
+            places.setdefault(" ".join(clause[i : i + length]), []).append((spans[i][0], spans[i + length - 1][1]))
+    used: dict[str, int] = {}
+    for name in names:
+        bare = name if name in places else name[1:]
+        number = used.get(name, 0)
+        used[name] = number + 1
+        own = places[bare]
+        yield Run(name, *own[min(number, len(own) - 1)])

@@ -92,9 +92,11 @@ class EventReader:
         marked = found_in(text, surface)
         at, part = max(windows(marked), key=lambda one: float(self.logits([one[1]])[0, number]))
         added: dict[tuple[int, int], float] = {}
+        seen: set[int] = set()
         for run in runs(part):
             row = self._row(run.name)
-            if row is not None and column[row]:
+            if row is not None and column[row] and row not in seen:
+                seen.add(row)
                 place = (at + run.start, at + run.end)
                 added[place] = added.get(place, 0.0) + float(column[row]) * scale
         words = [EventWord(text[start:end], start, end, weight) for (start, end), weight in added.items()]
@@ -105,7 +107,7 @@ class EventReader:
     def logits(self, marked: Sequence[str]) -> np.ndarray:
         """The logits float32 [n, outputs] of texts as ``found_in`` returns them."""
         row = self._row
-        ids = [[i for i in map(row, features(one)) if i is not None] for one in marked]
+        ids = [set(map(row, features(one))) - {None} for one in marked]
         result = np.tile(self._weights.bias, (len(ids), 1))
         counts = np.fromiter(map(len, ids), np.int64, len(ids))
         if counts.any():

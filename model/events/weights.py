@@ -56,7 +56,8 @@ class EventWeights:
             "role_of": self.role_of,
             "state_of": self.state_of,
         }
-        content = save(tensors)
+        # A transposed array would be written in the order of its memory, and read in another.
+        content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
         (folder / WEIGHTS).write_bytes(content)
         config = {
             "format": FORMAT,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from documents.events import Event, EventState, load_event_types
-from model.events import BadEventWeights, EventReader, EventWeights, load_event_reader
+from documents.events import Event, EventRole, EventState, load_event_types
+from model.events import BadEventWeights, EventReader, EventWeights, load_event_reader, polarity, severity
 
 SHIPPED = Path(__file__).parents[3] / "model" / "default" / "events"
 
@@ -57,6 +59,16 @@ def test_the_end_of_a_long_text_is_read(reader: EventReader) -> None:
     assert "bankruptcy" in read(reader, f"{dull}Acme filed for bankruptcy.", "Acme")
 
 
+def test_weights_are_read_as_they_were_written(tmp_path: Path) -> None:
+    shipped = EventWeights.read(SHIPPED)
+    transposed = replace(shipped, role_of=np.asfortranarray(shipped.role_of))
+    transposed.write(tmp_path)
+    again = EventWeights.read(tmp_path)
+    assert again.vocabulary == shipped.vocabulary
+    for name in ("rows", "scale", "bias", "role_of", "state_of"):
+        assert np.array_equal(getattr(again, name), getattr(shipped, name)), name
+
+
 def test_changed_weights_are_refused(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SHIPPED, tmp_path / "events"))
     assert EventWeights.read(folder).types == load_event_types().names
@@ -69,3 +81,65 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(BadEventWeights, match="cannot be read"):
         EventWeights.read(folder)
+
+
+def test_the_examples_of_the_taxonomy_are_read_as_their_type(reader: EventReader) -> None:
+    """They are learnt from as well, so this tells that nothing was lost between training and use."""
+    wrong = [
+        text
+        for kind in load_event_types().by_name.values()
+        for text in [*kind.en, *kind.zh]
+        if kind.name not in read(reader, text.replace("{c}", "Acme"), "Acme")
+    ]
+    assert not wrong
+
+
+# Each of these kinds was once read wrongly. The companies and wordings are not those of the training data.
+KINDS = [
+    ("Umbrella: chairman used company money for personal use", "Umbrella", "embezzlement", EventRole.SUBJECT, -1),
+    ("Goldman downgrades Umbrella", "Umbrella", "analyst_downgrade", EventRole.SUBJECT, -1),
+    ("Travel group Umbrella in talks to avoid collapse", "Umbrella", "bankruptcy", EventRole.SUBJECT, -1),
+    ("Umbrella cleared of wrongdoing", "Umbrella", "cleared", EventRole.SUBJECT, 1),
+    ("SEC opens inquiry into accounting at Umbrella", "Umbrella", "investigation", EventRole.SUBJECT, -1),
+    ("Short seller targets Umbrella", "Umbrella", "short_seller_report", EventRole.SUBJECT, -1),
+    ("Umbrella denies bankruptcy rumours", "Umbrella", "bankruptcy", EventRole.SUBJECT, 1),
+]
+
+
+@pytest.mark.parametrize(("text", "surface", "kind", "role", "polarity"), KINDS)
+def test_kinds_that_sentiment_reads_wrongly(
+    reader: EventReader, text: str, surface: str, kind: str, role: EventRole, polarity: int
+) -> None:
+    event = read(reader, text, surface)[kind]
+    assert (event.role, event.polarity) == (role, polarity)
+
+
+def test_the_bank_that_downgrades_is_not_the_subject(reader: EventReader) -> None:
+    event = read(reader, "Goldman downgrades Umbrella", "Goldman").get("analyst_downgrade")
+    assert event is None or (event.role is EventRole.COUNTERPARTY and event.polarity == 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Umbrella holds its annual meeting on Tuesday",
+        "Five stocks to watch: Umbrella, Acme, Globex",
+        "Umbrella将于周二举行股东大会",
+    ],
+)
+def test_nothing_happened(reader: EventReader, text: str) -> None:
+    assert read(reader, text, "Umbrella") == {}
+
+
+def test_severity_and_polarity_follow_figures_state_and_role() -> None:
+    types = load_event_types().by_name
+    subject, happened = EventRole.SUBJECT, EventState.HAPPENED
+    assert severity(types["price_plunge"], "@ shares fall 45%", subject, happened) == 5
+    assert severity(types["price_plunge"], "@ shares fall", subject, happened) == 3
+    assert severity(types["fine"], "@ fined $2 billion", subject, happened) == 4
+    assert severity(types["fine"], "@ fined $1 million", subject, happened) == 2
+    assert severity(types["bankruptcy"], "@ may fail", subject, EventState.THREATENED) == 4
+    assert severity(types["bankruptcy"], "rival of @ fails", EventRole.MENTIONED, happened) == 3
+    assert polarity(types["strike"], subject, EventState.AVERTED) == 1
+    assert polarity(types["bankruptcy"], subject, EventState.DENIED) == 1
+    assert polarity(types["bankruptcy"], EventRole.MENTIONED, happened) == 0

@@ -1,0 +1,69 @@
+"""Trains the reader of events that ships: ``python -m retrain.event_reader --data DIR --out model/default/events``.
+
+It learns from the labels by reading in ``labels.csv`` (half of them; the other half judges it), from the examples of
+the taxonomy, and from weak labels. Everything that decides the result is in the data, the arguments and the seed.
+``--open-only`` leaves out the sets whose licence is not stated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from documents.events import load_event_types
+from retrain.event_reader.cases import from_examples, from_labels, from_pool, from_sentences, weak_pool
+from retrain.event_reader.fit import Recipe, fit
+from retrain.event_reader.judge import judge, set_thresholds
+from retrain.event_reader.labels import read_labels
+from retrain.event_reader.rows import OPEN_SETS, SETS, pairs
+from retrain.event_reader.teacher import Teacher
+from retrain.event_reader.weak import WeakLabels
+
+POOL, EACH_TYPE, WITHOUT_CUE = 90_000, 450, 7_000
+LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, POOL_WEIGHT = 3.0, 10.0, 1.0, 0.5
+
+
+def main() -> None:
+    """Read the arguments, train, judge, write."""
+    parser = argparse.ArgumentParser(prog="python -m retrain.event_reader", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with stream/, train/ and train_2/")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write the weights to")
+    parser.add_argument("--open-only", action="store_true", help="only sets whose stated licence allows it")
+    parser.add_argument("--pool", type=int, default=POOL, help="how many unlabelled pairs get weak labels")
+    parser.add_argument("--seed", type=int, default=13)
+    train(parser.parse_args())
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train with the arguments of the command. The figures of the held-out labels go to standard output."""
+    types, cues = load_event_types(), WeakLabels()
+    sets = OPEN_SETS if options.open_only else SETS
+    labelled = read_labels(options.data, sets)
+    training, tuning, test = ([one for one in labelled if one.part == part] for part in ("train", "tune", "test"))
+    _say(f"{len(training)} labels to learn from, {len(tuning)} to choose the threshold, {len(test)} to judge")
+    read = {one.row for one in labelled}
+    pool = weak_pool(
+        cues, (pair for pair in pairs(options.data, sets) if pair.row not in read), options.pool, options.seed
+    )
+    teacher = Teacher(cues, training)
+    cases = [
+        *from_labels(training, LABEL_WEIGHT),
+        *from_examples(types, EXAMPLE_WEIGHT),
+        *from_sentences(SENTENCE_WEIGHT),
+        *from_pool(pool, teacher, EACH_TYPE, WITHOUT_CUE, POOL_WEIGHT, options.seed),
+    ]
+    _say(f"{len(cases)} cases in all")
+    weights = fit(types.names, cases, Recipe())
+    set_thresholds(weights, types, tuning)
+    weights.write(options.out)
+    print(json.dumps(judge(weights, types, test), indent=1))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

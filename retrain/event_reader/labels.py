@@ -1,0 +1,67 @@
+"""The labels by reading in ``labels.csv``: set, row, company, and the events that the readers told. The sentences are
+in the data folder.
+
+``reading`` says how sure a label is: two readers agreed (``both``), a third reading decided between them (``third``),
+or only one reader's label is valid (``one``).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from zlib import crc32
+
+from documents.events import EventRole, EventState
+from model.events import found_in
+from retrain.data.near_duplicates import clusters
+from retrain.event_reader.rows import SETS, pairs
+
+NEARLY_THE_SAME = 0.6
+
+Told = tuple[str, EventRole, EventState]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A labelled pair. ``part`` is ``train``, ``tune`` (the threshold is chosen on it) or ``test``."""
+
+    dataset: str
+    row: str
+    marked: str
+    language: str
+    events: list[Told]
+    part: str
+
+
+def read_labels(data: Path, sets: Sequence[str] = SETS) -> list[Labelled]:
+    """The labelled pairs of ``sets`` with their sentences from ``data``. Near-duplicates are in one part, and pairs
+    that only one reader labelled are never in the test."""
+    text = (resources.files("retrain.event_reader") / "labels.csv").read_text(encoding="utf-8")
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["set"] in sets]
+    names = {(row["row"], row["entity"]) for row in rows}
+    found = {
+        (pair.row, pair.surface): pair
+        for pair in pairs(data, sorted({row["set"] for row in rows}), {row["row"] for row in rows})
+        if (pair.row, pair.surface) in names
+    }
+    rows = [row for row in rows if (row["row"], row["entity"]) in found]
+    own = [found[row["row"], row["entity"]] for row in rows]
+    cluster = clusters([pair.text for pair in own], NEARLY_THE_SAME)
+    result = []
+    for row, pair, number in zip(rows, own, cluster, strict=True):
+        draw = crc32(rows[number]["row"].encode())
+        test = draw % 2 == 1 and row["reading"] != "one"
+        part = "test" if test else "tune" if draw // 2 % 5 == 0 else "train"
+        marked = found_in(pair.text, pair.surface)
+        result.append(Labelled(row["set"], row["row"], marked, pair.language, told(row["events"]), part))
+    return result
+
+
+def told(text: str) -> list[Told]:
+    """The events in ``type/role/state type/role/state``."""
+    return [
+        (kind, EventRole(role), EventState(state)) for kind, role, state in (one.split("/") for one in text.split())
+    ]
