@@ -31,6 +31,11 @@ class StreamSettings(BaseSettings):
         ge=1,
         description="The most characters of a title or text, after normalising; a longer one makes a dead letter",
     )
+    annotators: str = Field(
+        default="",
+        description="Who may label through Kafka: names, separated by commas; labels of others become dead letters; "
+        "unset: anybody who may write to the topic",
+    )
     record_seconds: float = Field(
         default=20,
         gt=0,
@@ -54,3 +59,8 @@ class StreamSettings(BaseSettings):
     alert_interval_s: float = Field(default=2, gt=0, description="Seconds between two looks at whether a tick is due")
     web_host: str = Field(default="127.0.0.1", description="The address of the worker's metrics page")
     web_port: int = Field(default=6066, ge=1, le=65535, description="The port of the worker's metrics page")
+
+    @property
+    def known_annotators(self) -> list[str]:
+        """The names in ``annotators``."""
+        return [name.strip() for name in self.annotators.split(",") if name.strip()]

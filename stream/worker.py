@@ -181,7 +181,13 @@ class Worker:
             settings.batch_records,
         )
         read = Read(
-            Linker(watchlist), pseudonymiser, identity.of, self.takeover.deadly, decode, settings.record_characters
+            Linker(watchlist),
+            pseudonymiser,
+            identity.of,
+            self.takeover.deadly,
+            decode,
+            settings.record_characters,
+            settings.known_annotators,
         )
         read.warm_up()
         isolation = Isolation(partial(reread, kafka))

@@ -45,6 +45,7 @@ class Repairing:
             {},
             decoding(kafka),
             settings.record_characters,
+            settings.known_annotators,
         )
         self._score = Score(models.champion(), models.event_reader())
         self._link = Link(settings.novelty_documents)

@@ -6,7 +6,7 @@ It knows neither Faust nor ClickHouse, so that the worker, tests and benchmarks 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -44,7 +44,8 @@ class Read:
     left out, and none raises, unless something that reading needs is away, such as the schema registry.
     ``topic_id`` gives the ``topic_id`` of the rows of a (topic, partition), and ``decode`` makes a message of a
     record's bytes. ``deadly`` says why the record of a (topic, partition, offset) must not even be looked at. A title
-    or text of more than ``most_characters`` is too long. Documents have no scores yet.
+    or text of more than ``most_characters`` is too long. If ``annotators`` are
+    named, others may not label. Documents have no scores yet.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Read:
         deadly: Mapping[tuple[str, int, int], str] = MappingProxyType({}),
         decode: Decode = message.decode,
         most_characters: int = 200_000,
+        annotators: Collection[str] = (),
     ) -> None:
         self._linker = linker
         self._pseudonymiser = pseudonymiser
         self._topic_id, self._deadly = topic_id, deadly
         self._decode, self._most_characters = decode, most_characters
+        self._annotators = frozenset(annotators)
 
     def warm_up(self) -> None:
         """Load what reading needs: otherwise the first record would wait for it."""
@@ -79,7 +82,7 @@ class Read:
         try:
             decoded = self._decode(received.topic, received.value, now)
             if isinstance(decoded, message.Label):
-                return self._label(position, decoded)
+                return self._label(position, decoded, now)
             return self._document(position, decoded)
         except InvalidMessage as error:
             return BadRecord(position, error.kind, error.field, str(error), received.value)
@@ -120,7 +123,9 @@ class Read:
             story_id=story_key(whole),
         )
 
-    def _label(self, position: Position, decoded: message.Label) -> Label:
+    def _label(self, position: Position, decoded: message.Label, now: datetime) -> Label:
+        if self._annotators and decoded.annotator not in self._annotators:
+            raise InvalidMessage("invalid", f"{decoded.annotator!r} may not label (STREAM_ANNOTATORS)", "annotator")
         text = redact(self._normalised(decoded.text or "", "text"))
         if decoded.text and not text:
             raise InvalidMessage("empty_text", "nothing of text is left after normalising", "text")
@@ -128,7 +133,8 @@ class Read:
             position,
             decoded.label,
             decoded.annotator,
-            decoded.labelled_at.astimezone(UTC),
+            # A date in the future would win against every later judgement.
+            min(decoded.labelled_at.astimezone(UTC), now),
             self._pseudonymiser.identifier(decoded.document_id or ""),
             text,
             decoded.entity or "",

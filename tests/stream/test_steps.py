@@ -30,6 +30,7 @@ from documents import (
 )
 from model import Scores
 from model.events import load_event_reader
+from settings import StreamSettings
 from stream.kafka import Received
 from stream.kafka.message import Message
 from stream.steps import Isolation, Link, Publish, Read, Score, Step, Store
@@ -216,6 +217,23 @@ def test_reading_makes_one_row_of_each_record_in_their_order() -> None:
     assert [type(row) for row in made] == [Document, Label, Document, BadRecord, BadRecord, Tombstone]
     assert [row.position for row in made] == [Position(r.topic, IDS[r.topic], 1, r.offset) for r in received]
     assert made == read.run(received)
+
+
+def test_only_those_who_are_named_may_label_and_nobody_from_the_future() -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(hours=20)).isoformat()
+    made = {"document_id": "n1", "label": "positive", "labelled_at": tomorrow}
+    received = [
+        Received("labels", 1, n, json.dumps(made | {"annotator": name}).encode())
+        for n, name in enumerate(["anna", "x"])
+    ]
+    linker, pseudonymiser = Linker(load_watchlist()), Pseudonymiser("k" * 32)
+    allowed = StreamSettings(annotators="anna, ben").known_annotators
+    read = Read(linker, pseudonymiser, lambda topic, partition: IDS[topic], annotators=allowed)
+    anna, stranger = read.run(received)
+    assert isinstance(anna, Label) and anna.labelled_at <= datetime.now(UTC)
+    assert isinstance(stranger, BadRecord) and stranger.field == "annotator"
+    anybody = Read(linker, pseudonymiser, lambda topic, partition: IDS[topic])
+    assert [type(row) for row in anybody.run(received)] == [Label, Label]
 
 
 def test_the_events_of_each_company_are_read_unless_nobody_wants_them() -> None:
