@@ -78,6 +78,18 @@ def windows(marked: str) -> list[tuple[int, str]]:
     return [parts[0], *named[: MOST_WINDOWS - 1]]
 
 
+def own_clauses(marked: str) -> str:
+    """The clauses of a text, as ``found_in`` returns it, that name the company."""
+    starts = [0]
+    for match in _TOKEN.finditer(marked):
+        if match.group() in _ENDS:
+            starts.append(match.end())
+        elif match.group() in _BREAKS:
+            starts.append(match.start())
+    clauses = [marked[start:end] for start, end in pairwise([*starts, len(marked)])]
+    return "; ".join(clause for clause in clauses if COMPANY in clause)
+
+
 def features(marked: str) -> list[str]:
     """The names of the features of a text as ``found_in`` returns it."""
     found: list[str] = []

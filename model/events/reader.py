@@ -5,7 +5,7 @@ It knows nothing of the sentiment model, so it stays as it is when that one is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from documents.events import Event, EventRole, EventState, EventTypes, load_event_types
-from model.events.features import COMPANY, features, found_in, runs, windows
+from model.events.features import COMPANY, features, found_in, own_clauses, runs, windows
 from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
 from model.events.weights import EventWeights
@@ -78,8 +78,10 @@ class EventReader:
         if not told:
             return result
         shares = about(texts, marked)
+        others = self._of_others(texts, marked, told, bound)
         for (i, k), row in told.items():
-            result[i].append(self._event(entities[i], k, logits[row], parts[row], shares[i]))
+            role = EventRole.MENTIONED if (i, k) in others else None
+            result[i].append(self._event(entities[i], k, logits[row], parts[row], shares[i], role))
         for events in result:
             events.sort(key=lambda event: -event.probability)
         return result
@@ -117,11 +119,35 @@ class EventReader:
             result[counts > 0] += sums * self._weights.scale
         return result
 
-    def _event(self, entity: str, k: int, logits: np.ndarray, text: str, share: float) -> Event:
+    def _of_others(
+        self, texts: Sequence[str], marked: Sequence[str], told: Iterable[tuple[int, int]], bound: float
+    ) -> set[tuple[int, int]]:
+        """Those of the ``told`` (pair, type) that are another company's event.
+
+        Where a text tells of one type of event for several companies, it is the event of those whose own clause tells
+        it: "Acme files for bankruptcy, Globex says" is Acme's. If no clause of its own tells it, it stays with all.
+        """
+        groups: dict[tuple[str, int], list[int]] = {}
+        for i, k in told:
+            groups.setdefault((texts[i], k), []).append(i)
+        several = [(k, i) for (_, k), group in groups.items() if len(group) > 1 for i in group]
+        if not several:
+            return set()
+        logits = self.logits([own_clauses(marked[i]) for _, i in several])
+        own = {(i, k) for row, (k, i) in enumerate(several) if logits[row, k] >= bound}
+        return {
+            (i, k)
+            for (_, k), group in groups.items()
+            if any((i, k) in own for i in group)
+            for i in group
+            if (i, k) not in own
+        }
+
+    def _event(self, entity: str, k: int, logits: np.ndarray, text: str, share: float, role: EventRole | None) -> Event:
         kind = self._types[k]
         assert kind is not None
         count = len(self._types)
-        role = ROLES[int(np.argmax(logits[count : count + len(ROLES)] + self._weights.role_of[k]))]
+        role = role or ROLES[int(np.argmax(logits[count : count + len(ROLES)] + self._weights.role_of[k]))]
         state = STATES[int(np.argmax(logits[count + len(ROLES) :] + self._weights.state_of[k]))]
         return Event(
             entity=entity,

@@ -143,3 +143,21 @@ def test_severity_and_polarity_follow_figures_state_and_role() -> None:
     assert polarity(types["strike"], subject, EventState.AVERTED) == 1
     assert polarity(types["bankruptcy"], subject, EventState.DENIED) == 1
     assert polarity(types["bankruptcy"], EventRole.MENTIONED, happened) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Boeing files for bankruptcy protection, Siemens says",
+        "Siemens wins an order while Boeing files for bankruptcy",
+        "Boeing files for bankruptcy protection; Siemens opens a plant",
+        "Boeing files for bankruptcy protection, according to Siemens",
+    ],
+)
+def test_of_several_companies_an_event_is_that_of_the_clause_that_tells_it(reader: EventReader, text: str):
+    names = ["Boeing", "Siemens"]
+    boeing, siemens = (
+        {event.type: event for event in events} for events in reader.read([text] * 2, names, names, ["en"] * 2)
+    )
+    assert boeing["bankruptcy"].role is EventRole.SUBJECT and boeing["bankruptcy"].polarity == -1
+    assert siemens["bankruptcy"].role is EventRole.MENTIONED and siemens["bankruptcy"].polarity == 0
