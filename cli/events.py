@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import progress_bar
+from cli.shared.output import echo, progress_bar
 
 if TYPE_CHECKING:
     from model.events import EventReader
@@ -60,7 +60,7 @@ def events(
                 for (text, entity), told in zip(batch, _read(reader, batch, explained), strict=True):
                     found.append(told)
                     if not json_out:
-                        _print(text, entity, told)
+                        _show(text, entity, told)
                 show(len(found), raw.tell() / total)
     except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, csv.Error) as error:
         fail(f"{file} cannot be read: {error}")
@@ -69,7 +69,7 @@ def events(
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)
         json_out.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        typer.echo(f"{sum(map(len, found)):,} events in {len(found):,} rows, in {json_out}")
+        echo(f"{sum(map(len, found)):,} events in {len(found):,} rows, in {json_out}")
 
 
 def _rows(path: Path, stream: io.TextIOWrapper) -> Iterator[tuple[str, str]]:
@@ -121,9 +121,9 @@ def _words(reader: EventReader, text: str, name: str, kind: str) -> list[dict[st
     ]
 
 
-def _print(text: str, entity: str, told: list[dict[str, Any]]) -> None:
+def _show(text: str, entity: str, told: list[dict[str, Any]]) -> None:
     for event in told:
         facts = f"{event['role']}, {event['state']}, {event['probability']:.0%}, severity {event['severity']}"
-        typer.echo(f"{entity}: {event['type']} ({facts}): {text[:100]}")
+        echo(f"{entity}: {event['type']} ({facts}): {text[:100]}")
         if "words" in event:
-            typer.echo("    " + ", ".join(f"{word['text']} {word['weight']:+.2f}" for word in event["words"]))
+            echo("    " + ", ".join(f"{word['text']} {word['weight']:+.2f}" for word in event["words"]))

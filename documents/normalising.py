@@ -15,7 +15,7 @@ _BREAKING = re.compile(r"</?(?:p|br|div|li|tr|td|h[1-6])\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
 MOST_MARKS = 30
-_SENTENCES = re.compile("([\ufdfa\ufdfb])")
+_SENTENCES = re.compile("([\ufdfa\ufdfb]+)")
 """Two Arabic ligatures, of 18 and 8 letters. They stay as they are: a short text would become a very long one."""
 
 MOST_EXPANSION, PIECE = 6, 10_000

@@ -95,7 +95,7 @@ def test_a_hostile_text_costs_no_more_than_its_length(work: Callable[[str], obje
 
 def test_growth_is_seen_where_it_is() -> None:
     def quadratic(text: str) -> int:
-        return sum(text.count("b", start) for start in range(0, len(text), 10))
+        return sum(text.count("b", start) for start in range(len(text)))
 
     assert grows(quadratic, lambda n: "a" * n)
 

@@ -243,7 +243,7 @@ def test_a_worker_tells_that_others_ended_before_it(feed: Feed):
     feed.start()
     shown = json.loads(feed.page("ready"))
     assert shown.keys() == {
-        "ready", "partitions", "model", "waiting_for_store", "waiting_for_registry", "restarts",
+        "ready", "partitions", "model", "waiting_for_store", "waiting_because", "waiting_for_registry", "restarts",
     }  # fmt: skip
     told = shown.pop("restarts")
     assert told["times"] >= 3 and (told["why"], told["about"]) == ("the disk is full", "news/0 at 12")
