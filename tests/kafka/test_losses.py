@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
@@ -222,9 +223,15 @@ def test_a_codec_without_a_library_is_named(feed: Feed):
     assert feed.launch(WITHOUT_LZ4).wait(120) == ExitCode.CONFIG
     why = f"labels/2: the batch at offset {at} cannot be decoded: "
     assert why in feed.log.read_text() and "lz4" in feed.log.read_text()
-    done = within("doctor", "--json", **{name: feed.environment[name] for name in NAMED})
-    found = {one["what"]: one for one in json.loads(done.stdout)}
-    assert done.returncode == 1 and not found["workers"]["ok"] and not found["backlog"]["ok"]
+    named = {name: feed.environment[name] for name in NAMED}
+
+    def examined() -> tuple[int, dict[str, Any]]:
+        done = within("doctor", "--json", **named)
+        return done.returncode, {one["what"]: one for one in json.loads(done.stdout)}
+
+    eventually(lambda: why in examined()[1]["workers"]["state"], 60, "the doctor knows of the end")
+    code, found = examined()
+    assert code == 1 and not found["workers"]["ok"] and not found["backlog"]["ok"]
     assert why in found["workers"]["state"] and "lz4" in found["workers"]["state"] and found["workers"]["todo"]
     assert "labels 1 wait" in found["backlog"]["state"]
     feed.start()
