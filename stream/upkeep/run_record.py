@@ -61,8 +61,9 @@ class RunRecord:
             self._write(WorkerEnd(self.worker, self._started_at, datetime.now(UTC), -1, NO_WORD, subject))
 
     def stopped(self) -> None:
-        """Somebody has stopped the worker: there is nothing to tell."""
-        self._path.unlink(missing_ok=True)
+        """Somebody has stopped the worker: there is nothing to tell, unless it was ending by itself already."""
+        if not self._over:
+            self._path.unlink(missing_ok=True)
 
     def ended(self, exit_code: int, reason: str, subject: str = "") -> None:
         """The worker ends by itself. Takes ``WRITE_S`` seconds at most, as it may be called when nothing else moves."""
