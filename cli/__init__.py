@@ -31,6 +31,7 @@ from cli import (
     score,
     sql,
     storage,
+    support_bundle,
     topics,
     up,
     worker,
@@ -58,6 +59,7 @@ COMMANDS = (
         drift,
         topics,
         doctor,
+        support_bundle,
     ),
     *(dead_letters, console, model, alerts, label, privacy, storage),
 )

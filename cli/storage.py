@@ -52,6 +52,26 @@ def dictionary(
         fail(f"{DICTIONARY} is not what the schema says; run 'python -m deploy.reference' and commit")
 
 
+@group.command("migrate")
+def bring_up_to_date() -> None:
+    """Make the tables and views that are missing, and set what expires, as the settings say.
+
+    Workers do this at their start. Run it before an upgrade, so that it is done once and its failure stops the upgrade.
+
+    `CLICKHOUSE_URL=clickhouse://admin@db:9000/finsent CLICKHOUSE_PASSWORD_FILE=admin.txt finsent storage migrate`
+    """
+    from settings import ClickHouseSettings
+    from storage import check_one_server, connect, migrate, set_durability, set_retention
+
+    settings = ClickHouseSettings()
+    with connect(settings) as client:
+        check_one_server(client, settings)
+        done = migrate(client)
+        set_durability(client, settings.fsync)
+        set_retention(client, settings)
+    echo(f"{len(done)} migrations applied: {done[0]} to {done[-1]}" if done else "everything is up to date")
+
+
 @group.command()
 def grant(
     check: Annotated[

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from settings.reference import settings_page
     from settings.replaceable import read_replaceable
     from settings.retrain import RetrainSettings, settings_from
+    from settings.shown import settings_in_force
     from settings.stream import StreamSettings
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "read_replaceable",
     "secret_of",
     "settings_from",
+    "settings_in_force",
     "settings_page",
     "tracebacks_wanted",
     "watchlist_file",
@@ -55,6 +57,7 @@ _MODULES = {
     "read_replaceable": "settings.replaceable",
     "secret_of": "settings.kafka",
     "settings_from": "settings.retrain",
+    "settings_in_force": "settings.shown",
     "settings_page": "settings.reference",
     "without_password": "settings.clickhouse",
 }

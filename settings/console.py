@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from settings.secret_files import with_secret_of_file
 
 
 class ConsoleSettings(BaseSettings):
@@ -29,6 +31,7 @@ class ConsoleSettings(BaseSettings):
         min_length=32,
         description="The key that signs sessions, at least 32 characters; unset: sessions end with the process",
     )
+    secret_file: FilePath | None = Field(default=None, description="A file with that key, instead")
     session_hours: float = Field(default=12, gt=0, description="Hours after which a session ends")
     names: str = Field(default="", description="Host names under which people reach it, separated by commas")
     tls_certificate: Path | None = Field(default=None, description="The file of the TLS certificate")
@@ -49,6 +52,11 @@ class ConsoleSettings(BaseSettings):
     def secure(self) -> bool:
         """Whether browsers reach it over HTTPS only."""
         return self.behind_tls or self.tls_certificate is not None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_secret_of_file(values, "secret")
 
     @model_validator(mode="after")
     def _safe(self) -> Self:

@@ -1,9 +1,13 @@
-"""The key of the pseudonyms: the environment variable ``FINSENT_PSEUDONYM_KEY``."""
+"""The key of the pseudonyms: the environment variable ``FINSENT_PSEUDONYM_KEY``, or a file."""
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Any
+
+from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from settings.secret_files import with_secret_of_file
 
 
 class PrivacySettings(BaseSettings):
@@ -16,3 +20,9 @@ class PrivacySettings(BaseSettings):
         min_length=32,
         description="The secret key of authors' pseudonyms, at least 32 characters; `finsent up` makes one",
     )
+    pseudonym_key_file: FilePath | None = Field(default=None, description="A file with that key, instead")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_secret_of_file(values, "pseudonym_key")

@@ -30,7 +30,7 @@ Taken = tuple[StreamT, EventT]
 class Pipeline:
     """Carries the records that ``take`` is given through the steps.
 
-    ``on_stored`` is called with the rows that are stored. ``until_failure`` awaits the carrying, and decides what
+    ``on_stored`` are called with the rows that are stored. ``until_failure`` awaits the carrying, and decides what
     happens if it fails.
     """
 
@@ -44,7 +44,7 @@ class Pipeline:
         link: Link,
         publish: Publish,
         store: Store,
-        on_stored: Callable[[Sequence[Row]], None],
+        on_stored: Sequence[Callable[[Sequence[Row]], None]],
         until_failure: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
         threads: Threads,
         settings: StreamSettings,
@@ -107,7 +107,8 @@ class Pipeline:
             await stream.ack(event)
         self._progress.advance()
         self._metrics.count_stored(rows)
-        self._on_stored(rows)
+        for told in self._on_stored:
+            told(rows)
 
     @property
     def under_way(self) -> int:

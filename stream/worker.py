@@ -39,6 +39,7 @@ from stream.champion.models import Models
 from stream.champion.shadow import ShadowScoring
 from stream.kafka.app import add_agents, make_app
 from stream.kafka.assignment import Assignment
+from stream.kafka.committing import StoredOffsets
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
 from stream.kafka.losing import Losing
@@ -143,6 +144,8 @@ class Worker:
         self.feeds = kafka.feeds
         self.record, self.before = record, before
         self.settings, self.metrics, self.progress, self.threads = settings, Metrics(), Progress(), Threads()
+        for topic in kafka.feeds:
+            self.metrics.received.labels(topic)  # so that a feed which is silent from the start is a 0, and not nothing
         clickhouse = ClickHouseSettings()
         connecting = partial(connect, clickhouse)
         self.sender = Sender(kafka)
@@ -158,6 +161,8 @@ class Worker:
             log_start=partial(log_start, kafka),
             on_expired=partial(self.threads.store.call, losing.expired),
         )
+
+        self.stored = StoredOffsets(self.intake.after_gaps)
 
         models = Models(load)
         self.score = Score(models.champion(), models.event_reader())
@@ -212,7 +217,7 @@ class Worker:
                 kafka.feeds,
                 acknowledged.note,
             ),
-            shadow.offer,
+            (self.stored.stored, shadow.offer),
             partial(until_failure, client=self.client),
             self.threads,
             settings,
@@ -220,11 +225,18 @@ class Worker:
             self.progress,
         )
         self.assignment = Assignment(
-            self.intake, identity, losing, self.threads, self.progress, self.pipeline.settle, self.learner.learn,
-            self.takeover.take,
+            self.intake, identity, losing, self.stored, self.threads, self.progress, self.pipeline.settle,
+            self.learner.learn, self.takeover.take,
         )  # fmt: skip
         self.app = make_app(kafka, settings, self.assignment)
-        self.lag = Lag(self.intake, self.highwater, self.ends, partial(self.keep_ends, losing), self.metrics)
+        self.lag = Lag(
+            self.intake,
+            self.highwater,
+            self.bounds,
+            partial(self.keep_ends, losing),
+            self.stored.following,
+            self.metrics,
+        )
         self.alerts = AlertTimer(self.evaluator(watchlist, connecting), self.leads, self.metrics)
         self._schedule()
 
@@ -245,10 +257,13 @@ class Worker:
         """The offset that the next record of the partition will get, or None if it is unknown."""
         return self.app.consumer.highwater(TP(topic, partition))
 
-    async def ends(self, partitions: list[Partition]) -> dict[Partition, int]:
-        """The same of several partitions, from the broker."""
-        found = await self.app.consumer.highwaters(*(TP(*partition) for partition in partitions))
-        return {(tp.topic, tp.partition): end for tp, end in found.items()}
+    async def bounds(self, partitions: list[Partition]) -> dict[Partition, tuple[int, int]]:
+        """The first offset and the end of several partitions, from the broker."""
+        asked = [TP(*partition) for partition in partitions]
+        starts = await self.app.consumer.earliest_offsets(*asked)
+        ends = await self.app.consumer.highwaters(*asked)
+        first = {(tp.topic, tp.partition): start for tp, start in starts.items()}
+        return {(tp.topic, tp.partition): (first[tp.topic, tp.partition], end) for tp, end in ends.items()}
 
     async def keep_ends(self, losing: Losing, ends: Mapping[Partition, int]) -> None:
         """Store the ends of partitions, unless ClickHouse is away."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import data_directory, settings_page, watchlist_file
+from settings import ConsoleSettings, PrivacySettings, data_directory, settings_page, watchlist_file
 from settings.reference import all_variables
 from tests.support.commands import assert_one_line_failure, finsent, within
 
@@ -91,6 +91,25 @@ def test_the_data_directory_and_the_watch_list_can_be_named(monkeypatch: pytest.
     for name in ("FINSENT_DATA", "FINSENT_WATCHLIST"):
         monkeypatch.setenv(name, "/there")
     assert data_directory() == watchlist_file() == Path("/there")
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FINSENT_PSEUDONYM_KEY", "CONSOLE_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+        (tmp_path / name).write_text(f"{name:x<40}\n")
+    console = ConsoleSettings().secret
+    assert console and console.get_secret_value() == f"{'CONSOLE_SECRET':x<40}"
+    assert PrivacySettings().pseudonym_key.get_secret_value() == f"{'FINSENT_PSEUDONYM_KEY':x<40}"
+    monkeypatch.setenv("FINSENT_PSEUDONYM_KEY", "k" * 32)
+    assert PrivacySettings().pseudonym_key.get_secret_value() == "k" * 32, "what is given itself comes first"
+    monkeypatch.delenv("FINSENT_PSEUDONYM_KEY")
+    (tmp_path / "FINSENT_PSEUDONYM_KEY").write_text("short\n")
+    with pytest.raises(ValueError, match="at least 32"):
+        PrivacySettings()
+    monkeypatch.setenv("FINSENT_PSEUDONYM_KEY_FILE", str(tmp_path / "none"))
+    with pytest.raises(ValueError, match="pseudonym_key_file"):
+        PrivacySettings()
 
 
 @pytest.fixture

@@ -15,8 +15,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ["alerts", "cli", "console", "deploy", "documents", "model", "retrain", "settings", "storage", "stream"]
-NOT_IN_IT = ("deploy/grafana/", "deploy/alert_rules.yaml")
-"""Examples that people copy from the repository."""
+NOT_IN_IT = (
+    "deploy/grafana/",
+    "deploy/alert_rules.yaml",
+    "deploy/helm/",
+    "deploy/compose",
+    "deploy/images/",
+    "deploy/systemd/",
+)
+"""What people take from the repository."""
 
 
 @pytest.fixture(scope="module")

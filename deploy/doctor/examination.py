@@ -153,7 +153,7 @@ def _watchlist() -> Finding:
 
 
 def _key() -> Finding:
-    if not given("FINSENT_PSEUDONYM_KEY"):
+    if not (given("FINSENT_PSEUDONYM_KEY") or given("FINSENT_PSEUDONYM_KEY_FILE")):
         return Finding("pseudonym key", None, "not set; 'finsent up' makes one, a worker of your own needs it")
     PrivacySettings()
     return Finding("pseudonym key", True, "set")

@@ -179,7 +179,7 @@ def run(data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: 
 def stopped(child: Child, data: Path) -> str:
     """What to do about a worker that asks for a person."""
     path = data / "pseudonym.key"
-    if given("FINSENT_PSEUDONYM_KEY") or not path.exists():
+    if given("FINSENT_PSEUDONYM_KEY") or given("FINSENT_PSEUDONYM_KEY_FILE") or not path.exists():
         key = "# with the FINSENT_PSEUDONYM_KEY that finsent up was given\n  "
     else:
         key = f"FINSENT_PSEUDONYM_KEY=$(cat {path}) "

@@ -209,7 +209,7 @@ class Stack:
             "CONSOLE_URL": self.console_url,
             "FINSENT_DATA": str(self.data),
             "MODEL_REGISTRY": given("MODEL_REGISTRY") or str(self.data / "models"),
-            "FINSENT_PSEUDONYM_KEY": given("FINSENT_PSEUDONYM_KEY") or pseudonym_key(self.data),
+            "FINSENT_PSEUDONYM_KEY": _given_key() or pseudonym_key(self.data),
         }
         return {name: value for name, value in found.items() if value}
 
@@ -231,6 +231,12 @@ class Stack:
             with _private(scratch) as file:
                 json.dump(state, file, indent=1)
             scratch.replace(self.data / "state.json")
+
+
+def _given_key() -> str:
+    """The key that somebody gave, itself or as a file; '' if nobody did."""
+    file = given("FINSENT_PSEUDONYM_KEY_FILE")
+    return given("FINSENT_PSEUDONYM_KEY") or (Path(file).read_text().rstrip("\r\n") if file else "")
 
 
 def pseudonym_key(data: Path) -> str:

@@ -91,11 +91,13 @@ class ChampionFollower:
         async with self._looking:
             try:
                 wanted = await self._background.run(self._champion)
+                self._metrics.champion_unknown.set(0)
                 if wanted == self._score.scorer.version:
                     self._refused = ""
                 elif again or wanted != self._refused:
                     await self._adopt(wanted)
             except OSError as error:
+                self._metrics.champion_unknown.set(1)
                 log.warning("the champion cannot be read; the next look tries again: %s", error)
             await self._write(partial(write_heartbeat, worker=self._worker, version=self._score.scorer.version))
 

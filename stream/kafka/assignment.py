@@ -11,6 +11,7 @@ from faust.types import TP
 
 from errors import ExitCode
 from storage import Partition
+from stream.kafka.committing import StoredOffsets
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
 from stream.kafka.losing import Losing
@@ -33,6 +34,7 @@ class Assignment:
         intake: Intake,
         identity: TopicIdentity,
         losing: Losing,
+        stored: StoredOffsets,
         threads: Threads,
         progress: Progress,
         settle: Callable[[], Awaitable[None]],
@@ -40,6 +42,7 @@ class Assignment:
         take_over: Callable[[Mapping[tuple[str, int], int]], None],
     ) -> None:
         self._intake, self._identity, self._losing, self._threads = intake, identity, losing, threads
+        self._stored = stored
         self._progress, self._settle, self._learn, self._take_over = progress, settle, learn, take_over
         losing.on_cut = self.cut_off
         self.ready = False
@@ -51,6 +54,7 @@ class Assignment:
         self._progress.positioning = True
         self._progress.advance()
         await self._settle()
+        self._stored.assign({})
         await self._threads.store.run(self._identity.assign)
         found = await self._threads.store.run(self._losing.continuation, {(tp.topic, tp.partition) for tp in assigned})
         await self._learn()
@@ -61,6 +65,7 @@ class Assignment:
         following = {(tp.topic, tp.partition): offset for tp, offset in positions.items()}
         self._progress.positioning = False  # what takes over has time limits of its own
         await self._threads.store.run(self._take_over, following)
+        self._stored.assign(following)
         await self._threads.read.run(self._intake.assign, following)
         self._progress.advance()
         self._be_ready()
@@ -68,6 +73,10 @@ class Assignment:
             "assigned",
             extra={"positions": {f"{tp.topic}/{tp.partition}": at for tp, at in positions.items()}},
         )
+
+    def committable(self) -> Mapping[TP, int]:
+        """Called by the consumer every few seconds, to commit it."""
+        return {TP(*where): offset for where, offset in self._stored.following().items()}
 
     def no_records(self, tp: TP, first: int, end: int) -> None:
         """Called by the consumer where the log has offsets without records: they are not awaited."""
@@ -98,6 +107,7 @@ class Assignment:
         """Called by Faust's signal. It asks for no positions where a worker gets no partition: the worker stands by."""
         _, assigned = sent
         if not assigned:
+            self._stored.assign({})
             await self._threads.read.run(self._intake.assign, {})
             self._be_ready()
 

@@ -65,9 +65,9 @@ class Intake:
 
     def next_offset(self, topic: str, partition: int) -> int:
         """The next offset to be admitted. Raises ``KeyError`` for a partition that is not assigned."""
-        return self._after_gaps((topic, partition), self._next[topic, partition])
+        return self.after_gaps((topic, partition), self._next[topic, partition])
 
-    def _after_gaps(self, partition: TopicPartition, offset: int) -> int:
+    def after_gaps(self, partition: TopicPartition, offset: int) -> int:
         """The first offset from ``offset`` on that may have a record."""
         without = self._without.get(partition, {})
         while (end := without.get(offset)) is not None:
@@ -88,7 +88,7 @@ class Intake:
             if expected is None or record.offset < expected:
                 self._on_skip(record.topic)
                 continue
-            expected = self._after_gaps(key, expected)
+            expected = self.after_gaps(key, expected)
             if record.offset > expected:
                 missing = self._reread(record.topic, record.partition, expected, record.offset)
                 self._on_reread(len(missing))

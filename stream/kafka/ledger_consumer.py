@@ -8,7 +8,7 @@ its earliest record where nothing is stored.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar, Protocol
 
@@ -43,6 +43,10 @@ class Ledger(Protocol):
 
     async def positioned(self, positions: Mapping[TP, int]) -> None:
         """The consumer stands at ``positions``, those of all assigned partitions. Awaited before the first fetch."""
+        ...
+
+    def committable(self) -> Mapping[TP, int]:
+        """The next offset of each partition that is positioned, for the consumer group's offsets."""
         ...
 
     def no_records(self, tp: TP, first: int, end: int) -> None:
@@ -181,14 +185,44 @@ def _buffered(consumer: Any, partitions: Iterable[TP]) -> list[TP]:
 
 
 class LedgerConsumer(driver.Consumer):
-    """Asks the ledger for the next offset of each assigned partition."""
+    """Asks the ledger for the next offset of each assigned partition, and commits what the ledger has.
+
+    The methods with an underscore are Faust's, which calls them every ``broker_commit_interval`` and at a stop.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._told: dict[TP, int] = {}
+        """What was committed since the last assignment."""
 
     def _new_consumer_thread(self) -> LedgerConsumerThread:
         return LedgerConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        """All partitions: the ledger may be beyond what is committed though this worker has stored nothing of one."""
+        transport: Any = self.transport
+        return (tp for tp in transport.ledger.committable() if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        for kept in (self._acked, self._acked_index, self._gap):  # by Faust, to work out what we know from the ledger
+            kept[tp].clear()
+        transport: Any = self.transport
+        offset: int | None = transport.ledger.committable().get(tp)
+        return offset
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        return self._told.get(tp) != offset
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        done: bool = await super()._commit(offsets)
+        if done:
+            self._told.update(offsets)
+        return done
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Position every assigned partition from the ledger. The name is Faust's, which calls it at each assignment."""
         transport: Any = self.transport
+        self._told.clear()
         assigned = frozenset(self.assignment())
         positions = dict(await transport.ledger.positions(assigned))
         fresh = assigned - positions.keys()

@@ -1,9 +1,11 @@
-"""How many records wait in Kafka."""
+"""How many records wait in Kafka, for how long, and how near retention is to them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
@@ -17,6 +19,28 @@ ASK_EVERY_S = 5.0
 """How often the broker is asked for the ends of the partitions. It may take as long to answer."""
 
 
+class Ends:
+    """Where a partition ended at each look, as far as that is not stored yet.
+
+    So it is known how long the oldest record waits, without its own time, which producers may set as they like. After a
+    start, no longer than since the first look.
+    """
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def look(self, end: int, now: float) -> None:
+        """The partition ends at ``end`` now."""
+        if not self._seen or end > self._seen[-1][1]:
+            self._seen.append((now, end))
+
+    def waited(self, stored: int, now: float) -> float:
+        """Seconds since the record at ``stored``, the next one to be stored, was seen first; 0 if there is none."""
+        while self._seen and self._seen[0][1] <= stored:
+            self._seen.popleft()
+        return now - self._seen[0][0] if self._seen else 0.0
+
+
 class Lag:
     """``highwater`` gives the offset that the next record of a (topic, partition) will get, as the last fetch has told
     it, or None if it is unknown. A worker that cannot fetch would know no lag from it, so ``ask`` asks the broker for
@@ -27,20 +51,29 @@ class Lag:
         self,
         intake: Intake,
         highwater: Callable[[str, int], int | None],
-        ask: Callable[[list[Partition]], Awaitable[Mapping[Partition, int]]],
+        ask: Callable[[list[Partition]], Awaitable[Mapping[Partition, tuple[int, int]]]],
         keep: Callable[[Mapping[Partition, int]], Awaitable[None]],
+        stored: Callable[[], Mapping[Partition, int]],
         metrics: Metrics,
     ) -> None:
         self._intake, self._highwater, self._ask, self._keep, self._metrics = intake, highwater, ask, keep, metrics
+        self._stored = stored
         self._ends: dict[Partition, int] = {}
+        self._starts: dict[Partition, int] = {}
+        self._seen: dict[Partition, Ends] = {}
 
     async def look(self) -> None:
         """Ask the broker. If it does not answer, what is known stays, and the next look asks again."""
         try:
-            ends = await asyncio.wait_for(self._ask(list(self._intake.partitions)), ASK_EVERY_S)
+            bounds = await asyncio.wait_for(self._ask(list(self._intake.partitions)), ASK_EVERY_S)
         except Exception as error:  # whatever the client raises
             log.warning("the broker does not say where the partitions end: %r", error)
             return
+        ends = {partition: end for partition, (_, end) in bounds.items()}
+        self._starts = {partition: start for partition, (start, _) in bounds.items()}
+        self._seen = {partition: self._seen.get(partition, Ends()) for partition in ends}
+        for partition, end in ends.items():
+            self._seen[partition].look(end, time.monotonic())
         changed = {partition: end for partition, end in ends.items() if self._ends.get(partition) != end}
         self._ends = dict(ends)
         if changed:
@@ -48,8 +81,18 @@ class Lag:
 
     def report(self) -> None:
         """Set the metrics."""
+        # A partition that went to another worker must not be reported by two.
+        for gauge in (self._metrics.lag, self._metrics.lag_seconds, self._metrics.held_stored):
+            gauge.clear()
         for (topic, number), lag in self._by_partition().items():
             self._metrics.lag.labels(topic, number).set(lag)
+        now, stored = time.monotonic(), self._stored()
+        for (topic, number), at in stored.items():
+            if seen := self._seen.get((topic, number)):
+                self._metrics.lag_seconds.labels(topic, number).set(seen.waited(at, now))
+                start, end = self._starts[topic, number], self._ends[topic, number]
+                share = (at - start) / (end - start) if end > start else 1.0
+                self._metrics.held_stored.labels(topic, number).set(min(max(share, 0.0), 1.0))
 
     def total(self) -> int:
         """Records that wait, of all partitions. From any thread."""

@@ -53,9 +53,20 @@ class Metrics:
             "finsent_registry_failures", "Times that the schema registry was asked for a schema and was away."
         )
         self.lag = gauge("finsent_lag_records", "Records in Kafka that are not stored.", ["topic", "partition"])
+        self.lag_seconds = gauge(
+            "finsent_lag_seconds", "Seconds that the oldest record waits that is not stored.", ["topic", "partition"]
+        )
+        self.held_stored = gauge(
+            "finsent_held_records_stored_ratio",
+            "Of the offsets that Kafka still holds, the share that is stored; near 0, retention is about to win.",
+            ["topic", "partition"],
+        )
         self.stored_offset = gauge("finsent_stored_offset", "Last offset stored.", ["topic", "partition"])
         self.progress = gauge("finsent_last_progress_timestamp_seconds", "When a batch was last stored (Unix).")
         self.model = gauge("finsent_model_info", "1 for the version that scores.", ["version"])
+        self.champion_unknown = gauge(
+            "finsent_champion_unknown", "1 while the registry does not say which version is the champion."
+        )
         self.swaps = counter("finsent_model_swaps", "Versions taken over from the registry.")
         self.refused = counter(
             "finsent_model_refused", "Champions that failed a check and were not taken.", ["version"]

@@ -337,3 +337,12 @@ def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
     shown.stdout.close()
     assert shown.stderr.read() == b""
     shown.wait(60)
+
+
+def test_the_tables_are_brought_up_to_date_before_any_worker_starts(clickhouse_url: str, configured: None) -> None:
+    first = within("storage", "migrate", CLICKHOUSE_KEEP_COMMENTS_DAYS="30")
+    assert first.returncode == 0 and "migrations applied: 0001" in first.stdout, first
+    with Client.from_url(clickhouse_url) as client:
+        (declared,) = client.execute("SHOW CREATE TABLE record_log")[0]
+    assert "toIntervalDay(30)" in declared and "fsync_after_insert = 1" in declared
+    assert "up to date" in within("storage", "migrate").stdout

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 
 from deploy.local import BrokerKind, Service
 from storage import positions
-from stream.kafka import backlog, ensure_topics, topic_ids
+from stream.kafka import backlog, ensure_topics, topic_ids, watermarks
 from tests.support import data_folder, eventually, kafka_at
 from tests.support.feed import Feed, values
 
@@ -66,6 +67,32 @@ def test_markers_are_no_gaps(transactions: Feed):
 @needs_transactions
 def test_markers_leave_no_lag(transactions: Feed):
     eventually(lambda: transactions.lag() == 0, 10, "no lag is reported")
+
+
+@needs_transactions
+def test_the_group_has_committed_what_the_ledger_has(transactions: Feed):
+    """KEDA and exporters of the lag read it: also of partitions without records, and behind markers."""
+    kafka = kafka_at(transactions.bootstrap)
+    ends = {where: end for where, (_, end) in watermarks(kafka, kafka.feeds).items()}
+
+    def committed() -> dict[tuple[str, int], int]:
+        with KafkaAdminClient(bootstrap_servers=transactions.bootstrap.split(",")) as admin:
+            (found,) = admin.list_group_offsets({"finsent": None}).values()
+        return {(partition.topic, partition.partition): at.offset for partition, at in found.items()}
+
+    eventually(lambda: committed() == ends, 30, f"{ends} is committed")
+    assert ends["news", 0] == 22 and len(ends) == 12
+
+
+@needs_transactions
+def test_how_long_records_wait_and_how_near_retention_is(transactions: Feed):
+    for name, value in (("finsent_lag_seconds", 0), ("finsent_held_records_stored_ratio", 1)):
+
+        def told(name: str = name) -> list[float]:
+            found = re.findall(rf"^{name}\{{.*\}} (\S+)", transactions.page("metrics"), re.M)
+            return [float(number) for number in found]
+
+        eventually(lambda value=value, told=told: told() == [value] * 12, 60, f"{name} is {value} everywhere")
 
 
 @needs_transactions
