@@ -3,7 +3,9 @@ DATA ?= .finsent
 # Processes that run the tests, each with a broker and a ClickHouse of its own.
 TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
-.PHONY: setup kafka demo up test lint chaos bench
+HELM ?= v3.22.0
+KUBECONFORM ?= v0.8.0
+.PHONY: setup kafka demo up test lint chaos bench k8s-tools acceptance-k8s
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
@@ -39,3 +41,16 @@ chaos: setup
 
 bench: setup
 	.venv/bin/python -m benchmarks.scorer $(if $(TEXTS),--texts $(TEXTS)) --json build/bench.json
+
+# Helm and kubeconform, built by Go: for the tests of the chart, which say so where they have no Helm.
+build/tools/helm:
+	GOBIN=$(CURDIR)/build/tools go install helm.sh/helm/v3/cmd/helm@$(HELM)
+
+build/tools/kubeconform:
+	GOBIN=$(CURDIR)/build/tools go install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM)
+
+k8s-tools: build/tools/helm build/tools/kubeconform
+
+# The chart against the schemas of three Kubernetes versions; says what it proved, and what not.
+acceptance-k8s: setup k8s-tools
+	.venv/bin/python -m tests.deploy.acceptance_k8s
