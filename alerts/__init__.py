@@ -16,7 +16,7 @@ This room knows no Kafka and no model: messages are published, and words are exp
 # The file of rules
 from alerts.durations import seconds
 from alerts.evaluator import Evaluator, parameters_of
-from alerts.evidence import Explain
+from alerts.evidence import Explain, ExplainEvent
 
 # Sending
 from alerts.receivers.notifier import Notifier
@@ -27,6 +27,7 @@ __all__ = [
     "BadRules",
     "Evaluator",
     "Explain",
+    "ExplainEvent",
     "Notifier",
     "Rules",
     "Transition",

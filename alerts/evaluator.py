@@ -18,7 +18,7 @@ from alerts.durations import seconds
 from alerts.emerging import find_emerging_topics
 from alerts.emerging_notices import emerging_notices
 from alerts.events import EventWatch, load_source_weights
-from alerts.evidence import Explain, add_evidence, add_link
+from alerts.evidence import Explain, ExplainEvent, add_event_words, add_evidence, add_link
 from alerts.incidents import CLOSE, Incidents
 from alerts.lifecycle import Lifecycle
 from alerts.rules import BadRules, Rules, load_rules
@@ -51,7 +51,8 @@ class Evaluator:
     """Use it from one thread.
 
     ``publish`` is called with the transitions before they are written, so that none is left out when a worker dies in
-    between; ``notify`` afterwards, for the receivers. ``explain`` gives the deciding words of a text.
+    between; ``notify`` afterwards, for the receivers. ``explain`` gives the deciding words of a text's sentiment, and
+    ``explain_event`` those of an event in it.
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class Evaluator:
         explain: Explain | None = None,
         desks: dict[str, str] | None = None,
         notify: Callable[[Client, Rules], None] = lambda client, rules: None,
+        explain_event: ExplainEvent | None = None,
     ) -> None:
         self._connect, self._settings, self._parameters = connect, settings, parameters_of(settings)
-        self.publish, self._explain, self.notify = publish, explain, notify
+        self.publish, self.notify = publish, notify
+        self._explain, self._explain_event = explain, explain_event
         self._desks = desks
         self._client: Client | None = None
         self._rules_read = 0.0
@@ -143,6 +146,8 @@ class Evaluator:
         memory = timedelta(seconds=self._memory_s())
         made = self._events.turn(client, self.rules, event_time(first), event_time(until), memory)
         for transition in made:
+            if transition.state is not AlertState.RESOLVED:
+                add_event_words(transition, self._explain_event)
             add_link(transition, self._settings.console_url)
         return made
 

@@ -12,12 +12,16 @@ from clickhouse_driver import Client
 
 from alerts.detection import MARKET, NO_COMPANY, Shift
 from alerts.transition import Transition, recent_since
-from documents import Direction, whole_text
+from documents import AlertKind, Direction, whole_text
 from storage.reads import moving_documents, rising_topics
 
 Explain = Callable[[str, str | None], Sequence[tuple[str, float]]]
 """Takes a text and the company that it is about, and returns words with their weights in the score, of which the
 negative ones made it more negative."""
+
+ExplainEvent = Callable[[str, str, str], Sequence[tuple[str, int, int, float]]]
+"""Takes a text, the words in it that name the company, and a type of event. Returns pieces of the text, which may
+overlap, with their beginning, their end and their weight in the probability of such an event."""
 
 PUNCTUATION = ".,;:!?()[]\"'\u2018\u2019\u201c\u201d\u2013\u2014-"
 """Is taken off the ends of deciding words."""
@@ -45,6 +49,15 @@ def add_evidence(
     baseline = since - timedelta(seconds=baseline_s)
     entity, _ = _asked_for(shift.entity, shift.topic)
     transition.evidence["topics"] = rising_topics(client, entity, baseline, since, transition.at)
+
+
+def add_event_words(transition: Transition, explain: ExplainEvent | None) -> None:
+    """Name the words of each report by which an event was read."""
+    if explain is None or transition.kind is not AlertKind.EVENT:
+        return
+    for report in transition.evidence["documents"]:
+        text = whole_text(report["title"], report["text"])
+        report["words"] = deciding_pieces(explain(text, report["surface"], transition.topic))
 
 
 def add_link(transition: Transition, console_url: str) -> None:
@@ -80,3 +93,15 @@ def deciding_words(explain: Explain | None, text: str, entity: str, direction: D
     words = sorted(explain(text, entity), key=lambda word: -sign * word[1])[:MOST_WORDS]
     named = [word for word, weight in words if sign * weight > LEAST_WEIGHT * sign * words[0][1] > 0]
     return [word.strip(PUNCTUATION) or word for word in named]
+
+
+def deciding_pieces(pieces: Sequence[tuple[str, int, int, float]]) -> list[str]:
+    """The pieces of a text that spoke most for an event, the strongest first. Of pieces that overlap, the strongest."""
+    chosen: list[tuple[int, int, str]] = []
+    heaviest = max((weight for *_, weight in pieces), default=0.0)
+    for text, start, end, weight in sorted(pieces, key=lambda piece: -piece[3]):
+        if weight <= LEAST_WEIGHT * heaviest or len(chosen) == MOST_WORDS:
+            break
+        if not any(start < other_end and other_start < end for other_start, other_end, _ in chosen):
+            chosen.append((start, end, text.strip(PUNCTUATION) or text))
+    return list(dict.fromkeys(text for *_, text in chosen))

@@ -78,6 +78,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     """Only reports of these states are believed."""
     event_severity: EventLevel | None = None
     """The least severity of an event that makes an alert."""
+    good_event_severity: EventLevel | None = None
+    """The same for types that are good news; ``event_severity`` where it is left out."""
     receivers: list[str] | None = None
     quiet_hours: QuietHours | None = None
 
@@ -114,6 +116,7 @@ class Setting(msgspec.Struct, frozen=True):
     event_groups: frozenset[str]
     event_states: frozenset[EventState]
     event_severity: int
+    good_event_severity: int
     receivers: tuple[str, ...]
     quiet_hours: QuietHours | None
 
@@ -121,6 +124,10 @@ class Setting(msgspec.Struct, frozen=True):
         """Whether events of this type make alerts."""
         chosen = self.event_types or self.event_groups
         return AlertKind.EVENT in self.kinds and (not chosen or type_ in self.event_types or group in self.event_groups)
+
+    def least_event(self, polarity: int) -> int:
+        """The least severity with which events of a type of this polarity make alerts."""
+        return self.good_event_severity if polarity > 0 else self.event_severity
 
 
 class Rules:
@@ -169,6 +176,7 @@ class Rules:
             event_groups=frozenset(chosen("event_groups", ())),
             event_states=frozenset(chosen("event_states", EventState)),
             event_severity=chosen("event_severity", LEAST_EVENT),
+            good_event_severity=chosen("good_event_severity", chosen("event_severity", LEAST_EVENT)),
             receivers=tuple(chosen("receivers", ())),
             quiet_hours=chosen("quiet_hours", None),
         )

@@ -251,6 +251,7 @@ class Worker:
             explain=lambda *text: self.score.scorer.explain(*text),
             desks={company.ticker: company.desk for company in watchlist.companies},
             notify=Notifier(connecting),
+            explain_event=self.score.explain_event,
         )
 
     def highwater(self, topic: str, partition: int) -> int | None:

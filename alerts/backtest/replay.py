@@ -16,7 +16,7 @@ import numpy as np
 from clickhouse_driver import Client
 
 from alerts.detection import WINDOW_S, Parameters
-from alerts.events import EventLifecycle, SourceWeights
+from alerts.events import SETTLED, SPAN, EventLifecycle, SourceRecord, SourceWeights
 from alerts.evidence import moving_documents_of
 from alerts.incidents import Incidents
 from alerts.lifecycle import Lifecycle
@@ -25,21 +25,22 @@ from alerts.sources import Source, watched_sources
 from alerts.transition import Transition
 from documents import AlertKind
 from documents.events import EventTypes
-from storage.reads import EventReport, Windows, event_reports, sentiment_and_topic_windows
+from storage.reads import EventReport, SourceDay, Windows, event_reports, sentiment_and_topic_windows, source_days
 
 _EPOCH = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass
 class History:
-    """The stored windows of documents and of their topics, what they report of events, and their span in Unix
-    seconds."""
+    """The stored windows of documents and of their topics, what they report of events, what each source reported by
+    the day, and their span in Unix seconds."""
 
     windows: Windows
     topics: tuple[np.ndarray, ...]
     since: int
     until: int
     reports: Sequence[EventReport] = ()
+    sources: Sequence[SourceDay] = ()
 
 
 def read_history(
@@ -64,6 +65,7 @@ def read_history(
         int(since.timestamp()),
         math.ceil(until.timestamp()),
         event_reports(client, begin, until + timedelta(seconds=1), names),
+        source_days(client, max(_EPOCH, begin - SPAN - SETTLED), until),
     )
 
 
@@ -91,7 +93,9 @@ def replay(
     transitions = [transition for transition, _ in steps]
     if events is not None:
         since, until = (datetime.fromtimestamp(moment, UTC) for moment in (history.since, last))
-        transitions += events(rules).run(history.reports, since, until)
+        life = events(rules)
+        life.learn(SourceRecord(history.sources))
+        transitions += life.run(history.reports, since, until)
         transitions.sort(key=lambda transition: transition.at)
     Incidents().assign(transitions)
     return transitions, watched

@@ -89,7 +89,7 @@ def believed(
 
 def _worst_first(kind: EventType, setting: Setting) -> list[tuple[EventState, int]]:
     """The states and levels that a rule lets alert, the worst alert first, and of equal ones the surest."""
-    pairs = [(state, level) for state in STRENGTH for level in range(setting.event_severity, 6)]
+    pairs = [(state, level) for state in STRENGTH for level in range(setting.least_event(kind.polarity), 6)]
     return sorted(
         pairs, key=lambda one: (-severity.of_event(one[1], kind.pages, one[0]).rank, -STRENGTH[one[0]], -one[1])
     )
@@ -99,7 +99,8 @@ def _told(reports: Sequence[EventReport], weights: SourceWeights) -> dict[int, f
     """The weight of each story."""
     told: dict[int, float] = {}
     for report in reports:
-        told[report.story_id] = max(told.get(report.story_id, 0.0), weights.of(report.source, report.kind))
+        weight = weights.of(report.source, report.kind, report.published_at)
+        told[report.story_id] = max(told.get(report.story_id, 0.0), weight)
     return told
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts.events.belief import ENOUGH, STRENGTH, Belief, believed, span_of
+from alerts.events.source_record import SourceRecord
 from alerts.events.source_weights import SourceWeights
 from alerts.rules import Rules, Setting
 from alerts.suppression import KnownAlerts
@@ -41,6 +42,10 @@ class EventLifecycle:
     def __init__(self, types: EventTypes, weights: SourceWeights, rules: Rules, known: Iterable[Alert] = ()) -> None:
         self._types, self._weights, self._rules = types, weights, rules
         self._known = KnownAlerts(alert for alert in known if alert.opened.kind is AlertKind.EVENT)
+
+    def learn(self, record: SourceRecord) -> None:
+        """Judge sources by what is known of them."""
+        self._weights.learn(record)
 
     @property
     def firing(self) -> list[Alert]:
@@ -92,7 +97,7 @@ class EventLifecycle:
 
     def weight(self, report: EventReport) -> float:
         """How much a report counts as a witness."""
-        return self._weights.of(report.source, report.kind)
+        return self._weights.of(report.source, report.kind, report.published_at)
 
 
 class _Group:
@@ -164,7 +169,7 @@ class _Group:
     def _tell(self, i: int, at: datetime) -> Iterator[Transition]:
         """Fire, or escalate the firing alert, if that is what the ``i``-th report and those before it make."""
         report, setting = self._reports[i], self._life.setting(self._key[0], self._kind)
-        if setting is None or report.severity < setting.event_severity:
+        if setting is None or report.severity < setting.least_event(self._kind.polarity):
             return
         alert = self._firing()
         if alert is not None and alert.severity is Severity.CRITICAL:
@@ -267,6 +272,6 @@ def _document(report: EventReport) -> dict[str, Any]:
     """A report as the evidence of an alert shows documents."""
     shown = (
         "document_id", "source", "kind", "published_at", "title", "text", "url", "label", "sentiment", "model_version",
-        "topic", "partition", "offset", "novelty", "state", "severity", "probability",
+        "topic", "partition", "offset", "novelty", "state", "severity", "probability", "surface",
     )  # fmt: skip
-    return {**{name: getattr(report, name) for name in shown}, "surface": "", "words": []}
+    return {**{name: getattr(report, name) for name in shown}, "words": []}

@@ -7,18 +7,19 @@ every few seconds, and an alert about an event does not wait for the next tick o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from clickhouse_driver import Client
 
 from alerts.events.belief import BASELINE
 from alerts.events.lifecycle import EventLifecycle, Key
+from alerts.events.source_record import SETTLED, SPAN, SourceRecord
 from alerts.events.source_weights import SourceWeights
 from alerts.rules import Rules
 from alerts.transition import Alert, Transition
 from documents import AlertKind
 from documents.events import EventTypes
-from storage.reads import alerts_now, event_reports, events_stored, latest_offsets
+from storage.reads import alerts_now, event_reports, events_stored, latest_offsets, source_days
 
 REACH = BASELINE + timedelta(days=1)
 """So far back reports are read, before the first one that is new."""
@@ -26,6 +27,9 @@ REACH = BASELINE + timedelta(days=1)
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=2)
 """No document is dated further in the future."""
+
+LATE = timedelta(days=7)
+"""New reports are published at most so long before a turn."""
 
 Span = tuple[datetime, datetime]
 """When the first and the last of some reports were published."""
@@ -38,6 +42,7 @@ class EventWatch:
         self._types, self._weights, self._tick = types, weights, timedelta(seconds=tick_s)
         self._seen: Mapping[tuple[str, str, int], int] = {}
         self._until: datetime | None = None
+        self._learnt: date | None = None
         self._waiting: dict[Key, Span] = {}
         """What is dated later than the last turn."""
 
@@ -64,6 +69,7 @@ class EventWatch:
         late = {key: begin for key, (begin, _) in new.items() if begin <= until}
         since = max(EARLIEST, min([after, *late.values()]) - REACH)
         reports = event_reports(client, since, until + AHEAD, entities)
+        self._learn(client, after, until)
         # What is dated in the future is taken when its time has come.
         waiting = {key: span for key, span in new.items() if span[1] > until}
         for report in reports if whole else ():
@@ -72,6 +78,13 @@ class EventWatch:
         made = EventLifecycle(self._types, self._weights, rules, known).run(reports, after, until, late)
         self._seen, self._until, self._waiting = seen, until, waiting
         return made
+
+    def _learn(self, client: Client, after: datetime, until: datetime) -> None:
+        """Judge the sources anew, once a day: their record of a day that is over does not change."""
+        if self._learnt != until.date():
+            since = after - LATE - REACH - SPAN - SETTLED if after - EARLIEST > REACH + 2 * SPAN else EARLIEST
+            self._weights.learn(SourceRecord(source_days(client, since, until)))
+            self._learnt = until.date()
 
     def _new(self, client: Client, seen: Mapping[tuple[str, str, int], int], after: datetime) -> dict[Key, Span]:
         """What came since the last turn, and what was dated later than that."""

@@ -13,7 +13,7 @@ from storage.reads.deliveries import deliveries
 from storage.reads.documents import entities_stored, latest_offsets, latest_texts, recent_documents
 from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
 from storage.reads.emerging_topics import SampledDocument, emerging_documents, emerging_topics, sample_documents
-from storage.reads.events import EventReport, event_reports, events_stored
+from storage.reads.events import EventReport, SourceDay, event_reports, events_stored, source_days
 from storage.reads.feeds import Feed, active_feeds, event_time_watermark
 from storage.reads.labels import count_labels, first_label_at, latest_labels
 from storage.reads.moving import moving_documents, rising_topics
@@ -35,8 +35,10 @@ __all__ = [
     "recent_documents",
     # events
     "EventReport",
+    "SourceDay",
     "event_reports",
     "events_stored",
+    "source_days",
     # series and shifts
     "Windows",
     "moving_documents",

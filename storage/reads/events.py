@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
@@ -56,6 +56,8 @@ class EventReport(NamedTuple):
     sentiment: float
     model_version: str
     novelty: float
+    surface: str = ""
+    """The text that names the company."""
 
     @property
     def order(self) -> tuple[datetime, datetime, str, int, int]:
@@ -76,7 +78,8 @@ def event_reports(
             event_relevance, published_at, ingested_at, topic, topic_id, partition, offset, kind, source, document_id,
             story_id, title, text, url,
             toString(mentions.label[indexOf(mentions.entity, event_entity)]) AS event_label,
-            mentions.sentiment[indexOf(mentions.entity, event_entity)] AS event_sentiment, model_version, novelty
+            mentions.sentiment[indexOf(mentions.entity, event_entity)] AS event_sentiment, model_version, novelty,
+            mentions.surface[indexOf(mentions.entity, event_entity)] AS event_surface
         FROM documents
         {_EVENTS}
         WHERE published_at > %(since)s AND published_at <= %(until)s AND {_OF_ITSELF}
@@ -122,3 +125,45 @@ def events_stored(
         {**parameters, "until": until, "probability": LEAST_PROBABILITY, "relevance": LEAST_RELEVANCE},
     )
     return {(entity, type_): (first, last) for entity, type_, first, last in rows}
+
+
+class SourceDay(NamedTuple):
+    """How many events a source told of on a day (of one company and type each), and with how many of them it was
+    alone."""
+
+    source: str
+    day: date
+    told: int
+    alone: int
+
+
+def source_days(client: Client, since: datetime, until: datetime) -> list[SourceDay]:
+    """What each source reported of companies in ``since < published_at <= until``, by the day.
+
+    It is alone with an event where no other source tells of the same type at the same company within three days.
+    """
+    rows = client.execute(
+        f"""
+        SELECT source, toDate(day) AS on_day, count() AS told, countIf(alone) AS told_alone
+        FROM
+        (
+            SELECT day, sources,
+                length(groupUniqArrayArray(sources) OVER (PARTITION BY event_entity, event_type
+                    ORDER BY day RANGE BETWEEN 3 PRECEDING AND 3 FOLLOWING)) = 1 AS alone
+            FROM
+            (
+                SELECT event_entity, event_type, toInt32(toDate(published_at, 'UTC')) AS day,
+                    groupUniqArray(lower(toString(source))) AS sources
+                FROM record_log
+                {_EVENTS}
+                WHERE error_kind = '' AND published_at > %(since)s AND published_at <= %(until)s AND {_OF_ITSELF}
+                GROUP BY event_entity, event_type, day
+            )
+        )
+        ARRAY JOIN sources AS source
+        GROUP BY source, on_day
+        ORDER BY source, on_day
+        """,
+        {"since": since, "until": until, "probability": LEAST_PROBABILITY, "relevance": LEAST_RELEVANCE},
+    )
+    return [SourceDay(*row) for row in rows]

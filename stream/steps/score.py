@@ -13,6 +13,9 @@ from model.events import EventReader
 
 UNSUPPORTED_LANGUAGE = "unsupported_language"
 
+MOST_PIECES = 40
+"""An event is explained by at most so many pieces of its text, of which many overlap."""
+
 PLAIN = "The quarterly report will be published on Thursday."
 """A text that every model can score."""
 
@@ -33,6 +36,13 @@ class Score:
         self.scorer.score([PLAIN], [None], ["en"])
         if self._events is not None:
             self._events.read([PLAIN], [""], [""], ["en"])
+
+    def explain_event(self, text: str, surface: str, kind: str) -> Sequence[tuple[str, int, int, float]]:
+        """The pieces of ``text`` that spoke for an event of type ``kind``; see ``alerts.ExplainEvent``."""
+        try:
+            return self._events.explain(text, surface, kind, MOST_PIECES) if self._events is not None else ()
+        except ValueError:  # an older reader told of it, and this one does not know the type
+            return ()
 
     def run(self, rows: Sequence[Row]) -> None:
         """Fill in the scores of the documents of ``rows``.

@@ -9,14 +9,15 @@ import pytest
 from clickhouse_driver import Client
 
 from alerts import Evaluator, Transition
-from alerts.events import BadSourceWeights, EventLifecycle, load_source_weights
+from alerts.events import BadSourceWeights, EventLifecycle, SourceRecord, load_source_weights
+from alerts.evidence import deciding_pieces
 from alerts.receivers.wording import facts, title
 from alerts.rules import BadRules, Rules, read_rules
 from documents import Document, Kind, Mention, Position
 from documents.events import Event, EventRole, EventState, load_event_types
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
-from storage.reads import EventReport, alerts_now
+from storage.reads import EventReport, SourceDay, alerts_now, source_days
 from tests.support import eventually
 
 NOON = datetime(2026, 1, 30, 12, tzinfo=UTC)
@@ -191,14 +192,69 @@ def test_rules_choose_among_events(told: Told):
         read_rules("{defaults: {event_types: [x]}, rules: [{name: all}]}")
 
 
+def test_a_good_surprise_is_told_and_rules_say_how_small_it_may_be(told: Told):
+    told(NOON, "results_beat", "Some blog", polarity=1)
+    assert run(told, NOON + HOUR) == []
+    told(NOON + MINUTE, "results_beat", "Some other blog", polarity=1)
+    (alert,) = run(told, NOON + HOUR)
+    assert (alert.topic, alert.direction, alert.severity) == ("results_beat", "positive", "notice")
+    small = Told()
+    for number in range(2):
+        small(NOON + number * MINUTE, "results_beat", severity=2, polarity=1)
+        small(NOON + number * MINUTE, "results_miss", severity=2)
+    assert run(small, NOON + HOUR) == []
+    rules = read_rules("rules: [{name: all, good_event_severity: 2}]")
+    assert [row.topic for row in run(small, NOON + HOUR, rules)] == ["results_beat"]
+    rules = read_rules("rules: [{name: all, event_severity: 2}]")
+    assert {row.topic for row in run(small, NOON + HOUR, rules)} == {"results_beat", "results_miss"}
+
+
+def test_an_unknown_source_that_is_alone_too_often_counts_half(told: Told):
+    days = [SourceDay("loner", (NOON - day * DAY).date(), 1, 1) for day in range(5, 30)]
+    days += [SourceDay("other", (NOON - day * DAY).date(), 2, 0) for day in range(5, 30)]
+    mine = load_source_weights()
+    mine.learn(SourceRecord(days))
+    assert [mine.of(name, "news", NOON) for name in ("Loner", "Other", "New", "Reuters")] == [0.25, 0.5, 0.5, 1.0]
+    assert mine.of("Loner", "news", NOON - 20 * DAY) == 0.5  # it was not known then
+    assert mine.of("Loner", "news", NOON + 100 * DAY) == 0.5  # and is forgotten
+    told(NOON, source="Loner")
+    told(NOON + MINUTE, source="Some blog")
+    assert EventLifecycle(TYPES, mine, Rules()).run(told.reports, LONG_AGO, NOON + HOUR) == []
+    assert len(run(told, NOON + HOUR)) == 1
+    # Where nobody is ever confirmed, being alone says nothing.
+    mine.learn(SourceRecord(day._replace(alone=day.told) for day in days))
+    assert mine.of("Loner", "news", NOON) == 0.5
+
+
+def test_how_often_a_source_is_alone_is_counted(client: Client):
+    made = [
+        document(0, NOON, "Loner"), document(1, NOON + HOUR, "loner"), document(2, NOON + 10 * DAY, "Loner"),
+        document(3, NOON + 12 * DAY, "Other"), document(4, NOON + 12 * DAY, "Other", "arrest"),
+    ]  # fmt: skip
+    write_documents(client, made)
+    assert source_days(client, LONG_AGO, NOON + 30 * DAY) == [
+        ("loner", NOON.date(), 1, 1), ("loner", (NOON + 10 * DAY).date(), 1, 0),
+        ("other", (NOON + 12 * DAY).date(), 2, 1),
+    ]  # fmt: skip
+
+
+def test_the_strongest_pieces_of_a_text_are_its_deciding_words():
+    text = "Acme files for bankruptcy, again."
+    pieces = [
+        (text[start:end], start, end, weight)
+        for start, end, weight in ((0, 4, -3.0), (15, 26, 2.0), (5, 25, 4.0), (27, 33, 1.0), (5, 10, 0.1))
+    ]
+    assert deciding_pieces(pieces) == ["files for bankruptcy", "again"] and deciding_pieces([]) == []
+
+
 def test_sources_have_weights_that_people_can_replace(tmp_path: Path):
-    assert WEIGHTS.of("Reuters", "news") == WEIGHTS.of("feeds.bbci.co.uk", "news") == 1.0
-    assert WEIGHTS.of("Unknown Paper 2.0", "news") == WEIGHTS.of("example.com", "news") == 0.5
-    assert WEIGHTS.of("a board", "comment") == 0.2
+    assert WEIGHTS.of("Reuters", "news", NOON) == WEIGHTS.of("feeds.bbci.co.uk", "news", NOON) == 1.0
+    assert WEIGHTS.of("Unknown Paper 2.0", "news", NOON) == WEIGHTS.of("example.com", "news", NOON) == 0.5
+    assert WEIGHTS.of("a board", "comment", NOON) == 0.2
     path = tmp_path / "weights.yaml"
     path.write_text("{news: 0.4, comments: 0, sources: [{weight: 0.9, names: [Example.com]}]}")
     mine = load_source_weights(path)
-    assert (mine.of("news.example.com", "news"), mine.of("Reuters", "news")) == (0.9, 0.4)
+    assert (mine.of("news.example.com", "news", NOON), mine.of("Reuters", "news", NOON)) == (0.9, 0.4)
     for text, said in (
         ("{news: 2, comments: 0}", "<= 1.0"),
         ("{news: 1, comments: 0, sources: [{weight: 1, names: [a, A]}]}", "'A' stands twice"),
@@ -231,11 +287,18 @@ def test_a_running_worker_tells_of_an_event_at_its_next_turn(client: Client, cli
     settings = AlertSettings(clock="wall", console_url="http://console", tick_s=86400, emerging_s=0)
     sent: list[Transition] = []
     url = ClickHouseSettings(url=clickhouse_url)
-    lead = Evaluator(lambda: connect(url), settings, publish=sent.extend)
+    asked: list[tuple[str, str, str]] = []
+
+    def explain(*given: str) -> list[tuple[str, int, int, float]]:
+        asked.append(given)
+        return [("Title", 0, 5, 1.0), ("0", 6, 7, -1.0)]
+
+    lead = Evaluator(lambda: connect(url), settings, publish=sent.extend, explain_event=explain)
     assert lead.advance() == []
     write_documents(client, [document(0, now.replace(hour=0, minute=0, second=0, microsecond=0) - DAY)])
     (alert,) = lead.advance()
     assert sent == [alert] and (alert.topic, alert.severity, alert.state) == ("bankruptcy", "critical", "firing")
+    assert asked == [("Title 0", "Acme", "bankruptcy")] and alert.evidence["documents"][0]["words"] == ["Title"]
     assert alert.fired_at >= now and alert.evidence["link"] == f"http://console/alerts/{alert.id}"
     assert lead.advance() == []
     write_documents(client, [document(1, datetime.now(UTC))])

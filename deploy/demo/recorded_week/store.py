@@ -143,6 +143,7 @@ def _raise_alerts(connect: Callable[[], Client], score: Score, desks: dict[str, 
         publish=in_time,
         explain=lambda *text: score.scorer.explain(*text),
         desks=desks,
+        explain_event=score.explain_event,
     )
     evaluator.evaluate(int(MONDAY.timestamp()), int(END.timestamp()))
 
