@@ -6,7 +6,7 @@
 - ``sources``: the series that are watched. ``detection/``: the tests, one algorithm a file.
 - ``stale_feeds``, ``emerging``, ``emerging_notices``: silent feeds and new topics.
 - ``transition``: the rows of the table ``alerts``. ``evidence``: the documents and words behind an alert.
-- ``rules``: the file of rules. ``receivers/``: who is sent what, and how.
+- ``rules``: what rules say. ``rules_file``: reads and checks their file. ``receivers/``: who is sent what, and how.
 - ``backtest/``: the same over history.
 
 This room knows no Kafka and no model: messages are published, and words are explained, by functions that it is given.
@@ -20,7 +20,8 @@ from alerts.evidence import Explain, ExplainEvent
 
 # Sending
 from alerts.receivers.notifier import Notifier
-from alerts.rules import BadRules, Rules, load_rules
+from alerts.rules import BadRules, Rules
+from alerts.rules_file import doubts, load_rules
 from alerts.transition import Transition
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Notifier",
     "Rules",
     "Transition",
+    "doubts",
     "load_rules",
     "parameters_of",
     "seconds",

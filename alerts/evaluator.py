@@ -21,7 +21,8 @@ from alerts.events import EventWatch, load_source_weights
 from alerts.evidence import Explain, ExplainEvent, add_event_words, add_evidence, add_link
 from alerts.incidents import CLOSE, Incidents
 from alerts.lifecycle import Lifecycle
-from alerts.rules import BadRules, Rules, load_rules
+from alerts.rules import BadRules, Rules
+from alerts.rules_file import load_rules
 from alerts.sources import Source
 from alerts.stale_feeds import LOOKBACK, stale_feed_alerts
 from alerts.transition import Alert, Transition, event_time

@@ -1,4 +1,4 @@
-"""The file of alert rules: what is watched how closely, and who is sent its alerts.
+"""The alert rules: what is watched how closely, and who is sent its alerts. ``alerts.rules_file`` reads their file:
 
     defaults: {threshold: 3.5, minimum_documents: 5, cooldown: 24h}
     receivers:
@@ -13,21 +13,18 @@ The first rule that fits an entity is its rule. ``finsent alerts check rules.yam
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, time
-from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from alerts.detection import Parameters
 from alerts.durations import Duration, seconds
-from alerts.receivers import TRANSPORTS, Receiver
+from alerts.receivers import Receiver
 from documents import AlertKind, Severity
-from documents.events import EventState, EventTypes, load_event_types
+from documents.events import EventState
 from errors import FinsentError
 
 Count = Annotated[int, msgspec.Meta(ge=2)]
@@ -91,8 +88,20 @@ class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_":
     entities: list[str] = []
     desks: list[str] = []
 
+    @property
+    def is_for_everyone(self) -> bool:
+        """Whether it is about no company in particular."""
+        return not self.entities and not self.desks
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    @property
+    def is_partial(self) -> bool:
+        """Whether it holds only at times for the companies that it is about."""
+        return False
+
+
+class RulesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
     rules: Annotated[list[AlertRule], msgspec.Meta(min_length=1)]
     defaults: Limits = Limits()
     receivers: list[Receiver] = []
@@ -134,9 +143,9 @@ class Rules:
     """The rules of one file. ``desks`` maps tickers to the desks of the watch list."""
 
     def __init__(
-        self, file: _File | None = None, base: Parameters | None = None, desks: Mapping[str, str] | None = None
+        self, file: RulesFile | None = None, base: Parameters | None = None, desks: Mapping[str, str] | None = None
     ):
-        self.file, self.base = file or _File([AlertRule(name="default")]), base or Parameters()
+        self.file, self.base = file or RulesFile([AlertRule(name="default")]), base or Parameters()
         self._desks = dict(desks or {})
         self.receivers = {receiver.name: receiver for receiver in self.file.receivers}
         self.stale_after_s = seconds(self.file.stale_after)
@@ -148,10 +157,16 @@ class Rules:
             self._known[entity] = self._find(entity)
         return self._known[entity]
 
+    def companies(self, rule: AlertRule) -> frozenset[str]:
+        """The companies that a rule names, or whose desks it names. A desk of which no company is known stands for
+        itself."""
+        unknown = {f"desk {desk}" for desk in rule.desks} - {f"desk {desk}" for desk in self._desks.values()}
+        own = {ticker for ticker, desk in self._desks.items() if desk in rule.desks}
+        return frozenset(rule.entities) | own | unknown
+
     def _find(self, entity: str) -> Setting | None:
         for rule in self.file.rules:
-            everyone = not rule.entities and not rule.desks
-            if everyone or entity in rule.entities or self._desks.get(entity) in rule.desks:
+            if rule.is_for_everyone or entity in rule.entities or self._desks.get(entity) in rule.desks:
                 return self._setting(rule)
         return None
 
@@ -180,108 +195,3 @@ class Rules:
             receivers=tuple(chosen("receivers", ())),
             quiet_hours=chosen("quiet_hours", None),
         )
-
-
-def read_rules(
-    text: str, where: str = "rules", base: Parameters | None = None, desks: Mapping[str, str] | None = None
-) -> Rules:
-    """The rules in the YAML ``text``. Raises ``BadRules`` with line and rule."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        if root is None:
-            raise BadRules(f"{where}: the file is empty; it needs 'rules:' with at least one rule")
-        tree: yaml.Node = root
-        file = msgspec.convert(yaml.safe_load(text), _File)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise BadRules(f"{where}{line}: no YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise BadRules(f"{where}: no YAML: {error}") from error
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        raise BadRules(f"{where}{_place(tree, path.rstrip('`'))}: {message}") from error
-    _check(file, where, tree, desks)
-    return Rules(file, base, desks)
-
-
-def load_rules(path: Path, base: Parameters | None = None, desks: Mapping[str, str] | None = None) -> Rules:
-    """The rules in the file ``path``. Raises ``BadRules``."""
-    try:
-        return read_rules(path.read_text(encoding="utf-8"), str(path), base, desks)
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRules(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _check(file: _File, where: str, tree: yaml.Node, desks: Mapping[str, str] | None) -> None:
-    names: set[str] = set()
-    receivers = {receiver.name for receiver in file.receivers}
-    for i, receiver in enumerate(file.receivers):
-        if receiver.type not in TRANSPORTS:
-            place = where + _place(tree, f".receivers[{i}].type")
-            raise BadRules(f"{place}: Invalid enum value {receiver.type!r}")
-        place = where + _place(tree, f".receivers[{i}]")
-        if problem := TRANSPORTS[receiver.type].problem(receiver):
-            raise BadRules(f"{place}: {problem}")
-    known_desks = set(desks.values()) if desks else None
-    types = load_event_types()
-    _check_events(file.defaults, types, where + _place(tree, ".defaults"))
-    for i, rule in enumerate(file.rules):
-        place = where + _place(tree, f".rules[{i}]")
-        if rule.name in names:
-            raise BadRules(f"{place}: the name {rule.name!r} stands twice")
-        names.add(rule.name)
-        if unknown := set(rule.receivers or ()) - receivers:
-            raise BadRules(f"{place}: no receiver is called {sorted(unknown)[0]!r}")
-        if desks is not None and known_desks is not None:
-            if unknown := set(rule.desks) - known_desks:
-                raise BadRules(f"{place}: the watch list has no desk {sorted(unknown)[0]!r}")
-            if unknown := set(rule.entities) - desks.keys() - {"*"}:
-                raise BadRules(f"{place}: the watch list has no company {sorted(unknown)[0]!r}")
-        _check_events(rule, types, place)
-        if rule.quiet_hours:
-            _zone(rule.quiet_hours.zone, place)
-    if unknown := set(file.defaults.receivers or ()) - receivers:
-        raise BadRules(f"{where}{_place(tree, '.defaults')}: no receiver is called {sorted(unknown)[0]!r}")
-    if file.defaults.quiet_hours:
-        _zone(file.defaults.quiet_hours.zone, where + _place(tree, ".defaults"))
-
-
-def _check_events(limits: Limits, types: EventTypes, place: str) -> None:
-    groups = {one.group for one in types.by_name.values()}
-    if unknown := set(limits.event_types or ()) - types.by_name.keys():
-        raise BadRules(f"{place}: there is no type of event {sorted(unknown)[0]!r}")
-    if unknown := set(limits.event_groups or ()) - groups:
-        raise BadRules(
-            f"{place}: there is no group of events {sorted(unknown)[0]!r}; there are {', '.join(sorted(groups))}"
-        )
-
-
-def _zone(name: str, place: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:
-        raise BadRules(f"{place}: {name!r} is no time zone; one is 'Europe/Berlin'") from error
-
-
-def _place(tree: yaml.Node, path: str) -> str:
-    """', line 7 (rule 'banks', threshold)' for msgspec's path ``.rules[0].threshold``."""
-    node, line, names = tree, tree.start_mark.line, []
-    for name, number in re.findall(r"\.([\w]+)|\[(\d+)\]", path):
-        if name and isinstance(node, yaml.MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == name), None)
-            if pair is None:
-                names.append(name)
-                break
-            node, line = pair[1], pair[0].start_mark.line
-            names.append(name)
-        elif number and isinstance(node, yaml.SequenceNode) and int(number) < len(node.value):
-            node = node.value[int(number)]
-            line = node.start_mark.line
-            called = (
-                next((v.value for k, v in node.value if k.value == "name"), None)
-                if isinstance(node, yaml.MappingNode)
-                else None
-            )
-            group = names.pop() if names else "item"
-            names.append(f"{group.removesuffix('s')} {called!r}" if called else f"{group}[{number}]")
-    return f", line {line + 1}" + (f" ({', '.join(names)})" if names else "")

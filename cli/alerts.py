@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,14 +104,19 @@ def _rules(path: Path | None) -> Rules:
 @group.command()
 def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True, dir_okay=False)]) -> None:
     """Check a file of rules against its schema and the watch list; exit code 1 and line and rule where one is wrong.
+    Warns of what may be meant otherwise: a secret that is not set, a rule that never holds.
 
     `finsent alerts check rules.yaml`
     """
+    from alerts import doubts
+
     found = _rules(file)
     for rule in found.file.rules:
         scope = ", ".join([*rule.desks, *rule.entities]) or "everyone"
         receivers = ", ".join(rule.receivers or found.file.defaults.receivers or ()) or "the topic alerts only"
         echo(f"{rule.name}: {scope}; to {receivers}")
+    for doubt in doubts(found, os.environ):
+        echo(f"warning: {doubt}")
     echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
 
 

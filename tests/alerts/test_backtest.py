@@ -14,7 +14,8 @@ from clickhouse_driver import Client
 from alerts import Evaluator, Transition, backtest
 from alerts.backtest.judge import is_answer
 from alerts.events import load_source_weights
-from alerts.rules import Rules, read_rules
+from alerts.rules import Rules
+from alerts.rules_file import read_rules
 from documents import AlertKind, Direction, Document
 from documents.events import Event, EventRole, EventState, load_event_types
 from settings import AlertSettings, ClickHouseSettings

@@ -12,7 +12,8 @@ from alerts import Evaluator, Transition
 from alerts.events import BadSourceWeights, EventLifecycle, SourceRecord, load_source_weights
 from alerts.evidence import deciding_pieces
 from alerts.receivers.wording import facts, title
-from alerts.rules import BadRules, Rules, read_rules
+from alerts.rules import BadRules, Rules
+from alerts.rules_file import read_rules
 from documents import Document, Kind, Mention, Position
 from documents.events import Event, EventRole, EventState, load_event_types
 from settings import AlertSettings, ClickHouseSettings

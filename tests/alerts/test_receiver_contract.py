@@ -20,7 +20,8 @@ from aiosmtpd.smtp import AuthResult
 
 from alerts.receivers import TRANSPORTS, Failed, Receiver, Refused, Transport
 from alerts.receivers.transports import send
-from alerts.rules import BadRules, read_rules
+from alerts.rules import BadRules
+from alerts.rules_file import read_rules
 
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
 ALERT: dict[str, Any] = {

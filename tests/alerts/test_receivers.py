@@ -20,7 +20,8 @@ from alerts.receivers import Refused
 from alerts.receivers.addresses import is_public, open_socket
 from alerts.receivers.notifier import Notifier
 from alerts.receivers.wording import title
-from alerts.rules import Rules, read_rules
+from alerts.rules import Rules
+from alerts.rules_file import read_rules
 from settings import ClickHouseSettings
 from storage import connect
 from storage.writes import acknowledge, add_silence, write_alerts

@@ -10,7 +10,8 @@ import pytest
 
 from alerts import Evaluator
 from alerts.durations import seconds
-from alerts.rules import BadRules, load_rules, read_rules
+from alerts.rules import BadRules
+from alerts.rules_file import doubts, load_rules, read_rules
 from documents import Severity
 from settings import AlertSettings
 
@@ -59,12 +60,47 @@ def test_the_first_rule_that_fits_holds_and_defaults_fill_it():
         ("https://chat", "ftp://chat", r"line 4 \(receiver 'chat'\): 'url' must start with http"),
         ("name: banks\n", "name: banks\n    treshold: 3\n", r"line 6.*treshold"),
         ("rules:", "rules: [", r"line 6: no YAML"),
+        (
+            "rules:",
+            "  - {name: chat, type: slack, url: 'https://x'}\nrules:",
+            r"line 5 \(receiver 'chat'\): two receivers are called 'chat': rename",
+        ),
+        ("    for: 30m\n", "    for: 30m\n    threshold: 5\n", r"line 10: 'threshold' is given twice, first in line 8"),
+        ("{threshold: 4, cooldown: 12h}", "{threshold: 4, threshold: 5}", r"line 2: 'threshold' is given twice"),
+        ("entities: [BA]", "entities: [ON]", r"line 12 .*YAML reads ON as yes or no: write \"ON\""),
+        ("entities: [BA]", "entities: [600519]", r"YAML reads 600519 as a number: write \"600519\""),
+        ('from: "22:00"', "from: 22:00", r"line 11 .*YAML reads 22:00 as a number: write \"22:00\""),
+        ("name: one", "name: 2024-01-01", r"YAML reads 2024-01-01 as a date: write \"2024-01-01\""),
+        ("threshold: 3\n", "threshold: yes\n", r"Expected `float \| null`, got `bool`$"),
     ],
 )
 def test_errors_name_line_and_reason(old: str, new: str, said: str):
     assert old in GOOD
     with pytest.raises(BadRules, match=said):
         read_rules(GOOD.replace(old, new, 1), "r.yaml", desks=DESKS)
+
+
+def test_what_may_be_meant_otherwise_is_said():
+    rules = read_rules(GOOD, desks=DESKS)
+    assert doubts(rules, {}) == []
+    text = GOOD.replace("chat.example/x", "chat.example/x, secret_env: KEY").replace("x, secret_env", 'x", secret_env')
+    text = text.replace('KEY"}', "KEY}\n  - {name: mail, type: slack, url: 'https://x'}")
+    text += "  - {name: late, entities: [JPM], event_types: [bankruptcy]}\n  - {name: never}\n"
+    found = doubts(read_rules(text, desks=DESKS), {})
+    assert [one.partition(":")[0] for one in found[:2]] == ["receiver 'chat'", "receiver 'mail'"]
+    assert "KEY (its secret) is not set" in found[0] and "no rule names it" in found[1]
+    assert [one.partition(":")[0] for one in found[2:]] == ["rule 'late' never holds", "rule 'never' never holds"]
+    assert doubts(read_rules(text, desks=DESKS), {"KEY": "x"}) == found[1:]
+
+    def hidden(*rules: str, desks: dict[str, str] | None = DESKS) -> list[str]:
+        text = "rules:\n" + "".join(f"  - {{name: r{i}, {rule}}}\n" for i, rule in enumerate(rules))
+        return [one.split("'")[1] for one in doubts(read_rules(text, desks=desks), {})]
+
+    assert hidden("desks: [financials]", "entities: [JPM]", "entities: [JPM, BA]", "desks: [industrials]") == [
+        "r1", "r3",
+    ]  # fmt: skip
+    assert hidden("entities: [JPM]", "desks: [financials]", "for: 1h") == ["r1"]
+    assert hidden("entities: [JPM]", "desks: [financials]", "desks: [financials]", desks=None) == ["r2"]
 
 
 def test_the_example_that_ships_is_good():
