@@ -30,7 +30,7 @@ from alerts.watched import WatchedSources
 from documents import AlertKind, AlertState
 from documents.events import load_event_types
 from settings import AlertSettings
-from storage.reads import active_feeds, alerts_now, entities_stored, event_time_watermark, latest_offsets
+from storage.reads import active_feeds, alerts_now, entities_stored, event_time_watermark, exposures, latest_offsets
 from storage.writes import write_alerts
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ class Evaluator:
         if self._client is None:
             self._client = self._connect()
         try:
+            self._hold(self._client)
             if self._settings.clock == "wall":
                 reached: float = time.time()
             else:
@@ -116,6 +117,7 @@ class Evaluator:
         """Evaluate the ticks in ``(after, until]`` (Unix seconds) over one reading of the windows, and the events up to
         ``reached``, or else up to ``until``."""
         client = self._client = self._client or self._connect()
+        self._hold(client)
         transitions = self._happened(client, after, max(until, reached))
         # Read first, so that documents that come meanwhile are new to the next evaluation.
         seen = latest_offsets(client)
@@ -133,6 +135,11 @@ class Evaluator:
         self._tell(client, transitions, before)
         self.evaluated_until, self._seen = until, seen
         return transitions
+
+    def _hold(self, client: Client) -> None:
+        """Let the rules know what the desks hold, if a rule depends on it."""
+        if self.rules.ask_what_is_held:
+            self.rules.hold(exposures(client))
 
     def _tell(self, client: Client, transitions: list[Transition], known: list[Alert]) -> None:
         """Publish and write the transitions, which join the incidents of the alerts so far."""

@@ -13,14 +13,15 @@ The first rule that fits an entity is its rule. ``finsent alerts check rules.yam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts.detection import Parameters
+from alerts.detection import MARKET, Parameters
 from alerts.durations import Duration, seconds
 from alerts.receivers import Receiver
 from documents import AlertKind, Severity
@@ -31,6 +32,7 @@ Count = Annotated[int, msgspec.Meta(ge=2)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 EventLevel = Annotated[int, msgspec.Meta(ge=1, le=5)]
+Amount = Annotated[str, msgspec.Meta(pattern=r"^[<>]=? ?\d[\d_]*(\.\d+)?$")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -82,11 +84,18 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
 
 
 class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}, kw_only=True):
-    """One rule about some ``entities`` and ``desks``, or about all where neither is given."""
+    """One rule about some ``entities`` and ``desks``, or about all where neither is given.
+
+    With ``exposure`` or ``held_by`` it holds for those of them that are held, as long as they are.
+    """
 
     name: Name
     entities: list[str] = []
     desks: list[str] = []
+    exposure: Amount | None = None
+    """Only companies of which the desks hold so much together, long or short: ``">= 1000000"``."""
+    held_by: list[str] = []
+    """Only companies that one of these desks holds; ``exposure`` is then what these hold."""
 
     @property
     def is_for_everyone(self) -> bool:
@@ -95,8 +104,30 @@ class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_":
 
     @property
     def is_partial(self) -> bool:
-        """Whether it holds only at times for the companies that it is about."""
-        return False
+        """Whether it depends on what the desks hold."""
+        return bool(self.exposure or self.held_by)
+
+    def reaches(self, held: Mapping[str, float]) -> bool:
+        """Whether it is about a company of which each desk holds so much."""
+        amounts = [
+            abs(amount) for desk, amount in held.items() if amount and (not self.held_by or desk in self.held_by)
+        ]
+        if self.held_by and not amounts:
+            return False
+        return self.exposure is None or _compare(self.exposure, sum(amounts))
+
+
+_COMPARED: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+def _compare(condition: str, amount: float) -> bool:
+    sign = condition[: 2 if condition[1] == "=" else 1]
+    return _COMPARED[sign](amount, float(condition[len(sign) :].replace("_", "")))
 
 
 class RulesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,9 +178,21 @@ class Rules:
     ):
         self.file, self.base = file or RulesFile([AlertRule(name="default")]), base or Parameters()
         self._desks = dict(desks or {})
+        self._held: Mapping[str, Mapping[str, float]] = {}
         self.receivers = {receiver.name: receiver for receiver in self.file.receivers}
         self.stale_after_s = seconds(self.file.stale_after)
         self._known: dict[str, Setting | None] = {}
+
+    @property
+    def ask_what_is_held(self) -> bool:
+        """Whether a rule depends on what the desks hold: then ``hold`` is to be called before each evaluation."""
+        return any(rule.is_partial for rule in self.file.rules)
+
+    def hold(self, held: Mapping[str, Mapping[str, float]]) -> None:
+        """Take over what each desk holds of each company, by ticker and desk."""
+        if held != self._held:
+            self._held = held
+            self._known.clear()
 
     def of(self, entity: str) -> Setting | None:
         """The setting of ``entity`` (``*`` is the market); None where no rule is about it."""
@@ -166,9 +209,14 @@ class Rules:
 
     def _find(self, entity: str) -> Setting | None:
         for rule in self.file.rules:
-            if rule.is_for_everyone or entity in rule.entities or self._desks.get(entity) in rule.desks:
+            about = rule.is_for_everyone or entity in rule.entities or self._desks.get(entity) in rule.desks
+            if about and (not rule.is_partial or self._is_held(rule, entity)):
                 return self._setting(rule)
         return None
+
+    def _is_held(self, rule: AlertRule, entity: str) -> bool:
+        """Whether a rule that depends on what is held is about ``entity``. The market and feeds are held by nobody."""
+        return entity != MARKET and not entity.startswith("feed:") and rule.reaches(self._held.get(entity, {}))
 
     def _setting(self, rule: AlertRule) -> Setting:
         def chosen(name: str, otherwise: Any) -> Any:

@@ -21,6 +21,7 @@ from cli import (
     explain,
     label,
     model,
+    positions,
     privacy,
     produce,
     repair,
@@ -61,6 +62,6 @@ COMMANDS = (
         doctor,
         support_bundle,
     ),
-    *(dead_letters, console, model, alerts, label, privacy, storage),
+    *(dead_letters, console, model, alerts, positions, label, privacy, storage),
 )
 """In the order of ``finsent --help``, which lists single commands before groups."""

@@ -88,17 +88,22 @@ def alerts(
     )
 
 
-def _rules(path: Path | None) -> Rules:
-    """The rules in ``path``, or else in ALERT_RULES, or else the default rule for everybody."""
+def _rules(path: Path | None, client: Client | None = None) -> Rules:
+    """The rules in ``path``, or else in ALERT_RULES, or else the default rule for everybody; with a ``client``, over
+    what the desks hold now."""
     from alerts import Rules, load_rules, parameters_of
     from documents import load_watchlist
     from settings import AlertSettings
+    from storage.reads import exposures
 
     settings = AlertSettings()
     desks = {company.ticker: company.desk for company in load_watchlist().companies}
     path = path or settings.rules
     base = parameters_of(settings)
-    return load_rules(path, base, desks) if path else Rules(base=base, desks=desks)
+    rules = load_rules(path, base, desks) if path else Rules(base=base, desks=desks)
+    if client is not None and rules.ask_what_is_held:
+        rules.hold(exposures(client))
+    return rules
 
 
 @group.command()
@@ -113,6 +118,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True
     found = _rules(file)
     for rule in found.file.rules:
         scope = ", ".join([*rule.desks, *rule.entities]) or "everyone"
+        if rule.is_partial:
+            scope += f" held by {' or '.join(rule.held_by) or 'the desks'} {rule.exposure or ''}".rstrip()
         receivers = ", ".join(rule.receivers or found.file.defaults.receivers or ()) or "the topic alerts only"
         echo(f"{rule.name}: {scope}; to {receivers}")
     for doubt in doubts(found, os.environ):
@@ -160,7 +167,7 @@ def backtest(
     history = _history(client, since, until)
     settings = AlertSettings()
     make_events = tests.event_lifecycle(load_event_types(), load_source_weights(settings.sources))
-    transitions, watched = tests.replay(history, _rules(rules), settings.tick_s, events=make_events)
+    transitions, watched = tests.replay(history, _rules(rules, client), settings.tick_s, events=make_events)
     found = tests.judge(transitions, watched, history, [event for event, _ in known])
     for row, (_, ticker) in zip(found["events"], known, strict=True):
         row["ticker"] = ticker
@@ -248,8 +255,9 @@ def calibrate(
 
     linker = Linker(load_watchlist())
     known = [_known_as(event, linker)[0] for event in tests.load_events(events)] if events else []
-    history = _history(connect(), since, until)
-    threshold, curve = tests.calibrate(history, _rules(rules), rate, known, AlertSettings().tick_s)
+    client = connect()
+    history = _history(client, since, until)
+    threshold, curve = tests.calibrate(history, _rules(rules, client), rate, known, AlertSettings().tick_s)
     if json_out:
         echo(json.dumps({"rate": rate, "threshold": threshold, "curve": curve}, indent=1))
         return

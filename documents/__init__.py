@@ -10,6 +10,9 @@ from documents.alert import AlertKind, AlertState, Direction, Severity
 # Text
 from documents.figures import spelled_figures
 
+# What desks hold
+from documents.holdings import BadHoldings, Holding, HoldingsReader
+
 # Companies in a text
 from documents.linking import MOST_MENTIONS, Linker, Match
 from documents.model_input import ADDRESS, as_read, naming, quiet, rejoined, unnamed, whole_words
@@ -61,12 +64,15 @@ __all__ = [
     "UNSCORED",
     "AlertKind",
     "AlertState",
+    "BadHoldings",
     "BadRecord",
     "BadWatchlist",
     "Company",
     "Direction",
     "Document",
     "Fault",
+    "Holding",
+    "HoldingsReader",
     "Kind",
     "Label",
     "Linker",

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from alerts.receivers.addresses import open_socket
 from alerts.receivers.contract import AlertRows, Receiver, Refused, Transport
-from alerts.receivers.wording import document_lines, facts, title, topic_lines
+from alerts.receivers.wording import document_lines, exposure_lines, facts, title, topic_lines
 
 
 class Email(Transport):
@@ -68,7 +68,15 @@ def plain_text(alerts: AlertRows) -> str:
     """All alerts, each with its facts, documents, link and query."""
     parts = []
     for alert in alerts:
-        lines = [title(alert), facts(alert), *topic_lines(alert), "", *document_lines(alert), ""]
+        lines = [
+            title(alert),
+            facts(alert),
+            *exposure_lines(alert),
+            *topic_lines(alert),
+            "",
+            *document_lines(alert),
+            "",
+        ]
         if link := alert["evidence"].get("link"):
             lines.append(link)
         lines += [

@@ -26,7 +26,7 @@ from alerts.receivers.transports import send
 from alerts.rules import Rules
 from documents import AlertKind, AlertState
 from storage import UNAVAILABLE, StorageUnavailable
-from storage.reads import alerts_now, silences_at, transitions_to_send
+from storage.reads import alerts_now, holdings_by_company, silences_at, transitions_to_send
 from storage.writes import claim, renew_claim, write_deliveries
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,9 @@ class Notifier:
         rows, silent = transitions_to_send(client, now - DUE_FOR), silences_at(client, now)
         lasting = alerts_now(client, MARKET, since=now, kind=AlertKind.SENTIMENT_SHIFT, unfinished=True)
         market = any(row["state"] == AlertState.FIRING for row in lasting)
+        positions = holdings_by_company(client) if rows else {}
+        for row in rows:
+            row["exposure"] = positions.get(row["entity"], [])
         messages, held = route(rows, rules, Moment(now, silent, market), self._under_way)
         write_deliveries(client, held)
         for message in messages:

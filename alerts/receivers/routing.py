@@ -65,7 +65,7 @@ def route(
         if setting is None:
             continue
         over = row["state"] == AlertState.RESOLVED
-        for name in setting.receivers:
+        for name in _receivers(row, setting):
             key = (row["id"], row["state"], name)
             if name not in rules.receivers or name in row["outcomes"] or key in under_way:
                 continue
@@ -82,6 +82,13 @@ def route(
     return [_message(rules.receivers[name], about) for (name, _), about in groups.items()], held
 
 
+def _receivers(row: Row, setting: Setting) -> list[str]:
+    """Who is sent a transition by the rule that holds now. The end of an alert is also for those who were told of it
+    under another rule: the rules may have changed since, or what the desks hold."""
+    told = [name for name, outcome in row["began"].items() if outcome == "sent"]
+    return list(dict.fromkeys([*setting.receivers, *(told if row["state"] == AlertState.RESOLVED else ())]))
+
+
 def _message(receiver: Receiver, about: Sequence[Row]) -> Message:
     """The message, of which each row says whether the receiver knows the incident: then it is an update of it."""
     return Message(receiver, tuple({**row, "update": receiver.name in row["incident_told"]} for row in about))
@@ -89,11 +96,14 @@ def _message(receiver: Receiver, about: Sequence[Row]) -> Message:
 
 def _why_never(row: Row, setting: Setting, name: str) -> str:
     """Why the receiver ``name`` will never be sent a transition, or ''."""
+    over = row["state"] == AlertState.RESOLVED
+    if over and row["began"].get(name) == "sent":
+        return ""
     if Severity(row["severity"]).rank < setting.severity.rank:
         return f"below {setting.severity}"
-    if row["state"] != AlertState.RESOLVED and row["acknowledged"]:
+    if not over and row["acknowledged"]:
         return f"acknowledged by {row['acknowledged']}"
-    if row["state"] == AlertState.RESOLVED and row["began"].get(name) in ("held", "dead"):
+    if over and row["began"].get(name) in ("held", "dead"):
         return f"of its beginning nobody was told ({row['began'][name]})"
     return ""
 

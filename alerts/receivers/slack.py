@@ -8,7 +8,7 @@ import msgspec
 
 from alerts.receivers.contract import AlertRows
 from alerts.receivers.http_post import HttpTransport
-from alerts.receivers.wording import document_lines, facts, title, topic_lines
+from alerts.receivers.wording import document_lines, exposure_lines, facts, title, topic_lines
 from documents import AlertState, Severity
 
 MARK = {
@@ -29,7 +29,7 @@ class Slack(HttpTransport):
             mark = MARK[alert["state"] if alert["state"] == AlertState.RESOLVED else alert["severity"]]
             header = {"type": "plain_text", "text": f"{mark} {title(alert)}"[:150], "emoji": True}
             blocks.append({"type": "header", "text": header})
-            lines = [*topic_lines(alert), *document_lines(alert)]
+            lines = [*exposure_lines(alert), *topic_lines(alert), *document_lines(alert)]
             section = [_escaped(facts(alert)), *(f"\u2022 {_escaped(line)}" for line in lines)]
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(section)[:3000]}})
             link = alert["evidence"].get("link")

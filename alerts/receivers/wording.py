@@ -112,6 +112,14 @@ def document_lines(alert: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def exposure_lines(alert: Mapping[str, Any]) -> list[str]:
+    """One line with what the desks hold of the company, if they hold anything."""
+    held = ", ".join(
+        f"{row['desk']} {row['exposure']:,.0f} {row['currency']}".rstrip() for row in alert.get("exposure") or []
+    )
+    return [f"exposure: {held}"] if held else []
+
+
 def topic_lines(alert: Mapping[str, Any]) -> list[str]:
     """One line with the topics that rose, if any did."""
     risen = alert["evidence"].get("topics") or []

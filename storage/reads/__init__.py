@@ -15,6 +15,7 @@ from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_s
 from storage.reads.emerging_topics import SampledDocument, emerging_documents, emerging_topics, sample_documents
 from storage.reads.events import EventReport, SourceDay, event_reports, events_stored, source_days
 from storage.reads.feeds import Feed, active_feeds, event_time_watermark
+from storage.reads.holdings import exposures, holdings, holdings_by_company, recorded_holdings
 from storage.reads.labels import count_labels, first_label_at, latest_labels
 from storage.reads.moving import moving_documents, rising_topics
 from storage.reads.rescoring import Rescoring
@@ -57,6 +58,11 @@ __all__ = [
     "deliveries",
     "silences_at",
     "transitions_to_send",
+    # positions
+    "exposures",
+    "holdings",
+    "holdings_by_company",
+    "recorded_holdings",
     # labels
     "confident_documents",
     "count_labels",

@@ -12,6 +12,7 @@ from storage.writes.dead_letters import record_dead_letter_actions
 from storage.writes.deliveries import write_deliveries
 from storage.writes.drift import DriftRow, write_drift
 from storage.writes.emerging_topics import write_emerging_topics
+from storage.writes.holdings import write_holdings
 from storage.writes.models import write_model, write_model_event
 from storage.writes.rescored import write_rescored
 from storage.writes.shadow import ShadowRow, write_shadow_rows
@@ -28,6 +29,8 @@ __all__ = [
     "renew_claim",
     "write_alerts",
     "write_deliveries",
+    # positions
+    "write_holdings",
     # topics
     "write_emerging_topics",
     # models

@@ -19,12 +19,13 @@ from clickhouse_driver import Client
 from alerts.receivers import Refused
 from alerts.receivers.addresses import is_public, open_socket
 from alerts.receivers.notifier import Notifier
-from alerts.receivers.wording import title
+from alerts.receivers.wording import exposure_lines, title
 from alerts.rules import Rules
 from alerts.rules_file import read_rules
 from settings import ClickHouseSettings
 from storage import connect
-from storage.writes import acknowledge, add_silence, write_alerts
+from storage.reads import exposures
+from storage.writes import acknowledge, add_silence, write_alerts, write_holdings
 from tests.support import eventually
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -138,6 +139,37 @@ def test_a_new_part_of_an_incident_is_an_update_for_those_who_know_it(
     assert {name: row["update"] for name, row in rows.items()} == {"a1": False, "a2": False, "a3": True, "a4": False}
     assert "incident_told" not in rows["a3"] and rows["a3"]["incident"] == "of BA"
     assert [title(rows[name]) for name in ("a3", "a4")] == ["BA: raid (part of the same incident)", "GM: raid"]
+
+
+def test_exposure_routes_and_is_told_and_who_was_told_hears_of_the_end(
+    client: Client, notifier: Notifier, server: Server
+):
+    write_holdings(client, [("funds", "BA", 12_500_000.0, "USD", None, NOW), ("tech", "BA", -1e6, "USD", None, NOW)])
+    told = read_rules(f"""
+receivers:
+  - {{name: phone, type: webhook, url: "{server.url}/phone", private_addresses: true}}
+  - {{name: chat, type: slack, url: "{server.url}/chat", private_addresses: true}}
+rules:
+  - {{name: large, exposure: ">= 10000000", receivers: [phone]}}
+  - {{name: rest, receivers: [chat], severity: critical}}
+""")
+    told.hold(exposures(client))
+    write_alerts(client, [transition(1), transition(2, entity="GM", severity="critical")])
+    notifier(client, told)
+    settled(client, 2)
+    bodies = {path: json.loads(body) for path, _, body in server.got}
+    (row,) = bodies["/phone"]["alerts"]
+    assert [(one["desk"], one["exposure"]) for one in row["exposure"]] == [("funds", 12_500_000), ("tech", -1_000_000)]
+    assert exposure_lines(row) == ["exposure: funds 12,500,000 USD, tech -1,000,000 USD"]
+    assert "GM" in bodies["/chat"]["text"] and "exposure" not in str(bodies["/chat"])
+    # The position is sold: another rule holds, but the phone is told that the alert is over, and the chat is not.
+    write_holdings(client, [("funds", "BA", 0.0, "USD", None, NOW + timedelta(milliseconds=1))])
+    told.hold(exposures(client))
+    write_alerts(client, [transition(1, "resolved")])
+    notifier(client, told)
+    assert settled(client, 4)[("a1", "resolved", "phone")] == ("sent", 1)
+    assert outcomes(client)[("a1", "resolved", "chat")] == ("held", 0)
+    assert [path for path, _, _ in server.got[2:]] == ["/phone"]
 
 
 def test_given_up_after_the_last_try_or_a_refusal(client: Client, notifier: Notifier, server: Server):

@@ -80,6 +80,34 @@ def test_errors_name_line_and_reason(old: str, new: str, said: str):
         read_rules(GOOD.replace(old, new, 1), "r.yaml", desks=DESKS)
 
 
+def test_what_the_desks_hold_decides_which_rule_holds():
+    rules = read_rules("""
+receivers: [{name: phone, type: webhook, url: "https://x"}, {name: chat, type: slack, url: "https://y"}]
+rules:
+  - {name: short, held_by: [funds], exposure: "< 100", receivers: [chat]}
+  - {name: large, exposure: ">= 1_000", receivers: [phone]}
+  - {name: held, held_by: [tech, funds], severity: warning, receivers: [chat]}
+  - {name: the rest}
+""")
+
+    def holding() -> dict[str, str]:
+        found = {name: rules.of(name) for name in ("AAA", "BBB", "CCC", "DDD", "*", "feed:news")}
+        return {name: setting.name for name, setting in found.items() if setting}
+
+    assert rules.ask_what_is_held and set(holding().values()) == {"the rest"}
+    # Long and short positions of two desks add up; a position that has ended is none.
+    rules.hold({"AAA": {"funds": 600.0, "other": -400.0}, "BBB": {"tech": 5.0}, "CCC": {"funds": -50.0, "x": 5000.0},
+                "DDD": {"tech": 0.0}, "*": {"tech": 1e9}})  # fmt: skip
+    assert holding() == {"AAA": "large", "BBB": "held", "CCC": "short", "DDD": "the rest", "*": "the rest",
+                         "feed:news": "the rest"}  # fmt: skip
+    rules.hold({"AAA": {"funds": 500.0}})
+    assert holding()["AAA"] == "held"
+    assert doubts(rules, {}) == []  # none of them hides another
+    for wrong in ("1000", "= 5", "> x", ">= -5"):
+        with pytest.raises(BadRules, match="exposure"):
+            read_rules(f'rules: [{{name: all, exposure: "{wrong}"}}]')
+
+
 def test_what_may_be_meant_otherwise_is_said():
     rules = read_rules(GOOD, desks=DESKS)
     assert doubts(rules, {}) == []
@@ -105,7 +133,7 @@ def test_what_may_be_meant_otherwise_is_said():
 
 def test_the_example_that_ships_is_good():
     found = load_rules(Path(__file__).parents[2] / "deploy" / "alert_rules.yaml")
-    assert len(found.file.rules) == 3 and set(found.receivers) == {"risk-chat", "risk-engine", "on-call", "mail"}
+    assert len(found.file.rules) == 4 and set(found.receivers) == {"risk-chat", "risk-engine", "on-call", "mail"}
 
 
 def test_a_changed_file_is_read_again_and_a_bad_one_changes_nothing(tmp_path: Path):

@@ -46,6 +46,7 @@ def test_a_position_ends_with_nothing_held(client: Client):
     held = f"SELECT ticker, exposure FROM positions_as_of({MOMENT}) ORDER BY ticker"
     assert client.execute(held) == [("ACME", 5.0), ("OTHER", -1.0)]
     assert client.execute("SELECT ticker FROM positions") == [("OTHER",)]
+    assert client.execute("SELECT currency, quantity FROM positions") == [("", None)]
 
 
 def test_an_alert_has_the_state_and_the_person_of_the_moment(client: Client):

@@ -1,0 +1,77 @@
+"""finsent positions, as people call it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from clickhouse_driver import Client
+from typer.testing import CliRunner
+
+from finsent import app
+from storage.reads import actions, exposures, holdings
+
+pytestmark = pytest.mark.usefixtures("configured")
+
+
+def positions(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["positions", *map(str, arguments)])
+
+
+def imported(path: Path, *options: str) -> tuple[list[dict[str, Any]], str]:
+    """What was recognised, and what was said at the end."""
+    done = positions("import", path, "-f", "jsonl", *options)
+    assert done.exit_code == 0, done.output
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_a_file_is_imported_once_corrected_and_ended(client: Client, tmp_path: Path):
+    path = tmp_path / "positions.csv"
+    path.write_text("desk,entity,value,currency,as_of\ntech,Apple,5e6,USD,2026-01-26\ntech,JPM,-1e6,USD,2026-01-26\n")
+    rows, said = imported(path, "--dry-run")
+    assert [(row["ticker"], row["company"], row["is"]) for row in rows] == [
+        ("AAPL", "Apple", "new"), ("JPM", rows[1]["company"], "new"),
+    ]  # fmt: skip
+    assert "2 of 2 positions would be stored" in said and holdings(client) == []
+    assert "2 positions stored, 0 as before" in imported(path)[1]
+    assert exposures(client) == {"AAPL": {"tech": 5e6}, "JPM": {"tech": -1e6}}
+    assert "0 positions stored, 2 as before" in imported(path)[1]
+    assert client.execute("SELECT count() FROM position_log") == [(2,)]
+    # A corrected amount for the same moment holds.
+    path.write_text("desk,entity,value,currency,as_of\ntech,AAPL,6e6,USD,2026-01-26\n")
+    rows, said = imported(path)
+    assert rows[0]["is"] == "changed" and "1 positions stored" in said
+    assert exposures(client)["AAPL"] == {"tech": 6e6} and len(exposures(client)) == 2
+    path.write_text("desk,entity,quantity,price,currency,as_of\ntech,AAPL,10,2,USD,2026-01-27\n")
+    rows, _ = imported(path, "--whole")
+    assert [(row["ticker"], row["is"]) for row in rows] == [("AAPL", "new"), ("JPM", "ended")]
+    (held,) = holdings(client)
+    assert (held["ticker"], held["exposure"], held["quantity"], held["currency"]) == ("AAPL", 20.0, 10.0, "USD")
+    assert len(holdings(client, datetime(2026, 1, 26, 12, tzinfo=UTC))) == 2
+    assert [row["action"] for row in actions(client)] == ["imported positions"] * 3
+    listed = positions("list", "--at", "2026-01-26T12:00:00Z", "-f", "csv").stdout.splitlines()
+    assert listed[1].startswith("tech,AAPL,6000000") and len(listed) == 3
+
+
+def test_what_does_not_add_up_is_refused(client: Client, tmp_path: Path):
+    path = tmp_path / "positions.csv"
+    path.write_text("desk,entity,value,currency,as_of\ntech,AAPL,5,USD,2026-01-26\n")
+    imported(path)
+    path.write_text("desk,entity,value,currency,as_of\ntech,JPM,5,EUR,2026-01-26\n")
+    refused = positions("import", path)
+    assert (
+        refused.exit_code == 1 and "stored positions are in USD: give --currency USD and --rate EUR=R" in refused.stderr
+    )
+    imported(path, "--currency", "USD", "--rate", "EUR=1.1")
+    assert exposures(client)["JPM"]["tech"] == pytest.approx(5.5)
+    path.write_text("desk,entity,value\ntech,Nobody Inc,5\n")
+    refused = positions("import", path, "--as-of", "2026-01-26", "--currency", "USD")
+    assert refused.exit_code == 1 and "row 2: 'Nobody Inc' is no company" in refused.stderr
+    assert positions("import", path, "--rate", "EUR=1").exit_code == 2
+    assert positions("import", path, "--currency", "USD", "--rate", "EUR").exit_code == 2
+    path.write_bytes(b"desk,entity,value\ntech,\xff,5\n")
+    assert "UTF-8" in positions("import", path).stderr
