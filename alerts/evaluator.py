@@ -35,6 +35,9 @@ from storage.writes import write_alerts
 
 log = logging.getLogger(__name__)
 
+NOTIFY_S = 30.0
+"""Receivers are sent what is due at least so often, such as a digest, or what failed before."""
+
 RECENTLY_STORED = timedelta(hours=1)
 """The watermark is that of the partitions into which something was stored within this time."""
 
@@ -80,7 +83,7 @@ class Evaluator:
         self._events = EventWatch(load_event_types(), load_source_weights(settings.sources), settings.tick_s)
         self._seen: Mapping[tuple[str, str, int], int] | None = None
         self.evaluated_until = 0
-        self._emerging_at = -math.inf
+        self._emerging_at = self._notified = -math.inf
 
     def advance(self) -> list[Transition]:
         """Evaluate what is new of events, and every tick since the last call, up to now or to the documents' watermark.
@@ -107,6 +110,8 @@ class Evaluator:
             if made := self._happened(self._client, first, reached):
                 since = min(transition.at for transition in made) - 2 * CLOSE
                 self._tell(self._client, made, _known(self._client, since))
+            elif time.monotonic() - self._notified > NOTIFY_S:
+                self._notify(self._client)
             return made
         except BaseException:
             self._client.disconnect()
@@ -147,6 +152,10 @@ class Evaluator:
             Incidents(known).assign(transitions)
             self.publish(transitions)
             write_alerts(client, [transition.columns() for transition in transitions])
+        self._notify(client)
+
+    def _notify(self, client: Client) -> None:
+        self._notified = time.monotonic()
         self.notify(client, self.rules)
 
     def _happened(self, client: Client, first: float, until: float) -> list[Transition]:

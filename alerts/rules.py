@@ -32,6 +32,7 @@ Count = Annotated[int, msgspec.Meta(ge=2)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 EventLevel = Annotated[int, msgspec.Meta(ge=1, le=5)]
+DigestClock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d( \S+)?$")]
 Amount = Annotated[str, msgspec.Meta(pattern=r"^[<>]=? ?\d[\d_]*(\.\d+)?$")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -81,6 +82,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     """The same for types that are good news; ``event_severity`` where it is left out."""
     receivers: list[str] | None = None
     quiet_hours: QuietHours | None = None
+    digest: DigestClock | None = None
+    """When receivers are sent one message a day about all of which they were sent nothing else: ``07:00
+    Europe/Zurich``."""
 
 
 class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}, kw_only=True):
@@ -159,6 +163,8 @@ class Setting(msgspec.Struct, frozen=True):
     good_event_severity: int
     receivers: tuple[str, ...]
     quiet_hours: QuietHours | None
+    digest: str
+    """'' for none."""
 
     def wants(self, type_: str, group: str) -> bool:
         """Whether events of this type make alerts."""
@@ -211,14 +217,16 @@ class Rules:
         for rule in self.file.rules:
             about = rule.is_for_everyone or entity in rule.entities or self._desks.get(entity) in rule.desks
             if about and (not rule.is_partial or self._is_held(rule, entity)):
-                return self._setting(rule)
+                return self.setting(rule)
         return None
 
     def _is_held(self, rule: AlertRule, entity: str) -> bool:
         """Whether a rule that depends on what is held is about ``entity``. The market and feeds are held by nobody."""
         return entity != MARKET and not entity.startswith("feed:") and rule.reaches(self._held.get(entity, {}))
 
-    def _setting(self, rule: AlertRule) -> Setting:
+    def setting(self, rule: AlertRule) -> Setting:
+        """What a rule says, completed by the defaults."""
+
         def chosen(name: str, otherwise: Any) -> Any:
             return next(
                 (value for one in (rule, self.file.defaults) if (value := getattr(one, name)) is not None), otherwise
@@ -242,4 +250,5 @@ class Rules:
             good_event_severity=chosen("good_event_severity", chosen("event_severity", LEAST_EVENT)),
             receivers=tuple(chosen("receivers", ())),
             quiet_hours=chosen("quiet_hours", None),
+            digest=chosen("digest", ""),
         )

@@ -67,6 +67,12 @@ def doubts(rules: Rules, environment: Mapping[str, str]) -> list[str]:
         if one.name not in named
     ]
     for i, rule in enumerate(file.rules):
+        setting = rules.setting(rule)
+        if setting.digest and not any(TRANSPORTS[rules.receivers[n].type].takes_digests for n in setting.receivers):
+            found.append(
+                f"rule {rule.name!r}: none of its receivers takes a digest, so nobody is sent it: give it a webhook, "
+                "Slack or e-mail"
+            )
         if hiding := _hiding(rule, file.rules[:i], rules):
             found.append(
                 f"rule {rule.name!r} never holds: every company that it is about is {hiding.name!r}'s already, and the "
@@ -144,12 +150,10 @@ def _check(file: RulesFile, where: str, tree: yaml.Node, desks: Mapping[str, str
             if unknown := set(rule.entities) - desks.keys() - {"*"}:
                 raise BadRules(f"{place}: the watch list has no company {sorted(unknown)[0]!r}")
         _check_events(rule, types, place)
-        if rule.quiet_hours:
-            _zone(rule.quiet_hours.zone, place)
+        _check_zones(rule, place)
     if unknown := set(file.defaults.receivers or ()) - receivers:
         raise BadRules(f"{where}{_place(tree, '.defaults')}: no receiver is called {sorted(unknown)[0]!r}")
-    if file.defaults.quiet_hours:
-        _zone(file.defaults.quiet_hours.zone, where + _place(tree, ".defaults"))
+    _check_zones(file.defaults, where + _place(tree, ".defaults"))
 
 
 def _check_events(limits: Limits, types: EventTypes, place: str) -> None:
@@ -160,6 +164,13 @@ def _check_events(limits: Limits, types: EventTypes, place: str) -> None:
         raise BadRules(
             f"{place}: there is no group of events {sorted(unknown)[0]!r}; there are {', '.join(sorted(groups))}"
         )
+
+
+def _check_zones(limits: Limits, place: str) -> None:
+    if limits.quiet_hours:
+        _zone(limits.quiet_hours.zone, place)
+    if limits.digest:
+        _zone(limits.digest.partition(" ")[2] or "UTC", place)
 
 
 def _zone(name: str, place: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.receivers.contract import AlertRows
+from alerts.receivers.contract import AlertRows, Digest, Refused
 from alerts.receivers.http_post import HttpTransport
 from alerts.receivers.wording import document_lines, exposure_lines, facts, title, topic_lines
 from documents import AlertState
@@ -22,6 +22,8 @@ class Alertmanager(HttpTransport):
     it is resolved. When the severity rises, which is a label, the alert with the lower one is resolved. With
     ``group_by: [incident]``, Alertmanager makes one notification of an incident's parts."""
 
+    takes_digests = False
+
     @property
     def url(self) -> str:
         return self.receiver.url.rstrip("/") + "/api/v2/alerts"
@@ -33,6 +35,9 @@ class Alertmanager(HttpTransport):
             if "escalated_from" in alert["evidence"]
         ]
         return msgspec.json.encode([_entry(alert) for alert in [*lower, *alerts]])
+
+    def digest_body(self, digest: Digest) -> bytes:
+        raise Refused("Alertmanager takes no digests")
 
 
 def _entry(alert: Mapping[str, Any]) -> dict[str, Any]:

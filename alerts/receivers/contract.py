@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -13,6 +14,16 @@ from alerts.durations import Duration
 AlertRows = Sequence[Mapping[str, Any]]
 """Transitions as ``storage.reads.transitions_to_send`` returns them: the columns of the table ``alerts``, with
 ``evidence`` decoded."""
+
+
+class Digest(NamedTuple):
+    """What a receiver is sent once a day: the alerts of ``since`` to ``until``, the worst first, of which it was sent
+    nothing else. ``more`` are left out."""
+
+    since: datetime
+    until: datetime
+    alerts: AlertRows
+    more: int = 0
 
 
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +62,9 @@ class Transport(ABC):
     schemes: ClassVar[tuple[str, ...]]
     """With what the receiver's ``url`` must begin."""
 
+    takes_digests: ClassVar[bool] = True
+    """Whether it can be sent digests."""
+
     def __init__(self, receiver: Receiver, secret: str = "") -> None:
         self.receiver, self.secret = receiver, secret
 
@@ -68,3 +82,7 @@ class Transport(ABC):
         ``timeout`` is in seconds, for each step. Only to addresses that ``open_socket`` allows. Raises ``Refused``;
         raises ``Failed``, ``OSError`` or an error of the protocol's library where a later try may work.
         """
+
+    @abstractmethod
+    def send_digest(self, message_id: str, digest: Digest, timeout: float) -> None:
+        """Send a digest as one message, by the same rules. Raises ``Refused`` where ``takes_digests`` is false."""

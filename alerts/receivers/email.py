@@ -9,8 +9,16 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 from alerts.receivers.addresses import open_socket
-from alerts.receivers.contract import AlertRows, Receiver, Refused, Transport
-from alerts.receivers.wording import document_lines, exposure_lines, facts, title, topic_lines
+from alerts.receivers.contract import AlertRows, Digest, Receiver, Refused, Transport
+from alerts.receivers.wording import (
+    digest_lines,
+    digest_title,
+    document_lines,
+    exposure_lines,
+    facts,
+    title,
+    topic_lines,
+)
 
 
 class Email(Transport):
@@ -23,6 +31,24 @@ class Email(Transport):
         return super().problem(receiver) if receiver.to else "an e-mail receiver needs 'to'"
 
     def send(self, message_id: str, alerts: AlertRows, timeout: float) -> None:
+        message = self._message(message_id, subject(alerts), plain_text(alerts))
+        # Mailboxes show what has the same reference as one conversation.
+        message["References"] = f"<incident-{alerts[0]['incident']}@finsent>"
+        self._send(message, timeout)
+
+    def send_digest(self, message_id: str, digest: Digest, timeout: float) -> None:
+        self._send(self._message(message_id, digest_title(digest), digest_text(digest)), timeout)
+
+    def _message(self, message_id: str, subject_: str, text: str) -> EmailMessage:
+        message = EmailMessage()
+        message["Subject"] = subject_
+        message["From"], message["To"] = self.receiver.sender, ", ".join(self.receiver.to)
+        # The same at every try, so that a mailbox recognises a repeat.
+        message["Message-ID"] = f"<{message_id}@finsent>"
+        message.set_content(text)
+        return message
+
+    def _send(self, message: EmailMessage, timeout: float) -> None:
         receiver, parts = self.receiver, urlsplit(self.receiver.url)
         secure = parts.scheme == "smtps"
         port = parts.port or (465 if secure else 587)
@@ -32,14 +58,6 @@ class Email(Transport):
                 opened = open_socket(host, port, timeout, receiver.private_addresses)
                 return ssl.create_default_context().wrap_socket(opened, server_hostname=host) if secure else opened
 
-        message = EmailMessage()
-        message["Subject"], text = subject(alerts), plain_text(alerts)
-        message["From"], message["To"] = receiver.sender, ", ".join(receiver.to)
-        # The same at every try, so that a mailbox recognises a repeat.
-        message["Message-ID"] = f"<{message_id}@finsent>"
-        # Mailboxes show what has the same reference as one conversation.
-        message["References"] = f"<incident-{alerts[0]['incident']}@finsent>"
-        message.set_content(text)
         with Smtp(parts.hostname or "", port, timeout=timeout) as server:
             server.ehlo()
             if not secure and server.has_extn("starttls"):
@@ -62,6 +80,17 @@ def subject(alerts: AlertRows) -> str:
     more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
     line = f"[{alerts[0]['severity']}] {title(alerts[0])}{more}"
     return line.replace("\r", " ").replace("\n", " ")[:200]
+
+
+def digest_text(digest: Digest) -> str:
+    """All alerts of a digest, each with its facts, its first document and its link."""
+    parts = []
+    for alert in digest.alerts:
+        link = alert["evidence"].get("link")
+        parts.append("\n".join([f"[{alert['severity']}] {digest_lines(alert)[0]}", *digest_lines(alert)[1:],
+                                *([link] if link else [])]))  # fmt: skip
+    more = [f"and {digest.more} more"] if digest.more else []
+    return "\n\n".join([digest_title(digest), *parts, *more]) + "\n"
 
 
 def plain_text(alerts: AlertRows) -> str:

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from alerts.receivers.addresses import open_socket
-from alerts.receivers.contract import AlertRows, Failed, Refused, Transport
+from alerts.receivers.contract import AlertRows, Digest, Failed, Refused, Transport
 
 TRANSIENT = {408, 425, 429}
 """Statuses below 500 with which a later try may work."""
@@ -36,8 +36,17 @@ class HttpTransport(Transport):
     def body(self, alerts: AlertRows) -> bytes:
         """The JSON of one message."""
 
+    @abstractmethod
+    def digest_body(self, digest: Digest) -> bytes:
+        """The JSON of a digest. Raises ``Refused``."""
+
     def send(self, message_id: str, alerts: AlertRows, timeout: float) -> None:
-        body = self.body(alerts)
+        self._send(message_id, self.body(alerts), timeout)
+
+    def send_digest(self, message_id: str, digest: Digest, timeout: float) -> None:
+        self._send(message_id, self.digest_body(digest), timeout)
+
+    def _send(self, message_id: str, body: bytes, timeout: float) -> None:
         signed = signature(self.secret, message_id, int(time.time()), body) if self.secret else {}
         _post(self.url, body, {"webhook-id": message_id, **signed}, self.receiver.private_addresses, timeout)
 

@@ -21,15 +21,26 @@ from clickhouse_driver import Client
 from alerts.detection import MARKET
 from alerts.durations import seconds
 from alerts.receivers.contract import Failed, Refused
+from alerts.receivers.digests import DigestMessage, any_digest, due_digests
 from alerts.receivers.routing import Key, Message, Moment, route
 from alerts.receivers.transports import send
 from alerts.rules import Rules
 from documents import AlertKind, AlertState
 from storage import UNAVAILABLE, StorageUnavailable
-from storage.reads import alerts_now, holdings_by_company, silences_at, transitions_to_send
+from storage.reads import (
+    alerts_now,
+    digests_done,
+    has_outcome,
+    holdings_by_company,
+    silences_at,
+    transitions_to_send,
+)
 from storage.writes import claim, renew_claim, write_deliveries
 
 log = logging.getLogger(__name__)
+
+DIGEST_FOR = timedelta(days=3)
+"""What became of a digest is looked for in so long a time."""
 
 DUE_FOR = timedelta(days=2)
 """An alert that could not be sent for so long is not sent any more."""
@@ -56,7 +67,7 @@ class Notifier:
     ) -> None:
         self._connect, self._secrets, self._backoff = connect, secrets, backoff_s
         self._me = uuid.uuid4().hex[:12]
-        self._queues: dict[str, queue.Queue[Message]] = {}
+        self._queues: dict[str, queue.Queue[Message | DigestMessage]] = {}
         self._under_way: set[Key] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -76,12 +87,18 @@ class Notifier:
         write_deliveries(client, held)
         for message in messages:
             self._put(message)
+        self._put_digests(client, rules, now)
+
+    def _put_digests(self, client: Client, rules: Rules, now: datetime) -> None:
+        done = digests_done(client, now - DIGEST_FOR) if any_digest(rules) else set()
+        for digest in due_digests(client, rules, now, done | self._under_way):
+            self._put(digest)
 
     def stop(self) -> None:
         """Make no further try; what was not sent stays due."""
         self._stop.set()
 
-    def _put(self, message: Message) -> None:
+    def _put(self, message: Message | DigestMessage) -> None:
         name = message.receiver.name
         with self._lock:
             if name not in self._queues:
@@ -103,7 +120,8 @@ class Notifier:
             try:
                 client = client or self._connect()
                 lease_s = LEASE_S + seconds(message.receiver.timeout)
-                if claim(client, message.id, self._me, lease_s):
+                # Another worker may have sent it since it was put here, and its claim is over.
+                if claim(client, message.id, self._me, lease_s) and not has_outcome(client, message.keys):
                     self._deliver(client, message)
             except (*UNAVAILABLE, StorageUnavailable) as error:
                 log.warning("receiver %s: ClickHouse is away, the next turn tries again: %s", name, error)
@@ -115,12 +133,12 @@ class Notifier:
                 with self._lock:
                     self._under_way.difference_update(message.keys)
 
-    def _deliver(self, client: Client, message: Message) -> None:
+    def _deliver(self, client: Client, message: Message | DigestMessage) -> None:
         receiver = message.receiver
         error: Exception
         for attempt in range(1, receiver.attempts + 1):
             try:
-                send(receiver, message.id, message.alerts, self._secrets, seconds(receiver.timeout))
+                send(receiver, message.id, message.content, self._secrets, seconds(receiver.timeout))
             except Failed as failed:
                 error, pause = failed, failed.retry_after
             except Refused as refused:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alerts.receivers.contract import Receiver
+from alerts.receivers.contract import AlertRows, Receiver
 from alerts.rules import Rules, Setting
 from documents import AlertKind, AlertState, Severity
 
@@ -31,6 +31,11 @@ class Message:
     def id(self) -> str:
         """The same for the same transitions, whichever worker sends them."""
         return str(uuid.uuid5(uuid.NAMESPACE_OID, " ".join(f"{row['id']}:{row['state']}" for row in self.alerts)))
+
+    @property
+    def content(self) -> AlertRows:
+        """What is sent."""
+        return self.alerts
 
     @property
     def keys(self) -> list[Key]:
@@ -110,11 +115,17 @@ def _why_never(row: Row, setting: Setting, name: str) -> str:
 
 def _why_not_now(row: Row, setting: Setting, moment: Moment) -> str:
     """Why no receiver is sent a transition at this moment, or ''."""
-    for silence in moment.silences:
-        if silence["entity"] in ("", row["entity"]) and silence["kind"] in ("", row["kind"]):
-            return f"silence {silence['silence_id']} by {silence['by']}"
+    if silence := is_silenced(row, moment.silences):
+        return f"silence {silence['silence_id']} by {silence['by']}"
     if moment.market_shifted and row["kind"] == AlertKind.BUZZ:
         return "the whole market has shifted"
     if setting.quiet_hours and setting.quiet_hours.cover(moment.now, Severity(row["severity"])):
         return f"quiet hours until {setting.quiet_hours.to}"
     return ""
+
+
+def is_silenced(row: Row, silences: Sequence[Row]) -> Row | None:
+    """The first of ``silences`` that covers an alert, or None."""
+    return next(
+        (one for one in silences if one["entity"] in ("", row["entity"]) and one["kind"] in ("", row["kind"])), None
+    )

@@ -6,9 +6,17 @@ from typing import Any
 
 import msgspec
 
-from alerts.receivers.contract import AlertRows
+from alerts.receivers.contract import AlertRows, Digest
 from alerts.receivers.http_post import HttpTransport
-from alerts.receivers.wording import document_lines, exposure_lines, facts, title, topic_lines
+from alerts.receivers.wording import (
+    digest_lines,
+    digest_title,
+    document_lines,
+    exposure_lines,
+    facts,
+    title,
+    topic_lines,
+)
 from documents import AlertState, Severity
 
 MARK = {
@@ -40,6 +48,19 @@ class Slack(HttpTransport):
             blocks.append({"type": "divider"})
         more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
         return msgspec.json.encode({"text": _escaped(title(alerts[0])) + more, "blocks": blocks[:MOST_BLOCKS]})
+
+    def digest_body(self, digest: Digest) -> bytes:
+        heading = {"type": "plain_text", "text": digest_title(digest)[:150], "emoji": True}
+        blocks: list[dict[str, Any]] = [{"type": "header", "text": heading}]
+        for alert in digest.alerts[: MOST_BLOCKS - 2]:
+            first, *others = digest_lines(alert)
+            link = alert["evidence"].get("link")
+            named = f"*<{link}|{_escaped(first)}>*" if link else f"*{_escaped(first)}*"
+            text = "\n".join([f"{MARK[Severity(alert['severity'])]} {named}", *map(_escaped, others)])
+            blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": text[:3000]}})
+        if digest.more:
+            blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": f"and {digest.more} more"}})
+        return msgspec.json.encode({"text": digest_title(digest), "blocks": blocks})
 
 
 def _escaped(text: str) -> str:

@@ -8,7 +8,7 @@ import smtplib
 from collections.abc import Mapping
 
 from alerts.receivers.alertmanager import Alertmanager
-from alerts.receivers.contract import AlertRows, Failed, Receiver, Transport
+from alerts.receivers.contract import AlertRows, Digest, Failed, Receiver, Transport
 from alerts.receivers.email import Email
 from alerts.receivers.slack import Slack
 from alerts.receivers.webhook import Webhook
@@ -22,8 +22,10 @@ TRANSPORTS: dict[str, type[Transport]] = {
 """By their ``type`` in the rules' file."""
 
 
-def send(receiver: Receiver, message_id: str, alerts: AlertRows, secrets: Mapping[str, str], timeout: float) -> None:
-    """Send ``alerts`` as one message. Raises ``Failed`` or ``Refused``.
+def send(
+    receiver: Receiver, message_id: str, content: AlertRows | Digest, secrets: Mapping[str, str], timeout: float
+) -> None:
+    """Send alerts or a digest as one message. Raises ``Failed`` or ``Refused``.
 
     ``secrets`` is where ``secret_env`` is looked up. ``timeout`` is in seconds, for each step.
     """
@@ -32,7 +34,11 @@ def send(receiver: Receiver, message_id: str, alerts: AlertRows, secrets: Mappin
         secret = secrets.get(receiver.secret_env, "")
         if not secret:
             raise Failed(f"the environment variable {receiver.secret_env} (its secret) is not set")
+    transport = TRANSPORTS[receiver.type](receiver, secret)
     try:
-        TRANSPORTS[receiver.type](receiver, secret).send(message_id, alerts, timeout)
+        if isinstance(content, Digest):
+            transport.send_digest(message_id, content, timeout)
+        else:
+            transport.send(message_id, content, timeout)
     except (OSError, http.client.HTTPException, smtplib.SMTPException) as error:
         raise Failed(f"{type(error).__name__}: {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.detection import MARKET
+from alerts.receivers.contract import Digest
 from documents import AlertKind, AlertState, Direction
 from documents.events import EventState
 
@@ -125,3 +126,19 @@ def topic_lines(alert: Mapping[str, Any]) -> list[str]:
     risen = alert["evidence"].get("topics") or []
     listed = ", ".join(f"{row['topic']} {row['before']:.0%} to {row['after']:.0%}" for row in risen)
     return [f"topics that rose: {listed}"] if listed else []
+
+
+def digest_title(digest: Digest) -> str:
+    """One line: of which day a digest is, and how much is in it."""
+    count = len(digest.alerts) + digest.more
+    companies = len({alert["entity"] for alert in digest.alerts})
+    what = f"{count} alerts at {companies} companies" if digest.alerts else "nothing that was not sent already"
+    return f"Digest of {digest.until:%d %B %Y, %H:%M %Z}: {what}"
+
+
+def digest_lines(alert: Mapping[str, Any]) -> list[str]:
+    """An alert in a digest: what, the numbers, what the desks hold, and the document that says most."""
+    state = "" if alert["state"] == AlertState.FIRING else f" ({alert['state']})"
+    known = f" (acknowledged by {alert['acknowledged_by']})" if alert.get("acknowledged_by") else ""
+    what = title({**alert, "state": AlertState.FIRING})
+    return [f"{what}{state}{known}", facts(alert), *exposure_lines(alert), *document_lines(alert)[:1]]

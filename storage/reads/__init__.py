@@ -6,10 +6,10 @@ as parameters. All functions raise what clickhouse-driver raises (``storage.UNAV
 """
 
 from storage.reads.actions import actions
-from storage.reads.alerts import alerts_now, transitions_to_send
+from storage.reads.alerts import alerts_now, alerts_recorded, transitions_to_send
 from storage.reads.candidates import confident_documents, unlabelled_documents
 from storage.reads.dead_letters import dead_letters, dead_letters_at
-from storage.reads.deliveries import deliveries
+from storage.reads.deliveries import deliveries, digests_done, has_outcome
 from storage.reads.documents import entities_stored, latest_offsets, latest_texts, recent_documents
 from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
 from storage.reads.emerging_topics import SampledDocument, emerging_documents, emerging_topics, sample_documents
@@ -55,7 +55,10 @@ __all__ = [
     "topic_counts",
     # alerts
     "alerts_now",
+    "alerts_recorded",
     "deliveries",
+    "digests_done",
+    "has_outcome",
     "silences_at",
     "transitions_to_send",
     # positions

@@ -18,6 +18,7 @@ def alerts_now(
     limit: int = 1000,
     kind: str = "",
     unfinished: bool = False,
+    ids: Sequence[str] | None = None,
 ) -> list[Row]:
     """Alerts in their latest state (pending, firing, resolved, inactive), newest first, with ``evidence`` decoded.
 
@@ -25,7 +26,8 @@ def alerts_now(
     evidence are those of the moment at which it fired. ``acknowledged_by`` is '' where nobody looks after it.
 
     ``kind`` is sentiment_shift, topic_shift, buzz, event, feed_stale, or '' for any. ``since`` leaves out alerts that
-    fired earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included.
+    fired earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included. ``ids``
+    leaves out all others.
     """
     rows = select(
         client,
@@ -44,12 +46,21 @@ def alerts_now(
         FROM alerts AS a FINAL
         WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (%(kind)s = '' OR a.kind = %(kind)s)
             AND (%(unfinished)s OR isNull(%(since)s) OR a.fired_at >= %(since)s)
+            AND (%(any)s OR a.id IN %(ids)s)
         GROUP BY id
         HAVING NOT %(unfinished)s OR isNull(%(since)s) OR state IN ('pending', 'firing') OR max(a.at) >= %(since)s
         ORDER BY fired_at DESC, id
         LIMIT %(limit)s
         """,
-        {"entity": entity, "since": since, "limit": limit, "kind": kind, "unfinished": unfinished},
+        {
+            "entity": entity,
+            "since": since,
+            "limit": limit,
+            "kind": kind,
+            "unfinished": unfinished,
+            "any": ids is None,
+            "ids": [*(ids or ()), ""],
+        },
     )
     acknowledged = _acknowledged(client)
     for row in rows:
@@ -58,6 +69,29 @@ def alerts_now(
         del row["firing"], row["latest"]
         if row["state"] != "resolved":
             row["resolved_at"] = None
+    return rows
+
+
+def alerts_recorded(client: Client, since: datetime, until: datetime) -> list[Row]:
+    """The alerts that were recorded as firing, or as escalated, in ``since < recorded_at <= until``, in their latest
+    state. ``sent_to`` are the receivers that were sent something about the alert."""
+    times = {"since": since, "until": until}
+    begun = client.execute(
+        "SELECT DISTINCT id FROM alerts WHERE recorded_at > %(since)s AND recorded_at <= %(until)s "
+        "AND state NOT IN ('pending', 'inactive', 'resolved')",
+        times,
+    )
+    ids = [row[0] for row in begun]
+    rows = alerts_now(client, limit=1_000_000, ids=ids)
+    sent = dict(
+        client.execute(
+            "SELECT id, groupUniqArray(toString(receiver)) FROM alert_deliveries FINAL "
+            "WHERE outcome = 'sent' AND id IN %(ids)s GROUP BY id",
+            {"ids": [*ids, ""]},
+        )
+    )
+    for row in rows:
+        row["sent_to"] = sent.get(row["id"], [])
     return rows
 
 

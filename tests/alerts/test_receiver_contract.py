@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from alerts.receivers import TRANSPORTS, Failed, Receiver, Refused, Transport
+from alerts.receivers import TRANSPORTS, Digest, Failed, Receiver, Refused, Transport
 from alerts.receivers.transports import send
 from alerts.rules import BadRules
 from alerts.rules_file import read_rules
@@ -127,6 +127,22 @@ def test_a_message_arrives_once_with_its_alert_and_its_id(case: Case):
     send(receiver(case), "message-1", [ALERT], {}, 5)
     (got,) = case[2].got
     assert b"message-1" in got and ALERT["id"].encode() in got and b"BA" in got and b"sentiment" in got
+
+
+def test_a_digest_arrives_or_is_refused(case: Case):
+    row = {**ALERT, "exposure": [{"desk": "funds", "exposure": 5e6, "currency": "USD"}], "acknowledged_by": "ana"}
+    told = {"document_id": "d", "title": "A <bad> day", "sentiment": -0.9, "source": "s", "words": ["bad"]}
+    row["evidence"] = {"documents": [told], "link": "http://console/alerts/x"}
+    digest = Digest(NOW - timedelta(days=1), NOW, [row, {**row, "id": "other", "state": "resolved"}], 3)
+    if not case[1].takes_digests:
+        with pytest.raises(Refused, match="no digests"):
+            send(receiver(case), "digest-1", digest, {}, 5)
+        return
+    send(receiver(case), "digest-1", digest, {}, 5)
+    send(receiver(case), "digest-2", Digest(NOW - timedelta(days=1), NOW, []), {}, 5)
+    full, empty = case[2].got
+    assert b"digest-1" in full and b"BA" in full and b"bad" in full and b"funds" in full and b"console/alerts/x" in full
+    assert b"digest-2" in empty and b"BA" not in empty
 
 
 def test_every_state_of_every_kind_of_alert_can_be_sent(case: Case):
