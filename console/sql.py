@@ -89,6 +89,29 @@ LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
 """
 
+EVENTS = """
+SELECT published_at, type, event_group, state, severity, polarity, novelty, stories, began_at, source, document_id,
+       title, text, url
+FROM events_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
+    known = now64(3))
+WHERE entity = %(entity)s AND novelty IN ('first', 'development')
+ORDER BY published_at DESC, type, document_id
+LIMIT 100
+"""
+
+LINES = """
+SELECT name AS entity, groupArray(start) AS times, groupArray(round(sentiment, 3)) AS tones
+FROM
+(
+    SELECT name, start, sentiment
+    FROM sentiment_windows(width_s = 21600, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
+        until = %(moment)s, known = now64(3))
+    WHERE scope = 'entity' AND kind = 'all' AND name IN %(entities)s
+    ORDER BY name, start
+)
+GROUP BY name ORDER BY name
+"""
+
 EMERGING = """
 SELECT e.name AS name, e.documents AS documents, e.recent AS recent, e.usual AS usual, e.first_at AS first_at,
        e.last_at AS last_at, e.entities AS entities, d.typical AS typical
@@ -110,6 +133,7 @@ OF_ENTITY = {
     "topics": TOPICS,
     "models": MODELS,
     "documents": DOCUMENTS,
+    "events": EVENTS,
 }
 
 SEARCH = """

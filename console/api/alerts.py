@@ -13,7 +13,7 @@ from console.api.charts import PAGE_SIZE, Page
 from console.context import Context, as_json
 from console.people import User
 from documents import AlertKind
-from storage.reads import alerts_now, silences_at
+from storage.reads import alerts_now, holdings_by_company, silences_at
 from storage.writes import acknowledge, add_silence
 
 
@@ -42,13 +42,20 @@ def add_routes(api: APIRouter, context: Context) -> None:
         entity: str = "", identity: Annotated[str, Query(alias="id")] = "", page: Page = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
     ) -> Response:  # fmt: skip
-        """Alerts with their evidence, newest first (or the one with ``id``), and the silences in force."""
+        """Alerts with their evidence and with what the desks hold of the company, newest first, and the silences in
+        force. With ``id``: that alert, and after it the other parts of its incident."""
         names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
         most = 1_000_000 if identity else (page + 1) * limit
         rows = pool.read(lambda client: alerts_now(client, entity, limit=most))
-        rows = [row for row in rows if row["id"] == identity] if identity else rows[page * limit :]
+        if identity:
+            of_it = next((row["incident"] for row in rows if row["id"] == identity), None)
+            rows = sorted((row for row in rows if row["incident"] == of_it), key=lambda row: row["id"] != identity)
+        else:
+            rows = rows[page * limit :]
+        held = pool.read(holdings_by_company)
         for row in rows:
             row["name"] = names.get(row["entity"], row["entity"])
+            row["exposure"] = held.get(row["entity"], [])
         return as_json({"rows": rows, "silences": pool.read(lambda client: silences_at(client, datetime.now(UTC)))})
 
     @api.post("/alerts/{identity}/acknowledge")

@@ -67,14 +67,19 @@ def add_routes(api: APIRouter, context: Context) -> None:
     @api.get("/entities/{entity}/{what}")
     def of_entity(
         entity: str,
-        what: Literal["now", "sentiment", "volume", "topics", "models", "documents"],
+        what: Literal["now", "sentiment", "volume", "topics", "models", "documents", "events"],
         at: At = None,
         form: Form = "json",
         page: Page = 0,
     ) -> Response:
-        """One company now, and its last week: sentiment with its band, volume, topics, models, documents."""
+        """One company now, and its last week: sentiment with its band, volume, topics, models, documents, events."""
         query = sql.OF_ENTITY[what]
         return chart(context, query, at, form, what, entity=entity, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
+
+    @api.get("/lines")
+    def lines(entity: Annotated[list[str], Query(max_length=50)], at: At = None, form: Form = "json") -> Response:
+        """The sentiment about each of some companies over a week, in windows of six hours."""
+        return chart(context, sql.LINES, at, form, "lines", entities=[*entity, ""])
 
     @api.get("/search")
     def search(q: Annotated[str, Query(max_length=200)], form: Form = "json", page: Page = 0) -> Response:

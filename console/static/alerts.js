@@ -1,5 +1,5 @@
 // An alert as a person reads it: what turned, since when, why, and what to do next.
-import { ask, company, el, guarded, marked, signed, tone, when } from "/static/dom.js";
+import { ask, company, el, format, guarded, held, marked, signed, sparkline, tone, when } from "/static/dom.js";
 
 const span = pair => (pair ? ` (95 %: ${signed(pair[0])} to ${signed(pair[1])})` : "");
 const percent = x => `${Math.round(100 * x)} %`;
@@ -19,6 +19,17 @@ function headline(row) {
     case "event": return [name, `: ${happened(row)}`];
     case "feed_stale": return [`The feed ${row.entity.replace("feed:", "")} is silent`];
     default: return [name, `: ${row.kind.replaceAll("_", " ")}`];
+  }
+}
+
+// The same in some words, without the company: a part of an incident.
+function summary(row) {
+  switch (row.kind) {
+    case "sentiment_shift": return `sentiment turned ${row.direction}`;
+    case "topic_shift": return `more talk of ${row.topic.replaceAll("_", " ")}`;
+    case "buzz": return "far more talk than usual";
+    case "event": return happened(row);
+    default: return row.kind.replaceAll("_", " ");
   }
 }
 
@@ -52,17 +63,47 @@ function document_(document, direction) {
     marked(document.title || document.text, (document.words ?? []).map(word => (typeof word === "string" ? word : word[0])), direction));
 }
 
-// The cards of alerts, those of one incident together, in the order of the first of each.
-export function incidentCards(rows, again, most = Infinity) {
+const SEVERITIES = ["critical", "warning", "notice"];
+const BADNESS = row => SEVERITIES.indexOf(row.severity);
+
+// The alerts of each incident, the oldest first.
+export function incidentsOf(rows) {
   const incidents = new Map();
   for (const row of rows) incidents.set(row.incident, [...(incidents.get(row.incident) ?? []), row]);
-  return [...incidents.values()].slice(0, most).map(parts => {
-    if (parts.length === 1) return alertCard(parts[0], again);
-    const worst = ["critical", "warning", "notice"].find(severity => parts.some(row => row.severity === severity));
-    const firing = parts.filter(row => row.state === "firing").length;
-    return el("section", { class: "incident", "aria-label": `Incident at ${parts[0].name}` },
-      el("p", { class: "label" }, "One incident at ", company(parts[0]), `: ${parts.length} alerts, ${firing} firing `, el("span", { class: `badge ${worst}` }, worst)),
-      ...parts.map(row => alertCard(row, again)));
+  return [...incidents.values()].map(parts => [...parts].sort((a, b) => new Date(a.fired_at) - new Date(b.fired_at)));
+}
+
+// What needs somebody first: firing before over, the severest, the largest position, the newest.
+export function worstFirst(incidents) {
+  const key = parts => [Number(!parts.some(row => row.state === "firing")), Math.min(...parts.map(BADNESS)),
+    -Math.max(0, ...(parts[0].exposure ?? []).map(one => Math.abs(one.exposure))), -Math.max(...parts.map(row => new Date(row.fired_at)))];
+  return incidents.map(parts => [key(parts), parts]).sort(([a], [b]) => a.map((x, i) => x - b[i]).find(x => x) ?? 0).map(([, parts]) => parts);
+}
+
+// The alert that says most of an incident: the severest, and of equal ones an event, since it says what happened.
+const leading = parts => [...parts].sort((a, b) => BADNESS(a) - BADNESS(b) || Number(b.kind === "event") - Number(a.kind === "event"))[0];
+
+const sourcesOf = parts => new Set(parts.flatMap(row => row.evidence.event?.sources ?? (row.evidence.documents ?? []).map(document => document.source)));
+
+// One incident in a few lines: what, how bad, since when, by how many sources, which words decided, and what is at stake.
+function incidentHead(parts, line) {
+  const lead = leading(parts), firing = parts.filter(row => row.state === "firing").length, sources = sourcesOf(parts).size;
+  const words = [...new Set(parts.flatMap(row => (row.evidence.documents ?? []).flatMap(document => document.words ?? [])))].slice(0, 6);
+  const began = parts.map(row => row.began_at).sort()[0], exposure = held(lead.exposure ?? []);
+  return [el("p", { class: "big" }, headline(lead), " ", el("span", { class: `badge ${lead.severity}` }, lead.severity), " ", el("span", { class: "badge" }, firing ? "firing" : "over"), " ", line && line.times.length > 1 ? sparkline(line, lead.name) : null),
+    el("p", {}, "Since ", when(began), sources ? `; ${sources === 1 ? "1 source" : `${sources} sources`}` : "", words.length ? ["; deciding words: ", words.map((word, i) => [i ? ", " : "", el("mark", { class: lead.direction === "positive" ? "p2" : "n2" }, word)])] : "", "."),
+    exposure ? el("p", {}, el("strong", {}, "Exposure: "), `${exposure}.`) : null,
+    parts.length > 1 ? el("ol", { class: "parts" }, parts.map(row => el("li", {}, when(row.fired_at), ": ", el("a", { href: `/alerts/${encodeURIComponent(row.id)}` }, summary(row)), ` (${row.severity}, ${row.state})`))) : null];
+}
+
+// The incidents of a list of alerts, each with its cards. With `brief`, the cards are folded up; `lines` has a week's sentiment by company.
+export function incidentCards(rows, again, { most = Infinity, brief = false, lines = new Map(), sort = false } = {}) {
+  const incidents = sort ? worstFirst(incidentsOf(rows)) : incidentsOf(rows);
+  return incidents.slice(0, most).map(parts => {
+    const cards = parts.map(row => alertCard(row, again));
+    if (!brief && parts.length === 1) return cards[0];
+    return el("section", { class: "incident", "aria-label": `Incident at ${parts[0].name} since ${format(parts[0].fired_at)}: ${summary(leading(parts))}` }, incidentHead(parts, lines.get(parts[0].entity)),
+      brief ? el("details", {}, el("summary", {}, parts.length === 1 ? "The alert, with its documents" : `The ${parts.length} alerts, with their documents`), cards) : cards);
   });
 }
 
@@ -76,9 +117,10 @@ export function alertCard(row, again) {
   return el("article", { class: `card ${row.direction}`, "aria-label": `Alert about ${row.name}` },
     el("p", { class: "big" }, headline(row), " ", el("span", { class: `badge ${row.severity}` }, row.severity), " ", el("span", { class: "badge" }, row.state)),
     change(row),
+    row.exposure?.length ? el("p", {}, el("strong", {}, "Exposure: "), `${held(row.exposure)}.`) : null,
     row.escalated_at ? el("p", {}, `${row.severity[0].toUpperCase()}${row.severity.slice(1)} since `, when(row.escalated_at), ".") : null,
     el("p", {}, "Began ", when(row.began_at), "; told ", when(row.fired_at), waited ? `, ${waited.documents} documents and ${waited.hours} hours later` : "", row.model_version ? `; model ${row.model_version}` : "", "."),
-    documents.length ? el("p", { class: "label" }, row.kind === "event" ? "The first of the stories that tell of it" : "Why: the documents that moved it most, the deciding words marked") : null,
+    documents.length ? el("p", { class: "label" }, row.kind === "event" ? "The first of the stories that tell of it, the deciding words marked" : "Why: the documents that moved it most, the deciding words marked") : null,
     documents.length ? el("ol", {}, documents.slice(0, 5).map(document => document_(document, row.direction))) : null,
     rising.length ? el("p", {}, "Topics that rose: ", rising.map(topic => (typeof topic === "string" ? topic : `${topic.topic ?? topic.name}`)).join(", ")) : null,
     el("p", { class: "next" }, next(row, known), " ",

@@ -81,11 +81,31 @@ export function coloured(found) {
   return [...parts, points.slice(end).join("")];
 }
 
-// Words that are known to have moved an alert, marked where they stand in a document's text.
+// Words that are known to have moved an alert, marked where they stand in a document's text; a piece may have several words.
 export function marked(text, words, direction) {
-  const wanted = new Set(words.map(word => word.toLowerCase()));
-  return text.split(/(\s+)/u).map(part => {
-    const bare = part.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "").toLowerCase();
-    return bare && wanted.has(bare) ? el("mark", { class: direction === "positive" ? "p2" : "n2" }, part) : part;
-  });
+  const wanted = words.filter(word => word).sort((a, b) => b.length - a.length).map(word => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  if (!wanted.length) return [text];
+  // Within words nothing is marked, but between Chinese characters there is no other bound.
+  const bound = "(?:(?<![\\p{L}\\p{N}])|(?<=\\p{Script=Han})|(?=\\p{Script=Han}))", end = "(?:(?![\\p{L}\\p{N}])|(?=\\p{Script=Han})|(?<=\\p{Script=Han}))";
+  const parts = text.split(new RegExp(`${bound}(${wanted.join("|")})${end}`, "giu"));
+  return parts.map((part, i) => (i % 2 ? el("mark", { class: direction === "positive" ? "p2" : "n2" }, part) : part));
 }
+
+// A small line of a week's sentiment from -1 to 1, drawn without axes; the numbers are on the company's page.
+export function sparkline(line, name) {
+  const make = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+  const times = line.times.map(time => new Date(time).getTime()), first = times[0], span = Math.max(times.at(-1) - first, 1);
+  const points = times.map((time, i) => `${(2 + 116 * (time - first) / span).toFixed(1)},${(15 - 13 * line.tones[i]).toFixed(1)}`);
+  const label = `Sentiment about ${name} over a week: from ${signed(line.tones[0])} to ${signed(line.tones.at(-1))}`;
+  const drawn = make("svg", { viewBox: "0 0 120 30", width: 120, height: 30, class: "spark", role: "img", "aria-label": label });
+  drawn.append(make("line", { x1: 0, x2: 120, y1: 15, y2: 15, class: "zero" }), make("polyline", { points: points.join(" "), class: line.tones.at(-1) >= 0 ? "up" : "down" }));
+  return drawn;
+}
+
+// What the desks hold: "technology 12,500,000 USD".
+const amount = new Intl.NumberFormat();
+export const held = rows => rows.map(row => `${row.desk} ${amount.format(Math.round(row.exposure))} ${row.currency}`.trim()).join(", ");

@@ -1,11 +1,12 @@
 // What each page shows; a page is a function that gives its nodes.
-import { incidentCards } from "/static/alerts.js";
+import { alertCard, incidentCards } from "/static/alerts.js";
 import { sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
 import { ask, coloured, company, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 
 const parameters = new URLSearchParams(location.search);
 const at = parameters.get("at");
 const moment = at ? `at=${encodeURIComponent(at)}` : "";
+const SHOWN = 8; // incidents on the page of the market
 const byName = (rows, key) => {
   const groups = new Map();
   for (const row of rows) groups.set(row[key], [...(groups.get(row[key]) ?? []), row]);
@@ -53,13 +54,13 @@ export const pages = {
     const [market, sectors, movers, emerging, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging"].map(name => ask(`/api/${name}?${moment}`)), ask("/api/alerts?limit=100")]);
     const end = new Date(market.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
-    // What needs somebody first: firing before resolved, a changed tone before mere volume.
-    const rank = row => (row.state === "firing" ? 0 : 4) + ["sentiment_shift", "topic_shift", "buzz", "feed_stale"].indexOf(row.kind);
-    recent.sort((a, b) => rank(a) - rank(b) || new Date(b.fired_at) - new Date(a.fired_at));
+    const named = [...new Set(recent.map(row => row.entity))].filter(entity => entity !== "*").slice(0, 40);
+    const found = named.length ? await ask(`/api/lines?${[moment, ...named.map(entity => `entity=${encodeURIComponent(entity)}`)].filter(part => part).join("&")}`) : { rows: [] };
+    const lines = new Map(found.rows.map(row => [row.entity, row]));
     const whole = sectors.rows.find(row => row.scope === "market");
     return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${whole.documents} documents in 24 hours.`] : ""),
-      el("h2", {}, "What turned in the last 7 days"), ...(recent.length ? incidentCards(recent, again, 5) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
-      new Set(recent.map(row => row.incident)).size > 5 ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
+      el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
+      new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name))), sources(`/api/sectors?${moment}`, sectors.sql),
       el("h2", {}, "Companies"),
       ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
@@ -72,8 +73,8 @@ export const pages = {
 
   async entity(page, again) {
     const entity = page.dataset.entity, base = `/api/entities/${encodeURIComponent(entity)}`, number = Number(location.hash.slice(1)) || 0;
-    const names = ["now", "sentiment", "volume", "topics", "models"];
-    const [now, tones, volume, topics, models, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}`)]);
+    const names = ["now", "sentiment", "volume", "topics", "models", "events"];
+    const [now, tones, volume, topics, models, events, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}`)]);
     const all = now.rows.find(row => row.kind === "all");
     const told = alerts.rows.filter(row => !["inactive", "pending"].includes(row.state));
     const marks = [...told.map(row => [row.fired_at, "#d33"]), ...models.rows.slice(1).map(row => [row.first_at, "#39f"])];
@@ -82,10 +83,11 @@ export const pages = {
     void colour(documents.rows, items, entity);
     const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
     return [all ? el("p", {}, all.sector ? `Sector ${all.sector}, desk ${all.desk}. ` : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
-      ...incidentCards(told, again, 5),
-      el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks) : null,
+      ...incidentCards(told, again, { most: 5 }),
+      el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks, events.rows) : null,
       el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),
       sources(`${base}/sentiment?${moment}`, tones.sql),
+      ...(events.rows.length ? [el("h2", {}, "Events"), table("Events", ["When", "What", "State", "Severity", "News", "Stories", "Source", "Text"], events.rows.map(row => [when(row.published_at), el("span", { class: row.polarity ? tone(row.polarity) : "" }, row.type.replaceAll("_", " ")), row.state, row.severity, row.novelty, row.stories, row.source, row.title || row.text])), sources(`${base}/events?${moment}`, events.sql)] : []),
       el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks) : null, sources(`${base}/volume?${moment}`, volume.sql),
       ...(topics.rows.length ? [el("h2", {}, "Topics"), topicsChart(entity, topics.rows), el("details", {}, el("summary", {}, "As a table"), table("Topics", ["Day", "Topic", "Documents"], topics.rows.map(row => [when(row.day), row.topic, row.documents]))), sources(`${base}/topics?${moment}`, topics.sql)] : []),
       el("h2", {}, "Documents"), el("ul", { class: "documents" }, items), pager(number, documents.rows.length === 20, n => `#${n}`),
@@ -96,6 +98,11 @@ export const pages = {
   async alerts(page, again) {
     const one = openedAlert(), number = Number(parameters.get("page")) || 0;
     const found = await ask(one ? `/api/alerts?id=${encodeURIComponent(one)}` : `/api/alerts?page=${number}`);
+    const [opened, ...parts] = one ? found.rows : [];
+    if (opened) {
+      const others = incidentCards(parts, again);
+      return [alertCard(opened, again), ...(others.length ? [el("h2", {}, "Other parts of the incident"), ...others] : []), el("p", {}, el("a", { href: "/alerts" }, "All alerts"))];
+    }
     return [...(found.rows.length ? incidentCards(found.rows, again) : [el("p", { class: "quiet" }, one ? "There is no such alert." : "No alert yet.")]),
       one ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : pager(number, found.rows.length === 20, n => `/alerts?page=${n}`),
       el("h2", {}, "Silences"), table("Silences", ["About", "Kind", "Until", "By", "Why"], found.silences.map(row => [row.entity || "all", row.kind || "all", when(row.ends_at), row.by, row.note]))];

@@ -25,10 +25,11 @@ import pytest
 from clickhouse_driver import Client
 
 from documents import Document, Mention, Position, Topic
+from documents.events import Event, EventRole, EventState
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, write_documents
 from storage.reads import alerts_now, silences_at
-from storage.writes import write_alerts
+from storage.writes import write_alerts, write_holdings
 from stream.kafka import ensure_topics, watermarks
 from tests.support import eventually, kafka_at
 
@@ -245,6 +246,84 @@ def test_the_words_behind_a_score_are_told(console: Console) -> None:
     assert answer.status == 200 and answer.json["words"] == [] and "no text" in answer.json["reason"]
 
 
+def add_incident(client: Client) -> None:
+    """A hack at Acme, told by two sources; the alert about it is of one incident with the one about the tone."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    records = [
+        document(40 + n, now - timedelta(hours=11 - n), -0.8, f"Acme {what} by hackers")
+        for n, what in enumerate(("hacked", "systems stolen", "is said to be hit"))
+    ]
+    states = EventState.HAPPENED, EventState.HAPPENED, EventState.RUMOURED
+    for record, state, source in zip(records, states, ("wire", "paper", "board"), strict=True):
+        record.source = source
+        record.events = [Event("ACME", "hack", 0.9, EventRole.SUBJECT, state, 90, 4, -1)]
+    records[2].events.append(Event("ACME", "dividend_raised", 0.9, EventRole.SUBJECT, EventState.HISTORIC, 90, 2, 1))
+    write_documents(client, records)
+    at = now - timedelta(hours=11)
+    told = {"title": records[0].title, "source": "wire", "sentiment": -0.8, "words": ["hacked by hackers", "stolen"]}
+    event = {"type": "hack", "group": "cyber", "state": "happened", "severity": 4, "role": "subject", "stories": 2,
+             "sources": ["wire", "paper"]}  # fmt: skip
+    write_alerts(client, [
+        {"id": "a2", "kind": "event", "entity": "ACME", "topic": "hack", "direction": "negative", "state": "firing",
+         "severity": "critical", "fired_at": at, "at": at, "recorded_at": at, "before_mean": 0.0, "after_mean": 1.5,
+         "before_documents": 0, "after_documents": 2, "began_at": at, "model_version": "m1", "incident": "a1",
+         "evidence": {"event": event, "documents": [told]}},
+        {"id": "a3", "kind": "buzz", "entity": "OTHER", "direction": "up", "state": "firing", "severity": "notice",
+         "fired_at": now, "at": now, "recorded_at": now, "before_mean": 1.0, "after_mean": 9.0, "before_documents": 5,
+         "after_documents": 9, "began_at": now, "model_version": "m1", "evidence": {"documents": []}},
+    ])  # fmt: skip
+    write_holdings(client, [("funds", "ACME", -12_500_000.0, "USD", None, at)])
+
+
+def test_an_incident_is_told_with_its_events_and_the_exposure(console: Console) -> None:
+    add_incident(console.client)
+    told = console.ask("api/entities/ACME/events").json["rows"]
+    assert [(row["type"], row["state"], row["novelty"]) for row in told] == [
+        ("hack", "rumoured", "development"), ("hack", "happened", "first"),
+    ]  # fmt: skip
+    assert console.ask("api/entities/ACME/events?format=csv").status == 200
+    (line,) = console.ask("api/lines?entity=ACME&entity=OTHER").json["rows"]
+    assert line["entity"] == "ACME" and len(line["times"]) == len(line["tones"]) > 10 and line["tones"][-1] < 0
+    rows = console.ask("api/alerts?id=a2").json["rows"]
+    assert [row["id"] for row in rows] == ["a2", "a1"]
+    assert [(one["desk"], one["exposure"]) for one in rows[0]["exposure"]] == [("funds", -12_500_000)]
+    if CHROMIUM is None:
+        return
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB")
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def visit(path: str) -> None:
+            page.goto(console.url + path)
+            page.wait_for_selector("#page[data-ready]")
+            for theme in ("light", "dark"):
+                page.evaluate("name => { document.documentElement.dataset.theme = name }", theme)
+                found = Axe().run(page)
+                assert found.violations_count == 0, (path, theme, found.generate_report())
+
+        visit("")
+        incidents = page.locator("section.incident")
+        assert incidents.count() == 2  # the worst first, though the other is newer
+        shown = incidents.first.inner_text()
+        assert "hack" in shown and "critical" in shown and "2 sources" in shown
+        assert "hacked by hackers" in shown and "funds -12,500,000 USD" in shown
+        assert "sentiment turned negative" in shown and "2 alerts" in shown
+        assert incidents.first.locator("svg polyline").count() == 1 and incidents.last.locator("svg").count() == 0
+        visit("alerts/a2")
+        assert page.get_by_role("article").count() == 2 and page.get_by_text("Other parts of the incident").count() == 1
+        assert page.locator("mark", has_text="hacked by hackers").count() == 1
+        visit("entity/ACME")
+        assert page.get_by_role("region", name="Events").get_by_role("row").count() == 3
+        assert page.locator("section.incident").count() == 1
+        browser.close()
+    assert complaints == []
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
 def test_pages_in_a_browser(console: Console) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -269,6 +348,7 @@ def test_pages_in_a_browser(console: Console) -> None:
             assert page.locator("#page img, #page script").count() == 0 and page.title().endswith("- finsent")
 
         visit("")
+        page.get_by_text("The alert, with its documents").click()
         assert page.get_by_role("article", name="Alert about Acme & Sons").count() == 1
         page.locator(".heat a", has_text="ACME").click()
         page.wait_for_url("**/entity/ACME")
