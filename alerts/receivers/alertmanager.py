@@ -10,7 +10,7 @@ import msgspec
 
 from alerts.receivers.contract import AlertRows, Digest, Refused
 from alerts.receivers.http_post import HttpTransport
-from alerts.receivers.wording import document_lines, exposure_lines, facts, title, topic_lines
+from alerts.receivers.wording import document_lines, exposure_lines, facts, incident_lines, title, topic_lines
 from documents import AlertState
 
 HELD_OPEN = timedelta(days=30)
@@ -49,7 +49,9 @@ def _entry(alert: Mapping[str, Any]) -> dict[str, Any]:
     }
     annotations = {
         "summary": title({**alert, "state": AlertState.FIRING}),
-        "description": "\n".join([facts(alert), *exposure_lines(alert), *topic_lines(alert), *document_lines(alert)]),
+        "description": "\n".join(
+            [facts(alert), *exposure_lines(alert), *incident_lines(alert), *topic_lines(alert), *document_lines(alert)]
+        ),
         "model_version": alert["model_version"],
         "query": alert["evidence"].get("query", ""),
     }

@@ -16,6 +16,7 @@ from alerts.receivers.wording import (
     document_lines,
     exposure_lines,
     facts,
+    incident_lines,
     title,
     topic_lines,
 )
@@ -101,6 +102,7 @@ def plain_text(alerts: AlertRows) -> str:
             title(alert),
             facts(alert),
             *exposure_lines(alert),
+            *incident_lines(alert),
             *topic_lines(alert),
             "",
             *document_lines(alert),

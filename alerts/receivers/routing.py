@@ -20,6 +20,10 @@ Delivery = tuple[str, str, str, str, int, str]
 """A key with its outcome, the number of attempts, and the error: a row of the table ``alert_deliveries``."""
 
 
+CONSEQUENCES = frozenset({AlertKind.TOPIC_SHIFT, AlertKind.BUZZ})
+"""That more is said of an incident, and on which topics, is no news to who was told of it, unless it is worse."""
+
+
 @dataclass(frozen=True)
 class Message:
     """What one receiver is sent at once: the parts of one incident."""
@@ -108,6 +112,9 @@ def _why_never(row: Row, setting: Setting, name: str) -> str:
         return f"below {setting.severity}"
     if not over and row["acknowledged"]:
         return f"acknowledged by {row['acknowledged']}"
+    told = row["incident_told"].get(name)
+    if told and row["kind"] in CONSEQUENCES and Severity(row["severity"]).rank <= Severity(told).rank:
+        return f"part of the incident {row['incident']}, of which it was told"
     if over and row["began"].get(name) in ("held", "dead"):
         return f"of its beginning nobody was told ({row['began'][name]})"
     return ""

@@ -14,6 +14,7 @@ from alerts.receivers.wording import (
     document_lines,
     exposure_lines,
     facts,
+    incident_lines,
     title,
     topic_lines,
 )
@@ -37,7 +38,7 @@ class Slack(HttpTransport):
             mark = MARK[alert["state"] if alert["state"] == AlertState.RESOLVED else alert["severity"]]
             header = {"type": "plain_text", "text": f"{mark} {title(alert)}"[:150], "emoji": True}
             blocks.append({"type": "header", "text": header})
-            lines = [*exposure_lines(alert), *topic_lines(alert), *document_lines(alert)]
+            lines = [*exposure_lines(alert), *incident_lines(alert), *topic_lines(alert), *document_lines(alert)]
             section = [_escaped(facts(alert)), *(f"\u2022 {_escaped(line)}" for line in lines)]
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(section)[:3000]}})
             link = alert["evidence"].get("link")

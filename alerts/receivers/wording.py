@@ -121,6 +121,17 @@ def exposure_lines(alert: Mapping[str, Any]) -> list[str]:
     return [f"exposure: {held}"] if held else []
 
 
+def incident_lines(alert: Mapping[str, Any]) -> list[str]:
+    """One line with the other parts of the alert's incident, if it has any."""
+    others = [part for part in alert.get("parts") or [] if part["id"] != alert["id"]]
+    named = ", ".join(
+        f"{_what({**part, 'entity': '', 'state': AlertState.FIRING, 'evidence': {}}).removeprefix(': ')} "
+        f"({part['severity']}, {part['fired_at']:%Y-%m-%d %H:%M} UTC)"
+        for part in others
+    )
+    return [f"incident {alert['incident']}, other parts: {named}"] if others else []
+
+
 def topic_lines(alert: Mapping[str, Any]) -> list[str]:
     """One line with the topics that rose, if any did."""
     risen = alert["evidence"].get("topics") or []

@@ -106,7 +106,9 @@ def transitions_to_send(client: Client, since: datetime) -> list[Row]:
       outcome, and nothing as long as one of them has no outcome
     - ``ended``: whether the alert is resolved
     - ``acknowledged``: who looks after the alert, '' for nobody
-    - ``incident_told``: the receivers that were sent something about the alert's incident
+    - ``incident_told``: the receivers that were sent something about the alert's incident, each with the worst severity
+      that it was told
+    - ``parts``: the alerts of the incident: fired_at, id, kind, topic, direction, severity
     """
     rows = select(
         client,
@@ -125,7 +127,8 @@ def transitions_to_send(client: Client, since: datetime) -> list[Row]:
     ):
         outcomes.setdefault((id_, state), {})[receiver] = outcome
     acknowledged, ended = _acknowledged(client), {row["id"] for row in rows if row["state"] == "resolved"}
-    incident_told = _incident_told(client, [row["incident"] for row in rows])
+    incidents = sorted({row["incident"] for row in rows})
+    incident_told, parts = _incident_told(client, incidents), _incident_parts(client, incidents)
     beginnings: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         if row["state"] != "resolved":
@@ -134,24 +137,38 @@ def transitions_to_send(client: Client, since: datetime) -> list[Row]:
         row["evidence"] = json.loads(row["evidence"])
         row["outcomes"] = outcomes.get((row["id"], row["state"]), {})
         row["began"] = _together(beginnings.get(row["id"], []))
-        row["incident_told"] = incident_told.get(row["incident"], [])
+        row["incident_told"] = incident_told.get(row["incident"], {})
+        row["parts"] = parts.get(row["incident"], [])
         row["ended"], row["acknowledged"] = row["id"] in ended, acknowledged.get(row["id"], "")
     return rows
 
 
-def _incident_told(client: Client, incidents: Sequence[str]) -> dict[str, list[str]]:
-    """The receivers to which something was sent about each incident."""
-    return dict(
-        client.execute(
-            """
-            SELECT incident, groupUniqArray(toString(receiver))
-            FROM (SELECT DISTINCT id, incident FROM alerts WHERE incident IN %(incidents)s) AS a
-            INNER JOIN (SELECT id, receiver FROM alert_deliveries FINAL WHERE outcome = 'sent') AS d ON a.id = d.id
-            GROUP BY incident
-            """,
-            {"incidents": [*incidents, ""]},
-        )
+def _incident_told(client: Client, incidents: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The receivers to which something was sent about each incident, with the worst severity that they were told."""
+    told: dict[str, dict[str, str]] = {}
+    for incident, receiver, severity in client.execute(
+        """
+        SELECT a.incident, toString(d.receiver),
+               argMax(toString(a.severity), indexOf(['notice', 'warning', 'critical'], toString(a.severity)))
+        FROM (SELECT id, incident, toString(state) AS become, severity FROM alerts FINAL
+              WHERE incident IN %(incidents)s) AS a
+        INNER JOIN (SELECT id, toString(state) AS become, receiver FROM alert_deliveries FINAL
+                    WHERE outcome = 'sent') AS d ON a.id = d.id AND a.become = d.become
+        GROUP BY a.incident, d.receiver
+        """,
+        {"incidents": [*incidents, ""]},
+    ):
+        told.setdefault(incident, {})[receiver] = severity
+    return told
+
+
+def _incident_parts(client: Client, incidents: Sequence[str]) -> dict[str, list[Row]]:
+    """The alerts of each incident, in the order in which they fired."""
+    names = ("fired_at", "id", "kind", "topic", "direction", "severity")
+    rows = client.execute(
+        "SELECT incident, parts FROM incidents WHERE incident IN %(incidents)s", {"incidents": [*incidents, ""]}
     )
+    return {incident: [dict(zip(names, part, strict=True)) for part in parts] for incident, parts in rows}
 
 
 def _together(outcomes: Sequence[dict[str, str]]) -> dict[str, str]:

@@ -19,13 +19,13 @@ from clickhouse_driver import Client
 from alerts.receivers import Refused
 from alerts.receivers.addresses import is_public, open_socket
 from alerts.receivers.notifier import Notifier
-from alerts.receivers.wording import exposure_lines, title
+from alerts.receivers.wording import exposure_lines, incident_lines, title
 from alerts.rules import Rules
 from alerts.rules_file import read_rules
 from settings import ClickHouseSettings
 from storage import connect
 from storage.reads import exposures
-from storage.writes import acknowledge, add_silence, write_alerts, write_holdings
+from storage.writes import acknowledge, add_silence, write_alerts, write_deliveries, write_holdings
 from tests.support import eventually
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -141,6 +141,32 @@ def test_a_new_part_of_an_incident_is_an_update_for_those_who_know_it(
     assert [title(rows[name]) for name in ("a3", "a4")] == ["BA: raid (part of the same incident)", "GM: raid"]
 
 
+def test_consequences_of_a_told_incident_are_no_message_unless_they_are_worse(
+    client: Client, notifier: Notifier, server: Server
+):
+    told = rules(f'name: hook, type: webhook, url: "{server.url}"')
+    write_alerts(client, [transition(1)])
+    notifier(client, told)
+    settled(client, 1)
+    topic = {"kind": "topic_shift", "topic": "fraud", "direction": "up"}
+    elsewhere = transition(4, kind="buzz", entity="GM")
+    write_alerts(client, [transition(2, kind="buzz", severity="notice"), transition(3, **topic), elsewhere])
+    notifier(client, told)
+    found = settled(client, 4)
+    assert {key[0]: outcome for key, (outcome, _) in found.items()} == {
+        "a1": "sent", "a2": "held", "a3": "held", "a4": "sent",
+    }  # fmt: skip
+    raised = transition(3, "escalated_to_critical", severity="critical", at=NOW + timedelta(seconds=30), **topic)
+    write_alerts(client, [raised, transition(2, "resolved", kind="buzz", severity="notice")])
+    notifier(client, told)
+    found = settled(client, 6)
+    assert found["a3", "escalated_to_critical", "hook"][0] == "sent" and found["a2", "resolved", "hook"][0] == "held"
+    (row,) = json.loads(server.got[-1][2])["alerts"]
+    assert row["update"] and [part["id"] for part in row["parts"]] == ["a1", "a2", "a3"]
+    (line,) = incident_lines({**row, "parts": [{**part, "fired_at": NOW} for part in row["parts"]]})
+    assert f"sentiment turned negative (warning, {NOW:%Y-%m-%d %H:%M} UTC), far more talk than usual (notice" in line
+
+
 def test_exposure_routes_and_is_told_and_who_was_told_hears_of_the_end(
     client: Client, notifier: Notifier, server: Server
 ):
@@ -218,6 +244,25 @@ def test_a_restarted_and_a_second_worker_send_nothing_twice(client: Client, clic
     assert sorted(json.loads(body)["alerts"][0]["id"] for _, _, body in server.got) == [f"a{n}" for n in range(5)]
     for worker in [*workers, restarted]:
         worker.stop()
+
+
+def test_what_another_worker_sent_while_it_waited_here_is_not_sent_again(
+    client: Client, notifier: Notifier, server: Server
+):
+    told = rules(f'name: hook, type: webhook, url: "{server.url}"')
+    server.gate.clear()
+    write_alerts(client, [transition(1)])
+    notifier(client, told)
+    eventually(lambda: server.got, 20, "the first message is under way")
+    write_alerts(client, [transition(2, entity="GM")])
+    notifier(client, told)  # it waits behind the first one
+    write_deliveries(client, [("a2", "firing", "hook", "sent", 7, "")])
+    server.gate.set()
+    settled(client, 2)
+    write_alerts(client, [transition(3, entity="T")])
+    notifier(client, told)
+    settled(client, 3)
+    assert [json.loads(body)["alerts"][0]["id"] for _, _, body in server.got] == ["a1", "a3"]
 
 
 def test_alertmanager_hears_the_end_with_the_labels_of_the_beginning(
