@@ -309,13 +309,16 @@ ENGINE = MergeTree
 ORDER BY (topic, topic_id, partition, at)
 TTL toDateTime(at) + toIntervalDay(7);
 
--- 0010_public_views
+-- 0010_public_views, 0031_positions
 CREATE TABLE position_log
 (
     `desk` LowCardinality(String),
     `ticker` String,
     `exposure` Float64,
-    `at` DateTime64(3, 'UTC')
+    `currency` LowCardinality(String),
+    `quantity` Nullable(Float64),
+    `at` DateTime64(3, 'UTC'),
+    `recorded_at` DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (desk, ticker, at);
@@ -2076,25 +2079,29 @@ ORDER BY
     name ASC,
     kind ASC;
 
--- 0010_public_views
+-- 0010_public_views, 0031_positions
 CREATE VIEW positions
 (
     `desk` LowCardinality(String),
     `ticker` String,
     `exposure` Float64,
+    `currency` String,
+    `quantity` Nullable(Float64),
     `at` DateTime64(3, 'UTC')
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM positions_as_of(moment = now64(3));
 
--- 0010_public_views
+-- 0010_public_views, 0031_positions
 CREATE VIEW positions_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     desk,
     ticker,
-    argMax(p.exposure, p.at) AS exposure,
+    argMax(p.exposure, (p.at, p.recorded_at)) AS exposure,
+    toString(argMax(p.currency, (p.at, p.recorded_at))) AS currency,
+    (argMax(tuple(p.quantity), (p.at, p.recorded_at))).1 AS quantity,
     max(p.at) AS at
 FROM position_log AS p
 WHERE p.at <= {moment:DateTime64(3, 'UTC')}

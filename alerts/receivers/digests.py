@@ -62,14 +62,15 @@ def turn(clock: str, now: datetime) -> tuple[datetime, datetime]:
 
 
 def due_digests(client: Client, rules: Rules, now: datetime, done: Collection[Key]) -> Iterator[DigestMessage]:
-    """The digests that are due and not ``done``: those that have an outcome or are under way."""
+    """The digests that are due. ``done`` are the digests that have an outcome, and all deliveries under way."""
     for clock, name in _wanted(rules):
         until, since = turn(clock, now)
         receiver = rules.receivers[name]
         called = f"digest {until:%Y-%m-%d} {clock}"
         if (called, STATE, name) not in done:
             rows = alerts_recorded(client, since.astimezone(UTC), until.astimezone(UTC))
-            rows = [row for row in rows if _is_for(row, rules, clock, name)]
+            busy = {id_ for id_, _, other in done if other == name}  # on its way by itself
+            rows = [row for row in rows if row["id"] not in busy and _is_for(row, rules, clock, name)]
             silences = silences_at(client, now)
             rows = [row for row in rows if not is_silenced(row, silences)]
             held = holdings_by_company(client)

@@ -39,6 +39,8 @@ from storage.writes import claim, renew_claim, write_deliveries
 
 log = logging.getLogger(__name__)
 
+Sendable = Message | DigestMessage
+
 DIGEST_FOR = timedelta(days=3)
 """What became of a digest is looked for in so long a time."""
 
@@ -67,7 +69,7 @@ class Notifier:
     ) -> None:
         self._connect, self._secrets, self._backoff = connect, secrets, backoff_s
         self._me = uuid.uuid4().hex[:12]
-        self._queues: dict[str, queue.Queue[Message | DigestMessage]] = {}
+        self._queues: dict[str, queue.Queue[Sendable]] = {}
         self._under_way: set[Key] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -98,7 +100,7 @@ class Notifier:
         """Make no further try; what was not sent stays due."""
         self._stop.set()
 
-    def _put(self, message: Message | DigestMessage) -> None:
+    def _put(self, message: Sendable) -> None:
         name = message.receiver.name
         with self._lock:
             if name not in self._queues:
@@ -133,7 +135,7 @@ class Notifier:
                 with self._lock:
                     self._under_way.difference_update(message.keys)
 
-    def _deliver(self, client: Client, message: Message | DigestMessage) -> None:
+    def _deliver(self, client: Client, message: Sendable) -> None:
         receiver = message.receiver
         error: Exception
         for attempt in range(1, receiver.attempts + 1):
@@ -158,5 +160,7 @@ class Notifier:
         log.error("receiver %s: given up after %d tries: %s", receiver.name, receiver.attempts, error)
         self._record(client, message, "dead", receiver.attempts, str(error))
 
-    def _record(self, client: Client, message: Message | DigestMessage, outcome: str, attempts: int, error: str) -> None:
+    def _record(
+        self, client: Client, message: Sendable, outcome: str, attempts: int, error: str
+    ) -> None:
         write_deliveries(client, [(*key, outcome, attempts, error[:500]) for key in message.keys])

@@ -193,7 +193,7 @@ rules:
     told.hold(exposures(client))
     write_alerts(client, [transition(1, "resolved")])
     notifier(client, told)
-    assert settled(client, 4)[("a1", "resolved", "phone")] == ("sent", 1)
+    assert settled(client, 5)[("a1", "resolved", "phone")] == ("sent", 1)
     assert outcomes(client)[("a1", "resolved", "chat")] == ("held", 0)
     assert [path for path, _, _ in server.got[2:]] == ["/phone"]
 
