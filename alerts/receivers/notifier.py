@@ -160,7 +160,5 @@ class Notifier:
         log.error("receiver %s: given up after %d tries: %s", receiver.name, receiver.attempts, error)
         self._record(client, message, "dead", receiver.attempts, str(error))
 
-    def _record(
-        self, client: Client, message: Sendable, outcome: str, attempts: int, error: str
-    ) -> None:
+    def _record(self, client: Client, message: Sendable, outcome: str, attempts: int, error: str) -> None:
         write_deliveries(client, [(*key, outcome, attempts, error[:500]) for key in message.keys])

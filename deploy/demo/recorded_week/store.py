@@ -166,5 +166,8 @@ def _add_people_and_models(client: Client, first: str, second: str) -> None:
     held = yaml.safe_load((resources.files(__package__) / "positions.yaml").read_text(encoding="utf-8"))
     client.execute(
         "INSERT INTO position_log (desk, ticker, exposure, currency, at) VALUES",
-        [(row["desk"], row["ticker"], row["exposure"], "USD", row.get("at", MONDAY).replace(tzinfo=UTC)) for row in held],
+        [
+            (row["desk"], row["ticker"], row["exposure"], "USD", row.get("at", MONDAY).replace(tzinfo=UTC))
+            for row in held
+        ],
     )
