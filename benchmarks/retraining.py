@@ -99,6 +99,7 @@ def experiment(arguments: argparse.Namespace, start: Path, work: Path) -> list[d
     registry = work / "registry"
     promote(registry, publish(registry, start))
     settings = RetrainSettings(
+        annotators="dataset",
         data=arguments.data,
         sets=",".join(OLD),
         folder=work / "retrain",

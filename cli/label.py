@@ -180,10 +180,11 @@ def agreement(json_out: Annotated[bool, typer.Option("--json", help="Print JSON.
     `finsent label agreement`
     """
     from retrain.data import resolve
+    from settings import RetrainSettings
     from storage import connect
     from storage.reads import latest_labels
 
-    found = resolve(latest_labels(connect()))
+    found = resolve(latest_labels(connect()), RetrainSettings().known_annotators)
     report = {
         "items": len(found.items),
         "annotators": found.annotators,

@@ -43,8 +43,9 @@ def retrain(
     """Train a challenger on the labels and old rows, from the champion's weights, and judge it.
 
     It is promoted if it is better on new labels and not worse on the fixed test set, on each of its parts, under noise,
-    in calibration and in speed. Otherwise it stays in the registry, with the reason (exit code 2). A run that was
-    killed continues from its last epoch. The settings are RETRAIN_*. Without an option the last runs are listed.
+    in calibration and in speed. Otherwise it stays in the registry, with the reason (exit code 2). It also stays there,
+    for you to promote, if it learned from labels of others than RETRAIN_ANNOTATORS. A run that was killed continues
+    from its last epoch. The settings are RETRAIN_*. Without an option the last runs are listed.
 
     `finsent retrain --now --json run.json`
 
@@ -94,7 +95,7 @@ def retrain(
     ]
     if json_out != "-":
         print_rows(columns, cells, Format.table)
-        verdict = "passed" if outcome.passed else f"stays a challenger: {outcome.reason}"
+        verdict = (outcome.reason or "passed") if outcome.passed else f"stays a challenger: {outcome.reason}"
         echo(f"{outcome.challenger} {verdict}; the champion is {outcome.champion_after}")
     raise typer.Exit(ExitCode.OK if outcome.passed else ExitCode.REFUSED)
 

@@ -21,7 +21,18 @@ from clickhouse_driver import Client
 
 import model
 from model.registry import Metric, copy_adapters, promote, publish, put_in_shadow
-from retrain.data import Example, Judged, Resolved, documents_to_label, parts, read_examples, resolve, rows_to_learn
+from retrain.data import (
+    Example,
+    Judged,
+    Resolved,
+    documents_to_label,
+    judging,
+    limited,
+    parts,
+    read_examples,
+    resolve,
+    rows_to_learn,
+)
 from retrain.events import Announce
 from retrain.job import Job, Progress
 from retrain.judge import Rule, Verdict, interval, judge, macro_f1, probabilities
@@ -140,7 +151,7 @@ def retrain(
 @dataclass(frozen=True, slots=True)
 class _Labels:
     """The labels that a run uses: those of one ``language``. ``new`` ones came since the previous run; ``tested`` are
-    the held-out examples for the gate."""
+    the held-out examples for the gate. ``given`` is how many there were before the limits on annotators."""
 
     rows: Sequence[Row]
     resolved: Resolved
@@ -149,6 +160,12 @@ class _Labels:
     new: list[Judged]
     parts: dict[str, list[Judged]]
     tested: list[Example]
+    given: int
+
+    @property
+    def strange(self) -> int:
+        """How many of the items that are learned from no known annotator judged."""
+        return sum(not item.known for part in ("train", "validation") for item in self.parts[part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +207,7 @@ class _Run:
         facts = self._facts(used, verdict, train)
         metrics = _metrics(challenger, {"fixed": fixed, "new": used.tested}, used.language)
         version = self._publish(champion, facts, metrics, verdict, len(used.items))
-        reason = self._decide(version, champion.name, verdict)
+        reason = self._decide(version, champion.name, verdict, used.strange)
         shutil.rmtree(self._job.folder / "scratch")
         outcome = self._outcome(used, verdict, reason)
         path = self._job.folder / "outcome.json"
@@ -200,21 +217,28 @@ class _Run:
     def _labels(self, previous: Row | None) -> _Labels:
         """Raises ``CannotTrain`` if there are too few labels."""
         rows = latest_labels(self._client, self._run["labels_until"])
-        resolved = resolve(rows)
-        language, items = _one_language(resolved.items)
+        share = self._settings.annotator_share
+        resolved = resolve(rows, self._settings.known_annotators)
+        language, given = _one_language(resolved.items)
+        by_part = {
+            name: limited(part, share) if name == "train" else judging(part, share)
+            for name, part in parts(given).items()
+        }
+        items = [item for part in by_part.values() for item in part]
         if len(items) < self._settings.fewest_labels:
             raise CannotTrain(
                 f"{len(items)} labels to learn from; at least {self._settings.fewest_labels} (RETRAIN_FEWEST_LABELS)"
+                + (f"; {len(given) - len(items)} more are over RETRAIN_ANNOTATOR_SHARE" if len(given) > len(items) else "")
             )
         since = previous["labels_until"] if previous else datetime.min.replace(tzinfo=UTC)
         self._run["labels"] = len(items)
-        by_part = parts(items)
         tested = [item.example for item in by_part["test"] if item.at > since]
         if len(tested) < FEWEST_TESTED:
             tested = [item.example for item in by_part["test"]]
         if not tested or not by_part["validation"]:
             raise CannotTrain("too few different labels to hold some out")
-        return _Labels(rows, resolved, language, items, [i for i in items if i.at > since], by_part, tested)
+        new = [item for item in items if item.at > since]
+        return _Labels(rows, resolved, language, items, new, by_part, tested, len(given))
 
     def _champion(self, language: str) -> _Champion:
         """Raises ``CannotTrain`` if no adapter of the champion reads ``language``."""
@@ -248,6 +272,8 @@ class _Run:
             "positions": _positions(used.rows),
             "ties": len(used.resolved.ties),
             "annotators": used.resolved.annotators,
+            "of_no_known_annotator": used.strange,
+            "over_annotator_share": used.given - len(used.items),
             "krippendorff_alpha": used.resolved.alpha,
             "train": dict(Counter(e.dataset for e in train)),
         }
@@ -276,8 +302,9 @@ class _Run:
         self._tell("published", version, champion.name, self._run["id"])
         return version
 
-    def _decide(self, version: str, champion: str, verdict: Verdict) -> str:
-        """Promote ``version`` or put it in the shadow, if it passed; the reason of what was done."""
+    def _decide(self, version: str, champion: str, verdict: Verdict, strange: int) -> str:
+        """Promote ``version`` or put it in the shadow, if it passed and learned from nobody but known annotators; the
+        reason of what was done."""
         settings, why = self._settings, f"run {self._run['id']}"
         if not verdict.passed:
             self._tell("rejected", version, champion, verdict.reason)
@@ -286,6 +313,11 @@ class _Run:
             return verdict.reason
         if model.champion_name(self._registry) != champion:
             return f"passed, but {champion} is not the champion any more"
+        if strange:
+            return (
+                f"passed, but it learned from {strange} labels of no known annotator (RETRAIN_ANNOTATORS), so a person "
+                f"decides: finsent model promote {version}"
+            )
         if settings.shadow_documents:
             reason = f"passed; in the shadow for {settings.shadow_documents} documents before it is promoted"
             put_in_shadow(

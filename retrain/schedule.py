@@ -37,8 +37,8 @@ Cause = Literal["cron", "labels", "drift"]
 class Next(NamedTuple):
     """What the next run waits for.
 
-    ``at`` is the cron line's next time; it is past if the time was missed. ``new`` are the labels since the last run,
-    and ``wanted`` is how many of them start a run at once. ``left`` are the labels since the last run that came to a
+    ``at`` is the cron line's next time; it is past if the time was missed. ``new`` are the labels since the last run
+    (of known annotators, if there are any), and ``wanted`` is how many of them start a run at once. ``left`` are the labels since the last run that came to a
     verdict: those of a run that failed are tried again at the cron line's next time. ``last`` is when the last run
     started, None if there was none. ``alarms`` is how many drift alarms last.
     """
@@ -61,8 +61,9 @@ def upcoming(client: Client, settings: RetrainSettings, now: datetime | None = N
     # Before the first run, times that were missed since the first label are caught up with, too.
     since = last["started_at"] if last else first_label_at(client) or now or datetime.now(UTC)
     at = trigger.get_next_fire_time(None, since)
-    new = count_labels(client, last["labels_until"] if last else None)
-    left = count_labels(client, judged["labels_until"] if judged else None)
+    known = settings.known_annotators
+    new = count_labels(client, last["labels_until"] if last else None, known)
+    left = count_labels(client, judged["labels_until"] if judged else None, known)
     alarms = len(lasting_alarms(client))
     wanted = min(settings.new_labels, settings.on_drift) if alarms and settings.on_drift else settings.new_labels
     return Next(at, new, wanted, last["started_at"] if last else None, left, alarms)

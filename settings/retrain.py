@@ -22,6 +22,19 @@ class RetrainSettings(BaseSettings):
     check_s: float = Field(default=60, gt=0, description="Seconds between two counts of the new labels")
     fewest_labels: int = Field(default=60, ge=10, description="No run starts with fewer labels than this in all")
 
+    annotators: str = Field(
+        default="",
+        description="The known annotators: names, separated by commas. A version is promoted by itself only if it "
+        "learned from their labels alone, and is judged on theirs; unset: nobody is known, and a person promotes",
+    )
+    annotator_share: float = Field(
+        default=0.25,
+        gt=0,
+        le=1,
+        description="The most of the labels that annotators who are not known may make up: all of them together beside "
+        "known ones, each of them where nobody is known",
+    )
+
     folder: Path | None = Field(
         default=None, description="The folder of the runs' logs and curves; unset: `retrain` in FINSENT_DATA"
     )
@@ -134,6 +147,11 @@ class RetrainSettings(BaseSettings):
         ge=0,
         description="The number of new labels that starts a run while a drift alarm lasts; 0: as without an alarm",
     )
+
+    @property
+    def known_annotators(self) -> list[str]:
+        """The names in ``annotators``."""
+        return [name.strip() for name in self.annotators.split(",") if name.strip()]
 
     def place(self) -> Path:
         """The folder in which runs keep their files."""

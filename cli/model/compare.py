@@ -64,7 +64,8 @@ def compare(
             from storage.reads import latest_labels, latest_texts
 
             client = connect()
-            new = [item.example for item in majority(latest_labels(client)).items]
+            known = RetrainSettings().known_annotators
+            new = [item.example for item in majority(latest_labels(client), known).items]
             documents = latest_texts(client)
     fixed = fixed_test()
     if not documents:

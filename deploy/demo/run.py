@@ -33,6 +33,7 @@ SPEED = 8_000.0
 SETTINGS = {
     "ALERT_CLOCK": "stream",
     "STREAM_ALERT_INTERVAL_S": "1",
+    "RETRAIN_ANNOTATORS": "anna,ben",
     "RETRAIN_NEW_LABELS": "280",
     "RETRAIN_CHECK_S": "1",
     "RETRAIN_REPLAY": "1",

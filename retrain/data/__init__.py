@@ -15,7 +15,7 @@ from retrain.data.examples import (
 )
 from retrain.data.fixed_test import fixed_test
 from retrain.data.labelled_sets import TRAINED_ON, load, read, split
-from retrain.data.labels import Judged, Resolved, parts, resolve
+from retrain.data.labels import Judged, Resolved, judging, limited, parts, resolve
 from retrain.data.near_duplicates import words
 from retrain.data.phrases import phrases
 from retrain.data.queue import queue
@@ -36,6 +36,8 @@ __all__ = [
     "Rows",
     "documents_to_label",
     "fixed_test",
+    "judging",
+    "limited",
     "load",
     "parts",
     "perturbed",

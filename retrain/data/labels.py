@@ -1,10 +1,15 @@
-"""From people's labels to examples: the majority's label, the agreement of the annotators, and a stable split."""
+"""From people's labels to examples: the majority's label, the agreement of the annotators, and a stable split.
+
+Names of annotators come from whoever may write to the topic of labels, and cost nothing. So what a known annotator says
+of an item counts alone, and ``limited`` bounds what the others can move.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,11 +30,17 @@ SHARES = (0.65, 0.15, 0.2)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One item on which a majority of its annotators agrees; ``at`` is when its last label was stored."""
+    """One item on which a majority of its annotators agrees.
+
+    ``at`` is when its last label was stored. ``by`` are the annotators who gave the label that won, and ``known`` says
+    whether they are known ones.
+    """
 
     example: Example
     at: datetime
     votes: int
+    by: frozenset[str] = frozenset()
+    known: bool = False
 
 
 @dataclass(slots=True)
@@ -48,11 +59,16 @@ class Resolved:
     alpha: float | None = None
 
 
-def resolve(rows: Sequence[Mapping[str, Any]]) -> Resolved:
-    """The majority's label of each item; ``rows`` are those of ``storage.reads.latest_labels``."""
+def resolve(rows: Sequence[Mapping[str, Any]], known: Collection[str] = ()) -> Resolved:
+    """The majority's label of each item; ``rows`` are those of ``storage.reads.latest_labels``.
+
+    Where one of the annotators in ``known`` judged an item, the votes of others about it do not count.
+    """
     votes_by_item: dict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         votes_by_item[row["document_id"], row["text"], row["entity"]].append(row)
+    for item, votes in votes_by_item.items():
+        votes_by_item[item] = [row for row in votes if row["annotator"] in known] or votes
     resolved = Resolved(annotators=len({row["annotator"] for row in rows}))
     units = []
     for (document, given, _), votes in votes_by_item.items():
@@ -67,7 +83,9 @@ def resolve(rows: Sequence[Mapping[str, Any]]) -> Resolved:
             resolved.ties.append(document or given)
             continue
         example = Example(PEOPLE, text, label, votes[0]["surface"] or None)
-        resolved.items.append(Judged(example, max(row["ingested_at"] for row in votes), len(votes)))
+        by = frozenset(row["annotator"] for row in votes if row["label"] == LABELS[label])
+        at = max(row["ingested_at"] for row in votes)
+        resolved.items.append(Judged(example, at, len(votes), by, not by.isdisjoint(known)))
     neutral = sum(item.example.label == LABELS.index("neutral") for item in resolved.items)
     if len(resolved.items) >= FEWEST_TO_TELL and neutral < LEAST_NEUTRAL * len(resolved.items):
         resolved.items = [replace(item, example=replace(item.example, dataset=SIGNED)) for item in resolved.items]
@@ -93,6 +111,36 @@ def alpha(units: Sequence[Sequence[int]]) -> float | None:
     return 1.0 if expected == 0 else float(1 - observed / expected)
 
 
+def limited(items: Sequence[Judged], share: float) -> list[Judged]:
+    """``items`` without those by which one annotator would move more than ``share`` of what is learned.
+
+    All items of known annotators stay. Beside them the others, all together, make up ``share`` of what is left: whoever
+    may write labels can invent names. Where nobody is known, each name has at most ``share`` of the items, or an
+    equal part where there are few names. An item of several annotators counts for the one with the most room.
+    A hash of the text decides which items stay, so neither the first nor the last ones win.
+    """
+    own = [item for item in items if item.known]
+    others = sorted((item for item in items if not item.known), key=lambda item: _place(item.example.text))
+    if own:
+        most = len(others) if share == 1 else int(len(own) * share / (1 - share))
+        stay = {id(item) for item in (*own, *others[:most])}
+        return [item for item in items if id(item) in stay]
+    names = {name for item in others for name in item.by}
+    room = dict.fromkeys(names, math.ceil(len(others) * max(share, 1 / max(len(names), 1))))
+    stay = set()
+    for item in others:
+        freest = max(item.by, key=lambda name: (room[name], name))
+        if room[freest] > 0:
+            room[freest] -= 1
+            stay.add(id(item))
+    return [item for item in items if id(item) in stay]
+
+
+def judging(items: Sequence[Judged], share: float) -> list[Judged]:
+    """Those of ``items`` that a version may be judged on: of known annotators only, where there are any."""
+    return [item for item in items if item.known] or limited(items, share)
+
+
 def parts(items: Sequence[Judged]) -> dict[str, list[Judged]]:
     """The items of ``train``, ``validation`` and ``test``.
 
@@ -103,7 +151,12 @@ def parts(items: Sequence[Judged]) -> dict[str, list[Judged]]:
     part_of: dict[int, str] = {}
     for item, number in zip(items, clusters([item.example.text for item in items]), strict=True):
         if number not in part_of:
-            place = int(hashlib.blake2b(item.example.text.encode(), digest_size=4).hexdigest(), 16) / 2**32
+            place = _place(item.example.text)
             part_of[number] = PARTS[int(np.searchsorted(np.cumsum(SHARES)[:-1], place, side="right"))]
         made[part_of[number]].append(item)
     return made
+
+
+def _place(text: str) -> float:
+    """A number from 0 to 1 that depends on nothing but ``text``."""
+    return int(hashlib.blake2b(text.encode(), digest_size=4).hexdigest(), 16) / 2**32

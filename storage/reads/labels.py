@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from clickhouse_driver import Client
@@ -41,8 +42,9 @@ def latest_labels(client: Client, until: datetime | None = None) -> list[Row]:
     )
 
 
-def count_labels(client: Client, since: datetime | None = None) -> int:
-    """How many items have a label stored after ``since``, without those whose document is not stored (yet)."""
+def count_labels(client: Client, since: datetime | None = None, annotators: Sequence[str] = ()) -> int:
+    """How many items have a label stored after ``since``, without those whose document is not stored (yet). If
+    ``annotators`` are named, only their labels count."""
     return int(
         client.execute(
             """
@@ -50,6 +52,7 @@ def count_labels(client: Client, since: datetime | None = None) -> int:
             (
                 SELECT document_id, text, entity FROM label_log
                 WHERE error_kind = '' AND (isNull(%(since)s) OR ingested_at > %(since)s)
+                    AND (%(all)s OR has(%(annotators)s, annotator))
             )
             SELECT uniqExact(document_id, text, entity) FROM new
             WHERE text != '' OR document_id IN
@@ -58,7 +61,7 @@ def count_labels(client: Client, since: datetime | None = None) -> int:
                 WHERE document_id IN (SELECT document_id FROM new WHERE document_id != '')
             )
             """,
-            {"since": since},
+            {"since": since, "all": int(not annotators), "annotators": list(annotators)},
         )[0][0]
     )
 

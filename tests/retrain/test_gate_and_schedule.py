@@ -20,6 +20,7 @@ from retrain.judge import gate, macro_f1
 from retrain.run import last_run
 from settings import RetrainSettings
 from storage import write_labels
+from storage.reads import latest_labels
 from storage.writes import write_training_run
 
 FIXED = [Example("written", f"fixed {n}", n % 3) for n in range(150)]
@@ -100,6 +101,22 @@ def test_what_a_failed_run_has_not_dealt_with_waits_for_the_next_time_and_not_fo
     assert found.left == 1 and found.at > later, "but at the next time"
     write_training_run(client, run | {"id": "b", "state": "rejected", "labels": 1, "labels_until": later, "detail": ""})
     assert upcoming(client, RetrainSettings()).left == 0
+
+
+def test_labels_of_others_than_the_known_annotators_start_no_run(client: Client):
+    write_label(client)
+    for annotators, new in (("", 1), ("ben", 0), ("ben, anna", 1)):
+        found = upcoming(client, RetrainSettings(annotators=annotators))
+        assert (found.new, found.left) == (new, new), annotators
+
+
+def test_a_label_from_the_future_does_not_win_for_ever(client: Client):
+    """Rows as workers of earlier versions stored them, which did not cut such dates off."""
+    for offset, (label, days) in enumerate([("negative", 4000), ("positive", 0)]):
+        at = datetime.now(UTC) + timedelta(days=days)
+        write_labels(client, [Label(Position("labels", "t", 0, offset), label, "anna", at, text="Orders rise")])
+    assert [row["label"] for row in latest_labels(client)] == ["positive"]
+    assert client.execute("SELECT toString(label) FROM labels_as_of(moment = now64(3) + 1)") == [("positive",)]
 
 
 def write_label(client: Client) -> None:

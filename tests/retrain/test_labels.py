@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from retrain.data import PEOPLE, SIGNED, parts, queue, resolve
+from retrain.data import PEOPLE, SIGNED, judging, limited, parts, queue, resolve
 from retrain.data.labels import alpha
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -38,6 +38,43 @@ def test_a_majority_decides_and_a_tie_is_left_out_and_told():
     ]
     assert found.ties == ["odd"] and found.unknown == ["gone"] and found.doubly == 2 and found.annotators == 3
     assert found.alpha is not None and found.alpha < 0.5
+
+
+POISONER = [f"p{n}" for n in range(40)]
+
+
+def poisoned() -> list[dict]:
+    """700 items that anna and ben judged. A poisoner has 30 % of the labels, under 40 names: he contradicts 100 items of
+    theirs, three times each, and gives 300 items of his own the wrong label."""
+    honest = [row(f"item {n}", "neutral", ("anna", "ben")[n % 2], n) for n in range(700)]
+    votes = [row(f"item {n}", "negative", POISONER[(n + k) % 40], 1000 + n) for n in range(100) for k in range(3)]
+    own = [row(f"lie {n}", "positive", POISONER[n % 40], 2000 + n) for n in range(300)]
+    return honest + votes[::2] + own[::2]
+
+
+def test_a_poisoner_with_a_third_of_the_labels_outvotes_no_known_person_and_judges_nothing():
+    rows = poisoned()
+    assert 0.29 < sum(r["annotator"] in POISONER for r in rows) / len(rows) < 0.31
+    found = resolve(rows, ["anna", "ben"])
+    assert not found.ties and sum(item.known for item in found.items) == 700
+    assert {item.example.label for item in found.items if item.known} == {1}, "what anna said stays"
+    assert {item.example.text[:3] for item in judging(found.items, 0.1)} == {"ite"}
+    learned = limited(found.items, 0.1)
+    assert sum(item.known for item in learned) == 700
+    assert sum(not item.known for item in learned) == 77, "a tenth of all, under however many names"
+    assert not [item for item in limited(found.items, 0.0001) if not item.known]
+    assert limited(found.items, 1) == found.items
+
+
+def test_where_nobody_is_known_one_name_has_no_more_than_its_share():
+    found = resolve([row(f"item {n}", "neutral", "a" if n < 80 else f"b{n}", n) for n in range(100)]).items
+    assert not [item for item in found if item.known]
+    for kept in (limited(found, 0.25), judging(found, 0.25)):
+        assert sum(item.by == {"a"} for item in kept) == 25 and len(kept) == 45
+    alone = resolve([row(f"item {n}", "neutral", "a", n) for n in range(100)]).items
+    assert limited(alone, 0.25) == alone, "one annotator has nobody beside her: she has her equal part, all"
+    both = resolve([row("item", "neutral", name) for name in "ab"]).items
+    assert both[0].by == {"a", "b"} and limited(both, 0.25) == both
 
 
 @pytest.mark.parametrize(("neutrals", "name"), [(0, SIGNED), (30, PEOPLE)])
