@@ -226,9 +226,10 @@ class _Run:
         }
         items = [item for part in by_part.values() for item in part]
         if len(items) < self._settings.fewest_labels:
+            over = len(given) - len(items)
             raise CannotTrain(
                 f"{len(items)} labels to learn from; at least {self._settings.fewest_labels} (RETRAIN_FEWEST_LABELS)"
-                + (f"; {len(given) - len(items)} more are over RETRAIN_ANNOTATOR_SHARE" if len(given) > len(items) else "")
+                + (f"; {over} more are over RETRAIN_ANNOTATOR_SHARE" if over else "")
             )
         since = previous["labels_until"] if previous else datetime.min.replace(tzinfo=UTC)
         self._run["labels"] = len(items)
@@ -318,21 +319,24 @@ class _Run:
                 f"passed, but it learned from {strange} labels of no known annotator (RETRAIN_ANNOTATORS), so a person "
                 f"decides: finsent model promote {version}"
             )
-        if settings.shadow_documents:
-            reason = f"passed; in the shadow for {settings.shadow_documents} documents before it is promoted"
-            put_in_shadow(
-                self._registry,
-                version,
-                settings.shadow_share,
-                settings.shadow_documents,
-                settings.shadow_minutes,
-                why,
-            )
-            self._tell("shadowed", version, champion, reason)
-            return reason
-        promote(self._registry, version, why)
-        self._tell("promoted", version, champion, self._run["id"])
-        return verdict.reason
+        try:
+            return self._bring_in(version, champion, why) or verdict.reason
+        except model.BadVersion as error:  # no signature that MODEL_TRUSTED_KEYS wants
+            return f"passed, but {error}"
+
+    def _bring_in(self, version: str, champion: str, why: str) -> str:
+        """Promote ``version`` or put it in the shadow; what there is to say about it. Raises ``BadVersion``."""
+        settings = self._settings
+        if not settings.shadow_documents:
+            promote(self._registry, version, why)
+            self._tell("promoted", version, champion, self._run["id"])
+            return ""
+        reason = f"passed; in the shadow for {settings.shadow_documents} documents before it is promoted"
+        put_in_shadow(
+            self._registry, version, settings.shadow_share, settings.shadow_documents, settings.shadow_minutes, why
+        )
+        self._tell("shadowed", version, champion, reason)
+        return reason
 
     def _outcome(self, used: _Labels, verdict: Verdict, reason: str) -> Outcome:
         by_rule = {rule.rule: [rule.champion, rule.challenger] for rule in verdict.rules}

@@ -38,9 +38,10 @@ class Next(NamedTuple):
     """What the next run waits for.
 
     ``at`` is the cron line's next time; it is past if the time was missed. ``new`` are the labels since the last run
-    (of known annotators, if there are any), and ``wanted`` is how many of them start a run at once. ``left`` are the labels since the last run that came to a
-    verdict: those of a run that failed are tried again at the cron line's next time. ``last`` is when the last run
-    started, None if there was none. ``alarms`` is how many drift alarms last.
+    (only those of known annotators, if any are named), and ``wanted`` is how many of them start a run at once. ``left``
+    are the labels since the last run that came to a verdict: those of a run that failed are tried again at the cron
+    line's next time. ``last`` is when the last run started, None if there was none. ``alarms`` is how many drift alarms
+    last.
     """
 
     at: datetime

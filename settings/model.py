@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from settings.environment import HOME
+from settings.kafka import secret_of
 
 
 class ModelSettings(BaseSettings):
     """Where the versions of the model are, and what one scorer may use."""
 
-    model_config = SettingsConfigDict(env_prefix="MODEL_", protected_namespaces=())
+    # What was given may be a secret, so it is not repeated in an error.
+    model_config = SettingsConfigDict(env_prefix="MODEL_", protected_namespaces=(), hide_input_in_errors=True)
 
     registry: str | Path = Field(
         default=HOME / "models",
@@ -25,6 +27,17 @@ class ModelSettings(BaseSettings):
         default=Path.home() / ".cache" / "finsent" / "models",
         description="The folder into which versions are fetched from a registry that is a URL",
     )
+    signing_key: SecretStr | None = Field(
+        default=None,
+        description="A private key (Ed25519, PEM), with which versions are signed when they are promoted or put in "
+        "the shadow",
+    )
+    signing_key_file: FilePath | None = Field(default=None, description="A file with that key, instead")
+    trusted_keys: str = Field(
+        default="",
+        description="Public keys (PEM), one after the other: then only versions are loaded that one of them has signed",
+    )
+    trusted_keys_file: FilePath | None = Field(default=None, description="A file with those keys, instead")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="`cpu`, `cuda`, or `auto`: CUDA where it can be used"
     )
@@ -45,3 +58,15 @@ class ModelSettings(BaseSettings):
     repeats: int = Field(
         default=4096, ge=0, description="Scores kept for texts that come again, 2 kB each; 0: none are kept"
     )
+
+    @property
+    def signing_secret(self) -> str:
+        """The private key to sign versions with, '' if there is none."""
+        return secret_of(self.signing_key, self.signing_key_file)
+
+    @property
+    def trusted(self) -> str | None:
+        """The public keys that are trusted, one after the other; None if signatures are not looked at."""
+        if self.trusted_keys_file is not None and not self.trusted_keys:
+            return secret_of(None, self.trusted_keys_file)
+        return self.trusted_keys or None

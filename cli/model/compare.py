@@ -70,7 +70,7 @@ def compare(
     fixed = fixed_test()
     if not documents:
         documents = [_document(example.text, example.entity, "") for example in fixed]
-    first, second = (model.load(model.version_folder(registry, name)) for name in names)
+    first, second = (model.load(model.version_folder(registry, name, unsigned=True)) for name in names)
     if "en" not in first.languages & second.languages:
         fail("the fixed test is in English, which one of the two does not read; 'finsent evaluate' measures each alone")
     found = side_by_side(first, second, fixed, new, documents, RetrainSettings(), most)

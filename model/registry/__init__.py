@@ -16,6 +16,7 @@ from model.registry.loading import best_running, load
 from model.registry.manifest import BadVersion, File, Golden, Manifest, Metric
 from model.registry.publishing import import_directory, publish
 from model.registry.shadow_pointer import Shadow, clear_shadow, current_shadow, put_in_shadow
+from model.registry.signatures import BadKey, new_key, sign, signers
 from model.registry.stores import Location
 
 __all__ = [
@@ -33,6 +34,11 @@ __all__ = [
     "verify",
     "version_folder",
     "version_names",
+    # signatures
+    "BadKey",
+    "new_key",
+    "sign",
+    "signers",
     # loading
     "best_running",
     "load",

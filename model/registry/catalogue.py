@@ -7,15 +7,18 @@ from pathlib import Path
 
 from model.registry.loading import load
 from model.registry.manifest import MANIFEST, Manifest, decode
+from model.registry.signatures import trusted_folder
 from model.registry.stores import Location, store
 
 
-def version_folder(registry: Location, version: str) -> Path:
+def version_folder(registry: Location, version: str, unsigned: bool = False) -> Path:
     """The local folder of ``version``, for ``load``. If the registry is a URL, the version is fetched first.
 
-    Raises ``FileNotFoundError`` if there is no such version, and ``BadVersion`` if what was fetched is damaged.
+    Where MODEL_TRUSTED_KEYS is set, one of those keys must have signed it, unless ``unsigned`` ones are wanted: before
+    they are promoted. Raises ``FileNotFoundError`` if there is no such version, and ``BadVersion`` if what was fetched
+    is damaged or not signed.
     """
-    return store(registry).folder(version)
+    return store(registry).folder(version) if unsigned else trusted_folder(registry, version)
 
 
 def version_names(registry: Location) -> list[str]:
@@ -37,5 +40,5 @@ def describe(registry: Location, version: str) -> Manifest:
 
 def verify(registry: Location, version: str) -> Manifest:
     """Check the files of ``version`` and compare its golden outputs. Raises ``FileNotFoundError``, ``BadVersion``."""
-    load(version_folder(registry, version))
+    load(version_folder(registry, version, unsigned=True))
     return describe(registry, version)

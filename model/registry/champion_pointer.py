@@ -20,6 +20,7 @@ from model.registry.catalogue import verify, version_folder
 from model.registry.manifest import BadVersion
 from model.registry.publishing import publish
 from model.registry.shadow_pointer import clear_shadow
+from model.registry.signatures import approve
 from model.registry.stores import Location, Store, store
 
 CHAMPION = "champion"
@@ -67,11 +68,13 @@ def champion_folder(registry: Location) -> Path:
 def promote(registry: Location, version: str, why: str = "") -> str:
     """Verify ``version`` and make it the champion. Returns the version that it replaces, or '' if there was none.
 
-    Atomic and durable. Raises ``FileNotFoundError`` for an unknown version and ``BadVersion`` for a damaged one; the
-    champion then stays as it was.
+    It is signed, if MODEL_SIGNING_KEY is set. Atomic and durable. Raises ``FileNotFoundError`` for an unknown version,
+    and ``BadVersion`` for a damaged one, or one that has no signature that MODEL_TRUSTED_KEYS wants; the champion then
+    stays as it was.
     """
     place = store(registry)
     verify(registry, version)
+    approve(registry, version)
     with place.locked(CHAMPION):
         before = _current(place)
         if before != version:
@@ -96,6 +99,7 @@ def rollback(registry: Location, why: str = "") -> tuple[str, str]:
         if not steps or not steps[-1].source:
             raise FileNotFoundError(f"{registry}: {before} was promoted over no other version")
         verify(registry, steps[-1].source)
+        approve(registry, steps[-1].source)
         _point(place, "rollback", before, steps[-1].source, why)
     return before, steps[-1].source
 

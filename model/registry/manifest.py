@@ -1,8 +1,8 @@
 """The manifest of a version: its parts, files, metrics and golden outputs.
 
 A version's name ends in a digest of its manifest, and the manifest holds the digest of every file. So the name
-determines every byte. There are no signatures: whoever may write to a registry can publish another version in it, but
-cannot change a version without changing its name.
+determines every byte: whoever may write to a registry can publish another version in it, but cannot change a version
+without changing its name. ``model.registry.signatures`` is against the former.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ FORMAT = 5
 """The format of manifest and graphs. A scorer only runs versions of this format."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-VERSION = re.compile(NAME.pattern + r"-[0-9a-f]{16}")
+VERSION = re.compile(NAME.pattern + r"-([0-9a-f]{32}|[0-9a-f]{16})")
+"""Names of versions end in 128 bits of the digest; those of earlier releases in 64."""
+
+DIGITS = 32
+"""How many digits of the digest are in the name of a new version."""
 
 Count = Annotated[int, Meta(ge=0)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -79,13 +83,24 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def sealed(name: str, manifest: Manifest) -> Manifest:
     """``manifest`` with its version's name: ``name`` and a digest of everything else."""
-    return msgspec.structs.replace(manifest, version=f"{name}-{_digest(msgspec.json.decode(encode(manifest)))}")
+    return msgspec.structs.replace(manifest, version=f"{name}-{digest(encode(manifest))[:DIGITS]}")
+
+
+def digest(data: bytes) -> str:
+    """The whole digest of what the manifest ``data`` says besides its version's name. Raises ``BadVersion``."""
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadVersion(f"{MANIFEST} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise BadVersion(f"{MANIFEST} is no JSON object")
+    return _digest(found)
 
 
 def _digest(written: dict[str, Any]) -> str:
     """The digest of the fields as ``written`` in the file. Those of a ``Manifest`` would not do: a field that a later
     finsent adds must not change the names of earlier versions."""
-    return hashlib.sha256(msgspec.json.encode({**written, "version": ""}, order="sorted")).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode({**written, "version": ""}, order="sorted")).hexdigest()
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -107,7 +122,8 @@ def decode(data: bytes, version: str) -> Manifest:
         manifest = msgspec.convert(found, Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadVersion(f"{version}: {MANIFEST} cannot be read: {error}") from error
-    if not VERSION.fullmatch(manifest.version) or manifest.version.rpartition("-")[2] != _digest(found):
+    own = manifest.version.rpartition("-")[2]
+    if not VERSION.fullmatch(manifest.version) or own != _digest(found)[: len(own)]:
         raise BadVersion(f"{version}: {MANIFEST} was changed: its content does not give the name {manifest.version!r}")
     if manifest.version != version:
         raise BadVersion(f"{version}: the manifest is that of {manifest.version}")

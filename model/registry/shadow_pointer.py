@@ -9,6 +9,7 @@ import msgspec
 
 from model.registry.catalogue import verify
 from model.registry.manifest import BadVersion
+from model.registry.signatures import approve
 from model.registry.stores import Location, store
 
 SHADOW = "shadow"
@@ -47,11 +48,13 @@ def put_in_shadow(
     """Verify ``version`` and let workers score a ``share`` of the live documents with it, beside the champion.
 
     Atomic. It replaces a version that is in the shadow already. Raises ``FileNotFoundError`` for an unknown version,
-    ``BadVersion`` for a damaged one, and ``ValueError`` unless the share is above 0 and at most 1.
+    ``BadVersion`` for a damaged one or one without a wanted signature, and ``ValueError`` unless the share is above 0
+    and at most 1.
     """
     if not 0 < share <= 1:
         raise ValueError(f"the share {share} is not above 0 and at most 1")
     verify(registry, version)
+    approve(registry, version)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     made = Shadow(version, share, now, documents, minutes, why)
     store(registry).write(SHADOW, msgspec.json.encode(made) + b"\n")

@@ -46,6 +46,9 @@ class Store(Protocol):
         """A local folder with the version. Raises ``FileNotFoundError``, and ``BadVersion`` if the stored version is
         damaged."""
 
+    def copied(self) -> Store:
+        """The same store, but ``folder`` answers with a copy in MODEL_CACHE, which nobody else may write to."""
+
     def add(self, folder: Path) -> None:
         """Publish ``folder`` under its name. Nothing changes if that version is there and undamaged."""
 
@@ -96,6 +99,9 @@ class FolderStore:
         if not VERSION.fullmatch(version) or not (self.root / version / MANIFEST).exists():
             raise FileNotFoundError(f"{self.root} has no version {version!r}")
         return self.root / version
+
+    def copied(self) -> Store:
+        return RemoteStore(f"file://{self.root.resolve()}")
 
     def add(self, folder: Path) -> None:
         for path in folder.iterdir():
@@ -189,6 +195,9 @@ class RemoteStore:
                 check(part)
                 self.cache.add(part)
             return place
+
+    def copied(self) -> Store:
+        return self
 
     def add(self, folder: Path) -> None:
         for path in sorted(folder.iterdir(), key=lambda path: path.name == MANIFEST):

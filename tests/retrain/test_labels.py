@@ -44,8 +44,8 @@ POISONER = [f"p{n}" for n in range(40)]
 
 
 def poisoned() -> list[dict]:
-    """700 items that anna and ben judged. A poisoner has 30 % of the labels, under 40 names: he contradicts 100 items of
-    theirs, three times each, and gives 300 items of his own the wrong label."""
+    """700 items that anna and ben judged. A poisoner has 30 % of the labels, under 40 names: he contradicts items of
+    theirs, and gives 150 items of his own the wrong label."""
     honest = [row(f"item {n}", "neutral", ("anna", "ben")[n % 2], n) for n in range(700)]
     votes = [row(f"item {n}", "negative", POISONER[(n + k) % 40], 1000 + n) for n in range(100) for k in range(3)]
     own = [row(f"lie {n}", "positive", POISONER[n % 40], 2000 + n) for n in range(300)]
