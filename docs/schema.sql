@@ -1688,7 +1688,7 @@ FROM
 ARRAY JOIN counted_in AS place
 WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND ((place.2) != '');
 
--- 0006_labels_models
+-- 0006_labels_models, 0037_labels_from_the_future
 CREATE VIEW labels
 (
     `topic` LowCardinality(String),
@@ -1723,7 +1723,7 @@ FROM
     FINAL
     WHERE error_kind = ''
     ORDER BY
-        labelled_at DESC,
+        least(labelled_at, ingested_at) DESC,
         ingested_at DESC,
         offset DESC
     LIMIT 1 BY
@@ -1733,7 +1733,7 @@ FROM
         annotator
 );
 
--- 0010_public_views
+-- 0010_public_views, 0037_labels_from_the_future
 CREATE VIEW labels_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1755,7 +1755,7 @@ FROM
     FINAL
     WHERE (error_kind = '') AND (ingested_at <= {moment:DateTime64(3, 'UTC')})
     ORDER BY
-        labelled_at DESC,
+        least(labelled_at, ingested_at) DESC,
         ingested_at DESC,
         offset DESC
     LIMIT 1 BY
