@@ -57,6 +57,17 @@ class StreamSettings(BaseSettings):
     )
     alerts: bool = Field(default=True, description="Whether this worker evaluates the alert rules when it leads")
     alert_interval_s: float = Field(default=2, gt=0, description="Seconds between two looks at whether a tick is due")
+    traces: str = Field(
+        default="",
+        description="Where traces go, as the address of a collector for OTLP over HTTP (http://collector:4318); unset: "
+        "there are none",
+    )
+    trace_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="The share of records that is traced, of those whose producer does not say whether to",
+    )
     web_host: str = Field(default="127.0.0.1", description="The address of the worker's metrics page")
     web_port: int = Field(default=6066, ge=1, le=65535, description="The port of the worker's metrics page")
 

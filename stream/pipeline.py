@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from faust.types import EventT, StreamT
 
@@ -20,6 +22,7 @@ from stream.kafka.received import Received
 from stream.registry import RegistryPatience
 from stream.steps import Isolation, Link, Publish, Read, Score, Store
 from stream.threads import Threads
+from stream.tracing import Place, Traces
 from stream.upkeep.metrics import Metrics
 from stream.upkeep.progress import Progress
 
@@ -50,7 +53,9 @@ class Pipeline:
         settings: StreamSettings,
         metrics: Metrics,
         progress: Progress,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
         self._intake, self._registry, self._isolation, self._threads = intake, registry, isolation, threads
         self._read, self._score, self._link, self._publish, self._store = read, score, link, publish, store
         self._on_stored, self._until_failure = on_stored, until_failure
@@ -71,13 +76,20 @@ class Pipeline:
         partition = event.message.topic, event.message.partition
         if self._flow.full(partition):
             await self._flow.room(partition)
+        if self._traces is not None:
+            self._traces.taken(event.message)
         self._flow.put((stream, event), partition)
         self._metrics.received.labels(event.message.topic).inc()
 
     async def _read_batch(self, taken: Sequence[Taken]) -> list[Row]:
         """The rows to store: of each position once."""
-        admitted = await self._threads.read.run(self._admit, [event.message for _, event in taken])
-        return await self._registry.call(lambda: self._threads.read.run(self._read.run, admitted))
+        messages = [event.message for _, event in taken]
+        with self._step("read", (_place(message) for message in messages), len(messages)):
+            admitted = await self._threads.read.run(self._admit, messages)
+            return await self._registry.call(lambda: self._threads.read.run(self._read.run, admitted))
+
+    def _step(self, name: str, places: Iterable[Place], count: int) -> AbstractContextManager[None]:
+        return nullcontext() if self._traces is None else self._traces.step(name, places, count)
 
     def _admit(self, messages: Sequence[object]) -> list[Received]:
         return self._intake.admit(
@@ -86,7 +98,8 @@ class Pipeline:
         )
 
     async def _score_batch(self, rows: list[Row]) -> None:
-        await self._threads.score.run(self._score_timed, rows)
+        with self._step("score", _places(rows), len(rows)):
+            await self._threads.score.run(self._score_timed, rows)
 
     def _score_timed(self, rows: list[Row]) -> None:
         started = time.monotonic()
@@ -94,17 +107,22 @@ class Pipeline:
         self._metrics.score_seconds.observe(time.monotonic() - started)
 
     async def _link_batch(self, rows: list[Row]) -> None:
-        await self._threads.link.run(self._isolation.run, "linking", self._link.run, rows)
+        with self._step("link", _places(rows), len(rows)):
+            await self._threads.link.run(self._isolation.run, "linking", self._link.run, rows)
 
     async def _publish_batch(self, rows: list[Row]) -> None:
-        await self._publish.run(rows)
+        with self._step("send", _places(rows), len(rows)):
+            await self._publish.run(rows)
 
     async def _store_batch(self, rows: list[Row]) -> None:
-        await self._threads.store.run(self._store.run, rows)
+        with self._step("insert", _places(rows), len(rows)):
+            await self._threads.store.run(self._store.run, rows)
 
     async def _acknowledge_batch(self, taken: Sequence[Taken], rows: Sequence[Row]) -> None:
         for stream, event in taken:
             await stream.ack(event)
+        if self._traces is not None:
+            self._traces.stored(_place(event.message) for _, event in taken)
         self._progress.advance()
         self._metrics.count_stored(rows)
         for told in self._on_stored:
@@ -134,9 +152,21 @@ class Pipeline:
         self._flow.forget()
         with self._registry.forgetting():
             await self._flow.settle()
+        if self._traces is not None:
+            self._traces.forget()
 
     async def stop(self) -> None:
         """``settle``, and then carry no more."""
         await self.settle()
         if self._carrying is not None:
             self._carrying.cancel()
+
+
+def _place(message: Any) -> Place:
+    return message.topic, message.partition, message.offset
+
+
+def _places(rows: Sequence[Row]) -> Iterator[Place]:
+    for row in rows:
+        at = row.position
+        yield at.topic, at.partition, at.offset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging.config
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ from storage import (
     set_retention,
 )
 from storage.reads import HEARTBEAT_S, IN_A_ROW, Restarts, restarts
+from stream import tracing
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
 from stream.champion.shadow import ShadowScoring
@@ -163,6 +165,7 @@ class Worker:
         )
 
         self.stored = StoredOffsets(self.intake.after_gaps)
+        self.traces = tracing.traces(settings, kafka.group_id, record.worker)
 
         models = Models(load)
         self.score = Score(models.champion(), models.event_reader())
@@ -206,7 +209,12 @@ class Worker:
             isolation,
             self.score,
             link,
-            Publish(self.sender.send, isolation, breakers[0].check),
+            Publish(
+                self.sender.send,
+                isolation,
+                breakers[0].check,
+                *([self.traces.headers] if self.traces else []),
+            ),
             Store(
                 self.client,
                 identity,
@@ -223,6 +231,7 @@ class Worker:
             settings,
             self.metrics,
             self.progress,
+            self.traces,
         )
         self.assignment = Assignment(
             self.intake, identity, losing, self.stored, self.threads, self.progress, self.pipeline.settle,
@@ -336,6 +345,8 @@ class Worker:
             await self.threads.store.run(self.takeover.give_back)
             await self.threads.store.run(self.acknowledged.keep, self.client, True)
         await self.sender.stop()
+        if self.traces:
+            await asyncio.to_thread(self.traces.stop)
 
     async def _watch(self) -> None:
         self.progress.resume()

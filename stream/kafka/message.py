@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -16,3 +16,9 @@ class Message(NamedTuple):
     value: bytes
     number: int = 0
     shorter: Callable[[int], bytes] | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of value and headers. Two lengths of at most 5 bytes belong to each header."""
+        return len(self.value) + sum(10 + len(name.encode()) + len(value) for name, value in self.headers)

@@ -72,13 +72,13 @@ class Sender:
         """``messages``, shortened where the topic takes less; those that cannot be shortened go to ``refused``."""
         most = self._largest.get(topic, LARGEST_BYTES) - BATCH_HEAD_BYTES - RECORD_HEAD_BYTES
         for message in messages:
-            if len(message.value) <= most:
+            if message.size <= most:
                 yield message
                 continue
             try:
                 if message.shorter is None:
                     raise ValueError
-                yield message._replace(value=message.shorter(most))
+                yield message._replace(value=message.shorter(most - message.size + len(message.value)))
             except ValueError:
                 refused.append(message)
 
@@ -95,7 +95,7 @@ class Sender:
             for batch in _batches(of_partition, min(MAX_BATCH_BYTES, self._largest.get(topic, LARGEST_BYTES))):
                 builder = producer.create_batch()
                 for message in batch:
-                    builder.append(key=None, value=message.value, timestamp=None)
+                    builder.append(key=None, value=message.value, timestamp=None, headers=list(message.headers))
                 sent.append((batch, builder, await producer.send_batch(builder, topic, partition=number)))
         return [batch for batch, builder, future in sent if not await self._taken(topic, builder, future)]
 
@@ -121,7 +121,7 @@ def _batches(messages: Sequence[Message], most: int) -> Iterator[list[Message]]:
     batch: list[Message] = []
     size = BATCH_HEAD_BYTES
     for message in messages:
-        more = len(message.value) + RECORD_HEAD_BYTES
+        more = message.size + RECORD_HEAD_BYTES
         if batch and size + more > most:
             yield batch
             batch, size = [], BATCH_HEAD_BYTES

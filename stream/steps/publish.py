@@ -10,6 +10,7 @@ from documents import BadRecord, Document, Row
 from documents.messages import dead_letter, scored
 from stream.kafka.message import Message
 from stream.steps.isolation import Isolation, because
+from stream.tracing import Headers, Place
 
 Send = Callable[[str, Sequence[Message]], Awaitable[list[Message]]]
 """Sends messages to a topic, and waits for the acknowledgements. Returns those that the topic refuses as too large."""
@@ -22,11 +23,17 @@ class Publish:
     Their position is in the message, so that consumers can drop repeats.
 
     A document that cannot be sent becomes a bad record. ``check`` is called with the rows between the two topics: it
-    raises if so many are bad that no more are to become dead letters.
+    raises if so many are bad that no more are to become dead letters. ``headers`` gives those of a record's message.
     """
 
-    def __init__(self, send: Send, isolation: Isolation, check: Callable[[Sequence[Row]], None]) -> None:
-        self._send, self._isolation, self._check = send, isolation, check
+    def __init__(
+        self,
+        send: Send,
+        isolation: Isolation,
+        check: Callable[[Sequence[Row]], None],
+        headers: Callable[[Place], Headers] = lambda place: (),
+    ) -> None:
+        self._send, self._isolation, self._check, self._headers = send, isolation, check, headers
 
     async def run(self, rows: list[Row]) -> None:
         """Send ``rows``, and wait until the broker has them."""
@@ -45,7 +52,9 @@ class Publish:
         for number, row in enumerate(rows):
             if isinstance(row, Document):
                 try:
-                    messages[number] = Message(scored(row), row.position.partition)
+                    at = row.position
+                    headers = self._headers((at.topic, at.partition, at.offset))
+                    messages[number] = Message(scored(row), at.partition, None, headers)
                 except Exception as error:
                     reasons[number] = because("encoding", error)
         refused = {id(message) for message in await self._send("scored", list(messages.values()))}
