@@ -5,6 +5,8 @@ import { el } from "/static/dom.js";
 const seconds = text => new Date(text) / 1000;
 const COLOURS = ["#4a8fe0", "#d9822b", "#2b9e6f", "#b04ec4", "#c2443b", "#7a7f1c", "#5a6b7d", "#1f9eb0"];
 
+const LANE = -1.5; // below -1, events have their place
+
 const TONES = { "-1": "#c2443b", 0: "#778", 1: "#2b9e6f" }; // of bad, neutral and good events
 
 function colours() {
@@ -14,7 +16,7 @@ function colours() {
 
 // `marks` are [time, colour] of vertical lines.
 // `events` are drawn as dots at the foot, larger for a higher severity, with their types beside them where there is room.
-function draw(target, data, series, { height = 260, scales = {}, axes, marks = [], events = [], bands }) {
+function draw(target, data, series, { height = 260, scales = {}, splits, axes, marks = [], events = [], bands }) {
   const { text, grid } = colours();
   const lines = plot => {
     for (const [time, colour] of marks) {
@@ -29,25 +31,26 @@ function draw(target, data, series, { height = 260, scales = {}, axes, marks = [
   };
   const dots = plot => {
     const { left, top, width, height: tall } = plot.bbox, scale = devicePixelRatio || 1, ends = [];
+    Object.assign(plot.ctx, { textAlign: "left", textBaseline: "middle" });
     plot.ctx.font = `${12 * scale}px system-ui, sans-serif`;
     for (const event of [...events].sort((a, b) => new Date(a.published_at) - new Date(b.published_at))) {
       const x = plot.valToPos(seconds(event.published_at), "x", true), radius = (2 + event.severity) * scale;
       if (x < left || x > left + width) continue;
       plot.ctx.fillStyle = TONES[event.polarity] ?? TONES[0];
-      const row = [0, 1, 2, 3, 4].find(i => (ends[i] ?? -Infinity) < x - radius);
-      const y = top + tall - (12 + 18 * (row ?? 0)) * scale, name = event.type.replaceAll("_", " ");
+      const row = [0, 1, 2].find(i => (ends[i] ?? -Infinity) < x - radius);
+      const y = top + tall - (50 - 18 * (row ?? 0)) * scale, name = event.type.replaceAll("_", " ");
       plot.ctx.beginPath();
       plot.ctx.arc(x, y, radius, 0, 2 * Math.PI);
       plot.ctx.fill();
       const long = plot.ctx.measureText(name).width, before = x + radius + 4 * scale + long > left + width;
       if (row === undefined) continue;
       plot.ctx.fillStyle = text;
-      plot.ctx.fillText(name, before ? x - radius - 4 * scale - long : x + radius + 4 * scale, y + 4 * scale);
+      plot.ctx.fillText(name, before ? x - radius - 4 * scale - long : x + radius + 4 * scale, y);
       ends[row] = x + radius + (before ? 0 : 4 * scale + long);
     }
   };
   const width = () => Math.max(280, Math.min(1150, document.documentElement.clientWidth - 40));
-  const plain = [{ stroke: text, grid }, { stroke: text, grid }, ...(axes ?? []).map(axis => ({ stroke: text, grid: { show: false }, ...axis }))];
+  const plain = [{ stroke: text, grid }, { stroke: text, grid, ...(splits ? { splits: () => splits } : {}) }, ...(axes ?? []).map(axis => ({ stroke: text, grid: { show: false }, ...axis }))];
   const plot = new uPlot({ width: width(), height, scales, bands, series: [{}, ...series], axes: plain, hooks: { draw: [lines, dots] } }, data, target);
   addEventListener("resize", () => plot.setSize({ width: width(), height }));
 }
@@ -66,7 +69,7 @@ export function sentimentChart(entity, rows, marks, events) {
   const series = [{ label: "sentiment", stroke: COLOURS[0], width: 2, points: { show: true } }, { label: "low", ...quiet }, { label: "high", ...quiet }];
   return figure("Sentiment in windows of 3 hours with its 95 % band. Lines: alerts (red), model changes (blue). Dots: events, bad (red) and good (green).",
     `Sentiment about ${entity} over the week; the numbers are in the table below`,
-    target => draw(target, data, series, { height: 300, scales: { y: { range: [-1, 1] } }, bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks, events }));
+    target => draw(target, data, series, { height: events.length ? 360 : 300, scales: { y: { range: [events.length ? LANE : -1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1], bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks, events }));
 }
 
 export function volumeChart(entity, rows, marks) {
