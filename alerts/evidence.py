@@ -4,6 +4,7 @@ topics that rose with it. Read from the storage when an alert fires or is escala
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,9 @@ PUNCTUATION = ".,;:!?()[]\"'\u2018\u2019\u201c\u201d\u2013\u2014-"
 
 LEAST_WEIGHT = 0.2
 """A word is named if it has at least this share of the weight of the heaviest word."""
+
+_WITHIN_A_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9]")
+_LAST_WORD = re.compile(r"[A-Za-z0-9]+$")
 
 MOST_WORDS = 5
 LONGEST_TEXT = 2000
@@ -57,7 +61,7 @@ def add_event_words(transition: Transition, explain: ExplainEvent | None) -> Non
         return
     for report in transition.evidence["documents"]:
         text = whole_text(report["title"], report["text"])
-        report["words"] = deciding_pieces(explain(text, report["surface"], transition.topic))
+        report["words"] = deciding_pieces(text, explain(text, report["surface"], transition.topic))
 
 
 def add_link(transition: Transition, console_url: str) -> None:
@@ -95,13 +99,18 @@ def deciding_words(explain: Explain | None, text: str, entity: str, direction: D
     return [word.strip(PUNCTUATION) or word for word in named]
 
 
-def deciding_pieces(pieces: Sequence[tuple[str, int, int, float]]) -> list[str]:
-    """The pieces of a text that spoke most for an event, the strongest first. Of pieces that overlap, the strongest."""
+def deciding_pieces(text: str, pieces: Sequence[tuple[str, int, int, float]]) -> list[str]:
+    """The pieces of a text that spoke most for an event, the strongest first. Of pieces that overlap, the strongest.
+
+    A piece that ends within a word, as one that ends with the company's name may, is named without that word.
+    """
     chosen: list[tuple[int, int, str]] = []
     heaviest = max((weight for *_, weight in pieces), default=0.0)
-    for text, start, end, weight in sorted(pieces, key=lambda piece: -piece[3]):
+    for _, start, end, weight in sorted(pieces, key=lambda piece: -piece[3]):
         if weight <= LEAST_WEIGHT * heaviest or len(chosen) == MOST_WORDS:
             break
-        if not any(start < other_end and other_start < end for other_start, other_end, _ in chosen):
-            chosen.append((start, end, text.strip(PUNCTUATION) or text))
-    return list(dict.fromkeys(text for *_, text in chosen))
+        shown = text[start:end] if _WITHIN_A_WORD.match(text, end - 1) is None else _LAST_WORD.sub("", text[start:end])
+        named = shown.strip().strip(PUNCTUATION) or shown.strip()
+        if named and not any(start < other_end and other_start < end for other_start, other_end, _ in chosen):
+            chosen.append((start, end, named))
+    return list(dict.fromkeys(named for *_, named in chosen))

@@ -245,7 +245,11 @@ def test_the_strongest_pieces_of_a_text_are_its_deciding_words():
         (text[start:end], start, end, weight)
         for start, end, weight in ((0, 4, -3.0), (15, 26, 2.0), (5, 25, 4.0), (27, 33, 1.0), (5, 10, 0.1))
     ]
-    assert deciding_pieces(pieces) == ["files for bankruptcy", "again"] and deciding_pieces([]) == []
+    assert deciding_pieces(text, pieces) == ["files for bankruptcy", "again"] and deciding_pieces(text, []) == []
+    # The company's name is one place for the reader, so a piece may end with its first letter.
+    cut = [("targets A", 13, 22, 2.0), ("A", 21, 22, 1.0)]
+    assert deciding_pieces("Short seller targets Acme", cut) == ["targets"]
+    assert deciding_pieces("\u516c\u53f8\u88ab\u6355\u4e86", [("\u88ab\u6355", 2, 4, 1.0)]) == ["\u88ab\u6355"]
 
 
 def test_sources_have_weights_that_people_can_replace(tmp_path: Path):
