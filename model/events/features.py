@@ -2,7 +2,8 @@
 
 The company's own name becomes a placeholder, so nothing depends on who it is. Numbers become their kind. Each run
 counts by itself, and again with its place: before or after the placeholder in its clause, near or far, or in a clause
-that does not name the company.
+that does not name the company. Words with one meaning count also as their concept (``concepts.yaml``), alone and with
+each other concept of their clause.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from documents import naming
+from model.events.concepts import load_concepts
 
 COMPANY = "@"
 """The placeholder of the company's name."""
@@ -25,6 +27,12 @@ MOST_WINDOWS = 12
 
 NEAR, NEAR_CHINESE = 8, 16
 """A run that begins within so many words, or Chinese characters, of the company's name is near it."""
+
+MOST_CONCEPTS = 8
+"""Of a clause, so many concepts are paired: those nearest to the company's name."""
+
+PAIRED = 16
+"""Concepts that are farther apart than so many words, or Chinese characters, are not paired."""
 
 _TOKEN = re.compile(
     r"[a-z]+(?:'[a-z]+)?|[\u4e00-\u9fff]|@|[+-]?\d+(?:[.,:]\d+)*(?:\s?(?:%|percent\b|per cent\b|pct\b))?"
@@ -90,6 +98,11 @@ def own_clauses(marked: str) -> str:
     return "; ".join(clause for clause in clauses if COMPANY in clause)
 
 
+def _kinds(text: str) -> list[str]:
+    """The words of a text, with numbers as their kind."""
+    return [_figure(token) if token[0] in _DIGITS else token for token in _TOKEN.findall(text)]
+
+
 def features(marked: str) -> list[str]:
     """The names of the features of a text as ``found_in`` returns it."""
     found: list[str] = []
@@ -112,12 +125,62 @@ def features(marked: str) -> list[str]:
     return found
 
 
+def _concepts(clause: list[str]) -> list[tuple[str, int, int]]:
+    """The concepts of a clause, each with the numbers of its first word and of the one after its last. The longest
+    phrase counts."""
+    table = load_concepts(_kinds)
+    longest, known = table.longest, table.names.get
+    found = []
+    free, count = 0, len(clause)
+    for i, word in enumerate(clause):
+        if i < free or not (most := longest.get(word)):
+            continue
+        for end in range(min(i + most, count), i, -1):
+            if concept := known(" ".join(clause[i:end]) if end - i > 1 else word):
+                found.append((concept, i, end))
+                free = end
+                break
+    return found
+
+
+def _concept_runs(clause: list[str], away: str) -> list[tuple[str, int, int]]:
+    """The features of a clause's concepts, each with the numbers of its first word and of the one after its last."""
+    concepts = _concepts(clause)
+    if not concepts:
+        return []
+    at = clause.index(COMPANY) if COMPANY in clause else -1
+    near = NEAR_CHINESE if _is_chinese(clause) else NEAR
+    runs = []
+    for concept, start, end in concepts:
+        side = away if at < 0 else _side(start - at, near)
+        runs += [("#" + concept, start, end), (f"#{side}{concept}", start, end)]
+    if len(concepts) > MOST_CONCEPTS:
+        concepts = sorted(sorted(concepts, key=lambda one: abs(one[1] - at))[:MOST_CONCEPTS], key=lambda one: one[1])
+    for i, (a, start, _) in enumerate(concepts):
+        for b, second, end in concepts[i + 1 :]:
+            if second - start > PAIRED:
+                break
+            order = away if at < 0 else "012"[(start < at) + (second < at)]
+            runs += [(f"#{a}+{b}", start, end), (f"#{order}{a}+{b}", start, end)]
+    return runs
+
+
+def _is_chinese(clause: list[str]) -> bool:
+    return "\u4e00" <= max(clause) <= "\u9fff"
+
+
+def _side(place: int, near: int) -> str:
+    """The mark of a place relative to the company's name: far before it, near before, near after, far after."""
+    if place < 0:
+        return "\u00ab" if place < -near else "<"
+    return ">" if place <= near else "\u00bb"
+
+
 def _add(clause: list[str], away: str, found: list[str]) -> None:
     """Append the features of a clause to ``found``."""
     pairs = [f"{a} {b}" for a, b in pairwise(clause)]
     triples = [f"{a} {b}" for a, b in zip(pairs, clause[2:], strict=False)]
-    chinese = "\u4e00" <= max(clause) <= "\u9fff"
-    if chinese:
+    if _is_chinese(clause):
         found += pairs
         found += triples
         found += [f"{a} {b}" for a, b in zip(triples, clause[3:], strict=False)]
@@ -127,6 +190,7 @@ def _add(clause: list[str], away: str, found: list[str]) -> None:
         found += pairs
         found += triples
         placed, near = (clause, pairs), NEAR
+    found += [name for name, _, _ in _concept_runs(clause, away)]
     if COMPANY not in clause:
         for names in placed:
             found += [away + name for name in names]
@@ -173,12 +237,17 @@ def _with_places(clause: list[str], spans: list[tuple[int, int]], away: str) -> 
     """A run is found in the list of all features by how many words it has: a mark of its place is no word."""
     names: list[str] = []
     _add(clause, away, names)
+    concepts = iter(_concept_runs(clause, away))
     places: dict[str, list[tuple[int, int]]] = {}
     for length in range(1, 5):
         for i in range(len(clause) - length + 1):
             places.setdefault(" ".join(clause[i : i + length]), []).append((spans[i][0], spans[i + length - 1][1]))
     used: dict[str, int] = {}
     for name in names:
+        if name[0] == "#":
+            _, first, end = next(concepts)
+            yield Run(name, spans[first][0], spans[end - 1][1])
+            continue
         bare = name if name in places else name[1:]
         number = used.get(name, 0)
         used[name] = number + 1

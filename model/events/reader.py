@@ -106,6 +106,12 @@ class EventReader:
             :most
         ]
 
+    def probabilities(self, marked: Sequence[str], least: float = 0.05) -> list[dict[str, float]]:
+        """For each of texts as ``found_in`` returns them, the types that are at least so probable."""
+        names = self._weights.types
+        chances = 1 / (1 + np.exp(-self.logits(marked)[:, : len(names)]))
+        return [{names[k]: float(row[k]) for k in np.flatnonzero(row >= least)} for row in chances]
+
     def logits(self, marked: Sequence[str]) -> np.ndarray:
         """The logits float32 [n, outputs] of texts as ``found_in`` returns them."""
         row = self._row

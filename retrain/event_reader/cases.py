@@ -7,19 +7,23 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from typing import Any
 
 import yaml
 
 from documents.events import EventRole, EventState, EventTypes
-from model.events import found_in
+from model.events import EventReader, found_in
 from retrain.event_reader.labels import Labelled
 from retrain.event_reader.rows import Pair
 from retrain.event_reader.teacher import Teacher
 from retrain.event_reader.weak import Weak, WeakLabels
 
-STAND_IN = "Acme"
+STAND_IN, CHINESE_STAND_IN = "Acme", "\u827e\u514b\u7c73"
+NO_EVENT = "none"
 LIKELY = 0.4
-"""From this probability on, a type of the teacher counts as told."""
+"""From this probability on, a type counts as told."""
+
+SURE = 0.8
 
 
 @dataclass(slots=True)
@@ -41,52 +45,99 @@ def from_labels(labelled: Iterable[Labelled], weight: float) -> list[Case]:
 def from_examples(types: EventTypes, weight: float) -> list[Case]:
     """The examples of the taxonomy. Their states are not taught: some are of threats."""
     return [
-        Case(found_in(text.replace("{c}", STAND_IN), STAND_IN), {kind.name: 1.0}, [], weight)
+        Case(_marked(text), {kind.name: 1.0}, [], weight)
         for kind in types.by_name.values()
         for text in [*kind.en, *kind.zh]
     ]
 
 
 def from_sentences(weight: float) -> list[Case]:
-    """The sentences of ``states.yaml``."""
-    read = yaml.safe_load((resources.files("retrain.event_reader") / "states.yaml").read_text(encoding="utf-8"))
+    """The sentences of ``sentences.yaml`` and those that ``states.yaml`` makes of nouns and templates."""
     cases = []
+    for kind, by_state in _own("sentences").items():
+        if kind == NO_EVENT:
+            cases += [Case(_marked(text), {}, [], weight) for text in by_state]
+            continue
+        for state, texts in by_state.items():
+            told = [(kind, EventRole.SUBJECT, EventState(state))]
+            cases += [Case(_marked(text), {kind: 1.0}, told, weight) for text in texts]
+    read = _own("states")
     for state, templates in read["states"].items():
         for template in templates:
             language = "en" if template.isascii() else "zh"
             for kind, noun in read["nouns"][language].items():
-                text = template.replace("{n}", noun).replace("{c}", STAND_IN)
-                told = (kind, EventRole.SUBJECT, EventState(state))
-                cases.append(Case(found_in(text, STAND_IN), {kind: 1.0}, [told], weight))
+                told = [(kind, EventRole.SUBJECT, EventState(state))]
+                cases.append(Case(_marked(template.replace("{n}", noun)), {kind: 1.0}, told, weight))
     for role, by_kind in read["roles"].items():
         for kind, texts in by_kind.items():
-            for text in texts:
-                marked = found_in(text.replace("{c}", STAND_IN), STAND_IN)
-                cases.append(Case(marked, {kind: 1.0}, [(kind, EventRole(role), EventState.HAPPENED)], weight))
+            told = [(kind, EventRole(role), EventState.HAPPENED)]
+            cases += [Case(_marked(text), {kind: 1.0}, told, weight) for text in texts]
     return cases
 
 
+def from_others(weight: float, seed: int) -> list[Case]:
+    """Sentences about a company that is not asked about, in a frame that names the one that is: no event of its own."""
+    draw = random.Random(seed)
+    read = _own("states")
+    cases = []
+    for kind, by_state in _own("sentences").items():
+        if kind == NO_EVENT:
+            continue
+        for text in by_state["happened"]:
+            language = "en" if text.isascii() else "zh"
+            sentence = text.replace("{c}", draw.choice(read["others"][language]))
+            cases.append(Case(_marked(draw.choice(read["frames"][language]).replace("{s}", sentence)), {}, [], weight))
+    return cases
+
+
+def _own(name: str) -> dict[str, Any]:
+    return yaml.safe_load((resources.files("retrain.event_reader") / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def _marked(template: str) -> str:
+    name = STAND_IN if template.isascii() else CHINESE_STAND_IN
+    return found_in(template.replace("{c}", name), name)
+
+
 def from_pool(
-    pool: Sequence[tuple[Pair, str, Weak]], teacher: Teacher, most: int, empty: int, weight: float, seed: int
+    pool: Sequence[tuple[Pair, str, Weak]],
+    teacher: Teacher,
+    first: EventReader,
+    most: int,
+    empty: int,
+    weight: float,
+    seed: int,
 ) -> list[Case]:
-    """Rows of the pool: of each type at most ``most`` in which the teacher thinks it likely and as many in which it
-    does not, and ``empty`` without any cue."""
+    """Rows of the pool, with the mean of what the ``teacher`` and the ``first`` reader think of each type: of each type
+    at most ``most`` in which it is likely and as many in which it is not, and ``empty`` without any."""
     order = list(pool)
     random.Random(seed).shuffle(order)
     counts: Counter[tuple[str, bool]] = Counter()
-    without = [Case(marked, {}, [], weight) for _, marked, weak in order if not weak.hits][:empty]
-    chosen = []
+    chosen: list[Case] = []
+    without: list[Case] = []
     for start in range(0, len(order), 2000):
-        batch = [one for one in order[start : start + 2000] if one[2].hits]
+        batch = order[start : start + 2000]
         judged = teacher.judge([(marked, pair.language, weak.hits) for pair, marked, weak in batch])
-        for (_, marked, weak), types in zip(batch, judged, strict=True):
+        read = first.probabilities([marked for _, marked, _ in batch])
+        for (_, marked, weak), by_cues, by_reader in zip(batch, judged, read, strict=True):
+            types = _both(by_cues, by_reader)
+            if not types:
+                without.append(Case(marked, {}, [], weight))
+                continue
             keys = [(kind, p >= LIKELY) for kind, p in types.items()]
             if all(counts[key] >= most for key in keys):
                 continue
             counts.update(keys)
-            events = [(kind, weak.roles[kind], weak.state) for kind, p in types.items() if p >= LIKELY]
-            chosen.append(Case(marked, {kind: 1.0 for kind, _, _ in events}, events, weight))
-    return [*chosen, *without]
+            told = [kind for kind, p in types.items() if p >= LIKELY and kind in weak.roles]
+            events = [(kind, weak.roles[kind], weak.state) for kind in told]
+            chosen.append(Case(marked, types, events, weight))
+    return [*chosen, *without[:empty]]
+
+
+def _both(by_cues: dict[str, float], by_reader: dict[str, float]) -> dict[str, float]:
+    """The mean of two opinions. Without a cue, only a sure reader counts."""
+    found = {kind: (p + by_reader.get(kind, 0.0)) / 2 for kind, p in by_cues.items()}
+    return found | {kind: p / 2 for kind, p in by_reader.items() if kind not in by_cues and p >= SURE}
 
 
 def weak_pool(cues: WeakLabels, found: Iterable[Pair], most: int, seed: int) -> list[tuple[Pair, str, Weak]]:

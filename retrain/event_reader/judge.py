@@ -20,7 +20,7 @@ SHIFTS = np.arange(-4, 2.01, 0.25)
 
 def set_thresholds(weights: EventWeights, types: EventTypes, rows: Sequence[Labelled]) -> None:
     """Move the bias so that a probability of one half is the threshold with the best F1 over ``rows``: one for the
-    grave types, which are adverse and of severity 4 or 5, and one for the others."""
+    grave types, which are adverse and of severity 4 or 5, and one for the others. (One for each type was no better.)"""
     logits, told = _told(weights, types, rows)
     grave = _grave(weights, types)
     for chosen in (grave, ~grave):

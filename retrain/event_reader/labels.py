@@ -2,7 +2,8 @@
 in the data folder.
 
 ``reading`` says how sure a label is: two readers agreed (``both``), a third reading decided between them (``third``),
-or only one reader's label is valid (``one``).
+or only one reader's label is valid (``one``). Rows with ``later`` were read afterwards by one reader, by the same
+guide, to learn from: types that had few labels were looked for, and rows that seemed doubtful are left out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from retrain.data.near_duplicates import clusters
 from retrain.event_reader.rows import SETS, pairs
 
 NEARLY_THE_SAME = 0.6
+LATER = "later"
 
 Told = tuple[str, EventRole, EventState]
 
@@ -38,7 +40,8 @@ class Labelled:
 
 def read_labels(data: Path, sets: Sequence[str] = SETS) -> list[Labelled]:
     """The labelled pairs of ``sets`` with their sentences from ``data``. Near-duplicates are in one part, and pairs
-    that only one reader labelled are never in the test."""
+    that only one reader labelled are never in the test. Later ones are near to none of the test, and leave its choice
+    as it was."""
     text = (resources.files("retrain.event_reader") / "labels.csv").read_text(encoding="utf-8")
     rows = [row for row in csv.DictReader(text.splitlines()) if row["set"] in sets]
     names = {(row["row"], row["entity"]) for row in rows}
@@ -49,15 +52,29 @@ def read_labels(data: Path, sets: Sequence[str] = SETS) -> list[Labelled]:
     }
     rows = [row for row in rows if (row["row"], row["entity"]) in found]
     own = [found[row["row"], row["entity"]] for row in rows]
-    cluster = clusters([pair.text for pair in own], NEARLY_THE_SAME)
-    result = []
-    for row, pair, number in zip(rows, own, cluster, strict=True):
-        draw = crc32(rows[number]["row"].encode())
-        test = draw % 2 == 1 and row["reading"] != "one"
-        part = "test" if test else "tune" if draw // 2 % 5 == 0 else "train"
-        marked = found_in(pair.text, pair.surface)
-        result.append(Labelled(row["set"], row["row"], marked, pair.language, told(row["events"]), part))
-    return result
+    texts = [pair.text for pair in own]
+    parts = _parts(rows, texts)
+    return [
+        Labelled(row["set"], row["row"], found_in(pair.text, pair.surface), pair.language, told(row["events"]), part)
+        for row, pair, part in zip(rows, own, parts, strict=True)
+        if part
+    ]
+
+
+def _parts(rows: Sequence[dict[str, str]], texts: Sequence[str]) -> list[str]:
+    """The part of each row, empty for a later row that is near to one of the test."""
+    first = [i for i, row in enumerate(rows) if row["reading"] != LATER]
+    parts = ["train"] * len(rows)
+    for i, number in zip(first, clusters([texts[i] for i in first], NEARLY_THE_SAME), strict=True):
+        draw = crc32(rows[first[number]]["row"].encode())
+        test = draw % 2 == 1 and rows[i]["reading"] != "one"
+        parts[i] = "test" if test else "tune" if draw // 2 % 5 == 0 else "train"
+    cluster = clusters(texts, NEARLY_THE_SAME)
+    tested = {number for part, number in zip(parts, cluster, strict=True) if part == "test"}
+    return [
+        "" if row["reading"] == LATER and number in tested else part
+        for row, part, number in zip(rows, parts, cluster, strict=True)
+    ]
 
 
 def told(text: str) -> list[Told]:
