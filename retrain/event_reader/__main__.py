@@ -33,7 +33,7 @@ from retrain.event_reader.rows import OPEN_SETS, SETS, pairs
 from retrain.event_reader.teacher import Teacher
 from retrain.event_reader.weak import WeakLabels
 
-POOL, EACH_TYPE, WITHOUT_CUE = 40_000, 120, 5_000
+POOL, POOL_ONE_IN, EACH_TYPE, WITHOUT_CUE = 40_000, 4, 120, 5_000
 LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, OTHERS_WEIGHT, POOL_WEIGHT = 3.0, 10.0, 1.0, 0.5, 0.5
 
 
@@ -57,9 +57,8 @@ def train(options: argparse.Namespace) -> None:
     _say(f"{len(training)} labels to learn from, {len(tuning)} to choose the thresholds, {len(test)} to judge")
     text = (resources.files("retrain.event_reader") / "labels.csv").read_text(encoding="utf-8")
     read = {row["row"] for row in csv.DictReader(text.splitlines())}
-    pool = weak_pool(
-        cues, (pair for pair in pairs(options.data, sets) if pair.row not in read), options.pool, options.seed
-    )
+    found = (pair for pair in pairs(options.data, sets, one_in=POOL_ONE_IN) if pair.row not in read)
+    pool = weak_pool(cues, found, options.pool, options.seed)
     own = [
         *from_examples(types, EXAMPLE_WEIGHT),
         *from_sentences(SENTENCE_WEIGHT),

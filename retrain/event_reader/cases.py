@@ -91,7 +91,9 @@ def from_others(weight: float, seed: int) -> list[Case]:
 
 
 def _own(name: str) -> dict[str, Any]:
-    return yaml.safe_load((resources.files("retrain.event_reader") / f"{name}.yaml").read_text(encoding="utf-8"))
+    text = (resources.files("retrain.event_reader") / f"{name}.yaml").read_text(encoding="utf-8")
+    read: dict[str, Any] = yaml.safe_load(text)
+    return read
 
 
 def _marked(template: str) -> str:

@@ -65,16 +65,16 @@ class Pair(NamedTuple):
     language: str
 
 
-def pairs(data: Path, sets: Sequence[str] = SETS, only: set[str] | None = None) -> Iterator[Pair]:
-    """The pairs of ``sets`` in the folder ``data``; with ``only``, those of the rows with these identities, whole."""
+def pairs(data: Path, sets: Sequence[str] = SETS, only: set[str] | None = None, one_in: int = 1) -> Iterator[Pair]:
+    """The pairs of ``sets`` in the folder ``data``, of one row in ``one_in``; with ``only``, those of the rows with
+    these identities, whole."""
     linker = Linker(load_watchlist())
     csv.field_size_limit(10**8)
     for dataset in sets:
         with gzip.open(data / f"{dataset}.csv.gz", "rt", encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                chosen = (
-                    row["id"] in only if only is not None else crc32(row["id"].encode()) % ONE_IN.get(dataset, 1) == 0
-                )
+                draw = crc32(row["id"].encode()) % (ONE_IN.get(dataset, 1) * one_in)
+                chosen = draw == 0 if only is None else row["id"] in only
                 if not chosen or row["lang"] not in ("en", "zh"):
                     continue
                 text = normalise(row["text"])

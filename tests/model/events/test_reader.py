@@ -88,8 +88,9 @@ def test_the_examples_of_the_taxonomy_are_read_as_their_type(reader: EventReader
     wrong = [
         text
         for kind in load_event_types().by_name.values()
-        for text in [*kind.en, *kind.zh]
-        if kind.name not in read(reader, text.replace("{c}", "Acme"), "Acme")
+        for texts, name in ((kind.en, "Acme"), (kind.zh, "\u827e\u514b\u7c73"))
+        for text in texts
+        if kind.name not in read(reader, text.replace("{c}", name), name)
     ]
     assert not wrong
 
@@ -143,6 +144,18 @@ def test_severity_and_polarity_follow_figures_state_and_role() -> None:
     assert polarity(types["strike"], subject, EventState.AVERTED) == 1
     assert polarity(types["bankruptcy"], subject, EventState.DENIED) == 1
     assert polarity(types["bankruptcy"], EventRole.MENTIONED, happened) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Globex files for bankruptcy; Umbrella expects no impact",
+        "Karlow Bank halts withdrawals | Umbrella among those watching",
+        "Umbrella hosts webinar - Moody's cuts Tarrant to junk",
+    ],
+)
+def test_the_event_of_another_company_is_not_that_of_the_one_asked_about(reader: EventReader, text: str) -> None:
+    assert not [event for event in read(reader, text, "Umbrella").values() if event.polarity and event.severity >= 4]
 
 
 @pytest.mark.parametrize(
