@@ -24,6 +24,7 @@ LIKELY = 0.4
 """From this probability on, a type counts as told."""
 
 SURE = 0.8
+FRAMES_EACH = 2
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ def from_others(weight: float, seed: int) -> list[Case]:
     for kind, by_state in _own("sentences").items():
         if kind == NO_EVENT:
             continue
-        for text in by_state["happened"]:
+        for text in by_state["happened"] * FRAMES_EACH:
             language = "en" if text.isascii() else "zh"
             sentence = text.replace("{c}", draw.choice(read["others"][language]))
             cases.append(Case(_marked(draw.choice(read["frames"][language]).replace("{s}", sentence)), {}, [], weight))

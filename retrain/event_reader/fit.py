@@ -25,13 +25,13 @@ FIRST_BIAS = -4.0
 class Recipe:
     """What decides the result besides the cases. ``least_count`` is how many cases a feature needs, of which a case
     of the weight ``always`` counts as enough; ``spread`` and
-    ``head_spread`` are the inverse of the regularisation of the types and of role and state."""
+    ``head_spreads`` are the inverse of the regularisation of the types, and of role and state."""
 
     least_count: int = 8
     always: float = 10.0
     kept_features: int = 50_000
     spread: float = 0.3
-    head_spread: float = 0.1
+    head_spreads: tuple[float, float] = (3.0, 0.3)
     steps: int = 45
 
 
@@ -109,7 +109,7 @@ def _head(
     ]
     rows, kinds, wanted, weights = (np.array(column) for column in zip(*told, strict=True))
     ones = csr_matrix((np.ones(len(rows), np.float32), (np.arange(len(rows)), kinds)), (len(rows), len(types)))
-    model = LogisticRegression(C=recipe.head_spread, max_iter=60)
+    model = LogisticRegression(C=recipe.head_spreads[head], max_iter=60)
     model.fit(hstack([x[rows], ones]).tocsr(), wanted, sample_weight=weights)
     every = np.zeros((len(values), x.shape[1] + len(types)))
     every[model.classes_] = model.coef_
