@@ -91,7 +91,8 @@ def own_clauses(marked: str) -> str:
     starts = [0]
     for match in _TOKEN.finditer(marked):
         if match.group() in _ENDS:
-            starts.append(match.end())
+            if not _opens(match.group(), marked[starts[-1] : match.start()].split()):
+                starts.append(match.end())
         elif match.group() in _BREAKS:
             starts.append(match.start())
     clauses = [marked[start:end] for start, end in pairwise([*starts, len(marked)])]
@@ -110,6 +111,8 @@ def features(marked: str) -> list[str]:
     clause: list[str] = []
     for token in _TOKEN.findall(marked):
         if token in _ENDS:
+            if _opens(token, clause):
+                continue
             if clause:
                 _add(clause, away, found)
                 clause = []
@@ -163,6 +166,11 @@ def _concept_runs(clause: list[str], away: str) -> list[tuple[str, int, int]]:
             order = away if at < 0 else "012"[(start < at) + (second < at)]
             runs += [(f"#{a}+{b}", start, end), (f"#{order}{a}+{b}", start, end)]
     return runs
+
+
+def _opens(token: str, clause: list[str]) -> bool:
+    """Whether a colon after nothing but the company's name (and its code) only says who the rest is about."""
+    return token in ":\uff1a" and bool(clause) and clause[0] == COMPANY and len(clause) <= 2
 
 
 def _is_chinese(clause: list[str]) -> bool:
@@ -224,6 +232,8 @@ def runs(marked: str) -> Iterator[Run]:
     clause: list[str] = []
     for match in [*_TOKEN.finditer(marked), None]:
         token = match.group() if match else "."
+        if _opens(token, clause):
+            continue
         ends = token in _ENDS
         if clause and (ends or token in _BREAKS):
             yield from _with_places(clause, spans, away)

@@ -34,7 +34,7 @@ from retrain.event_reader.teacher import Teacher
 from retrain.event_reader.weak import WeakLabels
 
 POOL, POOL_ONE_IN, EACH_TYPE, WITHOUT_CUE = 40_000, 4, 120, 5_000
-LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, OTHERS_WEIGHT, POOL_WEIGHT = 3.0, 10.0, 1.0, 2.0, 0.5
+LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, OTHERS_WEIGHT, POOL_WEIGHT = 3.0, 10.0, 1.0, 3.0, 0.5
 
 
 def main() -> None:

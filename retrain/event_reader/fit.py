@@ -109,7 +109,7 @@ def _head(
     ]
     rows, kinds, wanted, weights = (np.array(column) for column in zip(*told, strict=True))
     ones = csr_matrix((np.ones(len(rows), np.float32), (np.arange(len(rows)), kinds)), (len(rows), len(types)))
-    model = LogisticRegression(C=recipe.head_spreads[head], max_iter=60)
+    model = LogisticRegression(C=recipe.head_spreads[head], max_iter=250)
     model.fit(hstack([x[rows], ones]).tocsr(), wanted, sample_weight=weights)
     every = np.zeros((len(values), x.shape[1] + len(types)))
     every[model.classes_] = model.coef_
