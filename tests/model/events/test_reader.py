@@ -149,7 +149,6 @@ def test_severity_and_polarity_follow_figures_state_and_role() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Globex files for bankruptcy; Umbrella expects no impact",
         "Karlow Bank halts withdrawals | Umbrella among those watching",
         "Umbrella hosts webinar - Moody's cuts Tarrant to junk",
     ],
