@@ -88,17 +88,20 @@ def grant(
 
     People read the public views alone, read-only, with limits of time, memory and rows, and a quota a minute; a desk's
     reader sees the rows about the desk's companies. Passwords are made once and kept in a file that only you may read.
-    The embedded ClickHouse has these users from its start, for the HTTP port.
+    The embedded ClickHouse has these users from its start, for the HTTP port. Accounts that others made are never taken
+    over; CLICKHOUSE_ACCOUNT_PREFIX gives these names of their own.
 
     `CLICKHOUSE_URL=clickhouses://admin@db:9440/finsent CLICKHOUSE_PASSWORD_FILE=admin.txt finsent storage grant`
 
     `finsent storage grant --check`
     """
     from documents import load_watchlist
+    from settings import ClickHouseSettings
     from storage import access, comment_views, connect, public_views
 
     companies = load_watchlist().companies
-    everybody = access.people([company.desk for company in companies if company.desk])
+    prefix = ClickHouseSettings().account_prefix
+    everybody = access.people([company.desk for company in companies if company.desk], prefix)
     path = passwords or data_directory() / access.PASSWORDS_FILE
     client = connect()
     if check:
@@ -109,7 +112,7 @@ def grant(
     path.parent.mkdir(parents=True, exist_ok=True)
     known = access.passwords(path, everybody)
     try:
-        count = access.grant(client, everybody, known)
+        count = access.grant(client, everybody, known, prefix)
         echo(f"{count} statements; passwords in {path}", err=True)
     except access.FixedUsers as error:
         echo(f"finsent: {error}: 'finsent up' wrote it, and the passwords to {path}", err=True)

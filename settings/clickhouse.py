@@ -44,6 +44,12 @@ class ClickHouseSettings(BaseSettings):
     http_url: str = Field(
         default="", description="The HTTP port's address, for people and their tools; the service does not use it"
     )
+    account_prefix: str = Field(
+        default="",
+        pattern="^[a-z][a-z0-9_]*$|^$",
+        description="What the names of the users that `finsent storage grant` makes begin with, for instance finsent_: "
+        "for a server that others use, too",
+    )
     connect_timeout_s: float = Field(default=5, gt=0, description="Seconds to wait for a connection")
     send_receive_timeout_s: float = Field(default=60, gt=0, description="Seconds to wait for an answer")
     fsync: bool = Field(

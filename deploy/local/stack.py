@@ -21,7 +21,7 @@ from deploy.local.install import install
 from deploy.local.supervisor import Child, ChildFailed, free_port
 from documents import load_watchlist
 from errors import FinsentError
-from settings import given, without_password
+from settings import ClickHouseSettings, given, without_password
 from storage import access
 
 READY_SECONDS = 60.0
@@ -170,7 +170,7 @@ class Stack:
     def _write_users(self) -> None:
         """People's roles and passwords: the embedded ClickHouse reads them when it starts."""
         desks = {company.desk for company in load_watchlist().companies}
-        everybody = access.people([desk for desk in desks if desk])
+        everybody = access.people([desk for desk in desks if desk], ClickHouseSettings().account_prefix)
         known = access.passwords(self.data / access.PASSWORDS_FILE, everybody)
         (self.data / "clickhouse").mkdir(exist_ok=True)
         with _private(self.data / "clickhouse" / "users.xml") as file:

@@ -56,7 +56,7 @@ class SameUser(FinsentError, ValueError):
 
 
 class Person(NamedTuple):
-    """A user, who has the role ``finsent_`` + ``user``."""
+    """A user, who has the role ``finsent_`` + ``user``. The name begins with CLICKHOUSE_ACCOUNT_PREFIX."""
 
     user: str
     what: str
@@ -72,18 +72,18 @@ class Person(NamedTuple):
         return f"finsent_{self.user}"
 
 
-def people(desks: Sequence[str]) -> list[Person]:
-    """All users, with one reader for each of ``desks``. Raises ``SameUser``."""
+def people(desks: Sequence[str], prefix: str = "") -> list[Person]:
+    """All users, with one reader for each of ``desks``; their names begin with ``prefix``. Raises ``SameUser``."""
     names = tuple(name for name in public() if name not in auditors_only())
     found = [
-        Person("writer", "the service: migrates, reads and writes", ("*",), writes=True),
-        Person("risk_reader", "the public views, of all desks", names),
-        Person("annotator", "documents and labels", ANNOTATORS),
-        Person("auditor", "everything, also bad records and what was sent to whom", ("*",)),
+        Person(f"{prefix}writer", "the service: migrates, reads and writes", ("*",), writes=True),
+        Person(f"{prefix}risk_reader", "the public views, of all desks", names),
+        Person(f"{prefix}annotator", "documents and labels", ANNOTATORS),
+        Person(f"{prefix}auditor", "everything, also bad records and what was sent to whom", ("*",)),
     ]
     by_user: dict[str, str] = {}
     for desk in sorted(set(desks)):
-        user = "desk_" + re.sub(r"\W+", "_", desk.lower())
+        user = f"{prefix}desk_" + re.sub(r"\W+", "_", desk.lower())
         if user in by_user:
             raise SameUser(f"the desks {by_user[user]!r} and {desk!r} would both be the user {user}")
         by_user[user] = desk

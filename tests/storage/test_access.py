@@ -154,6 +154,48 @@ def test_accounts_of_others_are_not_taken_over(client_of_default: Client):
     assert access.taken(client_of_default, others) == ["default"]
 
 
+def test_names_begin_with_the_prefix_so_that_two_installations_may_share_a_server():
+    everybody = access.people(["technology"], "fin_")
+    assert {person.user for person in everybody} >= {"fin_writer", "fin_risk_reader", "fin_desk_technology"}
+    own = {person.user for person in access.people(["technology"])}
+    assert own.isdisjoint(person.user for person in everybody)
+    wanted = " ".join(access.grant_statements("d", everybody, {person.user: "s" for person in everybody}, "fin_"))
+    assert "PROFILE OR REPLACE finsent_fin_reader" in wanted and "USER OR REPLACE fin_writer" in wanted
+    assert not [name for name in own if f" {name} " in wanted]
+
+
+def test_whoever_grants_the_service_sees_all_rows_and_a_desk_its_own():
+    """The policy for everybody else names nobody: the administrator who grants is not the service."""
+    everybody = access.people(["technology", "health"])
+    wanted = access.grant_statements("d", everybody, {person.user: "s" for person in everybody})
+    (policy,) = [one for one in wanted if "finsent_all ON d.mentions " in one]
+    who = "desk_health, finsent_desk_health, desk_technology, finsent_desk_technology"
+    assert policy.endswith(f"USING 1 TO ALL EXCEPT {who}") and "CURRENT_USER" not in " ".join(wanted)
+    made = [number for number, one in enumerate(wanted) if "USER OR REPLACE" in one]
+    assert max(made) < wanted.index(policy), "the users that it leaves out are there"
+    alone = access.grant_statements("d", access.people([]), {p.user: "s" for p in access.people([])})
+    assert next(one for one in alone if "finsent_all ON d.mentions " in one).endswith("TO ALL")
+
+
+def test_a_dictionary_is_for_nobody_but_the_service(client_of_default: Client, log_in: Callable):
+    client_of_default.execute(
+        "CREATE DICTIONARY finsent_secrets (id UInt64, name String) PRIMARY KEY id "
+        "SOURCE(NULL()) LAYOUT(FLAT()) LIFETIME(0)"
+    )
+    try:
+        assert client_of_default.execute("SELECT dictHas('finsent_secrets', toUInt64(1))") == [(0,)]
+        for user in ("risk_reader", "annotator", "desk_technology", "auditor"):
+            for sql in (
+                "SELECT dictGet('default.finsent_secrets', 'name', toUInt64(1))",
+                "SELECT dictHas('default.finsent_secrets', toUInt64(1))",
+                "SELECT * FROM dictionary('default.finsent_secrets')",
+            ):
+                with pytest.raises(DatabaseError, match=r"ACCESS_DENIED|Not enough privileges|readonly mode"):
+                    log_in(user).query(sql)
+    finally:
+        client_of_default.execute("DROP DICTIONARY finsent_secrets")
+
+
 def test_rows_about_documents_are_filtered_for_a_desk_or_kept_from_it(client_of_default: Client):
     for view in public_views(client_of_default):
         about = {column.name for column in view.columns} & {"document_id", "entity", "entities", "mentions.entity"}

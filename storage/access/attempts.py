@@ -1,0 +1,124 @@
+"""What each user must be able to do, and what must fail: queries to try as that user."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from storage.access.people import SERVER_TABLES, Person, quoted
+from storage.dictionary import COMPANIES
+
+OPEN_TABLES = frozenset(
+    {
+        # The same for everybody.
+        *("one", "contributors", "licenses", "time_zones", "collations", "formats", "privileges"),
+        *("data_type_families", "database_engines", "table_engines", "table_functions", "functions"),
+        *("aggregate_function_combinators", "keywords"),
+        # Of the user's own session, or with the rows alone of what the user may read.
+        *("settings", "current_roles", "enabled_roles", "quota_usage", "databases", "tables", "columns"),
+    }
+)
+"""The tables in ``system`` that ClickHouse shows to everybody."""
+
+OUTSIDE = {
+    "file": "'/etc/hostname', 'LineAsString'",
+    "fileCluster": "'default', '/etc/hostname', 'LineAsString'",
+    "url": "'http://127.0.0.1:9/', 'LineAsString'",
+    "urlCluster": "'default', 'http://127.0.0.1:9/', 'LineAsString'",
+    "s3": "'http://127.0.0.1:9/b/k', NOSIGN, 'LineAsString'",
+    "remote": "'127.0.0.1:9', system, one",
+    "remoteSecure": "'127.0.0.1:9', system, one",
+    "mysql": "'127.0.0.1:9', 'd', 't', 'u', 'p'",
+    "postgresql": "'127.0.0.1:9', 'd', 't', 'u', 'p'",
+    "sqlite": "'/tmp/x.db', 't'",
+    "redis": "'127.0.0.1:9', 'k', 'k String, v String'",
+    "mongodb": "'127.0.0.1:9', 'd', 't', 'u', 'p', 'k String'",
+    "executable": "'x.sh', TabSeparated, 'a String'",
+    "hdfs": "'hdfs://127.0.0.1:9/x', 'LineAsString'",
+    "azureBlobStorage": "'http://127.0.0.1:9/a', 'c', 'b', 'LineAsString'",
+}
+"""Table functions that reach out of the database, with arguments."""
+
+INSIDE = {
+    "merge": "currentDatabase(), '^record_log$'",
+    "loop": "record_log",
+    "view": "SELECT * FROM record_log",
+    "cluster": "'default', currentDatabase(), record_log",
+    "mergeTreeIndex": "currentDatabase(), record_log",
+    "mergeTreeProjection": "currentDatabase(), record_log, ledger",
+}
+"""Table functions that read a table by another way, with arguments that name one that people may not read."""
+
+
+class Try(NamedTuple):
+    """A query, in words and in SQL, and whether it must work."""
+
+    what: str
+    sql: str
+    allowed: bool
+
+
+class Server(NamedTuple):
+    """What there is on a server: its table functions, the tables in ``system``, and how each public view is read."""
+
+    functions: Collection[str]
+    tables: Collection[str]
+    calls: Mapping[str, str]
+
+
+def attempts(person: Person, server: Server) -> Iterator[Try]:
+    """What to try as ``person``."""
+    everything = "*" in person.reads
+    yield from _views(person, server.calls)
+    yield Try("read the table record_log", "SELECT * FROM record_log LIMIT 0", everything)
+    yield Try("read the table alerts", "SELECT * FROM alerts LIMIT 0", everything)
+    yield Try("write to label_log", "INSERT INTO label_log (topic) SELECT topic FROM label_log LIMIT 0", person.writes)
+    yield from _changes(person)
+    for name, arguments in OUTSIDE.items():
+        if name in server.functions:
+            yield Try(f"use {name}()", f"SELECT * FROM {name}({arguments})", False)
+    for name, arguments in INSIDE.items():
+        if name in server.functions and not everything:
+            yield Try(f"read record_log by {name}()", f"SELECT * FROM {name}({arguments}) LIMIT 0", False)
+    may_see = OPEN_TABLES | set(SERVER_TABLES if person.writes else ())
+    for name in sorted(server.tables):
+        if name not in may_see:
+            yield Try(f"read system.{name}", f"SELECT * FROM system.`{name}` LIMIT 0", False)
+    if not everything:
+        readable = ", ".join(map(quoted, person.reads))
+        for table, column in (("tables", "name"), ("columns", "table")):
+            others = f"FROM system.{table} WHERE database = currentDatabase() AND {column} NOT IN ({readable})"
+            yield Try(
+                f"see nothing else in system.{table}", f"SELECT throwIf(count() > 0, 'others are seen') {others}", True
+            )
+    yield Try("make a user", "CREATE USER finsent_grant_check", False)
+    if person.desk:
+        yield from _of_its_desk(person.desk)
+
+
+def _views(person: Person, calls: Mapping[str, str]) -> Iterator[Try]:
+    for name, call in calls.items():
+        yield Try(f"read {name}", f"SELECT * FROM {call} LIMIT 0", "*" in person.reads or name in person.reads)
+
+
+def _changes(person: Person) -> Iterator[Try]:
+    table = "CREATE TABLE finsent_grant_check (a UInt8) ENGINE = MergeTree ORDER BY a"
+    yield Try("make a table", table, person.writes)
+    if person.writes:
+        yield Try("drop its table", "DROP TABLE finsent_grant_check", True)
+        return
+    yield Try("change a view", f"ALTER TABLE {COMPANIES} MODIFY COMMENT 'A company of the watch list.'", False)
+    yield Try("give itself more memory", "SELECT 1 SETTINGS max_memory_usage = 100000000000", False)
+    yield Try("give itself 50 seconds", "SELECT 1 SETTINGS max_execution_time = 50", True)
+    yield Try("give itself 10 minutes", "SELECT 1 SETTINGS max_execution_time = 600", False)
+    yield Try("leave the read-only mode", "SELECT 1 SETTINGS readonly = 0", False)
+    yield Try("take 2 million rows", "SELECT number FROM numbers(2000000)", False)
+    if person.user.endswith("risk_reader"):
+        yield Try("use 5 GB of memory", "SELECT length(groupArray(number)) FROM numbers(600000000)", False)
+
+
+def _of_its_desk(desk: str) -> Iterator[Try]:
+    others = f"SELECT ticker FROM {COMPANIES} WHERE desk != {quoted(desk)}"
+    for name, column in (("mentions", "entity"), ("alerts_now", "entity"), ("sentiment_now", "name")):
+        seen = f"SELECT throwIf(count() > 0, 'rows of other desks') FROM {name} WHERE {column} IN ({others})"
+        yield Try(f"see only its desk's {name}", seen, True)
