@@ -15,7 +15,6 @@ from storage.access.attempts import Server, attempts
 from storage.access.people import MOST_SECONDS, Person
 from storage.dictionary import public_views
 
-
 REFUSED = re.compile(
     "ACCESS_DENIED|READONLY|SETTING_CONSTRAINT_VIOLATION|AUTHENTICATION_FAILED|MEMORY_LIMIT_EXCEEDED|"
     "TOO_MANY_ROWS|TOO_MANY_ROWS_OR_BYTES"
