@@ -505,7 +505,7 @@ def run(
         service = Service(
             folder / "data",
             extra={
-                "CLICKHOUSE_URL": f"clickhouse://default@127.0.0.1:{proxy.port}/default",
+                "CLICKHOUSE_URL": f"clickhouse://finsent@127.0.0.1:{proxy.port}/default",
                 "CLICKHOUSE_SEND_RECEIVE_TIMEOUT_S": "3",
                 "STREAM_BATCH_RECORDS": "128",
                 "STREAM_STUCK_AFTER_S": "60",

@@ -241,7 +241,7 @@ def started(
     disk = stack.enter_context(small_disk(folder / "data" / "clickhouse")) if wants_disk else None
     proxy = stack.enter_context(Proxy(lambda: service.stack.clickhouse_url))
     extra = {
-        "CLICKHOUSE_URL": f"clickhouse://default@127.0.0.1:{proxy.port}/default",
+        "CLICKHOUSE_URL": f"clickhouse://finsent@127.0.0.1:{proxy.port}/default",
         "CLICKHOUSE_SEND_RECEIVE_TIMEOUT_S": "3",
         "STREAM_BATCH_RECORDS": "128",
         "STREAM_STUCK_AFTER_S": "90",

@@ -28,6 +28,9 @@ READY_SECONDS = 60.0
 KAFKA_READY_SECONDS = 180.0
 """A Java machine that starts beside others takes its time."""
 
+SERVICE_PASSWORD = "clickhouse-service-password"
+"""The file in the data directory with the password of the embedded ClickHouse's own user."""
+
 BrokerKind = Literal["embedded", "kafka"]
 
 
@@ -153,7 +156,8 @@ class Stack:
         self._write_users()
         native, http = free_port(), free_port()
         library = "" if clickhouse_server.binary() else str(install())
-        self.clickhouse_url = f"clickhouse://default@127.0.0.1:{native}/default"
+        password = kept_secret(self.data / SERVICE_PASSWORD)
+        self.clickhouse_url = f"clickhouse://{access.SERVICE}:{password}@127.0.0.1:{native}/default"
         self.clickhouse_http_url = f"http://127.0.0.1:{http}"
         self.add(
             Child(
@@ -174,7 +178,8 @@ class Stack:
         known = access.passwords(self.data / access.PASSWORDS_FILE, everybody)
         (self.data / "clickhouse").mkdir(exist_ok=True)
         with _private(self.data / "clickhouse" / "users.xml") as file:
-            file.write(access.users_xml("default", everybody, known))
+            own = kept_secret(self.data / SERVICE_PASSWORD)
+            file.write(access.users_xml("default", everybody, known, own))
 
     def add(self, child: Child) -> None:
         """Start a child that ends with the stack."""
@@ -205,6 +210,7 @@ class Stack:
         found = {
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap,
             "CLICKHOUSE_URL": self.clickhouse_url,
+            "CLICKHOUSE_PASSWORD_FILE": str(self.data / SERVICE_PASSWORD) if "clickhouse" in self.children else "",
             "CLICKHOUSE_HTTP_URL": self.clickhouse_http_url,
             "CONSOLE_URL": self.console_url,
             "FINSENT_DATA": str(self.data),
@@ -214,7 +220,8 @@ class Stack:
         return {name: value for name, value in found.items() if value}
 
     def write_state(self) -> None:
-        """``data/state.json`` for other commands: ports and pids, and no secret. Only its owner may read it."""
+        """``data/state.json`` for other commands: ports and pids, and no secret, but the name of the file with the
+        password of the embedded ClickHouse. Only its owner may read it, and that file, too."""
         with self._writing:
             if not self._running:
                 return
@@ -240,8 +247,13 @@ def _given_key() -> str:
 
 
 def pseudonym_key(data: Path) -> str:
-    """The key in ``data/pseudonym.key``, made (32 random bytes, hexadecimal) at its first use."""
-    path = data / "pseudonym.key"
+    """The key in ``data/pseudonym.key``."""
+    return kept_secret(data / "pseudonym.key")
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in the file ``path``, made (32 random bytes, hexadecimal) at its first use. Only its owner may read
+    it."""
     if not path.exists():
         with _private(path) as file:
             file.write(secrets.token_hex(32))

@@ -2,13 +2,14 @@
 
 from storage.access.check import Attempt, check_access
 from storage.access.passwords import PASSWORDS_FILE, passwords
-from storage.access.people import Person, SameUser, people
+from storage.access.people import SERVICE, Person, SameUser, people
 from storage.access.server import FixedUsers, TakenNames, grant, grant_statements, taken
 from storage.access.users_file import users_xml
 
 __all__ = [
     # declaration
     "PASSWORDS_FILE",
+    "SERVICE",
     "Person",
     "SameUser",
     "passwords",

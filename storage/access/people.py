@@ -26,6 +26,10 @@ SERVER_TABLES = ("clusters", "disks", "macros", "merge_tree_settings", "parts", 
 """By which the service finds out whether the server has replicas, and why it takes no rows."""
 
 
+SERVICE = "finsent"
+"""The user of the service in the embedded ClickHouse. In any other, its user is called as CLICKHOUSE_URL says."""
+
+
 LIMITS = {
     "readonly": 1,
     "max_execution_time": 30,

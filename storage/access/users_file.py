@@ -10,6 +10,7 @@ from storage.access.people import (
     MOST_SECONDS,
     QUERIES_A_MINUTE,
     SECONDS_A_MINUTE,
+    SERVICE,
     SETTINGS,
     Person,
     rights,
@@ -39,12 +40,19 @@ _XML = """<clickhouse>
 {roles}
   </roles>
   <users>
-    <!-- The service, without a password, but from this machine alone. -->
+    <{service}>
+      <password_sha256_hex>{own}</password_sha256_hex>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+    </{service}>
+    <!-- The process signs itself in as this user, and knows no password. It may read and write nothing. -->
     <default>
       <password></password>
       <networks><ip>127.0.0.1</ip></networks>
       <profile>default</profile>
       <quota>default</quota>
+      <grants>{start}</grants>
     </default>
 {users}
   </users>
@@ -52,8 +60,13 @@ _XML = """<clickhouse>
 """
 
 
-def users_xml(database: str, everybody: Sequence[Person], known: Mapping[str, str]) -> str:
-    """The declaration as the text of a users file. It holds the hashes of the passwords, not the passwords."""
+START = ("SYSTEM LISTEN ON *.*", "CREATE TEMPORARY TABLE ON *.*")
+"""What the process must be allowed to start to listen, and to wait until its standard input ends."""
+
+
+def users_xml(database: str, everybody: Sequence[Person], known: Mapping[str, str], own: str) -> str:
+    """The declaration as the text of a users file; ``own`` is the service's password. It holds the hashes of the
+    passwords, not the passwords."""
     roles, users = [], []
     for person in everybody:
         grants = "".join(f"<query>GRANT {escape(right)}</query>" for right in rights(database, person))
@@ -79,4 +92,7 @@ def users_xml(database: str, everybody: Sequence[Person], known: Mapping[str, st
         seconds=SECONDS_A_MINUTE,
         roles="\n".join(roles),
         users="\n".join(users),
+        service=SERVICE,
+        own=hashed(own),
+        start="".join(f"<query>GRANT {right}</query>" for right in START),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import urllib.error
+import urllib.request
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from typer.testing import CliRunner
 
 from deploy.local import Stack
 from finsent import app
+from settings import ClickHouseSettings
 from storage import access, connect, public_views
 from storage.dictionary import COMPANIES, public
 
@@ -134,7 +137,7 @@ def client_of_default(stack_of_people: Stack):
 
 def test_the_users_file_is_xml_whatever_a_desk_is_called():
     everybody = access.people(["R&D <new>", "o'clock"])
-    text = access.users_xml("default", everybody, {person.user: "secret" for person in everybody})
+    text = access.users_xml("default", everybody, {person.user: "secret" for person in everybody}, "secret")
     found = ElementTree.fromstring(text)
     filters = [node.text or "" for node in found.iter("filter")]
     assert any("'R&D <new>'" in one for one in filters) and any("'o\\'clock'" in one for one in filters)
@@ -201,3 +204,41 @@ def test_rows_about_documents_are_filtered_for_a_desk_or_kept_from_it(client_of_
         about = {column.name for column in view.columns} & {"document_id", "entity", "entities", "mentions.entity"}
         seen = any(view.name in person.reads for person in access.people(["technology"]) if person.desk)
         assert not (about and seen) or public()[view.name] or view.name == COMPANIES, view.name
+
+
+def test_the_embedded_service_has_a_password_and_the_user_without_one_has_no_rights(stack_of_people: Stack):
+    """What another user of the machine, or a web page that posts to the port, can do."""
+    file = stack_of_people.data / "clickhouse-service-password"
+    assert file.stat().st_mode & 0o077 == 0 and len(file.read_text()) == 64
+    stack_of_people.write_state()
+    state = json.loads((stack_of_people.data / "state.json").read_text())
+    assert file.read_text() not in json.dumps(state)
+    with connect(ClickHouseSettings(url=state["environment"]["CLICKHOUSE_URL"], password_file=file)) as client:
+        assert client.execute("SELECT currentUser()") == [("finsent",)]
+
+    def said(sql: str, **headers: str) -> str:
+        request = urllib.request.Request(stack_of_people.clickhouse_http_url, sql.encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.read().decode()
+
+    assert said("SELECT 1") == "1\n"
+    for sql in (
+        "SELECT count() FROM default.record_log",
+        "SELECT count() FROM default.documents",
+        "SELECT * FROM file('/etc/hostname', 'LineAsString')",
+        "INSERT INTO FUNCTION file('/tmp/finsent-grant-check', 'LineAsString') SELECT 'x'",
+        "SELECT * FROM url('http://127.0.0.1:9/', 'LineAsString')",
+        "SELECT * FROM remote('127.0.0.1:9', system, one)",
+        "SELECT * FROM executable('x', TabSeparated, 'a String')",
+        "CREATE TABLE default.mine (a UInt8) ENGINE = MergeTree ORDER BY a",
+        "SELECT name FROM system.users",
+        "SELECT query FROM system.processes",
+        "BACKUP DATABASE default TO File('x')",
+        "SYSTEM SHUTDOWN",
+    ):
+        assert "ACCESS_DENIED" in said(sql), sql
+    assert "AUTHENTICATION_FAILED" in said("SELECT 1", **{"X-ClickHouse-User": "finsent", "X-ClickHouse-Key": ""})

@@ -25,10 +25,12 @@ NOBODY = "127.0.0.1:1"
 
 
 class TlsEnd:
-    """Listens with TLS on 127.0.0.1:``port``, asks for a client's certificate, and forwards to ``target``."""
+    """Listens with TLS on 127.0.0.1:``port``, asks for a client's certificate, and forwards to ``target``, where
+    ``account`` may sign in."""
 
     def __init__(self, target: str, context: ssl.SSLContext) -> None:
         self._where, self._context = urlsplit(target), context
+        self.account = self._where.netloc.rpartition("@")[0]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -71,7 +73,7 @@ def tls(stack: Stack, authority: Authority) -> Iterator[TlsEnd]:
 
 def test_tls_with_an_authority_and_a_certificate_of_our_own(tls: TlsEnd, authority: Authority):
     own = authority.certify("worker")
-    url = f"clickhouses://default@localhost:{tls.port}/default"
+    url = f"clickhouses://{tls.account}@localhost:{tls.port}/default"
     settings = ClickHouseSettings(
         url=url,
         ssl_ca=authority.file,
@@ -88,8 +90,8 @@ def test_tls_with_an_authority_and_a_certificate_of_our_own(tls: TlsEnd, authori
 
 
 def test_the_next_host_is_tried_where_one_does_not_answer(stack: Stack):
-    where = urlsplit(stack.clickhouse_url).netloc.rpartition("@")[2]
-    with connect(ClickHouseSettings(url=f"clickhouse://default@{NOBODY},{where}/default")) as client:
+    url = stack.clickhouse_url.replace("@", f"@{NOBODY},")
+    with connect(ClickHouseSettings(url=url)) as client:
         assert client.execute("SELECT currentDatabase()") == [("default",)]
     with pytest.raises(StorageUnavailable, match=r"127.0.0.1:1, 127.0.0.1:2 does not answer"):
         connect(ClickHouseSettings(url=f"clickhouse://default@{NOBODY},127.0.0.1:2/default"))

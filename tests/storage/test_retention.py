@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,16 +66,19 @@ def test_what_expires_is_emptied_and_the_rest_stays(client: Client):
 
 
 @pytest.fixture
-def another(tmp_path: Path) -> Iterator[Stack]:
+def another(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
+    """Another server, with the same accounts."""
+    shutil.copy(stack.data / "clickhouse-service-password", tmp_path)
     with Stack(tmp_path) as started:
         yield started
 
 
 def test_hosts_that_are_several_servers_are_refused(stack: Stack, another: Stack):
     here, there = (urlsplit(one.clickhouse_url).netloc.rpartition("@")[2] for one in (stack, another))
+    account = urlsplit(stack.clickhouse_url).netloc.rpartition("@")[0]
 
     def check(*hosts: str) -> None:
-        settings = ClickHouseSettings(url=f"clickhouse://default@{','.join(hosts)}/default")
+        settings = ClickHouseSettings(url=f"clickhouse://{account}@{','.join(hosts)}/default")
         with connect(settings) as client:
             check_one_server(client, settings)
 
