@@ -5,7 +5,7 @@ TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
 HELM ?= v3.22.0
 KUBECONFORM ?= v0.8.0
-.PHONY: setup kafka demo up test lint chaos bench k8s-tools acceptance-k8s
+.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
@@ -38,6 +38,10 @@ test: setup
 # BROKER=kafka: on three brokers of Apache Kafka, with the faults of a cluster; CHAOS="--short --rounds 1" is a small run.
 chaos: setup
 	.venv/bin/python -m benchmarks.chaos$(if $(filter kafka,$(BROKER)),_kafka,) --json build/chaos$(if $(filter kafka,$(BROKER)),-kafka,).json $(CHAOS)
+
+# Against a real cluster: see docs/clickhouse.md, Replicas.
+acceptance-cluster: setup
+	.venv/bin/python -m benchmarks.acceptance_cluster $(if $(STOP),--stop "$(STOP)" --start "$(START)")
 
 bench: setup
 	.venv/bin/python -m benchmarks.scorer $(if $(TEXTS),--texts $(TEXTS)) --json build/bench.json

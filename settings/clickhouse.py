@@ -59,6 +59,12 @@ class ClickHouseSettings(BaseSettings):
         "workers then notice and read again from Kafka; an insert takes 1 to 3 times as long with it",
     )
 
+    cluster: str = Field(
+        default="",
+        pattern=r"^[\w.-]*$",
+        description="A cluster of the server's configuration, of one shard: tables are then made on all its servers, "
+        "as replicas of each other, and records count once a majority of them has them; for an empty database",
+    )
     one_server: bool = Field(
         default=False,
         description="Whether CLICKHOUSE_URL always leads to the same server, though that one has replicas: our tables "

@@ -7,6 +7,7 @@
 
 from storage.audit import Audited, audit_plan, audited, outside, ranges
 from storage.backups import back_up, place_of, restore
+from storage.cluster import UnusableCluster
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
 from storage.epochs import NO_EPOCH, EpochEnd, known_epochs, write_epochs
@@ -44,6 +45,7 @@ __all__ = [
     "Row",
     "SeveralServers",
     "StorageUnavailable",
+    "UnusableCluster",
     "check_one_server",
     "connect",
     "obstacles",

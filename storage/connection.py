@@ -12,6 +12,7 @@ from clickhouse_driver.util.helpers import parse_url
 
 from errors import FinsentError
 from settings import ClickHouseSettings
+from storage.cluster import EVERYWHERE, everywhere
 from storage.pinned import PINNED
 
 
@@ -55,6 +56,9 @@ class _Client(Client):
     """
 
     on_connected: Callable[[Client], None] | None = None
+    cluster = ""
+    """CLICKHOUSE_CLUSTER: what declares or changes something is for all its servers."""
+
     _known: object = None
     """The socket of the connection that ``on_connected`` was called for."""
 
@@ -68,6 +72,12 @@ class _Client(Client):
             self.on_connected(self)
             super().establish_connection(settings)  # the settings of the query, which other queries have replaced
             self.connection.server_info.timezone = "UTC"
+
+    def execute(self, query: str, *args: Any, **how: Any) -> Any:
+        """See ``Client.execute``."""
+        if self.cluster:
+            query = everywhere(query, self.cluster, self.connection.user)
+        return super().execute(query, *args, **how)
 
 
 def connect(settings: ClickHouseSettings | None = None, on_connected: Callable[[Client], None] | None = None) -> Client:
@@ -114,6 +124,9 @@ def _client(settings: ClickHouseSettings) -> _Client:
     client.connection.connect_timeout = settings.connect_timeout_s
     client.connection.send_receive_timeout = settings.send_receive_timeout_s
     client.settings.update(PINNED)
+    if settings.cluster:
+        client.cluster = settings.cluster
+        client.settings.update(EVERYWHERE)
     return client
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from clickhouse_driver import Client
 
+from storage.cluster import SEQUENTIAL
 from storage.connection import UNAVAILABLE, StorageUnavailable
 from storage.losses import Partition, lives
 from storage.stored_ranges import dropped_ranges
@@ -41,7 +42,7 @@ def last_stored(client: Client, topics: Iterable[tuple[str, str]]) -> dict[tuple
     people have dropped since. Raises ``StorageUnavailable``."""
     wanted = list(topics)
     try:
-        rows = client.execute(LEDGER, {"topics": wanted})
+        rows = client.execute(LEDGER, {"topics": wanted}, settings=SEQUENTIAL)
         found = {(topic, topic_id, partition): offset for topic, topic_id, partition, offset in rows}
         for dropped in dropped_ranges(client, wanted, beyond=found):
             found[dropped.of] = max(dropped.last, found.get(dropped.of, -1))
@@ -70,7 +71,9 @@ def former_positions(client: Client, topic_ids: Mapping[str, str]) -> dict[tuple
     """The last stored offset of each (topic, topic id, partition) of topics that had these names, and other identities.
     Raises ``StorageUnavailable``."""
     try:
-        rows = client.execute(FORMER_LEDGER, {"topics": list(topic_ids), "ids": list(topic_ids.values())})
+        rows = client.execute(
+            FORMER_LEDGER, {"topics": list(topic_ids), "ids": list(topic_ids.values())}, settings=SEQUENTIAL
+        )
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the ledger cannot be read: {error}") from error
     found: dict[tuple[str, str, int], int] = {}

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from errors import ExitCode, FinsentError
 from settings import ClickHouseSettings
+from storage.cluster import check_cluster
 from storage.connection import StorageUnavailable, connect
 from storage.refusals import LACKS_RIGHTS
 
@@ -33,14 +34,18 @@ class SeveralServers(FinsentError, RuntimeError):
 
     exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
     remedy = (
-        "name the hosts of one server in CLICKHOUSE_URL; if it always leads to the same one, set "
-        "CLICKHOUSE_ONE_SERVER=true"
+        "name the cluster in CLICKHOUSE_CLUSTER, or the hosts of one server in CLICKHOUSE_URL; if that always leads to "
+        "the same server, set CLICKHOUSE_ONE_SERVER=true"
     )
 
 
 def check_one_server(client: Client, settings: ClickHouseSettings) -> None:
-    """Raises ``SeveralServers`` where the hosts in the URL are several servers, or ``client`` is connected to one that
-    has replicas and the settings do not say that it is reached alone."""
+    """Raises ``UnusableCluster`` if the settings name a cluster that will not do. Without a cluster, raises
+    ``SeveralServers`` where the hosts in the URL are several servers, or ``client`` is connected to one that has
+    replicas and the settings do not say that it is reached alone."""
+    if settings.cluster:
+        check_cluster(client, settings.cluster)
+        return
     found = {}
     if len(settings.hosts) > 1:
         for host, port in settings.hosts:

@@ -15,6 +15,9 @@ REASONS = {
     242: "a table is read-only",
     243: "its disk is full",
     252: "a table has too many parts: merges do not keep up (parts_to_throw_insert)",
+    285: "fewer than a majority of its replicas answer",
+    286: "an insert before is not on a majority of its replicas yet",
+    289: "this replica is behind what was acknowledged",
     LACKS_RIGHTS: "the user lacks rights",
 }
 """By ClickHouse's error code."""

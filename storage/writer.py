@@ -10,6 +10,7 @@ from clickhouse_driver import Client
 
 from documents import KINDS, BadRecord, Document, Kind, Label, Row, Tombstone
 from documents.events import EventType
+from storage.cluster import insert_alone
 from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue
 from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
@@ -58,7 +59,7 @@ def _stamp(rows: Sequence[Row], stamp: bool) -> None:
 
 def _insert(client: Client, insert: str, columns: list[list[Any]]) -> None:
     try:
-        client.execute(insert, columns, columnar=True, settings=WHOLE_INSERT)
+        insert_alone(client, insert, columns, columnar=True, settings=WHOLE_INSERT)
     except UNSTORABLE as error:
         raise UnstorableValue(_first_line(error)) from error
     except UNAVAILABLE as error:

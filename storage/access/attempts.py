@@ -13,19 +13,19 @@ OPEN_TABLES = frozenset(
         # The same for everybody.
         *("one", "contributors", "licenses", "time_zones", "collations", "formats", "privileges"),
         *("data_type_families", "database_engines", "table_engines", "table_functions", "functions"),
-        *("aggregate_function_combinators", "keywords"),
+        *("aggregate_function_combinators", "keywords", "dictionary_layouts", "disk_types"),
         # Of the user's own session, or with the rows alone of what the user may read.
-        *("settings", "current_roles", "enabled_roles", "quota_usage", "databases", "tables", "columns"),
+        *("settings", "current_roles", "enabled_roles", "quota_usage", "databases", "tables", "columns", "completions"),
     }
 )
 """The tables in ``system`` that ClickHouse shows to everybody."""
 
 OUTSIDE = {
     "file": "'/etc/hostname', 'LineAsString'",
-    "fileCluster": "'default', '/etc/hostname', 'LineAsString'",
+    "fileCluster": "'{cluster}', '/etc/hostname', 'LineAsString'",
     "url": "'http://127.0.0.1:9/', 'LineAsString'",
-    "urlCluster": "'default', 'http://127.0.0.1:9/', 'LineAsString'",
-    "s3": "'http://127.0.0.1:9/b/k', NOSIGN, 'LineAsString'",
+    "urlCluster": "'{cluster}', 'http://127.0.0.1:9/', 'LineAsString'",
+    "s3": "'http://127.0.0.1:9/bucket/key', NOSIGN, 'LineAsString'",
     "remote": "'127.0.0.1:9', system, one",
     "remoteSecure": "'127.0.0.1:9', system, one",
     "mysql": "'127.0.0.1:9', 'd', 't', 'u', 'p'",
@@ -33,7 +33,6 @@ OUTSIDE = {
     "sqlite": "'/tmp/x.db', 't'",
     "redis": "'127.0.0.1:9', 'k', 'k String, v String'",
     "mongodb": "'127.0.0.1:9', 'd', 't', 'u', 'p', 'k String'",
-    "executable": "'x.sh', TabSeparated, 'a String'",
     "hdfs": "'hdfs://127.0.0.1:9/x', 'LineAsString'",
     "azureBlobStorage": "'http://127.0.0.1:9/a', 'c', 'b', 'LineAsString'",
 }
@@ -43,7 +42,7 @@ INSIDE = {
     "merge": "currentDatabase(), '^record_log$'",
     "loop": "record_log",
     "view": "SELECT * FROM record_log",
-    "cluster": "'default', currentDatabase(), record_log",
+    "cluster": "'{cluster}', currentDatabase(), record_log",
     "mergeTreeIndex": "currentDatabase(), record_log",
     "mergeTreeProjection": "currentDatabase(), record_log, ledger",
 }
@@ -59,8 +58,10 @@ class Try(NamedTuple):
 
 
 class Server(NamedTuple):
-    """What there is on a server: its table functions, the tables in ``system``, and how each public view is read."""
+    """What there is on a server: a cluster ('' for none), its table functions, the tables in ``system``, and how each
+    public view is read."""
 
+    cluster: str
     functions: Collection[str]
     tables: Collection[str]
     calls: Mapping[str, str]
@@ -74,26 +75,38 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
     yield Try("read the table alerts", "SELECT * FROM alerts LIMIT 0", everything)
     yield Try("write to label_log", "INSERT INTO label_log (topic) SELECT topic FROM label_log LIMIT 0", person.writes)
     yield from _changes(person)
-    for name, arguments in OUTSIDE.items():
-        if name in server.functions:
-            yield Try(f"use {name}()", f"SELECT * FROM {name}({arguments})", False)
-    for name, arguments in INSIDE.items():
-        if name in server.functions and not everything:
+    for name, arguments in _usable(OUTSIDE, server):
+        yield Try(f"use {name}()", f"SELECT * FROM {name}({arguments})", False)
+    for name, arguments in _usable(INSIDE, server):
+        if not everything:
             yield Try(f"read record_log by {name}()", f"SELECT * FROM {name}({arguments}) LIMIT 0", False)
+    if not person.writes:
+        yield Try("run a script", "SELECT * FROM executable('x.sh', TabSeparated, 'a String')", False)
     may_see = OPEN_TABLES | set(SERVER_TABLES if person.writes else ())
     for name in sorted(server.tables):
         if name not in may_see:
             yield Try(f"read system.{name}", f"SELECT * FROM system.`{name}` LIMIT 0", False)
     if not everything:
         readable = ", ".join(map(quoted, person.reads))
-        for table, column in (("tables", "name"), ("columns", "table")):
-            others = f"FROM system.{table} WHERE database = currentDatabase() AND {column} NOT IN ({readable})"
-            yield Try(
-                f"see nothing else in system.{table}", f"SELECT throwIf(count() > 0, 'others are seen') {others}", True
-            )
+        of_tables = {
+            "tables": "database = currentDatabase() AND name",
+            "columns": "database = currentDatabase() AND table",
+            "completions": "context = 'table' AND belongs = currentDatabase() AND word",
+        }
+        for table, name in of_tables.items():
+            others = f"FROM system.{table} WHERE {name} NOT IN ({readable})"
+            query = f"SELECT throwIf(count() > 0, 'others are seen') {others}"
+            yield Try(f"see nothing else in system.{table}", query, True)
     yield Try("make a user", "CREATE USER finsent_grant_check", False)
     if person.desk:
         yield from _of_its_desk(person.desk)
+
+
+def _usable(functions: Mapping[str, str], server: Server) -> Iterator[tuple[str, str]]:
+    """Those that the server has, with their arguments. Some want a cluster."""
+    for name, arguments in functions.items():
+        if name in server.functions and (server.cluster or "{cluster}" not in arguments):
+            yield name, arguments.format(cluster=server.cluster)
 
 
 def _views(person: Person, calls: Mapping[str, str]) -> Iterator[Try]:

@@ -17,9 +17,10 @@ from storage.dictionary import public_views
 
 REFUSED = re.compile(
     "ACCESS_DENIED|READONLY|SETTING_CONSTRAINT_VIOLATION|AUTHENTICATION_FAILED|MEMORY_LIMIT_EXCEEDED|"
-    "TOO_MANY_ROWS|TOO_MANY_ROWS_OR_BYTES"
+    "TOO_MANY_ROWS|TOO_MANY_ROWS_OR_BYTES|CANNOT_EXTRACT_TABLE_STRUCTURE"
 )
-"""Errors of ClickHouse that say that a user may not. Others prove nothing: the query may be wrong."""
+"""Errors of ClickHouse that say that a user may not, the last one that merge() sees no such table. Others prove
+nothing: the query may be wrong."""
 
 
 class Attempt(NamedTuple):
@@ -42,7 +43,9 @@ def check_access(client: Client, url: str, everybody: Sequence[Person], known: M
     ``client`` is only asked what there is. The writer makes a table and drops it; nothing else is changed.
     """
     database = client.execute("SELECT currentDatabase()")[0][0]
+    clusters = client.execute("SELECT cluster FROM system.clusters LIMIT 1")
     server = Server(
+        cluster=clusters[0][0] if clusters else "",
         functions=[name for (name,) in client.execute("SELECT name FROM system.table_functions")],
         tables=[name for (name,) in client.execute("SELECT name FROM system.tables WHERE database = 'system'")],
         calls={view.name: view.call for view in public_views(client)},
