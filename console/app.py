@@ -20,6 +20,8 @@ from console.pool import Pool
 from settings import ConsoleSettings
 
 HERE = Path(__file__).parent
+MOST_REQUESTS = 500
+"""Connections beside those of open pages; more are refused at once (503), so that those who are there are served."""
 
 
 def create_app(
@@ -38,8 +40,9 @@ def create_app(
     add_guard(app, context.access, settings)
     add_error_answers(app)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for part in (api, sign_in, events):
+    for part in (api, sign_in):
         app.include_router(part.routes(context))
+    app.include_router(events.routes(context, settings.pages))
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -74,6 +77,7 @@ def serve(
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=3,
+            limit_concurrency=settings.pages + MOST_REQUESTS,
             proxy_headers=settings.behind_tls,
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,

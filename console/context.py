@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from console import sql
 from console.access import Access, address
 from console.people import User
 from console.pool import Pool
+from console.shared import Shared
 from storage.writes import record_action
 
 Backlog = Callable[[], Mapping[str, int]]
@@ -22,6 +23,9 @@ Backlog = Callable[[], Mapping[str, int]]
 
 SendLabel = Callable[[str, str, str], None]
 """Sends (document id, label, annotator) to the topic of labels. Raises ``FinsentError`` if that fails."""
+
+SHARED_S = 1.0
+"""What somebody was answered less than this long ago is the answer for others, too."""
 
 LIVE_FOR = timedelta(days=1)
 """If the newest document is older, the pages show the moment of that document, and say so."""
@@ -35,9 +39,13 @@ class Context:
     access: Access
     backlog: Backlog | None = None
     send_label: SendLabel | None = None
+    shared: Shared[Any] = field(default_factory=lambda: Shared(SHARED_S))
 
     def state(self) -> dict[str, Any]:
-        """How fresh the data are, and the moment that is shown."""
+        """How fresh the data are, and the moment that is shown; up to a second old."""
+        return self.shared.get("state", self._state)
+
+    def _state(self) -> dict[str, Any]:
         published, stored, records, alerts, actions, labels, now = self.pool.rows(sql.STATE)[1][0]
         live = not records or now - published < LIVE_FOR
         return {
@@ -55,7 +63,7 @@ class Context:
     def record(self, request: Request, user: User, action: str, subject: str, detail: str = "") -> None:
         """Add to the log what ``user`` did."""
         where = ("console", address(request))
-        self.pool.read(lambda client: record_action(client, user.name, action, subject, detail, *where))
+        self.pool.write(lambda client: record_action(client, user.name, action, subject, detail, *where))
 
     def table(self, query: str) -> list[dict[str, Any]]:
         """The rows of ``query`` as dictionaries."""

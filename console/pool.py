@@ -15,8 +15,11 @@ from settings import ClickHouseSettings
 from storage import UNAVAILABLE, StorageUnavailable, connect
 
 T = TypeVar("T")
-WAIT_S = 20.0
-READ_ONLY = {"readonly": 1, "max_execution_time": 30, "max_result_rows": 100_000}
+WAIT_S = 10.0
+LIMITS = {"max_execution_time": 30, "max_memory_usage": 1_000_000_000, "max_result_rows": 100_000, "max_threads": 2}
+"""Of every query of the console. Whoever asks for more is answered with the limit, and workers go on unhindered."""
+
+READ_ONLY = LIMITS | {"readonly": 1}
 
 
 class Pool:
@@ -26,6 +29,8 @@ class Pool:
         self._settings = settings
         self._free: queue.LifoQueue[Client] = queue.LifoQueue()
         self._slots = threading.BoundedSemaphore(size)
+        self._own: dict[str, Any] = {}
+        """The settings that every connection has from its start."""
 
     @contextmanager
     def client(self) -> Iterator[Client]:
@@ -37,6 +42,7 @@ class Pool:
                 client = self._free.get_nowait()
             except queue.Empty:
                 client = connect(self._settings)
+                self._own = dict(client.settings)
             try:
                 yield client
             except ServerException:
@@ -51,10 +57,19 @@ class Pool:
             self._slots.release()
 
     def read(self, query: Callable[[Client], T]) -> T:
-        """The answer of ``query``. On a lost connection it is asked once more: the server may have restarted."""
+        """The answer of ``query``, which may write nothing. On a lost connection it is asked once more: the server may
+        have restarted."""
+        return self._ask(query, READ_ONLY)
+
+    def write(self, query: Callable[[Client], T]) -> T:
+        """The answer of ``query``, which may write. On a lost connection it is done once more, so it must bear that."""
+        return self._ask(query, LIMITS)
+
+    def _ask(self, query: Callable[[Client], T], limits: dict[str, int]) -> T:
         for attempt in (1, 2):
             try:
                 with self.client() as client:
+                    client.settings = {**self._own, **limits}
                     return query(client)
             except ServerException:
                 raise
@@ -67,7 +82,7 @@ class Pool:
         """Columns and rows of one SELECT, with the limits ``READ_ONLY``."""
 
         def ask(client: Client) -> tuple[list[str], list[tuple[Any, ...]]]:
-            found, columns = client.execute(sql, parameters or {}, with_column_types=True, settings=READ_ONLY)
+            found, columns = client.execute(sql, parameters or {}, with_column_types=True)
             return [name for name, _ in columns], found
 
         return self.read(ask)

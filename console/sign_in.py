@@ -30,7 +30,7 @@ def routes(context: Context) -> APIRouter:
 
     def record(request: Request, name: str, action: str) -> None:
         with suppress(StorageUnavailable, ServerException):  # without ClickHouse, people can still sign in to see why
-            context.pool.read(
+            context.pool.write(
                 lambda client: record_action(client, name, action, via="console", address=address(request))
             )
 

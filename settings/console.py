@@ -38,6 +38,9 @@ class ConsoleSettings(BaseSettings):
     tls_key: Path | None = Field(default=None, description="The file of the certificate's key")
     behind_tls: bool = Field(default=False, description="Whether a proxy in front of the console does TLS")
     requests: str = Field(default="600/minute", description="The most requests of a person, or of an address")
+    pages: int = Field(
+        default=500, ge=1, description="The most pages that are kept up to date at once; more must wait (503)"
+    )
     sign_ins: str = Field(default="10/minute", description="The most attempts to sign in of an address, or of a name")
     url: str = Field(
         default="", description="Where the console of a running service is; `finsent up` sets it for other commands"

@@ -16,6 +16,13 @@ from documents import AlertKind
 from storage.reads import alerts_now, holdings_by_company, silences_at
 from storage.writes import acknowledge, add_silence
 
+OF_THE_INCIDENT = """
+SELECT DISTINCT id FROM alerts
+WHERE id = %(id)s OR incident IN (SELECT incident FROM alerts WHERE id = %(id)s)
+LIMIT 500
+"""
+"""The ids of an alert and of the other parts of its incident."""
+
 
 class Note(BaseModel):
     """An acknowledgement, or with ``undo`` its end; ``note`` says why, or what was found."""
@@ -45,13 +52,12 @@ def add_routes(api: APIRouter, context: Context) -> None:
         """Alerts with their evidence and with what the desks hold of the company, newest first, and the silences in
         force. With ``id``: that alert, and after it the other parts of its incident."""
         names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
-        most = 1_000_000 if identity else (page + 1) * limit
-        rows = pool.read(lambda client: alerts_now(client, entity, limit=most))
         if identity:
-            of_it = next((row["incident"] for row in rows if row["id"] == identity), None)
-            rows = sorted((row for row in rows if row["incident"] == of_it), key=lambda row: row["id"] != identity)
+            ids = [one for (one,) in pool.rows(OF_THE_INCIDENT, {"id": identity})[1]]
+            rows = pool.read(lambda client: alerts_now(client, entity, ids=ids))
+            rows.sort(key=lambda row: row["id"] != identity)
         else:
-            rows = rows[page * limit :]
+            rows = pool.read(lambda client: alerts_now(client, entity, limit=limit, offset=page * limit))
         held = pool.read(holdings_by_company)
         for row in rows:
             row["name"] = names.get(row["entity"], row["entity"])
@@ -63,7 +69,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         """Record that this user looks after an alert, or no longer does."""
         if not pool.rows("SELECT 1 FROM alerts WHERE id = %(id)s LIMIT 1", {"id": identity})[1]:
             raise HTTPException(404, "no such alert")
-        pool.read(lambda client: acknowledge(client, [identity], user.name, body.note, body.undo))
+        pool.write(lambda client: acknowledge(client, [identity], user.name, body.note, body.undo))
         context.record(request, user, "reopened" if body.undo else "acknowledged", identity, body.note)
         return as_json({"by": "" if body.undo else user.name})
 
@@ -73,7 +79,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         now = datetime.now(UTC)
         until = now + timedelta(minutes=body.minutes)
         silence = (body.entity, body.kind, now, until, user.name, body.note)
-        identity = pool.read(lambda client: add_silence(client, *silence))
+        identity = pool.write(lambda client: add_silence(client, *silence))
         about = f"{body.entity or 'all'} {body.kind} for {body.minutes} minutes {body.note}"
         context.record(request, user, "silenced", identity, " ".join(about.split()))
         return as_json({"silence_id": identity, "ends_at": until})

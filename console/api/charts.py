@@ -24,7 +24,8 @@ def chart(context: Context, query: str, at: datetime | None, form: str, name: st
     """The answer to ``query`` at the moment ``at``; JSON has the SQL with it, so that a person can run it."""
     moment = at.astimezone(UTC) if at else context.state()["moment"]
     parameters["moment"] = moment.strftime("%Y-%m-%d %H:%M:%S")
-    columns, rows = context.pool.rows(query, parameters)
+    asked = (query, *((key, str(value)) for key, value in sorted(parameters.items())))
+    columns, rows = context.shared.get(asked, lambda: context.pool.rows(query, parameters))
     if form == "json":
         found = [dict(zip(columns, row, strict=True)) for row in rows]
         return as_json({"moment": moment, "rows": found, "sql": context.pool.spelled_out(query, parameters)})

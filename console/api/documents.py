@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -46,7 +47,8 @@ def add_routes(api: APIRouter, context: Context) -> None:
     @api.get("/queue")
     def queue(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> Response:
         """Documents worth a label: those of which the model is least certain first."""
-        rows = pool.read(lambda client: unlabelled_documents(client, 2000))
+        ask = partial(pool.read, partial(unlabelled_documents, limit=2000))
+        rows = list(context.shared.get("queue", ask))
         rows.sort(key=lambda row: max(row["p_negative"], row["p_neutral"], row["p_positive"]))
         shown = ("document_id", "source", "kind", "title", "text", "published_at", "entities")
         return as_json({"rows": [{name: row[name] for name in shown} for row in rows[:limit]]})

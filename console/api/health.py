@@ -35,27 +35,31 @@ def add_routes(api: APIRouter, context: Context) -> None:
         """Problems; feeds with delay, rates and backlog; workers, model events, shadow, drift, training runs."""
         if form == "csv":
             return chart(context, sql.FEEDS, None, form, "feeds")
-        waiting, why = {}, ""
-        if context.backlog is not None:
-            try:
-                waiting = dict(context.backlog())
-            except Exception as error:  # whatever Kafka's client raises: the rest of the page still holds
-                why = f"{type(error).__name__}: {error}"
-        return as_json({
-            "problems": pool.read(problems),
-            "state": context.state(),
-            "feeds": context.table(sql.FEEDS),
-            "backlog": waiting,
-            "backlog_unknown": why,
-            "workers": pool.read(live_workers),
-            "runs": pool.read(lambda client: training_runs(client, 5)),
-            "events": context.table(sql.MODEL_EVENTS),
-            "drift": context.table(sql.DRIFT),
-            "shadow": context.table(sql.SHADOW),
-            "sql": sql.FEEDS.strip(),
-        })  # fmt: skip
+        return as_json(context.shared.get("health", lambda: _health(context)))
 
     @api.get("/audit")
     def audit(limit: Annotated[int, Query(ge=1, le=1000)] = 100, user: User = auditor) -> Response:
         """Who acknowledged, silenced, labelled, promoted or signed in, newest first."""
         return as_json({"rows": pool.read(lambda client: actions(client, limit=limit))})
+
+
+def _health(context: Context) -> dict[str, Any]:
+    pool, waiting, why = context.pool, {}, ""
+    if context.backlog is not None:
+        try:
+            waiting = dict(context.backlog())
+        except Exception as error:  # whatever Kafka's client raises: the rest of the page still holds
+            why = f"{type(error).__name__}: {error}"
+    return {
+        "problems": pool.read(problems),
+        "state": context.state(),
+        "feeds": context.table(sql.FEEDS),
+        "backlog": waiting,
+        "backlog_unknown": why,
+        "workers": pool.read(live_workers),
+        "runs": pool.read(lambda client: training_runs(client, 5)),
+        "events": context.table(sql.MODEL_EVENTS),
+        "drift": context.table(sql.DRIFT),
+        "shadow": context.table(sql.SHADOW),
+        "sql": sql.FEEDS.strip(),
+    }

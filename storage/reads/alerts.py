@@ -19,6 +19,7 @@ def alerts_now(
     kind: str = "",
     unfinished: bool = False,
     ids: Sequence[str] | None = None,
+    offset: int = 0,
 ) -> list[Row]:
     """Alerts in their latest state (pending, firing, resolved, inactive), newest first, with ``evidence`` decoded.
 
@@ -27,7 +28,7 @@ def alerts_now(
 
     ``kind`` is sentiment_shift, topic_shift, buzz, event, feed_stale, or '' for any. ``since`` leaves out alerts that
     fired earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included. ``ids``
-    leaves out all others.
+    leaves out all others, and the first ``offset`` ones are left out.
     """
     rows = select(
         client,
@@ -50,7 +51,7 @@ def alerts_now(
         GROUP BY id
         HAVING NOT %(unfinished)s OR isNull(%(since)s) OR state IN ('pending', 'firing') OR max(a.at) >= %(since)s
         ORDER BY fired_at DESC, id
-        LIMIT %(limit)s
+        LIMIT %(limit)s OFFSET %(offset)s
         """,
         {
             "entity": entity,
@@ -60,6 +61,7 @@ def alerts_now(
             "unfinished": unfinished,
             "any": ids is None,
             "ids": [*(ids or ()), ""],
+            "offset": offset,
         },
     )
     acknowledged = _acknowledged(client)

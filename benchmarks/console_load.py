@@ -1,0 +1,157 @@
+"""Whether people at the console slow the records down: ``python -m benchmarks.console_load --json OUT``.
+
+One worker stores a steady feed, first alone, then with 200 open pages and 50 requests a second at the console. Told are
+the seconds from a record's making to its row in ClickHouse, and how the console answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from deploy.local import Service
+from settings import ClickHouseSettings, KafkaSettings
+from storage import connect
+from stream.kafka.clients import producer
+
+PATHS = (
+    *("api/market", "api/movers", "api/sectors", "api/emerging", "api/alerts", "api/alerts?id=x", "api/health"),
+    *("api/entities/AAPL/sentiment", "api/entities/AAPL/documents", "api/search?q=profit", "api/queue", "api/state"),
+)
+TITLE = "Apple raises its outlook after quarter {} beats expectations"
+
+
+class Feed(threading.Thread):
+    """Sends ``rate`` news a second until ``stop``."""
+
+    def __init__(self, bootstrap: str, rate: float, name: str) -> None:
+        super().__init__(daemon=True)
+        self._kafka, self._rate, self._name = KafkaSettings(bootstrap_servers=bootstrap), rate, name
+        self.stop, self.sent = threading.Event(), 0
+
+    def run(self) -> None:
+        """Send."""
+        sender = producer(self._kafka)
+        begun = time.monotonic()
+        while not self.stop.wait(max(0.0, begun + self.sent / self._rate - time.monotonic())):
+            record = {"id": f"{self._name}-{self.sent}", "source": "load", "title": TITLE.format(self.sent),
+                      "published_at": datetime.now(UTC).isoformat()}  # fmt: skip
+            sender.send("news", json.dumps(record).encode())
+            self.sent += 1
+        sender.flush()
+        sender.close()
+
+
+async def ask(host: str, port: int, path: str, until: float = 0.0) -> tuple[int, int]:
+    """(status, bytes) of one request; with ``until``, of a stream that is read to that time."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(f"GET /{path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+        status = int((await reader.readline()).split()[1])
+        read = 0
+        while until == 0.0 or time.monotonic() < until:
+            try:
+                chunk = await asyncio.wait_for(reader.read(65536), 5)
+            except TimeoutError:
+                break
+            if not chunk:
+                break
+            read += len(chunk)
+        return status, read
+    finally:
+        writer.close()
+
+
+async def load(url: str, pages: int, rate: float, seconds: float) -> dict[str, Any]:
+    """Keep ``pages`` open and send ``rate`` requests a second; how they were answered."""
+    where = urlsplit(url)
+    host, port = where.hostname or "", where.port or 0
+    until, times, statuses = time.monotonic() + seconds, [], []
+
+    async def one(path: str) -> None:
+        started = time.monotonic()
+        status, _ = await ask(host, port, path)
+        times.append(time.monotonic() - started)
+        statuses.append(status)
+
+    streams = [asyncio.create_task(ask(host, port, "api/events", until)) for _ in range(pages)]
+    requests = []
+    begun = time.monotonic()
+    while time.monotonic() < until:
+        requests.append(asyncio.create_task(one(PATHS[len(requests) % len(PATHS)])))
+        await asyncio.sleep(max(0.0, begun + len(requests) / rate - time.monotonic()))
+    failed = sum(isinstance(one, Exception) for one in await asyncio.gather(*requests, return_exceptions=True))
+    events = [one for one in await asyncio.gather(*streams, return_exceptions=True) if isinstance(one, tuple)]
+    return {
+        "requests": len(requests),
+        "failed": failed,
+        "statuses": {str(status): statuses.count(status) for status in sorted(set(statuses))},
+        "answer_s": _quantiles(times),
+        "pages_served": sum(status == 200 and read > 0 for status, read in events),
+    }
+
+
+def _quantiles(values: list[float]) -> dict[str, float]:
+    return {f"p{q}": round(float(np.quantile(values, q / 100)), 3) for q in (50, 95, 99)} if values else {}
+
+
+def latency(service: Service, name: str, sent: int) -> dict[str, Any]:
+    """Seconds from making to row of the feed ``name``."""
+    with connect(ClickHouseSettings(url=service.stack.clickhouse_url)) as client:
+        query = (
+            "SELECT count(), quantiles(0.5, 0.95, 0.99)(dateDiff('millisecond', published_at, ingested_at) / 1000) "
+            "FROM documents WHERE startsWith(document_id, %(name)s)"
+        )
+        deadline = time.monotonic() + 120
+        while (found := client.execute(query, {"name": f"{name}-"})[0])[0] < sent and time.monotonic() < deadline:
+            time.sleep(0.5)
+    return {"records": found[0], "sent": sent, **dict(zip(("p50", "p95", "p99"), map(float, found[1]), strict=True))}
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--rate", type=float, default=50, help="requests a second at the console")
+    parser.add_argument("--records", type=float, default=20, help="records a second")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    os.environ.setdefault("CONSOLE_REQUESTS", "1000000/minute")
+    found: dict[str, Any] = {"pages": arguments.pages, "requests_a_second": arguments.rate}
+    with (
+        tempfile.TemporaryDirectory(prefix="finsent-load-") as folder,
+        Service(Path(folder) / "data", 1, console=True) as service,
+    ):
+        for name in ("warm", "alone", "with people", "alone again"):
+            feed = Feed(service.stack.kafka_bootstrap, arguments.records, name)
+            feed.start()
+            if name == "with people":
+                found["console"] = asyncio.run(
+                    load(service.stack.console_url, arguments.pages, arguments.rate, arguments.seconds)
+                )
+            else:
+                time.sleep(arguments.seconds / (4 if name == "warm" else 1))
+            feed.stop.set()
+            feed.join(60)
+            found[name] = latency(service, name, feed.sent)
+            print(name, json.dumps(found[name]), flush=True)
+    print(json.dumps(found.get("console")), flush=True)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
