@@ -1,0 +1,201 @@
+"""How much the views cost as the tables grow: ``python -m benchmarks.scale --millions 1,3,10,30 --json OUT``.
+
+Two years of documents about 200 companies are made by SQL, without texts of their own and without embeddings, in
+several steps. After each step every public view is asked for a day, and the alerts are evaluated once. Told are seconds and the
+memory that ClickHouse took; OUT.png is a chart of both. 30 million rows take about 4 GB of disk and 10 minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clickhouse_driver import Client
+
+from alerts import Evaluator
+from deploy.local import Stack
+from documents import load_watchlist
+from settings import AlertSettings, ClickHouseSettings
+from storage import connect, migrate, public_views, replace_entities
+
+MOST_SECONDS, MOST_BYTES = 1.0, 2_000_000_000
+"""What a query may cost."""
+
+LIMITS = {"max_execution_time": "120", "max_memory_usage": "2500000000"}
+DATES = ("published_at", "at", "start", "last_at", "fired_at", "stored_at", "judged_at", "started_at", "ingested_at")
+"""By the first of these columns that a view has, a day of it is asked for."""
+
+DAYS, MONTH = 730, 30
+ROWS = """
+INSERT INTO record_log
+    (topic, topic_id, partition, offset, ingested_at, kind, document_id, source, title, lang, published_at, scored_at,
+     label, p_negative, p_neutral, p_positive, sentiment, model_version, tokens, story_id, novelty, mentions.entity,
+     mentions.surface, mentions.via, mentions.label, mentions.p_negative, mentions.p_neutral, mentions.p_positive,
+     mentions.sentiment, topics.name, topics.score)
+WITH
+    toDateTime64(%(from)s, 3, 'UTC') + toIntervalMillisecond(toUInt64(number * %(step)s)) AS at,
+    cityHash64(number + %(first)s) AS dice, (dice %% 1000) / 1000 AS p, 1 - p AS q,
+    if(p > q, 'positive', 'negative') AS tone,
+    %(tickers)s AS tickers, [tickers[1 + dice %% length(tickers)]] AS entity
+SELECT
+    if(dice %% 5 < 3, 'news', 'comments'), 'id', dice %% 8, number + %(first)s, at,
+    if(dice %% 5 < 3, 'news', 'comment'),
+    toString(number + %(first)s), concat('source ', toString(dice %% 50)), concat('title ', toString(dice %% 100000)),
+    'en', at - toIntervalSecond(2), at, tone, q, 0, p, p - q, 'm1', 20,
+    if(dice %% 10 = 0, intDiv(number, 40), dice), if(dice %% 10 = 0, 20, 100), entity, entity, ['name'], [tone], [q],
+    [0], [p], [p - q], [['earnings', 'litigation', 'debt', 'guidance'][1 + dice %% 4]], [0.9]
+FROM numbers(%(count)s)
+SETTINGS max_insert_threads = 1, max_partitions_per_insert_block = 0
+"""
+
+
+class Cost(NamedTuple):
+    """What one query took; ``error`` says why it did not end, '' if it did."""
+
+    seconds: float
+    bytes: int
+    error: str
+
+    @property
+    def too_much(self) -> bool:
+        """Whether it is beyond the limits."""
+        return bool(self.error) or self.seconds > MOST_SECONDS or self.bytes > MOST_BYTES
+
+
+def fill(client: Client, tickers: list[str], first: int, until: int, total: int) -> None:
+    """Make the rows with the numbers ``first`` to ``until`` of ``total``, spread over all days by their residue."""
+    begin = datetime.now(UTC).replace(microsecond=0, tzinfo=None) - timedelta(days=DAYS)
+    months, count = DAYS // MONTH + 1, until - first
+    for month in range(months):
+        rows = count // months
+        span = min(MONTH, DAYS - month * MONTH) * 86_400_000
+        values = {
+            "from": (begin + timedelta(days=month * MONTH)).strftime("%Y-%m-%d %H:%M:%S"),
+            "step": span / max(rows, 1),
+            "first": first + month * rows,
+            "tickers": tickers,
+            "count": rows,
+        }
+        client.execute(ROWS, values)
+
+
+def ask(stack: Stack, query: str) -> Cost:
+    """Put ``query`` to the server as the service does; the answer is made and thrown away."""
+    where = urllib.parse.urlencode({"default_format": "Null", "wait_end_of_query": "1", **LIMITS})
+    account = urllib.parse.urlsplit(stack.clickhouse_url)
+    headers = {"X-ClickHouse-User": account.username or "", "X-ClickHouse-Key": account.password or ""}
+    request = urllib.request.Request(f"{stack.clickhouse_http_url}/?{where}", query.encode(), headers)
+    started = time.monotonic()
+    try:
+        with urllib.request.urlopen(request, timeout=180) as answer:
+            answer.read()
+            summary = json.loads(answer.headers.get("X-ClickHouse-Summary", "{}"))
+            return Cost(round(time.monotonic() - started, 3), int(summary.get("memory_usage", 0)), "")
+    except urllib.error.HTTPError as error:
+        with error:
+            return Cost(round(time.monotonic() - started, 3), 0, error.read().decode()[:200].partition(". ")[0])
+
+
+def dated_queries(client: Client) -> dict[str, str]:
+    """For each public view a query for its last day."""
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    day_ago = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
+    values = {"moment": now, "known": now, "until": now, "first": day_ago}
+    found = {}
+    for view in public_views(client):
+        given = ", ".join(
+            f"{one.name} = {repr(values[one.name]) if one.name in values else 3600}" for one in view.parameters
+        )
+        names = [column.name for column in view.columns]
+        date = next((name for name in DATES if name in names), "")
+        condition = f" WHERE {date} > '{day_ago}'" if date and not view.parameters else ""
+        if view.name == "documents_as_of" or view.name == "mentions_as_of" or view.name == "events_as_of":
+            condition = f" WHERE published_at > '{day_ago}'"
+        found[view.name] = f"SELECT * FROM {view.name}{f'({given})' if given else ''}{condition}"
+    return found
+
+
+def evaluation(stack: Stack) -> Cost:
+    """One evaluation of all alert rules, at the newest documents."""
+    settings = AlertSettings(clock="stream")
+    made = Evaluator(lambda: connect(ClickHouseSettings(url=stack.clickhouse_url)), settings)
+    started = time.monotonic()
+    made.advance()
+    first = time.monotonic() - started
+    started = time.monotonic()
+    made.advance()
+    return Cost(round(max(first, time.monotonic() - started), 3), 0, "")
+
+
+def chart(steps: list[dict[str, Any]], path: Path) -> None:
+    """Seconds and memory against rows, of the dearest views."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    last = steps[-1]["views"]
+    dearest = sorted(last, key=lambda name: -last[name]["seconds"])[:10]
+    figure, axes = pyplot.subplots(1, 2, figsize=(13, 5))
+    for name in dearest:
+        rows = [step["rows"] / 1e6 for step in steps]
+        axes[0].plot(rows, [step["views"][name]["seconds"] for step in steps], marker="o", label=name)
+        axes[1].plot(rows, [step["views"][name]["bytes"] / 1e6 for step in steps], marker="o", label=name)
+    for axis, title in zip(axes, ("seconds", "MB of memory"), strict=True):
+        axis.set(xscale="log", yscale="log", xlabel="million rows", title=title)
+    axes[0].axhline(MOST_SECONDS, color="grey", linestyle=":")
+    axes[0].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--millions", default="1,3,10,30", help="rows after each step, in millions")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    wanted = [int(float(part) * 1e6) for part in arguments.millions.split(",")]
+    watchlist = load_watchlist()
+    tickers = [company.ticker for company in watchlist.companies][:200]
+    steps: list[dict[str, Any]] = []
+    os.environ.pop("CLICKHOUSE_URL", None)
+    with tempfile.TemporaryDirectory(prefix="finsent-scale-") as folder, Stack(Path(folder)) as stack:
+        client = connect(ClickHouseSettings(url=stack.clickhouse_url))
+        client.connection.send_receive_timeout = 900
+        client.disconnect()
+        migrate(client)
+        replace_entities(client, watchlist.companies)
+        made = 0
+        for rows in wanted:
+            started = time.monotonic()
+            fill(client, tickers, made, rows, wanted[-1])
+            made = rows
+            disk = client.execute("SELECT sum(bytes_on_disk), count() FROM system.parts WHERE active")[0]
+            print(
+                f"{rows:,} rows in {time.monotonic() - started:.0f} s, {disk[0] / 1e9:.2f} GB, {disk[1]} parts",
+                flush=True,
+            )
+            views = {name: ask(stack, query) for name, query in dated_queries(client).items()}
+            views["(alert evaluation)"] = evaluation(stack)
+            for name, cost in sorted(views.items(), key=lambda item: -item[1].seconds):
+                if cost.too_much or cost.seconds > 0.3:
+                    print(f"  {name}: {cost.seconds:.2f} s, {cost.bytes / 1e6:.0f} MB {cost.error}", flush=True)
+            steps.append({"rows": rows, "bytes": disk[0], "views": {k: v._asdict() for k, v in views.items()}})
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(steps, indent=1) + "\n")
+        chart(steps, arguments.json.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
