@@ -1,8 +1,8 @@
 """How much the views cost as the tables grow: ``python -m benchmarks.scale --millions 1,3,10,30 --json OUT``.
 
 Two years of documents about 200 companies are made by SQL, without texts of their own and without embeddings, in
-several steps. After each step every public view is asked for a day, and the alerts are evaluated once. Told are seconds and the
-memory that ClickHouse took; OUT.png is a chart of both. 30 million rows take about 4 GB of disk and 10 minutes.
+several steps. After each step every public view is asked for a day, and the alerts are evaluated once. Told are seconds
+and the memory that ClickHouse took; OUT.png is a chart of both. 30 million rows take about 4 GB of disk.
 """
 
 from __future__ import annotations
