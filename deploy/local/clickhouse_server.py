@@ -82,9 +82,9 @@ def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
         f"--config-file={config}",
         "--log-level=warning",
         "--query",
-        # The last one waits for the end of stdin. It reads no file: the user that it runs as may read none.
+        # The last one waits for the end of stdin. It does so without the function file(), which its user may not use.
         "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; "
-        "INSERT INTO FUNCTION null('line String') FORMAT LineAsString",
+        "INSERT INTO FUNCTION null('line String') FROM INFILE '/dev/stdin' FORMAT LineAsString",
     ]
     run = ctypes.CDLL(library).query_stable_v2
     run.restype = ctypes.c_void_p
