@@ -19,11 +19,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from kafka import KafkaProducer
 
 from deploy.local import Service
-from settings import ClickHouseSettings, KafkaSettings
+from settings import ClickHouseSettings
 from storage import connect
-from stream.kafka.clients import producer
 
 PATHS = (
     *("api/market", "api/movers", "api/sectors", "api/emerging", "api/alerts", "api/alerts?id=x", "api/health"),
@@ -37,12 +37,12 @@ class Feed(threading.Thread):
 
     def __init__(self, bootstrap: str, rate: float, name: str) -> None:
         super().__init__(daemon=True)
-        self._kafka, self._rate, self._name = KafkaSettings(bootstrap_servers=bootstrap), rate, name
+        self._bootstrap, self._rate, self._name = bootstrap, rate, name
         self.stop, self.sent = threading.Event(), 0
 
     def run(self) -> None:
         """Send."""
-        sender = producer(self._kafka)
+        sender = KafkaProducer(bootstrap_servers=self._bootstrap, enable_idempotence=False)
         begun = time.monotonic()
         while not self.stop.wait(max(0.0, begun + self.sent / self._rate - time.monotonic())):
             record = {"id": f"{self._name}-{self.sent}", "source": "load", "title": TITLE.format(self.sent),
