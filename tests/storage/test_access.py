@@ -233,7 +233,6 @@ def test_the_embedded_service_has_a_password_and_the_user_without_one_has_no_rig
         "INSERT INTO FUNCTION file('/tmp/finsent-grant-check', 'LineAsString') SELECT 'x'",
         "SELECT * FROM url('http://127.0.0.1:9/', 'LineAsString')",
         "SELECT * FROM remote('127.0.0.1:9', system, one)",
-        "SELECT * FROM executable('x', TabSeparated, 'a String')",
         "CREATE TABLE default.mine (a UInt8) ENGINE = MergeTree ORDER BY a",
         "SELECT name FROM system.users",
         "SELECT query FROM system.processes",
