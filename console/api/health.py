@@ -51,7 +51,8 @@ def _health(context: Context) -> dict[str, Any]:
         except Exception as error:  # whatever Kafka's client raises: the rest of the page still holds
             why = f"{type(error).__name__}: {error}"
     return {
-        "problems": pool.read(problems),
+        # Asked as one who may write: the setting readonly would be told as an obstacle to the workers.
+        "problems": pool.write(problems),
         "state": context.state(),
         "feeds": context.table(sql.FEEDS),
         "backlog": waiting,
