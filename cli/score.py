@@ -63,6 +63,8 @@ def score(
     lines = [*(texts or []), *(line.strip() for line in file or () if line.strip())]
     if not lines:
         raise typer.BadParameter("give at least one TEXT, or --file")
+    if not all(map(str.strip, lines)):
+        fail("a TEXT is empty: there is nothing to score")
     columns = ["text", "label", "sentiment", *(f"p_{label}" for label in LABELS), "model_version"]
     found = _scored(chosen_scorer(chosen), ({"text": line, "entity": entity} for line in lines))
     rows = [

@@ -9,11 +9,16 @@ from typing import NamedTuple
 import ahocorasick
 
 from documents.records import Via
+from documents.symbols import exchange_symbols
 from documents.watchlist import Company, Watchlist
 
 MOST_MENTIONS = 8
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
 _WORD_BEFORE = re.compile(r"([\w-]+)\W{0,2}$")
+_TYPOGRAPHIC = str.maketrans(
+    "\u2018\u2019\u201b\u02bc\u00b4`\u2032\u2010\u2011\u2012\u2013\u2014\u2212", "'''''''------"
+)
+"""Apostrophes and hyphens as typesetters write them, and as lists of companies do; none of them changes a place."""
 _WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
 
 
@@ -46,7 +51,7 @@ class Linker:
         self._automaton = ahocorasick.Automaton()
         for company in watchlist.companies:
             for name in company.names:
-                self._automaton.add_word(name.lower(), (name, company.ticker))
+                self._automaton.add_word(name.lower().translate(_TYPOGRAPHIC), (name, company.ticker))
         self._automaton.make_automaton()
 
     def ticker(self, symbol: str) -> str:
@@ -57,8 +62,9 @@ class Linker:
     def find(self, text: str, tickers: Sequence[str] = ()) -> list[Match]:
         """The companies that ``text`` is about, each once and at most ``MOST_MENTIONS``.
 
-        First those whose ``tickers`` came with the message, then cashtags, then names, each in the order of the text. A
-        name is a whole word. Where several begin at one place, the longest counts.
+        First those whose ``tickers`` came with the message, then cashtags, then names, then other symbols (NYSE:BA,
+        BA.N, #TSLA), each in the order of the text. A name is a whole word. Where several begin at one place, the
+        longest counts.
         """
         found: dict[str, Match] = {}
         named = self._named(text)
@@ -75,6 +81,11 @@ class Linker:
                 found[ticker] = Match(ticker, surface, match.start(), match.start() + len(surface), "cashtag")
         for mention in named:
             found.setdefault(mention.ticker, mention)
+        for symbol in exchange_symbols(text):
+            ticker = next((one for one in map(self._by_symbol.get, symbol.names) if one), None)
+            if ticker:
+                end = symbol.start + len(symbol.surface)
+                found.setdefault(ticker, Match(ticker, symbol.surface, symbol.start, end, "cashtag"))
         return list(found.values())[:MOST_MENTIONS]
 
     def _named(self, text: str) -> list[Match]:
@@ -82,6 +93,7 @@ class Linker:
         lowered = text.lower()
         if len(lowered) != len(text):
             lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
+        lowered = lowered.translate(_TYPOGRAPHIC)
         hits = []
         for last, (name, ticker) in self._automaton.iter_long(lowered):
             start, end = last - len(name) + 1, last + 1

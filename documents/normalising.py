@@ -11,7 +11,22 @@ from functools import cache, partial
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]*(?=[\s/>])[^<>]{0,1000}>|<!--[^<>]{0,1000}-->")
 """Does not match a Reuters code such as <ABCD.N> or <EUR=>: it follows a company's name and belongs to the text."""
 
-_BREAKING = re.compile(r"</?(?:p|br|div|li|tr|td|h[1-6])\b", re.IGNORECASE)
+_BREAKING = re.compile(
+    r"</?(?:p|br|hr|div|li|[uod]l|d[dt]|table|t[rdh]|thead|tbody|caption|h[1-6]|pre|blockquote|section|article|header|footer)\b",
+    re.IGNORECASE,
+)
+_HTML = re.compile(
+    r"</?(?:p|br|hr|div|span|li|[uod]l|d[dt]|table|t[rdh]|thead|tbody|tfoot|caption|h[1-6]|pre|blockquote|section|article|header"
+    r"|footer|a|b|i|u|s|em|strong|small|su[bp]|img|figure|figcaption|font|center|code|script|style|iframe)(?=[\s/>])[^<>]{0,1000}>",
+    re.IGNORECASE,
+)
+"""A tag of HTML, by its name: only these go where they were written as ``&lt;p&gt;``. A text may speak of others."""
+
+_REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,30});")
+_SECTION = re.compile(r"<!\[CDATA\[|\]\]>")
+MOST_ESCAPED = 3
+"""Feeds escape their markup once too often, and some of them twice."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
 MOST_MARKS = 30
@@ -110,9 +125,20 @@ def _too_many_marks() -> re.Pattern[str]:
 
 
 def _without_markup(text: str) -> str:
+    text = _once_without_markup(text, _TAG)
+    for _ in range(MOST_ESCAPED):
+        if not (_REFERENCE.search(text) or _HTML.search(text) or "<![CDATA[" in text):
+            break
+        text = _once_without_markup(text, _HTML)
+    return text
+
+
+def _once_without_markup(text: str, tags: re.Pattern[str]) -> str:
+    if "<![CDATA[" in text:
+        text = _SECTION.sub("", text)
     for tag in ("script", "style"):
         text = _without_element(text, tag)
-    return html.unescape(_TAG.sub(lambda tag: " " if _BREAKING.match(tag.group()) else "", text))
+    return html.unescape(tags.sub(lambda tag: " " if _BREAKING.match(tag.group()) else "", text))
 
 
 def _without_element(text: str, tag: str) -> str:

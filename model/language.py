@@ -14,6 +14,21 @@ from documents import ADDRESS
 UNKNOWN = "und"
 _ADDRESS = re.compile(ADDRESS)
 _TAG = re.compile(r"[a-z]{2,3}")
+_LONG_TAGS = {
+    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl",
+    "dut": "nl", "swe": "sv", "pol": "pl", "tur": "tr", "zho": "zh", "chi": "zh", "cmn": "zh", "jpn": "ja", "kor": "ko",
+    "rus": "ru", "ukr": "uk", "ara": "ar", "heb": "he", "hin": "hi", "tha": "th", "vie": "vi", "ind": "id", "in": "id",
+    "iw": "he", "ji": "yi", "fil": "tl",
+}  # fmt: skip
+"""ISO 639-2 and codes that were withdrawn, with the code that they are known by here."""
+_CODES = """
+aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo
+es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg
+ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn
+no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta
+te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+"""
+_ISO_639_1 = frozenset(_CODES.split())
 _LATIN = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr")
 _SCRIPTS = {
     "HIRAGANA": ("ja",),
@@ -39,32 +54,60 @@ unless it has ``FEW_LETTERS`` and another language is at least as probable as ``
 and tweets this takes 0.1 % for another language."""
 
 
+CERTAIN = 0.99
+"""A text in Latin script contradicts its tag from this probability of another language on."""
+
+
 @cache
-def _identifier() -> LanguageIdentifier:
+def _identifier(languages: tuple[str, ...] | None = _LATIN) -> LanguageIdentifier:
     made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    made.set_languages(list(_LATIN))
+    if languages:
+        made.set_languages(list(languages))
     return made
 
 
 def detect(text: str, declared: str | None = None) -> str:
     """The ISO 639 code of the text's language, ``und`` if it cannot be determined.
 
-    The ``declared`` language is taken unless the script contradicts it; without one, the most probable language.
+    The text decides. The ``declared`` language is a hint: it is taken where the text does not contradict it, by its
+    script, or by its words where there are enough of them. A tag that names no language is no hint.
     """
     text = _ADDRESS.sub(" ", text[:1000])[:400]
-    script = _script(text)
-    tag = (declared or "").lower().replace("_", "-").split("-")[0]
-    if _TAG.fullmatch(tag):
-        known = {code for codes in _SCRIPTS.values() for code in codes}
-        if not script or tag in _SCRIPTS[script] or (script == "LATIN" and tag not in known):
-            return tag
+    script, tag = _script(text), _language_of(declared or "")
     if not script:
-        return UNKNOWN
+        return tag or UNKNOWN
     if script != "LATIN":
-        return _SCRIPTS[script][0]
+        return tag if tag in _SCRIPTS[script] else _SCRIPTS[script][0]
+    if tag in {code for codes in _SCRIPTS.values() for code in codes} or (
+        tag not in _LATIN and not _confirmed(tag, text)
+    ):
+        tag = ""
+    if tag and tag not in _LATIN:
+        return tag
     code, probability = _identifier().classify(text)
-    letters = sum(c.isascii() and c.isalpha() for c in text)
-    return "en" if letters < FEW_LETTERS or probability < CONFIDENT else str(code)
+    enough = sum(c.isascii() and c.isalpha() for c in text) >= FEW_LETTERS
+    if enough and probability >= (CERTAIN if tag else CONFIDENT):
+        return str(code)
+    return tag or "en"
+
+
+def _language_of(tag: str) -> str:
+    """The code in a tag such as ``en-US``, "" where it names no language."""
+    code = tag.strip().lower().replace("_", "-").split("-")[0]
+    code = _LONG_TAGS.get(code, code)
+    return code if _TAG.fullmatch(code) and code in _ISO_639_1 else ""
+
+
+def _confirmed(tag: str, text: str) -> bool:
+    """Whether a text in Latin script is at least as probably in the language ``tag`` as in English.
+
+    Feeds of short messages call plain English Indonesian or Tagalog. A language that the n-grams do not know is
+    believed.
+    """
+    if not tag:
+        return False
+    probabilities = dict(_identifier(None).rank(text))
+    return tag not in probabilities or bool(probabilities[tag] >= probabilities["en"])
 
 
 def _script(text: str) -> str:

@@ -67,6 +67,9 @@ def test_texts_are_scored_from_the_command_line(tmp_path: Path):
     assert german["sentiment"] is None and good["p_positive"] > 0.5 and bad["text"] == BAD
     assert GOOD in within("score", GOOD).stdout
     assert within("score").returncode == 2
+    for empty in ("", " \n"):
+        assert_one_line_failure(within("score", empty), "empty")
+    assert "unsupported_language" in within("score", "<p></p>").stdout
 
 
 @pytest.mark.parametrize(

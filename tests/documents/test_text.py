@@ -21,7 +21,17 @@ from documents import normalise, quiet, rejoined, unnamed, whole_words
         ("ﬁnance Ｎｅｗｓ", "finance News"),
         ("5 < 6 and 7 > 3", "5 < 6 and 7 > 3"),
         ("€1.9bn 🚀", "€1.9bn 🚀"),
-        ("&lt;b&gt;", "<b>"),
+        ("&lt;b&gt;Profit&lt;/b&gt; fell", "Profit fell"),
+        ("&amp;lt;p&amp;gt;Profit fell&amp;lt;/p&amp;gt;", "Profit fell"),
+        ("<![CDATA[Profit <b>fell</b>]]>", "Profit fell"),
+        ("&lt;![CDATA[Profit &amp;amp; loss]]&gt;", "Profit & loss"),
+        ("a &lt; b and c &gt; d, see &lt;config&gt;", "a < b and c > d, see <config>"),
+        ("AT&amp;amp;T and R&D", "AT&T and R&D"),
+        (
+            "<table><tr><th>Q2 2020</th><th>Q2 2019</th></tr><tr><td>1.2</td><td>1.4</td></tr></table>",
+            "Q2 2020 Q2 2019 1.2 1.4",
+        ),
+        ("<ul><li>One<li>Two</ul><dl><dt>Three<dd>Four</dl>", "One Two Three Four"),
         (
             "Alder <ALDR.N> and <br/>Birch <BIR.TO> fell, <EUR=> rose",
             "Alder <ALDR.N> and Birch <BIR.TO> fell, <EUR=> rose",

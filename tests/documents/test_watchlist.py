@@ -31,6 +31,21 @@ def linker() -> Linker:
         ("Intelligent people at Teslascope", [], []),
         ("mail@boeing.com #boeing @boeing", [], []),
         ("İstanbul: Boeing delivers", [], [("BA", "Boeing", "name")]),
+        ("McDonald\u2019s sales", [], [("MCD", "McDonald\u2019s", "name")]),
+        ("Kohl\u02bcs and Lowe`s", [], [("KSS", "Kohl\u02bcs", "name"), ("LOW", "Lowe`s", "name")]),
+        (
+            "Coca\u2010Cola, Hewlett\u2013Packard",
+            [],
+            [("KO", "Coca\u2010Cola", "name"), ("HPQ", "Hewlett\u2013Packard", "name")],
+        ),
+        ("NYSE:BA slips", [], [("BA", "NYSE:BA", "cashtag")]),
+        ("The maker (NYSE: BA) slips", [], [("BA", "NYSE: BA", "cashtag")]),
+        ("Boeing (NYSE: BA) slips", [], [("BA", "Boeing", "name")]),
+        ("The maker (NASDAQ:TSLA)", [], [("TSLA", "NASDAQ:TSLA", "cashtag")]),
+        ("XETRA: SAP and LON:BA", [], [("SAP.DE", "SAP", "name"), ("BA.L", "LON:BA", "cashtag")]),
+        ("BA.N and AAPL.OQ", [], [("BA", "BA.N", "cashtag"), ("AAPL", "AAPL.OQ", "cashtag")]),
+        ("The carmaker <F.N> and F. N. Smith, A.O. Jones", [], [("F", "F.N", "cashtag")]),
+        ("#TSLA and #NOW", [], [("TSLA", "#TSLA", "cashtag")]),
     ],
 )
 def test_who_is_meant(linker: Linker, text: str, given: list[str], found: list[tuple[str, str, str]]):
@@ -43,6 +58,12 @@ def test_who_is_meant(linker: Linker, text: str, given: list[str], found: list[t
 def test_a_company_is_mentioned_once_and_not_all_companies_are(linker: Linker):
     assert len(linker.find("Boeing and Boeing and $BA")) == 1
     assert len(linker.find("Boeing Airbus Siemens Tesla Microsoft Nvidia Pfizer Moderna Intel Netflix")) == 8
+
+
+def test_a_list_may_be_typeset_too(tmp_path: Path):
+    (tmp_path / "list.yaml").write_text("- {ticker: A, name: Alder\u2019s Mill\u2010Works, desk: d, sector: s}")
+    linker = Linker(load_watchlist(tmp_path / "list.yaml"))
+    assert [one.ticker for one in linker.find("Alder's Mill-Works grows")] == ["A"]
 
 
 def test_the_shipped_list_is_large_and_complete():

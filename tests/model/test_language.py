@@ -25,9 +25,28 @@ def test_languages(text: str, expected: str):
     assert detect(text) == expected
 
 
-def test_a_given_tag_counts_first_and_a_senseless_one_not():
-    assert detect("Shares rose", "DE-at") == "de"
-    assert detect("The company raised its forecast", "klingon!") == "en"
+@pytest.mark.parametrize(
+    "tag", ["und", "qme", "eng", "in", "tl", "US", "EN_us", "klingon!", "english", "zh", "de", "x"]
+)
+def test_plain_english_is_english_whatever_its_tag(tag: str):
+    assert detect("Profit rose by a third and the dividend was raised again", tag) == "en"
+    assert tag in ("in", "de") or detect("Tesla up big today lol", tag) == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "expected"),
+    [
+        ("Shares rose", "DE-at", "de"),  # two words contradict nothing
+        ("Der Konzern hat seine Prognose angehoben und zahlt mehr Dividende", "en", "de"),
+        ("Perusahaan itu menaikkan proyeksi laba setahun penuh", "in", "id"),
+        ("Naturlig vekst i selskapet ga bedre resultat i fjerde kvartal", "no", "no"),
+        ("公司上调全年业绩预期", "eng", "zh"),
+        ("123 456", "de", "de"),
+        ("123 456", "US", "und"),
+    ],
+)
+def test_a_tag_is_a_hint_and_the_text_decides(text: str, tag: str, expected: str):
+    assert detect(text, tag) == expected
 
 
 def test_the_script_has_the_last_word():
