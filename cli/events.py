@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -17,6 +14,7 @@ from cli.shared.failures import fail
 from cli.shared.output import echo, progress_bar
 
 if TYPE_CHECKING:
+    from documents.files import Table
     from model.events import EventReader
 
 BATCH = 256
@@ -29,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def events(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Columns text and entity; plain or .gz.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Columns text and entity.")],
     json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the events there.")] = None,
     explained: Annotated[bool, typer.Option("--explain", help="Name the words that decided.")] = False,
 ) -> None:
@@ -44,26 +42,24 @@ def events(
     mentioned; `state` is happened, threatened, rumoured, denied, averted, historic or hypothetical. `severity` is 1 to
     5. `polarity` is -1, 0 or 1 for the company.
     """
+    from documents.files import read_table
     from model.events import load_event_reader
 
     if not file.is_file():
         fail(f"there is no file {file}")
+    table = read_table(file)
+    _check_columns(table)
     reader = load_event_reader()
+    total = sum(1 for _ in table.rows()) or 1
     found: list[list[dict[str, Any]]] = []
-    try:
-        with file.open("rb") as raw, progress_bar(file.name) as show:
-            unpacked: Any = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else raw
-            stream = io.TextIOWrapper(unpacked, encoding="utf-8-sig", newline="")
-            rows = _rows(file, stream)
-            total = file.stat().st_size or 1
-            while batch := list(islice(rows, BATCH)):
-                for (text, entity), told in zip(batch, _read(reader, batch, explained), strict=True):
-                    found.append(told)
-                    if not json_out:
-                        _show(text, entity, told)
-                show(len(found), raw.tell() / total)
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, csv.Error) as error:
-        fail(f"{file} cannot be read: {error}")
+    rows = _rows(table)
+    with progress_bar(file.name) as show:
+        while batch := list(islice(rows, BATCH)):
+            for (text, entity), told in zip(batch, _read(reader, batch, explained), strict=True):
+                found.append(told)
+                if not json_out:
+                    _show(text, entity, told)
+            show(len(found), len(found) / total)
     if not found:
         fail(f"{file} has no rows")
     if json_out:
@@ -72,15 +68,18 @@ def events(
         echo(f"{sum(map(len, found)):,} events in {len(found):,} rows, in {json_out}")
 
 
-def _rows(path: Path, stream: io.TextIOWrapper) -> Iterator[tuple[str, str]]:
+def _rows(table: Table) -> Iterator[tuple[str, str]]:
     """Text and entity of each row; rows without a text stay, so that the answers are in step with the file."""
-    csv.field_size_limit(10**8)
-    reader = csv.DictReader(stream)
-    missing = {"text", "entity"} - set(reader.fieldnames or ())
-    if missing:
-        fail(f"{path} needs the columns text and entity; it has {', '.join(reader.fieldnames or ()) or 'none'}")
-    for row in reader:
-        yield row["text"] or "", row["entity"] or ""
+    for row in table.rows():
+        yield str(row.values.get("text") or ""), str(row.values.get("entity") or "")
+
+
+def _check_columns(table: Table) -> None:
+    if missing := {"text", "entity"} - set(table.columns):
+        fail(
+            f"{table.path} was read as {table}; it needs the columns text and entity, and has "
+            f"{', '.join(table.columns) or 'none'} ({', '.join(sorted(missing))} missing)"
+        )
 
 
 def _read(reader: EventReader, rows: list[tuple[str, str]], explained: bool) -> list[list[dict[str, Any]]]:

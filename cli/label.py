@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import tempfile
-from collections.abc import Iterator
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.shared.arguments import parse_pairs
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows
 from cli.shared.service import kafka_answering
 from cli.shared.versions import resolve_version
 
+if TYPE_CHECKING:
+    from documents.files import Messages, Outgoing
+
 group = typer.Typer(no_args_is_help=True, help="Labels: import them, see how far annotators agree, and what to label.")
-FIELDS = ("document_id", "text", "label", "entity", "annotator", "labelled_at")
 SHOWN = 5
 ASKED = 500
 
@@ -33,39 +33,41 @@ def register(app: typer.Typer) -> None:
 def import_labels(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
     annotator: Annotated[str, typer.Option(help="Who judged, for rows that do not say.")] = "",
+    columns: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field. May be repeated.")
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="SPELLING=LABEL", help="What a spelling of a label means. May be repeated."),
+    ] = None,
     json_out: Annotated[bool, typer.Option("--json", help="Print the counts as one JSON object.")] = False,
 ) -> None:
-    """Send labels from a CSV or JSON-lines FILE to the topic labels; a worker stores them.
+    """Send labels from a FILE (CSV, JSON, Parquet, Excel, in any encoding) to the topic labels; a worker stores them.
 
-    Columns or keys: document_id or text, label (negative, neutral, positive), and where known entity, annotator and
-    labelled_at (else: now). Rows without a label are skipped, so a list from 'finsent label queue' can be filled in
-    and sent as it is. If any row is faulty, nothing is sent.
+    Columns or keys: document_id or text, label, and where known entity, annotator and labelled_at (else: now). A label
+    is negative, neutral or positive; bearish and bullish, and -1, 0 and 1 together, are understood, and
+    `--label X=negative` says what another spelling means. Rows without a label are skipped, so a list from 'finsent
+    label queue' can be filled in and sent as it is. If any row is faulty, nothing is sent.
 
     `finsent label queue --limit 50 --format csv > todo.csv`
 
     `finsent label import todo.csv --annotator anna`
     """
-    from documents.messages import InvalidMessage, decode
-    from stream.kafka import ensure_topics, produce
+    from documents.files import BadFile, Messages, Reading, read_table
+    from stream.kafka import as_rows, ensure_topics, send
 
-    now = datetime.now(UTC)
-    messages, faults, skipped = [], [], 0
-    for number, row in _rows(file):
-        given = {name: row[name] for name in FIELDS if row.get(name)}
-        if "label" not in given:
-            skipped += 1
-            continue
-        if "document_id" in given:
-            given.pop("text", None)
-        given.setdefault("labelled_at", now.isoformat())
-        if annotator:
-            given.setdefault("annotator", annotator)
-        message = json.dumps(given, ensure_ascii=False).encode()
-        try:
-            decode("labels", message)
-        except InvalidMessage as error:
-            faults.append(f"row {number}: {error}")
-        messages.append(message)
+    reading = Reading(
+        columns=parse_pairs(columns, "--map"),
+        labels={name: one.lower() for name, one in parse_pairs(labels, "--label").items()},
+        undated=datetime.now(UTC),
+        annotator=annotator,
+    )
+    table = read_table(file)
+    made = Messages(table, "labels", reading)
+    column = made.columns["labels"].of.get("label")
+    if column is None:
+        raise BadFile(f"{file} was read as {table}, and has no column 'label' (or --map label=COLUMN)")
+    messages, faults, skipped = _judged(made, column)
     if faults:
         more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         fail(f"{file}: nothing was sent: {'; '.join(faults[:SHOWN])}{more}")
@@ -73,10 +75,7 @@ def import_labels(
     if messages:
         kafka = kafka_answering()
         ensure_topics(kafka, kafka.partitions, ["labels"])
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "labels.jsonl"
-            path.write_bytes(b"\n".join(messages) + b"\n")
-            produced = produce(path, "labels", kafka)
+        produced = send([as_rows(messages, Counter())], kafka)
         sent = produced.acknowledged
         if produced.failed or produced.stopped:
             fail(f"{sent} of {len(messages)} labels were sent: {produced.stopped or dict(produced.failures)}")
@@ -86,25 +85,24 @@ def import_labels(
         echo(f"{sent} labels sent, {skipped} rows without a label skipped")
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(number, row) of a CSV or JSON-lines file; the number counts from 1, without the header."""
-    text = file.read_text(encoding="utf-8-sig")
-    if text.lstrip().startswith("{"):
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    fail(f"{file}, line {number} is no JSON: {error}")
-                yield number, row if isinstance(row, dict) else {"label": row}
-        return
-    reader = csv.DictReader(io.StringIO(text))
-    if "label" not in (reader.fieldnames or ()):
-        fail(f"{file} is neither JSON lines nor a CSV with a column 'label'")
-    from documents import from_spreadsheet
+def _judged(made: Messages, column: str) -> tuple[list[Outgoing], list[str], int]:
+    """The labels, what is wrong with other rows, and how many rows have no label."""
+    from documents.files import Outgoing
 
-    for number, row in enumerate(reader, 1):
-        yield number, {k: from_spreadsheet(v) if isinstance(v, str) else v for k, v in row.items()}
+    messages: list[Outgoing] = []
+    faults, skipped = [], 0
+    for row, one in zip(made.table.rows(), made, strict=True):
+        if isinstance(one, Outgoing):
+            messages.append(one)
+        elif not row.fault and _is_empty(row.values.get(column)):
+            skipped += 1
+        else:
+            faults.append(f"row {one.number}: {f'{one.field}: ' if one.field else ''}{one.sentence}")
+    return messages, faults, skipped
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or not str(value).strip()
 
 
 @group.command("queue")

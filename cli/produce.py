@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.shared.arguments import parse_speed, parse_time
-from cli.shared.failures import mask
+from cli.shared.arguments import parse_pairs, parse_speed, parse_time
+from cli.shared.failures import fail, mask
 from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
 from errors import ExitCode
 
 if TYPE_CHECKING:
+    from documents.files import Messages, RowFault
+    from settings import KafkaSettings
     from stream.kafka import Produced
+
+MOST_FAULTS = 100
+EXAMPLE = 60
 
 
 def register(app: typer.Typer) -> None:
@@ -26,42 +33,78 @@ def register(app: typer.Typer) -> None:
 def produce(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")],
     topic: Annotated[
-        str | None, typer.Option(help="news, comments or labels; without it, the column 'kind' of a CSV decides.")
+        str | None, typer.Option(help="news, comments or labels; without it, the column 'kind' decides.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
     ] = None,
     speed: Annotated[
         str,
         typer.Option(help="Event time over wall time, from published_at: 60x is an hour a minute; or max."),
     ] = "max",
-    timezone: Annotated[str, typer.Option(help="Zone of CSV times that name none.")] = "UTC",
-    undated: Annotated[
-        str | None,
-        typer.Option(metavar="TIME|now", help="Date for CSV rows that have none (else they are skipped)."),
+    timezone: Annotated[str, typer.Option(help="Zone of times that name none.")] = "UTC",
+    undated: Annotated[str | None, typer.Option(metavar="TIME|now", help="Date for rows that have none.")] = None,
+    day_first: Annotated[
+        bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2024 is, if the file does not tell.")
     ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="SPELLING=LABEL", help="What a spelling of a label means. May be repeated."),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Send the good rows of a file that has bad ones.")
+    ] = False,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Send lines of JSON unchanged and unchecked; the worker keeps bad ones.")
+    ] = False,
     json_out: Annotated[bool, typer.Option("--json", help="Print the counts as one JSON object.")] = False,
 ) -> None:
-    """Send FILEs of documents to Kafka: JSON lines or CSV, plain or gzipped, in the order of their dates.
+    """Send FILEs of documents to Kafka, in the order of their dates.
 
-    Lines of JSON are sent unchanged, malformed ones too: the worker keeps those as dead letters. Columns of a CSV
-    become the fields of the topic's message: `text` is the title of news, a date without a time is midnight UTC, and
-    without `id` it is a hash of source and text. The message's key is the document's id; all replicas acknowledge.
+    A file is JSON (lines, a list, or the answer of an interface with the list in it), CSV with any separator, Parquet
+    or Excel, in any encoding, and may be packed (gzip, bzip2, xz, zstd). What it was recognised as, and which column
+    becomes which field, is shown first; `--map title=Headline` sets one. All rows are checked before the first is sent:
+    with bad ones nothing is sent, and each of the first hundred is named with its field and the remedy.
+
+    A date may be RFC 3339, that of RSS, an epoch, or written out; a day alone is midnight UTC. Without `id` it is a
+    hash of source and text. The message's key is the document's id; all replicas acknowledge.
 
     `finsent produce week.jsonl.gz --topic news`
 
+    `finsent produce headlines.xlsx --topic news --map title=Headline --undated 2024-01-31`
+
     `finsent produce tweets.csv.gz --topic comments --speed 3600x`
 
-    Exit code 1 if a record failed, or if nothing could be sent; 130 after Ctrl-C.
+    Exit code 1 if a record failed, or if nothing was sent; 130 after Ctrl-C.
     """
+    from documents.files import BadFile, Reading
     from documents.messages import RECEIVED
     from stream.kafka import ensure_topics, produce_many, topic_ids
 
-    pace, zone, date = parse_speed(speed), _zone(timezone), parse_time(undated) if undated else None
+    pace, zone = parse_speed(speed), _zone(timezone)
+    reading = Reading(
+        columns=parse_pairs(columns, "--map"),
+        labels={name: label.lower() for name, label in parse_pairs(labels, "--label").items()},
+        zone=zone,
+        undated=parse_time(undated) if undated else None,
+        order=None if day_first is None else "day" if day_first else "month",
+    )
+    unchecked = as_is or (topic is not None and topic not in RECEIVED)
+    if as_is and topic is None:
+        raise BadFile("--as-is needs --topic")
+    made = [] if unchecked else [_recognised(file, topic, reading) for file in files]
+    rows = 0 if unchecked else _checked(made, skip_bad)
     kafka = kafka_answering()
     if topic is None or topic in RECEIVED:
         ensure_topics(kafka, kafka.partitions, [topic] if topic else RECEIVED)
     else:
         topic_ids(kafka, [topic])  # another topic must exist already: a typing error must not create one
     with progress_bar(f"to {topic or 'Kafka'}") as show:
-        result = produce_many([(file, topic) for file in files], kafka, pace, zone=zone, undated=date, progress=show)
+        if unchecked:
+            result = produce_many([(file, topic) for file in files], kafka, pace, zone=zone, progress=show)
+        else:
+            result = _send(made, kafka, pace, lambda sent, _: show(sent, sent / max(rows, 1)))
     _report(result, json_out)
     if result.stopped == "interrupted":
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -69,12 +112,84 @@ def produce(
         raise typer.Exit(ExitCode.FAILED)
 
 
+def _recognised(file: Path, topic: str | None, reading: Any) -> Messages:
+    """The messages of ``file``, after showing what it is."""
+    from documents.files import Messages, read_table
+
+    table = read_table(file)
+    made = Messages(table, topic, reading)
+    if made.plain:
+        return made
+    echo(f"{file.name} is {table}", err=True)
+    examples: dict[str, Any] = {}
+    for row in islice(table.rows(), 20):
+        examples |= {
+            name: value for name, value in row.values.items() if value not in (None, "") and name not in examples
+        }
+    for name, columns in made.columns.items():
+        rows = [[field, column, _example(examples.get(column))] for field, column in columns.of.items()]
+        _print_table(f"fields of {name}", rows)
+        unused = [one for one in columns.unused if not (topic is None and one == "kind")]
+        if unused:
+            echo(f"not used: {', '.join(unused)}", err=True)
+    return made
+
+
+def _print_table(first: str, rows: list[list[str]]) -> None:
+    lines = [[first, "from column", "for example"], *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(2)]
+    for line in lines:
+        echo(f"  {line[0]:<{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]}".rstrip(), err=True)
+
+
+def _example(value: Any) -> str:
+    text = " ".join(str(value if value is not None else "").split())
+    return text if len(text) <= EXAMPLE else text[: EXAMPLE - 1] + "\u2026"
+
+
+def _checked(made: list[Messages], skip_bad: bool) -> int:
+    """How many messages there are. Ends the command if rows are bad, unless these are to be skipped."""
+    from documents.files import Outgoing
+
+    total = 0
+    faults: list[tuple[Path, RowFault]] = []
+    for messages in made:
+        for one in messages:
+            if isinstance(one, Outgoing):
+                total += 1
+            elif not skip_bad:
+                faults.append((messages.table.path, one))
+                if len(faults) == MOST_FAULTS:
+                    break
+    if faults:
+        for path, fault in faults:
+            echo(f"finsent: {path.name}, {_told(fault)}", err=True)
+        many = (
+            f"the first {MOST_FAULTS} bad rows are above" if len(faults) == MOST_FAULTS else f"{len(faults)} bad rows"
+        )
+        fail(f"nothing was sent: {many}; --skip-bad sends the others, --as-is lines of JSON unchecked")
+    if not total:
+        fail(f"nothing was sent: {', '.join(str(one.table.path) for one in made)} has no rows that are messages")
+    return total
+
+
+def _told(fault: RowFault) -> str:
+    return f"row {fault.number}{f', {fault.field}' if fault.field else ''}: {fault.sentence}"
+
+
+def _send(made: list[Messages], kafka: KafkaSettings, pace: float | None, progress: Any) -> Produced:
+    from stream.kafka import as_rows, send
+
+    skipped: Counter[str] = Counter()
+    result = send([as_rows(messages, skipped) for messages in made], kafka, pace, progress=progress)
+    result.skipped.update(skipped)
+    return result
+
+
 def _report(result: Produced, as_json: bool) -> None:
     for what, counts in (("failed", result.failures), ("not sent", result.skipped)):
         for reason, count in counts.most_common(10):
             echo(f"finsent: {count:,} {what}: {mask(reason)}", err=True)
-    if result.skipped["without a date"]:
-        echo("finsent: --undated TIME sends rows without a date", err=True)
     if result.stopped:
         echo(f"finsent: stopped early: {mask(result.stopped)}", err=True)
     summary = {

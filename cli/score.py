@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -18,6 +15,7 @@ from cli.shared.output import Format, echo, print_rows, progress_bar
 from cli.shared.versions import Scoring, chosen_scorer
 
 if TYPE_CHECKING:
+    from documents.files import Table
     from model import Scorer
 
 BATCH = 1024
@@ -51,9 +49,9 @@ def score(
 
     `finsent score --file headlines.txt --json`
 
-    `finsent score news.csv.gz --out scored.jsonl`: FILE is CSV or JSON lines with `text` (or `title`, `body`), and
-    `id`, `entity`, `lang` if there, or text with one document a line; plain or `.gz`. One JSON object a row, in the
-    order of the rows.
+    `finsent score news.csv.gz --out scored.jsonl`: FILE is JSON, CSV, Parquet or Excel with `text` (or `title`,
+    `body`), and `id`, `entity`, `lang` if there, or text with one document a line. One JSON object a row, in the order
+    of the rows.
     """
     if out:
         if file or not texts or len(texts) != 1 or json_out:
@@ -81,25 +79,26 @@ def score(
 
 
 def _score_file(path: Path, out: Path, entity: str | None, chosen: str | None) -> None:
+    from documents.files import read_table
+
     if not path.is_file():
         fail(f"there is no file {path}")
+    table = read_table(path)
+    total = sum(1 for _ in table.rows()) or 1
     scorer = chosen_scorer(chosen)
-    total, counts = path.stat().st_size, {"scored": 0, "unsupported": 0}
+    counts = {"scored": 0, "unsupported": 0}
     part = out.with_name(out.name + ".part")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("rb") as raw, part.open("w", encoding="utf-8") as target, progress_bar(path.name) as show:
-            rows: Iterable[dict[str, Any]] = _rows(path, raw)
+        with part.open("w", encoding="utf-8") as target, progress_bar(path.name) as show:
+            rows: Iterable[dict[str, Any]] = _rows(table)
             if entity:
                 rows = (row | {"entity": entity} for row in rows)
             for row in _scored(scorer, rows):
                 counts["scored" if "label" in row else "unsupported"] += 1
                 target.write(json.dumps(row, ensure_ascii=False) + "\n")
                 if (done := sum(counts.values())) % BATCH == 0:
-                    show(done, raw.tell() / total)
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, csv.Error) as error:
-        part.unlink(missing_ok=True)
-        fail(f"{path} cannot be read: {error}")
+                    show(done, min(1.0, done / total))
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -113,37 +112,39 @@ def _score_file(path: Path, out: Path, entity: str | None, chosen: str | None) -
     )
 
 
-def _rows(path: Path, raw: Any) -> Iterator[dict[str, Any]]:
+def _rows(table: Table) -> Iterator[dict[str, Any]]:
     """``id`` (if there), ``text``, ``entity`` and ``lang`` of each row with a text."""
-    name = path.name.removesuffix(".gz")
-    unpacked = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-    stream = io.TextIOWrapper(unpacked, encoding="utf-8-sig", newline="")
-    if name.endswith(".csv"):
-        csv.field_size_limit(10**8)
-        reader = csv.DictReader(stream)
-        if not {"text", "title"} & set(reader.fieldnames or ()):
-            fail(f"{path} needs a column text (or title); it has {', '.join(reader.fieldnames or ()) or 'none'}")
-        found: Iterable[Any] = reader
-    elif name.endswith((".jsonl", ".ndjson", ".json")):
-        found = (_decoded(line, path, number) for number, line in enumerate(stream, start=1) if line.strip())
-    else:
-        found = ({"text": line} for line in stream)
-    for number, row in enumerate(found, start=1):
+    columns = _columns(table)
+    word = "line" if table.recognised.form in ("JSON lines", "lines of text") else "row"
+    for row in table.rows():
+        if row.fault:
+            fail(f"{table.path}, {word} {row.number}: {row.fault}")
+        cells = {name: row.values.get(column) for name, column in columns.items()}
         for name in ("title", "body", "text", "entity", "lang"):
-            if not isinstance(row.get(name) or "", str):
-                fail(f"{path}, row {number}: {name} is no text")
-        whole = "\n".join(filter(None, ((row.get(name) or "").strip() for name in ("title", "body", "text"))))
+            if not isinstance(cells.get(name) or "", str):
+                fail(f"{table.path}, {word} {row.number}: {name} is no text")
+        whole = "\n".join(filter(None, ((cells.get(name) or "").strip() for name in ("title", "body", "text"))))
         if whole:
-            kept = {name: row[name] for name in ("id", "entity", "lang") if row.get(name)}
+            kept = {name: cells[name] for name in ("id", "entity", "lang") if cells.get(name)}
             yield kept | {"text": whole}
 
 
-def _decoded(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        fail(f"{path}, line {number}: no JSON: {error}")
-    return row if isinstance(row, dict) else fail(f"{path}, line {number}: no JSON object")
+def _columns(table: Table) -> dict[str, str]:
+    """The column of each name that is scored: those of that name, or else those that mean it."""
+    from documents.files import find_columns
+
+    found = {name.lower(): name for name in table.columns}
+    if {"text", "title"} & found.keys():
+        return found
+    columns = find_columns("news", table.columns).of
+    if "title" not in columns:
+        fail(
+            f"{table.path} was read as {table}; it needs a column text (or title), and has "
+            f"{', '.join(table.columns) or 'none'}"
+        )
+    return {name: columns[name] for name in ("id", "title", "body", "lang") if name in columns} | (
+        {"entity": found["entity"]} if "entity" in found else {}
+    )
 
 
 def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -57,7 +57,7 @@ class Linker:
     def ticker(self, symbol: str) -> str:
         """The watch list's ticker for ``symbol``, which may be a former ticker or one of another exchange. An unknown
         symbol is returned as it is."""
-        return self._by_symbol.get(symbol.lstrip("$").upper(), symbol)
+        return self._known(symbol) or symbol
 
     def find(self, text: str, tickers: Sequence[str] = ()) -> list[Match]:
         """The companies that ``text`` is about, each once and at most ``MOST_MENTIONS``.
@@ -69,7 +69,7 @@ class Linker:
         found: dict[str, Match] = {}
         named = self._named(text)
         for given in tickers:
-            ticker = self._by_symbol.get(given.lstrip("$").upper())
+            ticker = self._known(given)
             if ticker and ticker not in found:
                 at = next((mention for mention in named if mention.ticker == ticker), None)
                 surface, start, end = at[1:4] if at else (self._companies[ticker].name, -1, -1)
@@ -82,11 +82,20 @@ class Linker:
         for mention in named:
             found.setdefault(mention.ticker, mention)
         for symbol in exchange_symbols(text):
-            ticker = next((one for one in map(self._by_symbol.get, symbol.names) if one), None)
-            if ticker:
+            if ticker := self._first_known(symbol.names):
                 end = symbol.start + len(symbol.surface)
                 found.setdefault(ticker, Match(ticker, symbol.surface, symbol.start, end, "cashtag"))
         return list(found.values())[:MOST_MENTIONS]
+
+    def _known(self, symbol: str) -> str | None:
+        """The ticker of a symbol that came with a message: AAPL, $AAPL, NASDAQ:AAPL, AAPL.O."""
+        found = self._by_symbol.get(symbol.lstrip("$").upper())
+        if found or not (":" in symbol or "." in symbol):
+            return found
+        return next((one for read in exchange_symbols(symbol.upper()) if (one := self._first_known(read.names))), None)
+
+    def _first_known(self, symbols: Sequence[str]) -> str | None:
+        return next((one for one in map(self._by_symbol.get, symbols) if one), None)
 
     def _named(self, text: str) -> list[Match]:
         # Lower case may be longer than the letter itself (as of "İ"), but places must stay the same.

@@ -34,3 +34,14 @@ def parse_speed(text: str) -> float | None:
     if not 0 < speed < float("inf"):
         raise typer.BadParameter(f"{text!r} is neither 'max' nor a factor such as '60x'")
     return speed
+
+
+def parse_pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """``["a=b"]`` -> ``{"a": "b"}``."""
+    pairs = {}
+    for one in given or []:
+        name, sign, value = one.partition("=")
+        if not (sign and name.strip()):
+            raise typer.BadParameter(f"{one!r} has no '='", param_hint=option)
+        pairs[name.strip()] = value.strip()
+    return pairs

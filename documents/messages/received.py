@@ -6,6 +6,7 @@ they raise ``InvalidMessage``. Fields that the schema does not know are ignored.
 
 from __future__ import annotations
 
+import codecs
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, cast
 
@@ -33,7 +34,7 @@ class News(msgspec.Struct, frozen=True):
     body: str | None = None
     url: str | None = None
     lang: str | None = None
-    tickers: Tickers = []
+    tickers: Tickers | None = []
 
 
 class Comment(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Comment(msgspec.Struct, frozen=True):
     author: str | None = None
     in_reply_to: str | None = None
     lang: str | None = None
-    tickers: Tickers = []
+    tickers: Tickers | None = []
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -90,6 +91,7 @@ def decode(topic: str, raw: bytes, now: datetime | None = None) -> News | Commen
     if not raw:
         raise InvalidMessage("not_json", "the record is empty")
     check_size(raw)
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -39,6 +39,7 @@ _LAYER = (
     "output.LayerNorm",
 )
 FEWEST_TOKENS = 8
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class CannotImport(FinsentError, ValueError):
@@ -113,8 +114,18 @@ def read_classifier(folder: Path, labels: Sequence[str] | None = None) -> Import
     return Imported(base, weights, shape, tokenizer.to_str(), positions, order)
 
 
+def _refuse_pointer(path: Path) -> None:
+    """Raises ``CannotImport`` where Git left a pointer in place of a large file."""
+    with path.open("rb") as file:
+        if file.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise CannotImport(
+                f"{path} is a Git LFS pointer, and not the file itself: run 'git lfs pull' in {path.parent}"
+            )
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
+        _refuse_pointer(path)
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CannotImport(
@@ -130,6 +141,8 @@ def _order(folder: Path, config: dict[str, Any], given: Sequence[str] | None) ->
     remedy = "name the outputs in their order, for instance --labels positive,negative,neutral"
     if given is None:
         named = config.get("id2label")
+        if isinstance(named, dict) and len(named) != len(LABELS):
+            raise _wrong_number(folder, [str(name) for name in named.values()])
         if not isinstance(named, dict) or any(re.fullmatch(r"LABEL_\d+", str(name)) for name in named.values()):
             raise CannotImport(f"{folder}: its config.json does not say what the outputs mean; {remedy}")
         try:
@@ -137,9 +150,18 @@ def _order(folder: Path, config: dict[str, Any], given: Sequence[str] | None) ->
         except ValueError as error:
             raise CannotImport(f"{folder}: id2label has keys that are not numbers: {sorted(named)}") from error
     found = tuple(name.strip().lower() for name in given)
+    if len(found) != len(LABELS):
+        raise _wrong_number(folder, given)
     if sorted(found) != sorted(LABELS):
         raise CannotImport(f"{folder}: the outputs are {', '.join(given)}, not {', '.join(LABELS)}; {remedy}")
     return found
+
+
+def _wrong_number(folder: Path, names: Sequence[str]) -> CannotImport:
+    return CannotImport(
+        f"{folder}: it tells {len(names)} classes apart ({', '.join(names)[:200]}), and {len(LABELS)} are needed "
+        f"({', '.join(LABELS)}); no option makes up for that: import a model that was trained with these three"
+    )
 
 
 def _tensors(folder: Path) -> Weights:
@@ -160,6 +182,7 @@ def _tensors(folder: Path) -> Weights:
     found: Weights = {}
     for file in files:
         try:
+            _refuse_pointer(file)
             found |= load_file(file)
         except (OSError, SafetensorError, TypeError, KeyError) as error:
             raise CannotImport(f"{file} cannot be read: {error}") from error
@@ -209,6 +232,9 @@ def _weights(folder: Path, stored: Weights, kind: str, shape: Architecture) -> W
 
 def _tokenizer(folder: Path) -> Tokenizer:
     path = folder / "tokenizer.json"
+    for file in (path, folder / "vocab.txt"):
+        if file.is_file():
+            _refuse_pointer(file)
     try:
         if path.is_file():
             return Tokenizer.from_file(str(path))

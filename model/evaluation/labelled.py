@@ -1,9 +1,7 @@
-"""Reads labelled texts from CSV files."""
+"""Reads labelled texts from files."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 import math
 import random
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from documents import LABELS, normalise
+from documents.files import BadFile, Table, label_spellings, read_table, spelled
 from errors import FinsentError
 from model.evaluation.resampling import SEED
 from model.language import detect
@@ -48,23 +47,21 @@ class Labelled:
 
 
 def read_labelled(path: Path, limit: int | None = None) -> list[Labelled]:
-    """The rows of a CSV file, plain or gzipped (``.gz``). With a ``limit``, that many rows drawn at random (always the
-    same ones), in the order of the file.
+    """The rows of a file of any kind (``documents.files``). With a ``limit``, that many rows drawn at random (always
+    the same ones), in the order of the file.
 
     Required columns, in upper or lower case: ``text``, and either ``label`` (negative, neutral, positive or
-    non_negative) or ``score``, whose sign is the label. Optional columns: ``entity``, ``source``, ``kind``, ``lang``
-    and ``extra`` (JSON with ``mixed`` and ``agreement``). A text is also mixed if the file gives it different labels
-    for different entities. Rows without text are left out.
+    non_negative, or another spelling that is understood) or ``score``, whose sign is the label. Optional columns:
+    ``entity``, ``source``, ``kind``, ``lang`` and ``extra`` (JSON with ``mixed`` and ``agreement``). A text is also
+    mixed if the file gives it different labels for different entities. Rows without text are left out.
 
-    Raises ``BadData`` for a missing column, an unknown label, a file without rows or a file that cannot be decoded, and
+    Raises ``BadData`` for a missing column, an unknown label, a file without rows or a file that cannot be read, and
     ``OSError``.
     """
-    csv.field_size_limit(10**8)
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            rows = list(_rows(csv.DictReader(file), path))
-    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as error:
-        raise BadData(f"{path} is no CSV file in UTF-8: {error}") from error
+        rows = list(_rows(read_table(path)))
+    except BadFile as error:
+        raise BadData(str(error)) from error
     if not rows:
         raise BadData(f"{path} has no rows with a text")
     labels = defaultdict(set)
@@ -79,28 +76,34 @@ def read_labelled(path: Path, limit: int | None = None) -> list[Labelled]:
     return [rows[i] for i in sorted(random.Random(SEED).sample(range(len(rows)), limit))]
 
 
-def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[Labelled]:
-    columns = [name.strip().lower() for name in reader.fieldnames or []]
-    reader.fieldnames = columns
-    if "text" not in columns or not {"label", "score"} & set(columns):
+def _rows(table: Table) -> Iterator[Labelled]:
+    columns = {name.lower() for name in table.columns}
+    if "text" not in columns or not {"label", "score"} & columns:
         raise BadData(
-            f"{path} needs the columns text and label (or score), separated by commas; it has "
-            f"{', '.join(columns) or 'none'}"
+            f"{table.path} was read as {table}; it needs the columns text and label (or score), and has "
+            f"{', '.join(table.columns) or 'none'}"
         )
-    for row in reader:
-        text = normalise(row["text"] or "")
+    spellings = label_spellings(
+        value for row in table.rows() for name, value in row.values.items() if name.lower() == "label"
+    )
+    for row in table.rows():
+        if row.fault:
+            raise BadData(f"{table.path}, line {row.number}: {row.fault}")
+        cells = {name.lower(): "" if value is None else str(value) for name, value in row.values.items()}
+        text = normalise(cells.get("text", ""))
         if not text:
             continue
-        extra = _extra(row.get("extra") or "{}", path, reader.line_num)
+        extra = _extra(cells.get("extra") or "{}", table.path, row.number)
+        label = spelled(cells.get("label", ""))
         yield Labelled(
-            line=reader.line_num,
+            line=row.number,
             text=text,
-            label=_label((row.get("label") or "").strip().lower(), row.get("score") or "", path, reader.line_num),
-            entity=normalise(row.get("entity") or "") or None,
-            declared=row.get("lang") or None,
-            language=detect(text, row.get("lang") or None),
-            source=row.get("source") or "",
-            kind=row.get("kind") or "",
+            label=_label(spellings.get(label, label), cells.get("score", ""), table.path, row.number),
+            entity=normalise(cells.get("entity", "")) or None,
+            declared=cells.get("lang") or None,
+            language=detect(text, cells.get("lang") or None),
+            source=cells.get("source", ""),
+            kind=cells.get("kind", ""),
             agreement=str(extra.get("agreement", "")),
             mixed=bool(extra.get("mixed")),
         )

@@ -3,9 +3,9 @@
 from stream.kafka.acls import acl_commands
 from stream.kafka.backlog import backlog
 from stream.kafka.diagnosis import check_encryption
-from stream.kafka.files import ProduceError, read
+from stream.kafka.files import as_rows, read
 from stream.kafka.label_sender import LabelNotSent, LabelSender
-from stream.kafka.producer import OnProgress, Produced, produce, produce_many
+from stream.kafka.producer import OnProgress, Produced, produce, produce_many, send
 from stream.kafka.received import Received
 from stream.kafka.refusals import KafkaRefused
 from stream.kafka.replaying import replay
@@ -18,11 +18,11 @@ __all__ = [
     "LabelNotSent",
     "LabelSender",
     "OnProgress",
-    "ProduceError",
     "Produced",
     "Received",
     "TopicsMissing",
     "acl_commands",
+    "as_rows",
     "backlog",
     "check_encryption",
     "count_brokers",
@@ -32,6 +32,7 @@ __all__ = [
     "read",
     "replay",
     "reread",
+    "send",
     "topic_ids",
     "watermarks",
 ]

@@ -6,6 +6,7 @@ import heapq
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from documents.files import BadFile
 from settings import KafkaSettings
 from stream.kafka.clients import admin, producer
-from stream.kafka.files import ProduceError, Row, rows_of
+from stream.kafka.files import Row, rows_of
 from stream.kafka.topics import MAX_MESSAGE_BYTES
 
 OnAcknowledged = Callable[[str, int, int, float], None]
@@ -73,36 +75,64 @@ def produce_many(
 ) -> Produced:
     """Send every record of ``files``, merged in the order of their dates, and wait for all acknowledgements.
 
-    Each file is JSON lines or CSV (by its name, or else by its first character), plain or gzipped (by its first
-    bytes). If its topic is None, the CSV's column ``kind`` names the topic of each row. ``speed`` is seconds of the
-    records' times per second of real time; None sends as fast as the broker takes them. ``zone`` is that of CSV times
-    without one. CSV rows without a date get ``undated``, or are skipped and counted. ``progress`` is called every 100
-    records and at the end.
-
-    Ctrl-C, a broker that takes no more, and a file that breaks off end the sending. The records on their way are waited
-    for, and ``stopped`` gives the reason.
-
-    Raises ``ProduceError`` or ``OSError`` for a file that cannot be read at all, and
-    ``kafka.errors.KafkaError`` if no broker answers.
+    JSON lines are sent as they are; the rows of other files become messages, see ``documents.files``. If a file's topic
+    is None, its column ``kind`` names the topic of each row. ``zone`` is that of times without one. Rows without a date
+    get ``undated``, or are skipped and counted. Parameters and errors are those of ``send``; also raises ``BadFile`` or
+    ``OSError`` for a file that cannot be read at all.
     """
     result = Produced()
-    raws = [path.open("rb") for path, _ in files]
-    size = sum(path.stat().st_size for path, _ in files) or 1
-    streams = [
-        rows_of(path, raw, topic, zone, undated, result.skipped) for (path, topic), raw in zip(files, raws, strict=True)
-    ]
+    with ExitStack() as opened:
+        raws = [opened.enter_context(path.open("rb")) for path, _ in files]
+        size = sum(path.stat().st_size for path, _ in files) or 1
+        streams = [
+            rows_of(path, raw, topic, zone, undated, result.skipped)
+            for (path, topic), raw in zip(files, raws, strict=True)
+        ]
+        return send(
+            streams,
+            kafka,
+            speed,
+            on_acknowledged=on_acknowledged,
+            progress=progress,
+            share=lambda: sum(raw.tell() for raw in raws) / size,
+            delivery_timeout=delivery_timeout,
+            result=result,
+        )
+
+
+def send(
+    streams: Sequence[Iterable[Row]],
+    kafka: KafkaSettings,
+    speed: float | None = None,
+    *,
+    on_acknowledged: OnAcknowledged | None = None,
+    progress: OnProgress | None = None,
+    share: Callable[[], float] = lambda: 0.0,
+    delivery_timeout: float = 120.0,
+    result: Produced | None = None,
+) -> Produced:
+    """Send ``streams``, merged in the order of their dates, and wait for all acknowledgements.
+
+    ``speed`` is seconds of the records' times per second of real time; None sends as fast as the broker takes them.
+    ``progress`` is called every 100 records and at the end, with what ``share`` says is done.
+
+    Ctrl-C, a broker that takes no more, and a file that breaks off end the sending. The records on their way are waited
+    for, and ``stopped`` gives the reason. Raises ``BadFile`` if nothing was sent, and ``kafka.errors.KafkaError`` if no
+    broker answers.
+    """
+    result = result or Produced()
     rows = heapq.merge(*streams, key=lambda row: row.at) if len(streams) > 1 else streams[0]
     sender = _producer(kafka, paced=speed is not None, delivery_timeout=delivery_timeout)
     started = time.monotonic()
     try:
         for _ in _sent(_paced(rows, speed) if speed is not None else rows, kafka, sender, result, on_acknowledged):
             if progress and result.sent % 100 == 0:
-                progress(result.sent, sum(raw.tell() for raw in raws) / size)
+                progress(result.sent, share())
     except KafkaTimeoutError:  # no metadata, or a full buffer
         result.stopped = f"the broker at {kafka.bootstrap_servers} takes no more records"
     except KeyboardInterrupt:
         result.stopped = "interrupted"
-    except ProduceError as error:
+    except BadFile as error:
         if not result.sent:
             raise
         result.stopped = str(error)
@@ -113,8 +143,6 @@ def produce_many(
             unanswered = result.sent - result.acknowledged - result.failed
             result.failures[f"no answer within {delivery_timeout:g} s"] += unanswered
         sender.close(timeout=5)
-        for raw in raws:
-            raw.close()
     result.seconds = time.monotonic() - started
     if progress:
         progress(result.sent, 1.0)

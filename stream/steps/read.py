@@ -119,7 +119,10 @@ class Read:
             detect(whole, decoded.lang),
             decoded.published_at.astimezone(UTC),
             # Companies are searched in the text before redaction: what redaction writes there names none.
-            [Mention(found.ticker, found.surface, found.via) for found in self._linker.find(whole, decoded.tickers)],
+            [
+                Mention(found.ticker, found.surface, found.via)
+                for found in self._linker.find(whole, decoded.tickers or ())
+            ],
             story_id=story_key(whole),
         )
 

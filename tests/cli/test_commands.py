@@ -95,7 +95,7 @@ def test_produce_fails_when_a_record_or_every_row_could_not_be_sent(
     undated.write_text("text,label,annotator\none,neutral,a\ntwo,neutral,a\n")
     done = finsent("produce", undated, "--topic", "labels", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
     assert done.returncode == 1
-    assert "2 not sent: without a date" in done.stderr and "--undated" in done.stderr
+    assert "row 3, labelled_at: there is no date; --undated" in done.stderr and "nothing was sent: 2 bad" in done.stderr
     done = finsent(
         "produce",
         undated,
@@ -312,7 +312,9 @@ def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tm
 
         # A worker that asks for a person takes nothing with it: what the embedded broker holds is in its memory.
         (tmp_path / "garbage.jsonl").write_text("no record\n" * 600)
-        assert finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", **environment).returncode == 0
+        assert (
+            finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", "--as-is", **environment).returncode == 0
+        )
         log = data / "service.log"
         eventually(lambda: "bad records in a row" in log.read_text(), 60, "the worker stops")
         eventually(lambda: "finsent worker" in log.read_text(), 10, "what to do is told")

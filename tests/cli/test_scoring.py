@@ -75,13 +75,13 @@ def test_texts_are_scored_from_the_command_line(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("x.csv", b"headline\nProfit\n", "needs a column text"),
+        ("x.csv", b"when\nProfit\n", "needs a column text"),
         ("x.jsonl", b'{"text": "a"}\n{"text"\n', "line 2: no JSON"),
         ("x.jsonl", b'{"text": "a", "entity": 5}\n', "row 1: entity is no text"),
-        ("x.jsonl", b"[1]\n", "line 1: no JSON object"),
-        ("x.txt", b"", "no rows"),
-        ("x.txt", b"\xff\xfe\xff\n", "cannot be read"),
-        ("x.csv.gz", b"text\nProfit\n", "cannot be read"),
+        ("x.jsonl", b"[1]\n", "row 1: no JSON object"),
+        ("x.txt", b"", "is empty"),
+        ("x.txt", b"\xff\xfe\xff\n", "not utf-16 throughout"),
+        ("x.csv.gz", gzip.compress(b"text\nProfit\n" * 99)[:30], "breaks off or is damaged"),
     ],
 )
 def test_a_bad_file_is_told_in_one_line_and_leaves_nothing_behind(

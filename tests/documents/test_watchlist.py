@@ -18,6 +18,7 @@ def linker() -> Linker:
         ("Eli Lilly's drug works", [], [("LLY", "Eli Lilly", "name")]),
         ("$tsla and $AAPL.", [], [("TSLA", "$tsla", "cashtag"), ("AAPL", "$AAPL", "cashtag")]),
         ("It rose again", ["WDI", "XXXX"], [("WDI.DE", "Wirecard", "given")]),
+        ("It rose again", ["NYSE:BA", "AAPL.O"], [("BA", "Boeing", "given"), ("AAPL", "Apple", "given")]),
         ("Tesla rose", ["TSLA"], [("TSLA", "Tesla", "given")]),
         ("GE Aerospace, not ge", [], [("GE", "GE", "name")]),
         ("Visa shares and a Visa application", [], [("V", "Visa", "name")]),

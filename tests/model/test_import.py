@@ -160,6 +160,7 @@ def pickled(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 438000000\n"
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pickle": (pickled, "save_pretrained"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no model.safetensors"),
@@ -171,7 +172,12 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no labels": (lambda f: edit(f, id2label=None), "--labels"),
     "other labels": (lambda f: edit(f, id2label={"0": "joy", "1": "anger", "2": "fear"}), "joy, anger, fear"),
-    "two labels": (lambda f: edit(f, id2label={"0": "positive", "1": "negative"}), "not negative, neutral, positive"),
+    "two labels": (lambda f: edit(f, id2label={"0": "positive", "1": "negative"}), "2 classes .* no option"),
+    "five stars": (lambda f: edit(f, id2label={str(n): f"{n + 1} stars" for n in range(5)}), "5 classes .*5 stars"),
+    "two labels without a meaning": (lambda f: edit(f, id2label={"0": "LABEL_0", "1": "LABEL_1"}), "2 classes"),
+    "a pointer of Git LFS": (lambda f: (f / "model.safetensors").write_bytes(POINTER), "Git LFS pointer.*git lfs pull"),
+    "pointers of Git LFS": (lambda f: (f / "config.json").write_bytes(POINTER), "config.json is a Git LFS pointer"),
+    "a pointer to a vocabulary": (lambda f: (f / "vocab.txt").write_bytes(POINTER), "vocab.txt is a Git LFS pointer"),
     "another kind": (lambda f: edit(f, model_type="gpt2"), "gpt2"),
     "another activation": (lambda f: edit(f, hidden_act="relu"), "relu"),
     "several labels at once": (lambda f: edit(f, problem_type="multi_label_classification"), "choice of one"),

@@ -1,0 +1,33 @@
+"""Files of other people's making: what a file is, its rows, and which of its columns means what."""
+
+from documents.files.columns import Columns, find_columns
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.labels import label_spellings, spelled, what_is_known
+from documents.files.messages import TOPIC_OF_KIND, Messages, Outgoing, Reading, RowFault, tickers_in
+from documents.files.recognising import BadFile, Recognised, recognise
+from documents.files.tables import Table, TableRow, flat, read_table
+
+__all__ = [
+    "BadFile",
+    "Columns",
+    "Messages",
+    "Order",
+    "Outgoing",
+    "Reading",
+    "Recognised",
+    "RowFault",
+    "TOPIC_OF_KIND",
+    "Table",
+    "TableRow",
+    "find_columns",
+    "flat",
+    "is_ambiguous",
+    "label_spellings",
+    "numeric_order",
+    "parse_date",
+    "read_table",
+    "recognise",
+    "spelled",
+    "tickers_in",
+    "what_is_known",
+]

@@ -1,0 +1,149 @@
+"""Dates as files and feeds write them: RFC 3339, RSS, epochs, and what people type."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+Order = Literal["day", "month"]
+"""What comes first where a date is three numbers."""
+
+EARLIEST_EPOCH, LATEST_EPOCH = 6e8, 4.2e9
+"""1989 and 2103, in seconds: a number outside, and outside a thousand times that and so on, is no time."""
+
+_DIGITS = re.compile(r"\d+(?:\.\d+)?")
+_COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?(Z?)")
+_NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2((?:19|20)\d\d|\d\d)(?:[ ,T]+(\d.*))?")
+_HAS_TIME = re.compile(r"\d:\d|\d\s*[ap]\.?m\b|T\d\d", re.IGNORECASE)
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_ZONES: dict[str, tzinfo] = {
+    **{name: UTC for name in ("UTC", "GMT", "Z", "UT")},
+    **{name: ZoneInfo("America/New_York") for name in ("ET", "EST", "EDT")},
+    **{name: ZoneInfo("America/Chicago") for name in ("CT", "CDT")},
+    **{name: ZoneInfo("America/Los_Angeles") for name in ("PT", "PST", "PDT")},
+    "BST": timezone(timedelta(hours=1)),
+    "CET": timezone(timedelta(hours=1)),
+    "CEST": timezone(timedelta(hours=2)),
+    "JST": timezone(timedelta(hours=9)),
+    "HKT": timezone(timedelta(hours=8)),
+    "SGT": timezone(timedelta(hours=8)),
+}
+
+
+def numeric_order(text: str) -> Order | None:
+    """Which comes first in a date of three numbers, if it can only be one of the two; a point means the day."""
+    match = _NUMERIC.fullmatch(text.strip())
+    if not match:
+        return None
+    if match[2] == "." or int(match[1]) > 12:
+        return "day"
+    return "month" if int(match[3]) > 12 else None
+
+
+def is_ambiguous(text: str) -> bool:
+    """Whether a date of three numbers may mean two days."""
+    match = _NUMERIC.fullmatch(text.strip())
+    return bool(match) and numeric_order(text) is None and match[1] != match[3]  # type: ignore[index]
+
+
+def parse_date(value: Any, zone: tzinfo = UTC, order: Order | None = None) -> datetime | None:
+    """The moment that ``value`` means; None if it is no date.
+
+    A time without a zone is in ``zone``; a day alone is its midnight in UTC. ``order`` says what 03/04/2024 is.
+    """
+    try:
+        found = _parsed(value, zone, order)
+        return found.astimezone(UTC) if found else None
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _parsed(value: Any, zone: tzinfo, order: Order | None) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=zone)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return _compact(str(value)) or _epoch(float(value))
+    text = " ".join(str(value).split())
+    if _DIGITS.fullmatch(text):
+        return _compact(text) or _epoch(float(text))
+    if _NUMERIC.fullmatch(text):
+        return _numeric(text, zone, order)
+    return _iso(text, zone) or _compact(text, zone) or _written(text, zone)
+
+
+def _iso(text: str, zone: tzinfo) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.replace(" UTC", "+00:00").replace(" Z", "+00:00"))
+    except ValueError:
+        return None
+    if re.match(r"\d{1,4}$|\d{4}-?W", text):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone if len(text) > 10 else UTC)
+
+
+def _compact(text: str, zone: tzinfo = UTC) -> datetime | None:
+    match = _COMPACT.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC if match[7] or not match[4] else zone)
+    except ValueError:
+        return None
+
+
+def _epoch(number: float) -> datetime | None:
+    if not math.isfinite(number) or number <= 0:
+        return None
+    for unit in (1, 1e3, 1e6, 1e9):
+        if EARLIEST_EPOCH <= number / unit <= LATEST_EPOCH:
+            return datetime.fromtimestamp(number / unit, UTC)
+    return None
+
+
+def _numeric(text: str, zone: tzinfo, order: Order | None) -> datetime | None:
+    match = _NUMERIC.fullmatch(text)
+    if not match:
+        return None
+    first = numeric_order(text) or order
+    if first is None and match[1] != match[3]:
+        return None
+    day, month = (match[1], match[3]) if first == "day" else (match[3], match[1])
+    year = match[4] if len(match[4]) == 4 else f"20{match[4]}"
+    whole = f"{year}-{int(month):02}-{int(day):02}"
+    return _iso(whole, zone) if not match[5] else _written(f"{whole} {match[5]}", zone)
+
+
+def _written(text: str, zone: tzinfo) -> datetime | None:
+    """A date in words, as in RSS (RFC 2822) or "June 15, 2020 10:30 AM ET". What does not name its day is none."""
+    if not _YEAR.search(text) and not re.match(r"[A-Za-z]{3}, ", text):
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+        if not text.rstrip().endswith("-0000") and moment.tzinfo:
+            return moment
+    except (ValueError, TypeError, IndexError):
+        pass
+    from dateutil import parser
+
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a zone that is not known must not be passed over
+        for default in (datetime(2001, 1, 1), datetime(2002, 2, 2)):
+            try:
+                found.append(parser.parse(text, default=default, tzinfos=_ZONES))
+            except (parser.ParserError, OverflowError, ValueError, TypeError, Warning):
+                return None
+    if found[0].date() != found[1].date():
+        return None  # something was filled in that the text does not say
+    moment = found[0]
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone if _HAS_TIME.search(text) else UTC)

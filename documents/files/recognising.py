@@ -1,0 +1,241 @@
+"""What a file is, by its first bytes: packed or not, in which encoding, and JSON, CSV, Parquet, Excel or lines of text.
+
+A file's name is no proof, so it decides only between lines of text and a CSV of one column.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import lzma
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal, cast
+
+import msgspec
+import zstandard
+
+from errors import FinsentError
+
+Form = Literal["JSON lines", "JSON", "CSV", "Parquet", "Excel", "lines of text"]
+
+SAMPLE_BYTES = 64 * 1024
+CHUNK_BYTES = 1024 * 1024
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SAMPLE_ROWS = 50
+
+FEW_LETTERS_BEYOND_ASCII = 0.25
+"""Western languages have fewer letters beyond ASCII than this; in Cyrillic or Chinese text nearly all are."""
+
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_STRANGERS = (
+    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, and not the file itself: run 'git lfs pull'"),
+    (b"%PDF", "a PDF: save its text or table as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an Excel file of before 2007: save it as .xlsx or CSV"),
+    (b"Obj\x01", "an Avro file: convert it to Parquet or JSON lines"),
+    (b"ORC", "an ORC file: convert it to Parquet"),
+    (b"SQLite format 3", "a SQLite database: export the table as CSV"),
+    (b"\x80\x04\x95", "a Python pickle, which may run any code when it is read: save it as Parquet or CSV"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"\x7fELF", "a program"),
+    (b"Rar!", "a RAR archive: unpack it"),
+    (b"7z\xbc\xaf", "a 7-Zip archive: unpack it"),
+)
+_PAGES = (
+    (re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:rss|feed|rdf:RDF)\b", re.DOTALL),
+     "an RSS or Atom feed: name it in a feeds file, 'finsent feeds run' reads those"),
+    (re.compile(rb"\s*<(?:!doctype html|html)\b", re.IGNORECASE),
+     "a web page: it may be the error page of a download"),
+    (re.compile(rb"\s*<\?xml\b"), "XML: convert it to JSON or CSV"),
+    (re.compile(rb"\x00[\x00-\xff]{4}\s*[{\[]"),
+     "a record in a schema registry's wire format (five bytes in front of the JSON): send it as it is, and "
+     "set KAFKA_SCHEMA_REGISTRY_URL for the workers"),
+)  # fmt: skip
+
+
+class BadFile(FinsentError, ValueError):
+    """A file cannot be read. The text says what it is, where it is wrong, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What a file was found to be. ``delimiter`` is that of a CSV, and ``encoding`` that of a text."""
+
+    form: Form
+    packed: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+
+    def __str__(self) -> str:
+        plain = self.encoding in ("", "ascii", "utf-8")
+        details = (
+            DELIMITERS[self.delimiter] if self.delimiter else "",
+            "" if plain else "UTF-8 with a byte order mark" if self.encoding == "utf-8-sig" else self.encoding,
+            self.packed,
+        )
+        said = ", ".join(filter(None, details))
+        return f"{self.form} ({said})" if said else self.form
+
+
+def recognise(path: Path) -> Recognised:
+    """What the file at ``path`` is. Raises ``BadFile``, which names it, if rows cannot be read from it."""
+    with unpacked(path) as (stream, packed):
+        head = stream.read(SAMPLE_BYTES)
+    if not head.strip():
+        raise BadFile(f"{path} is empty")
+    if head.startswith(b"PAR1"):
+        return Recognised("Parquet", packed)
+    if head.startswith(b"PK\x03\x04"):
+        if b"xl/" in head or b"[Content_Types].xml" in head:
+            return Recognised("Excel", packed)
+        raise BadFile(f"{path} is a ZIP archive: unpack it, or pack the file with gzip")
+    for beginning, what in _STRANGERS:
+        if head.startswith(beginning):
+            raise BadFile(f"{path} is {what}")
+    for pattern, what in _PAGES:
+        if pattern.match(head):
+            raise BadFile(f"{path} is {what}")
+    encoding = _encoding(path, head)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    if "\x00" in text:
+        raise BadFile(f"{path} holds bytes that are no text: it is no JSON, CSV, Parquet or Excel file")
+    if (first := text.lstrip("\ufeff \t\r\n")[:1]) in ("{", "["):
+        return Recognised("JSON lines" if first == "{" and _is_json_lines(path, text) else "JSON", packed, encoding)
+    if _plain_name(path).endswith((".jsonl", ".ndjson", ".json")):
+        return Recognised("JSON lines", packed, encoding)  # its first line is at fault; the others may not be
+    delimiter = _delimiter(text)
+    if not delimiter and not _plain_name(path).endswith((".csv", ".tsv")):
+        return Recognised("lines of text", packed, encoding)
+    return Recognised("CSV", packed, encoding, delimiter or ",")
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[tuple[IO[bytes], str]]:
+    """The bytes of a file, unpacked, and what it was packed with. Damage found while they are read is a ``BadFile``."""
+    try:
+        with path.open("rb") as raw:
+            head = raw.read(6)
+            raw.seek(0)
+            packed = next((name for mark, name in _PACKED.items() if head.startswith(mark)), "")
+            yield cast("IO[bytes]", _opened(raw, packed)), packed
+    except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+        raise BadFile(f"{path} breaks off or is damaged: {error}") from error
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile) or error.errno is None:
+            raise BadFile(f"{path} breaks off or is damaged: {error}") from error
+        raise BadFile(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _opened(raw: IO[bytes], packed: str) -> object:
+    if packed == "gzip":
+        return io.BufferedReader(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type]
+    if packed == "bzip2":
+        return io.BufferedReader(bz2.BZ2File(raw))  # type: ignore[arg-type]
+    if packed == "xz":
+        return io.BufferedReader(lzma.LZMAFile(raw))  # type: ignore[arg-type]
+    if packed == "zstd":
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))  # type: ignore[arg-type]
+    return raw
+
+
+def _plain_name(path: Path) -> str:
+    name = path.name.lower()
+    for ending in (".gz", ".bz2", ".xz", ".zst"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def _is_json_lines(path: Path, text: str) -> bool:
+    """Whether the first line of ``text`` is an object by itself: the others are, too, in JSON lines."""
+    line, _, rest = text.lstrip("\ufeff \t\r\n").partition("\n")
+    named = _plain_name(path).endswith((".jsonl", ".ndjson"))
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        # A broken first line is no reason to take the rest for one document.
+        return named or (not line.rstrip().endswith(("{", "[", ",")) and rest.startswith("{"))
+    return isinstance(found, dict) and (
+        named or bool(rest.strip()) or any(isinstance(found.get(name), str) for name in ("id", "title", "text"))
+    )
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the cells of most rows: "" where nothing does."""
+    lines = text.lstrip("\ufeff").splitlines()
+    if lines and (told := re.fullmatch(r"sep=(.)", lines[0].strip(), re.IGNORECASE)):
+        return told[1] if told[1] in DELIMITERS else ""
+    best = ("", 0.0)
+    for delimiter in DELIMITERS:
+        if delimiter not in lines[0]:
+            continue
+        counts: list[int] = []
+        try:
+            for row in csv.reader(io.StringIO("\n".join(lines[:-1] or lines)), delimiter=delimiter):
+                counts.append(len(row))
+                if len(counts) == SAMPLE_ROWS:
+                    break
+        except csv.Error:
+            continue
+        width, same = Counter(counts).most_common(1)[0]
+        if width > 1 and (score := same / len(counts) + min(counts[0], 10) / 100) > best[1]:
+            best = (delimiter, score)
+    return best[0]
+
+
+def _encoding(path: Path, head: bytes) -> str:
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    if head.count(0) > len(head) // 4:  # UTF-16 of mostly Latin letters: every second byte is 0
+        return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    strange = _beyond_utf8(path)
+    if strange is None:
+        return "utf-8"
+    high = sum(byte > 127 for byte in strange)
+    letters = sum(byte > 127 or chr(byte).isalpha() for byte in strange)
+    if high < FEW_LETTERS_BEYOND_ASCII * letters:
+        return "cp1252" if not set(strange) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1"
+    import charset_normalizer
+
+    found = charset_normalizer.from_bytes(strange).best()
+    return found.encoding if found else "cp1252"
+
+
+def _beyond_utf8(path: Path) -> bytes | None:
+    """Lines with bytes beyond ASCII, of a file that is not UTF-8; None for one that is."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    kept, valid = bytearray(), True
+    with unpacked(path) as (stream, _):
+        while chunk := stream.read(CHUNK_BYTES):
+            if valid:
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    valid = False
+            if not chunk.isascii() and len(kept) < SAMPLE_BYTES:
+                kept += b"\n".join(line for line in chunk.split(b"\n") if not line.isascii())[:SAMPLE_BYTES]
+            if not valid and len(kept) >= SAMPLE_BYTES:
+                break
+    if valid:
+        try:
+            decoder.decode(b"", final=True)
+            return None
+        except UnicodeDecodeError:
+            pass
+    return bytes(kept)
