@@ -33,7 +33,7 @@ def read_rules(
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadRules(f"{where}{line}: no YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise BadRules(f"{where}: no YAML: {error}") from error
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")

@@ -58,7 +58,10 @@ def score(
             raise typer.BadParameter("--out goes with one FILE")
         _score_file(Path(texts[0]), out, entity, chosen)
         return
-    lines = [*(texts or []), *(line.strip() for line in file or () if line.strip())]
+    try:
+        lines = [*(texts or []), *(line.strip() for line in file or () if line.strip())]
+    except UnicodeDecodeError as error:
+        fail(f"--file is not UTF-8: {error}; 'finsent score FILE --out OUT' takes files of any encoding")
     if not lines:
         raise typer.BadParameter("give at least one TEXT, or --file")
     if not all(map(str.strip, lines)):
@@ -114,11 +117,12 @@ def _score_file(path: Path, out: Path, entity: str | None, chosen: str | None) -
 
 def _rows(table: Table) -> Iterator[dict[str, Any]]:
     """``id`` (if there), ``text``, ``entity`` and ``lang`` of each row with a text."""
-    columns = _columns(table)
     word = "line" if table.recognised.form in ("JSON lines", "lines of text") else "row"
+    columns: dict[str, str] = {}
     for row in table.rows():
         if row.fault:
             fail(f"{table.path}, {word} {row.number}: {row.fault}")
+        columns = columns or _columns(table)
         cells = {name: row.values.get(column) for name, column in columns.items()}
         for name in ("title", "body", "text", "entity", "lang"):
             if not isinstance(cells.get(name) or "", str):

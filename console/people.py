@@ -51,7 +51,7 @@ def load(path: Path) -> dict[str, User]:
     """The users of a file by name. Raises ``BadUsers`` and ``OSError``."""
     try:
         users = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), _File).users
-    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise BadUsers(f"{path}: {' '.join(str(error).split())}") from error
     for user in users:
         try:

@@ -27,5 +27,5 @@ def read_replaceable(
         return make(path.read_bytes() if path else (resources.files(package) / name).read_bytes())
     except OSError as error:
         raise wrong(f"{where}: {error.strerror}; {variable} names the file") from error
-    except (msgspec.ValidationError, msgspec.DecodeError, wrong) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, wrong) as error:
         raise wrong(f"{where}: {error}") from error

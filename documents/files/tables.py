@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ LARGEST_JSON = 1_000_000_000
 
 LARGEST_CELL = 4 * 1024 * 1024
 DEEPEST, LONGEST_SEARCH = 4, 1000
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+HALVED = "it holds half of a character (a surrogate): whoever wrote the file cut a text in the middle of one"
 NEEDS = "pip install 'finsent[files]'"
 
 
@@ -105,7 +108,9 @@ def _json_lines(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow
                 yield TableRow(number, {}, b"", f"no JSON: {error}")
                 continue
             if isinstance(row, dict):
-                yield TableRow(number, flat(row), line.encode("utf-8", "surrogatepass"))
+                halved = bool(_HALF.search(line)) and _has_half_characters(row)
+                values = {} if halved else flat(row)
+                yield TableRow(number, values, line.encode("utf-8", "surrogatepass"), HALVED if halved else "")
             else:
                 yield TableRow(number, {}, b"", f"no JSON object, but {_kind(row)}")
 
@@ -182,12 +187,22 @@ def _by_column(document: dict[str, Any]) -> list[Any]:
 def _listed(values: list[Any]) -> Callable[[], Iterator[TableRow]]:
     def rows() -> Iterator[TableRow]:
         for number, row in enumerate(values, 1):
-            if isinstance(row, dict):
+            if isinstance(row, dict) and not _has_half_characters(row):
                 yield TableRow(number, flat(row))
+            elif isinstance(row, dict):
+                yield TableRow(number, {}, b"", HALVED)
             else:
                 yield TableRow(number, {}, b"", f"no JSON object, but {_kind(row)}")
 
     return rows
+
+
+def _has_half_characters(row: Any) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any]:

@@ -127,7 +127,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         _refuse_pointer(path)
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except CannotImport:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise CannotImport(
             f"{path.parent} is no Hugging Face directory: {path.name} cannot be read: {error}"
         ) from error

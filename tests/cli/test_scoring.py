@@ -77,10 +77,10 @@ def test_texts_are_scored_from_the_command_line(tmp_path: Path):
     [
         ("x.csv", b"when\nProfit\n", "needs a column text"),
         ("x.jsonl", b'{"text": "a"}\n{"text"\n', "line 2: no JSON"),
-        ("x.jsonl", b'{"text": "a", "entity": 5}\n', "row 1: entity is no text"),
+        ("x.jsonl", b'{"text": "a", "entity": 5}\n', "line 1: entity is no text"),
         ("x.jsonl", b"[1]\n", "row 1: no JSON object"),
         ("x.txt", b"", "is empty"),
-        ("x.txt", b"\xff\xfe\xff\n", "not utf-16 throughout"),
+        ("x.txt", b"\xff\xfea\x00\xff", "not utf-16 throughout"),
         ("x.csv.gz", gzip.compress(b"text\nProfit\n" * 99)[:30], "breaks off or is damaged"),
     ],
 )
@@ -117,8 +117,8 @@ def test_an_evaluation_is_written_printed_and_drawn(tmp_path: Path, registry: Pa
 
 
 def test_a_file_that_cannot_be_evaluated_is_told_in_one_line(tmp_path: Path):
-    (tmp_path / "x.csv").write_text("text,label\nShares rise,positive\nShares fall,bearish\n")
-    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "line 3", "bearish")
+    (tmp_path / "x.csv").write_text("text,label\nShares rise,positive\nShares fall,gloomy\n")
+    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "line 3", "gloomy")
     (tmp_path / "x.csv").write_text(f"text,label\n{GERMAN},positive\n")
     assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "none of the 1 rows", "de")
     assert within("evaluate", str(tmp_path / "none.csv")).returncode == 2

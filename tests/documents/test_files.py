@@ -90,9 +90,9 @@ def test_csv_with_any_separator_in_any_encoding(tmp_path: Path, data: bytes, wha
 
 
 def test_one_byte_of_another_encoding_far_behind_is_found(tmp_path: Path) -> None:
-    rows = b"".join(b"%d,Plain words,2024-01-31\n" % number for number in range(60_000))
+    rows = b"".join(b"%d,%s,2024-01-31\n" % (number, b"Plain words " * 500) for number in range(300))
     found = sent(tmp_path / "a.csv", b"id,title,date\n" + rows + b"x,Alder\x92s profit,2024-01-31\n")
-    assert len(found) == 60_001 and found[-1]["title"] == "Alder\u2019s profit"
+    assert len(found) == 301 and found[-1]["title"] == "Alder\u2019s profit"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,6 @@ def test_without_the_extra_what_is_needed_is_named(
         (b'[{"title": "x"},\n {"title" "y"}]', "is no JSON at line 2, column 11"),
         (b"[" * 100_000, "nested too deeply|breaks off"),
         (b'{"status": "error", "message": "apiKey invalid", "articles": []}', "answer without rows: apiKey invalid"),
-        (b"17", "title of news"),
         (gzip.compress(b"title,date\n" + b"a,2024\n" * 1000)[:40], "breaks off or is damaged"),
         (b"PAR1 no more", "damaged Parquet"),
         (b"PK\x03\x04 [Content_Types].xml", "damaged Excel"),
