@@ -54,7 +54,7 @@ COMMANDS = {
     "produce labels": ("produce", "FILE", "--topic", "labels", "--undated", "now"),
     "label": ("label", "import", "FILE", "--annotator", "anna"),
     "score": ("score", "FILE", "--out", "OUT"),
-    "score text": ("score", "--file", "FILE"),
+    "score text": ("score", "--file", "FILE", "--json"),
     "events": ("events", "FILE"),
     "evaluate": ("evaluate", "FILE"),
     "rules": ("alerts", "check", "FILE"),
