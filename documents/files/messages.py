@@ -124,7 +124,12 @@ class Messages:
 
     def _found_order(self) -> Order | None:
         """What comes first in this file's dates of three numbers, told by those that can only be read in one way."""
-        columns = {one.of.get("published_at") or one.of.get("labelled_at") for one in self.columns.values()} - {None}
+        columns = {
+            column
+            for one in self.columns.values()
+            for column in (one.of.get("published_at") or one.of.get("labelled_at"),)
+            if column
+        }
         if not columns:
             return None
         dates = (str(row.values.get(name) or "") for row in self.table.rows() for name in columns)
