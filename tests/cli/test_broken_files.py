@@ -54,7 +54,6 @@ COMMANDS = {
     "produce labels": ("produce", "FILE", "--topic", "labels", "--undated", "now"),
     "label": ("label", "import", "FILE", "--annotator", "anna"),
     "score": ("score", "FILE", "--out", "OUT"),
-    "score text": ("score", "--file", "FILE", "--json"),
     "events": ("events", "FILE"),
     "evaluate": ("evaluate", "FILE"),
     "rules": ("alerts", "check", "FILE"),
@@ -66,7 +65,7 @@ COMMANDS = {
 }
 
 
-SCORING = ("score", "score text", "evaluate")
+SCORING = ("score", "evaluate")
 
 
 @pytest.fixture
