@@ -37,15 +37,15 @@ class Feed(threading.Thread):
 
     def __init__(self, bootstrap: str, rate: float, name: str) -> None:
         super().__init__(daemon=True)
-        self._bootstrap, self._rate, self._name = bootstrap, rate, name
+        self._servers, self._rate, self._of = bootstrap, rate, name
         self.stop, self.sent = threading.Event(), 0
 
     def run(self) -> None:
         """Send."""
-        sender = KafkaProducer(bootstrap_servers=self._bootstrap, enable_idempotence=False)
+        sender = KafkaProducer(bootstrap_servers=self._servers, enable_idempotence=False)
         begun = time.monotonic()
         while not self.stop.wait(max(0.0, begun + self.sent / self._rate - time.monotonic())):
-            record = {"id": f"{self._name}-{self.sent}", "source": "load", "title": TITLE.format(self.sent),
+            record = {"id": f"{self._of}-{self.sent}", "source": "load", "title": TITLE.format(self.sent),
                       "published_at": datetime.now(UTC).isoformat()}  # fmt: skip
             sender.send("news", json.dumps(record).encode())
             self.sent += 1
