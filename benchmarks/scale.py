@@ -118,7 +118,7 @@ def dated_queries(client: Client) -> dict[str, str]:
         names = [column.name for column in view.columns]
         date = next((name for name in DATES if name in names), "")
         condition = f" WHERE {date} > '{day_ago}'" if date and not view.parameters else ""
-        if view.name == "documents_as_of" or view.name == "mentions_as_of" or view.name == "events_as_of":
+        if view.parameters and "known" not in given and "published_at" in names:
             condition = f" WHERE published_at > '{day_ago}'"
         found[view.name] = f"SELECT * FROM {view.name}{f'({given})' if given else ''}{condition}"
     return found
