@@ -14,13 +14,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
-import json
-import logging
 import os
 import random
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,15 +26,13 @@ from typing import Any
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError
-from rich.console import Console
 
-import model
-from benchmarks.chaos import FAULTS, SETTLE_S, TEXTS, TOPICS, Chaos, Monitor, asking, records, small_disk
+from benchmarks.chaos import FAULTS
+from benchmarks.chaos_faults import SETTLE_S, Chaos, Monitor, asking
+from benchmarks.chaos_feed import TOPICS, records
+from benchmarks.chaos_rounds import TEXTS, command, rounds, started, summary
 from benchmarks.kafka_feed import KafkaFeed, Position, held, stored
-from benchmarks.proxy import Proxy
 from deploy.local import Service
-from model.encoder import default_folders
-from model.registry import publish
 from storage import lost_ranges
 from stream.kafka import ensure_topics, watermarks
 
@@ -231,121 +225,46 @@ def _until(condition: Callable[[], bool], what: str, seconds: float = BROKER_S) 
         time.sleep(0.2)
 
 
-def started(
-    stack: contextlib.ExitStack, seed: int, texts: Path, depth: int, wants_disk: bool
-) -> tuple[KafkaChaos, str]:
-    """The service, its feed and what deals the faults; and where the texts are from."""
-    rng = random.Random(seed)
-    where_from, good = records(texts, random.Random(seed))
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="finsent-chaos-")))
-    disk = stack.enter_context(small_disk(folder / "data" / "clickhouse")) if wants_disk else None
-    proxy = stack.enter_context(Proxy(lambda: service.stack.clickhouse_url))
-    extra = {
-        "CLICKHOUSE_URL": f"clickhouse://finsent@127.0.0.1:{proxy.port}/default",
-        "CLICKHOUSE_SEND_RECEIVE_TIMEOUT_S": "3",
-        "STREAM_BATCH_RECORDS": "128",
-        "STREAM_STUCK_AFTER_S": "90",
-    }
-    service = Service(folder / "data", extra=extra, broker="kafka", brokers=3, kafka_settings=BROKERS)
-    stack.enter_context(service)
-    before = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    os.environ["KAFKA_BOOTSTRAP_SERVERS"] = service.stack.kafka_bootstrap
-    if before is None:
-        stack.callback(os.environ.pop, "KAFKA_BOOTSTRAP_SERVERS")
-    registry = service.stack.environment()["MODEL_REGISTRY"]
-    another = publish(registry, default_folders(), facts={"purpose": "another version of the same"})
-    feed = KafkaFeed(service.stack.kafka_bootstrap, good, random.Random(seed + 1), depth)
-    ensure_topics(feed.kafka)
-    with KafkaAdminClient(bootstrap_servers=feed.kafka.servers) as admin:
-        admin.alter_configs([ConfigResource("topic", "comments", configs=COMPACTED)])
-    monitor = KafkaMonitor(service, feed)  # type: ignore[arg-type]
-    feed.waiting = monitor.waiting
-    for thread in (feed, monitor):
-        thread.start()
-        stack.callback(thread.join, 20)
-        stack.callback(thread.ended.set)
-    versions = itertools.cycle([another, model.champion_name(registry)])
-    return KafkaChaos(service, proxy, feed, monitor, rng, versions, disk), where_from
-
-
 def run(
-    faults: dict[str, int], rounds: int, seed: int, texts: Path = TEXTS, depth: int = 1000, seconds: float = 900
+    faults: dict[str, int], count: int, seed: int, texts: Path = TEXTS, depth: int = 1000, seconds: float = 900
 ) -> dict[str, Any]:
-    """Deal ``faults`` and those of the cluster over ``rounds``, in the order of ``seed``, for ``seconds`` at most."""
-    for name in ("kafka", "clickhouse_driver"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    console, began = Console(stderr=True), time.monotonic()
-    deck = [name for name, count in faults.items() for _ in range(count)]
+    """Deal ``faults`` and those of the cluster over ``count`` rounds, in the order of ``seed``, for ``seconds`` at
+    most."""
+    where_from, good = records(texts, random.Random(seed))
+    deck = [name for name, often in faults.items() for _ in range(often)]
     dealer = random.Random(seed)
     dealer.shuffle(deck)
-    problems: list[str] = []
-    report: dict[str, Any] = {}
-    with contextlib.ExitStack() as stack:
-        chaos, where_from = started(stack, seed, texts, depth, "disk full" in faults)
-        for number in range(rounds):
-            hand = [*deck[number::rounds], *EVERY_ROUND, *ONCE[number::rounds]]
-            dealer.shuffle(hand)
-            chaos.feed.running.set()
-            chaos.monitor.forgive()
-            for name in hand:
-                now = time.monotonic() - began
-                if now < seconds or name in EVERY_ROUND + ONCE:
-                    console.print(f"{now:.0f} s: {name}", style="dim")
-                    chaos.deal(name)
-                if chaos.feed.failure or chaos.service.stack.failure:
-                    raise RuntimeError(
-                        f"round {number + 1}, {name}: {chaos.feed.failure or chaos.service.stack.failure}"
-                    )
-            with chaos.feed.sending:
-                chaos.feed.running.clear()
-            report, found = chaos.account(Path(chaos.service.stack.data))
-            problems += [f"round {number + 1}: {problem}" for problem in found]
-            kills = dict(chaos.kills)
-            console.print(
-                f"round {number + 1}/{rounds}, {time.monotonic() - began:.0f} s: {report}; {kills}", *found, sep="\n"
-            )
-        versions = asking(
-            chaos.service.stack.clickhouse_url, lambda c: c.execute("SELECT uniqExact(model_version) FROM documents")
-        )
-    accounted = sum(report[name] for name in ("stored", "dead_lettered", "tombstones", "expired", "compacted"))
-    return {
-        "rounds": rounds,
-        "seed": seed,
-        "kills": dict(chaos.kills),
-        "faults": dict(chaos.faults),
-        "faults_missed": dict(chaos.missed),
-        "produced": chaos.feed.acknowledged,
-        "forgotten_by_broker": 0,
-        **report,
-        "views_equal": not any("windows" in problem for problem in problems),
-        "model_versions": versions[0][0],
-        "longest_gap_s": round(chaos.monitor.longest_gap, 1),
-        "peak_rss_mb": round(chaos.monitor.peak_rss / 1e6),
-        "texts": where_from,
-        "disk": "filled" if chaos.disk else "not filled",
-        "seconds": round(time.monotonic() - began),
-        "problems": problems,
-        "clean": not problems and chaos.feed.acknowledged == accounted,
-    }
+    hands = [[*deck[number::count], *EVERY_ROUND, *ONCE[number::count]] for number in range(count)]
+    for hand in hands:
+        dealer.shuffle(hand)
+
+    def feeding(service: Service) -> KafkaFeed:
+        feed = KafkaFeed(service.stack.kafka_bootstrap, good, random.Random(seed + 1), depth)
+        ensure_topics(feed.kafka)
+        with KafkaAdminClient(bootstrap_servers=feed.kafka.servers) as admin:
+            admin.alter_configs([ConfigResource("topic", "comments", configs=COMPACTED)])
+        return feed
+
+    cluster = {"broker": "kafka", "brokers": 3, "kafka_settings": BROKERS, "stuck_after_s": 90}
+    with started(KafkaChaos, feeding, KafkaMonitor, seed, "disk full" in faults, **cluster) as chaos:
+        report, problems = rounds(chaos, hands, seconds, EVERY_ROUND + ONCE)
+        gone = ("expired", "compacted")
+        return {
+            "rounds": count,
+            "texts": where_from,
+            "forgotten_by_broker": 0,
+            **summary(chaos, report, problems, chaos.feed.acknowledged, gone),
+        }
 
 
 def main() -> None:
     """Run the rounds and write the report."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos_kafka", description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=900, help="from then on only the cluster's own faults")
-    parser.add_argument("--texts", type=Path, default=TEXTS, help="folder of CSV files of real text")
-    parser.add_argument("--short", action="store_true", help="few faults of workers and ClickHouse")
-    arguments = parser.parse_args()
-    faults, depth = (SHORT, 400) if arguments.short else (OTHERS, 1000)
-    result = run(faults, arguments.rounds, arguments.seed, arguments.texts, depth, arguments.seconds)
-    print(json.dumps(result, indent=1))
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
-    raise SystemExit(0 if result["clean"] else 1)
+
+    def chosen(options: argparse.Namespace) -> dict[str, Any]:
+        faults, depth = (SHORT, 400) if options.short else (OTHERS, 1000)
+        return run(faults, options.rounds, options.seed, options.texts, depth, options.seconds)
+
+    command("python -m benchmarks.chaos_kafka", __doc__, chosen, 6, 900)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from benchmarks.chaos import SETTLE_S, Filling, malformed
+from benchmarks.chaos_faults import SETTLE_S
+from benchmarks.chaos_feed import Filling, malformed
 from settings import KafkaSettings
 from stream.kafka import watermarks
 

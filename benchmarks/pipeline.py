@@ -20,18 +20,14 @@ out.
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import itertools
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,175 +38,27 @@ from clickhouse_driver import Client
 from kafka import KafkaConsumer, KafkaProducer
 
 import model
+from benchmarks.pipeline_records import TOPICS, Value, stream_of, values
+from benchmarks.pipeline_service import (
+    BATCH,
+    bare,
+    client_of,
+    fill,
+    linker,
+    log,
+    passes,
+    rate,
+    reading,
+    stored,
+    wait_for,
+    worker,
+)
 from deploy.demo import Arrivals
-from deploy.demo.recorded_week import write as write_week
-from deploy.local import Child, Service, free_port
-from documents import Company, Linker, Pseudonymiser, Watchlist, load_watchlist
+from deploy.local import Child, Service
 from settings import ClickHouseSettings, KafkaSettings, ModelSettings
-from storage import connect, migrate, positions
+from storage import connect
 from stream.kafka import Received, ensure_topics, topic_ids
-from stream.steps import Read, Score
-
-TOPICS = ("news", "comments")
-BATCH = 512
-
-Value = tuple[str, bytes]
-Batch = tuple[list[str], list[str | None], list[str]]
-
-
-def values(folder: Path | None, count: int) -> list[Value]:
-    """(topic, record value) of ``count`` records; see ``stream_of``."""
-    return list(stream_of(folder, count))
-
-
-def stream_of(folder: Path | None, count: int) -> Iterator[Value]:
-    """(topic, record value) of ``count`` records, news and comments by turns: from the CSV files in ``folder``, or the
-    recorded week; with new ids again and again."""
-    if folder is None or not folder.is_dir():
-        return itertools.islice(_week(), count)
-    files = {"news": "news_reuters_guardian_cnbc_2017_2020", "comments": "tweets_stocknet_2014_2016"}
-    streams = [_rows(folder / f"{name}.csv.gz", topic) for topic, name in files.items()]
-    found = [value for pair in itertools.zip_longest(*streams) for value in pair if value]
-    return itertools.islice((value for n in itertools.count() for value in _again(found, n)), count)
-
-
-def _rows(path: Path, topic: str) -> Iterator[Value]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            date = row["published_at"]
-            yield (
-                topic,
-                json.dumps(
-                    {
-                        "id": row["id"],
-                        "source": row["source"] or "unknown",
-                        "title" if topic == "news" else "text": row["text"],
-                        "published_at": date if "T" in date else f"{date[:10]}T{date[11:19] or '00:00:00'}Z",
-                    }
-                ).encode(),
-            )
-
-
-def _again(found: Sequence[Value], turn: int) -> Iterator[Value]:
-    for topic, value in found:
-        yield (topic, value.replace(b'{"id": "', f'{{"id": "{turn}-'.encode(), 1)) if turn else (topic, value)
-
-
-def _week() -> Iterator[Value]:
-    with tempfile.TemporaryDirectory() as folder:
-        week = write_week(Path(folder))
-        found = [
-            (topic, line)
-            for topic, path in (("news", week.news), ("comments", week.comments))
-            for line in path.read_bytes().splitlines()
-        ]
-    for turn in itertools.count():
-        yield from _again(found, turn)
-
-
-def fill(bootstrap: str, records: Iterable[Value]) -> None:
-    """Produce ``records`` and wait for the acknowledgements."""
-    ensure_topics(KafkaSettings(bootstrap_servers=bootstrap))
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=50, batch_size=262_144)
-    sent: deque[Any] = deque()
-    for n, (topic, value) in enumerate(records):
-        sent.append(producer.send(topic, value, partition=n // 2 % 4))
-        if len(sent) > 20_000:
-            sent.popleft().get(120)
-    for future in sent:
-        future.get(120)
-    producer.close()
-
-
-@contextmanager
-def worker(
-    service: Service, name: str, module: str = "finsent", extra: Mapping[str, str] | None = None
-) -> Iterator[Child]:
-    """A worker process that ends with the block. It has not been waited for."""
-    port = free_port()
-    env = {**os.environ, **service.stack.environment(), **(extra or {}), "STREAM_WEB_PORT": str(port)}
-    argv = [sys.executable, "-m", module, *(["worker"] if module == "finsent" else [])]
-    child = Child(name, argv, env, lambda: True, service.stack.logs / f"{name}.log")
-    service.stack.add(child)
-    try:
-        yield child
-    finally:
-        child.stop()
-
-
-def stored(client: Client, bootstrap: str) -> int:
-    """Records in the table, of the topics as they are now: each partition of theirs begins at 0 and has no gaps."""
-    return sum(
-        last + 1 for last in positions(client, topic_ids(KafkaSettings(bootstrap_servers=bootstrap), TOPICS)).values()
-    )
-
-
-def wait_for(client: Client, bootstrap: str, count: int, watch: Any = None, timeout: float = 1800) -> None:
-    """Until ``count`` records are stored. Raises ``TimeoutError``."""
-    deadline = time.monotonic() + timeout
-    while (now := stored(client, bootstrap)) < count:
-        if watch:
-            watch(now)
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{now} of {count} records stored in {timeout:g} s")
-        time.sleep(0.5)
-
-
-def rate(client: Client, since: float) -> float:
-    """Records a second that were stored after ``since`` (Unix): from the end of the first batch to that of the last."""
-    times = client.execute(
-        "SELECT toFloat64(ingested_at) AS at, count() FROM record_log WHERE ingested_at > toDateTime64(%(since)s, 3) "
-        "GROUP BY at ORDER BY at",
-        {"since": since},
-    )
-    return sum(count for _, count in times[1:]) / (times[-1][0] - times[0][0])
-
-
-def linker(companies: int = 0) -> Linker:
-    """Over the shipped watch list, lengthened by made-up companies to ``companies`` in all if that is more."""
-    listed = load_watchlist().companies
-    more = (Company(f"X{n:06}", f"Xylo{n:06} Holding", "none", "none") for n in range(companies - len(listed)))
-    return Linker(Watchlist([*listed, *more]))
-
-
-class Noting:
-    """In the place of a scorer: notes the batches that it is to score."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    def score(self, *batch: Any) -> Any:
-        """Note ``batch``, and end the step."""
-        self.batches.append(batch)
-        raise StopIteration
-
-
-def reading(watchlist: Linker) -> Read:
-    """The worker's first step, with ``watchlist``."""
-    return Read(watchlist, Pseudonymiser("0" * 32), lambda topic, partition: "")
-
-
-def passes(read: Read, records: Sequence[Value]) -> list[Batch]:
-    """What a worker would score of ``records``, as batches of (texts, entities, languages)."""
-    noting: Any = Noting()
-    score = Score(noting)
-    for topic in TOPICS:
-        mine = [value for name, value in records if name == topic]
-        for start in range(0, len(mine), BATCH):
-            received = [Received(topic, 0, start + n, value) for n, value in enumerate(mine[start : start + BATCH])]
-            with suppress(StopIteration):
-                score.run(read.run(received))
-    return noting.batches
-
-
-def bare(folder: Path, batches: Sequence[Batch], records: int) -> float:
-    """Records a second of the scorer alone: a fresh one, that has seen none of the texts."""
-    scorer = model.load(folder, ModelSettings())
-    scorer.score([f"The profit of company {n} rose by {n} percent in the quarter" for n in range(BATCH)])
-    started = time.perf_counter()
-    for batch in batches:
-        scorer.score(*batch)
-    return records / (time.perf_counter() - started)
+from stream.steps import Read
 
 
 def naive(bootstrap: str, url: str, records: int, seconds: float = 60) -> float:
@@ -313,31 +161,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         some = records[-BATCH:]
         speed = bare(champion, passes(read, some), len(some))
         records = records[: max(BATCH, int(speed * arguments.round_seconds))]
-        batches = passes(read, records)
         result["records"] = len(records)
-        told: list[tuple[float, float]] = []
-        waits, usual = np.array([]), 0.0
-        for number in range(arguments.rounds):
-            with Service(Path(folder) / f"round-{number}", workers=0, broker=arguments.broker) as service:
-                bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
-                fill(bootstrap, records)
-                first = bare(champion, batches, len(records))
-                client = _client(url)
-                with worker(service, "worker-0"):
-                    wait_for(client, bootstrap, len(records))
-                    end_to_end = rate(client, 0)
-                    told.append((end_to_end, first))
-                    log(f"round {number + 1}: end to end {end_to_end:.0f}/s, bare scorer {first:.0f}/s")
-                    if number == arguments.rounds - 1:
-                        half = statistics.median(e for e, _ in told) / 2
-                        # Other texts than before, or the scorer would know them.
-                        more = values(arguments.data, len(records) + int(half * arguments.latency_seconds))
-                        more = more[len(records) :]
-                        waits = latencies(service, more, half)
-                        log(f"latency at {half:.0f}/s: {np.percentile(waits, [50, 90, 99, 100]).round(3)}")
-                if number == arguments.rounds - 1 and arguments.naive_records:
-                    usual = naive(bootstrap, url, arguments.naive_records)
-                    log(f"the usual loop: {usual:.1f}/s")
+        told, waits, usual = scoring(arguments, Path(folder), champion, read, records)
         ceiling, growth, history, held = 0.0, 0.0, [], 0
         if arguments.constant_records:
             with Service(Path(folder) / "constant", workers=0, broker=arguments.broker) as service:
@@ -375,6 +200,38 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
+def scoring(
+    arguments: argparse.Namespace, folder: Path, champion: Path, read: Read, records: Sequence[Value]
+) -> tuple[list[tuple[float, float]], np.ndarray, float]:
+    """(records a second end to end and of the bare scorer, of each round; seconds from sending to the ledger; records a
+    second of the usual loop)."""
+    batches = passes(read, records)
+    told: list[tuple[float, float]] = []
+    waits, usual = np.array([]), 0.0
+    for number in range(arguments.rounds):
+        with Service(folder / f"round-{number}", workers=0, broker=arguments.broker) as service:
+            bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
+            fill(bootstrap, records)
+            first = bare(champion, batches, len(records))
+            client = client_of(url)
+            with worker(service, "worker-0"):
+                wait_for(client, bootstrap, len(records))
+                end_to_end = rate(client, 0)
+                told.append((end_to_end, first))
+                log(f"round {number + 1}: end to end {end_to_end:.0f}/s, bare scorer {first:.0f}/s")
+                if number == arguments.rounds - 1:
+                    half = statistics.median(e for e, _ in told) / 2
+                    # Other texts than before, or the scorer would know them.
+                    more = values(arguments.data, len(records) + int(half * arguments.latency_seconds))
+                    more = more[len(records) :]
+                    waits = latencies(service, more, half)
+                    log(f"latency at {half:.0f}/s: {np.percentile(waits, [50, 90, 99, 100]).round(3)}")
+            if number == arguments.rounds - 1 and arguments.naive_records:
+                usual = naive(bootstrap, url, arguments.naive_records)
+                log(f"the usual loop: {usual:.1f}/s")
+    return told, waits, usual
+
+
 def constant(service: Service, arguments: argparse.Namespace) -> tuple[float, float, list[tuple[int, float]], int]:
     """With the scorer that costs nothing: records a second, growth of the worker's resident memory in MB over a
     million records (least squares over the last two thirds), (records stored, records a second) along the way, and how
@@ -383,7 +240,7 @@ def constant(service: Service, arguments: argparse.Namespace) -> tuple[float, fl
     wanted = arguments.constant_records
     fill(bootstrap, stream_of(arguments.data, wanted))
     memory: list[tuple[int, float]] = []
-    client = _client(url)
+    client = client_of(url)
     with worker(service, "constant", "benchmarks.constant_worker") as child:
 
         def watch(count: int) -> None:
@@ -413,7 +270,7 @@ def outage(service: Service, name: str, data: Path, seconds: float) -> dict[str,
     bootstrap, url = service.stack.kafka_bootstrap, service.stack.clickhouse_url
     records = stream_of(data, 10**9)
     ensure_topics(KafkaSettings(bootstrap_servers=bootstrap))
-    client = _client(url)
+    client = client_of(url)
     with worker(service, f"outage-{name}", "benchmarks.constant_worker") as child:
         sent = stored(client, bootstrap)
 
@@ -488,7 +345,7 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], 
             tempfile.TemporaryDirectory() as folder,
             Service(Path(folder), workers=number, broker=arguments.broker) as service,
         ):
-            client = _client(service.stack.clickhouse_url)
+            client = client_of(service.stack.clickhouse_url)
             started = time.time()
             fill(service.stack.kafka_bootstrap, some)
             wait_for(client, service.stack.kafka_bootstrap, len(some))
@@ -510,18 +367,6 @@ def charts(arguments: argparse.Namespace, history: Sequence[tuple[int, float]], 
         figure.savefig(arguments.charts / f"{name}.png", dpi=90)
         pyplot.close(figure)
     return {name: [[a, round(b, 1)] for a, b in zip(x, y, strict=True)] for name, _, x, y, _ in drawn}
-
-
-def _client(url: str) -> Client:
-    """A client of a ClickHouse that has the tables."""
-    client = connect(ClickHouseSettings(url=url))
-    migrate(client)
-    return client
-
-
-def log(line: str) -> None:
-    """Tell a person how far it is."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import model
-from benchmarks.pipeline import TOPICS, Value, stream_of
+from benchmarks.pipeline_records import TOPICS, Value, stream_of
 from benchmarks.transactions import MOST_BYTES
 from deploy.local import Child, Service
 from settings import ClickHouseSettings

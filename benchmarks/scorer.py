@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import io
 import json
 import logging
 import os
@@ -30,14 +29,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.scorer_peers import BATCH, int8_limit, plain_session, run_plain, same_network
+
+if TYPE_CHECKING:  # the libraries are loaded when the threads are set
+    from model import Scorer
 
 HEADLINES = (
     "Profit of company {n} rose by {n} percent in the third quarter",
     "Company {n} warns of lower sales in year {n}",
 )
-BATCH = 32
-MAX_TOKENS = 256
 RECORDS = 512
 """A full batch of a worker."""
 
@@ -105,161 +107,6 @@ def sample(texts: Sequence[str], lengths: Sequence[int], count: int) -> list[str
     return [texts[i] for i in sorted(by_length[int((n + 0.5) * len(texts) / count)] for n in range(count))]
 
 
-def same_network(adapter: Path) -> tuple[Any, Any]:
-    """The model in ``adapter`` as a Hugging Face network (the merged weights in a BertModel, and the same head), and
-    its tokenizer."""
-    import torch
-    from tokenizers import Tokenizer
-    from transformers import BertConfig, BertModel, BertPreTrainedModel, PreTrainedTokenizerFast
-    from transformers.modeling_outputs import SequenceClassifierOutput
-
-    from model.encoder import CENTER, base_of, merged
-
-    weights, _ = merged(adapter)
-    base = base_of(adapter)
-    tensors = {
-        name: torch.from_numpy(value) for name, value in weights.items() if "pooler" not in name and name != CENTER
-    }
-
-    class Same(BertPreTrainedModel):  # type: ignore[misc]
-        def __init__(self, config: Any) -> None:
-            super().__init__(config)
-            self.bert = BertModel(config, add_pooling_layer=False)
-            self.head = torch.nn.Linear(2 * config.hidden_size, 3)
-
-        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any = None, **_: Any) -> Any:
-            states = self.bert(input_ids, attention_mask, token_type_ids).last_hidden_state
-            own = torch.nn.functional.pad(attention_mask[:, 2:], (1, 1)).unsqueeze(-1)  # without [CLS] and [SEP]
-            mean = (states * own).sum(1) / own.sum(1).clamp(min=1)
-            return SequenceClassifierOutput(logits=self.head(torch.cat([states[:, 0], mean], dim=1)))
-
-    rows = {name: len(tensors[f"embeddings.{name}_embeddings.weight"]) for name in ("word", "position", "token_type")}
-    config = BertConfig(
-        vocab_size=rows["word"],
-        max_position_embeddings=rows["position"],
-        type_vocab_size=rows["token_type"],
-        num_hidden_layers=base.layers,
-        hidden_size=base.hidden,
-        num_attention_heads=base.heads,
-        intermediate_size=base.intermediate,
-        layer_norm_eps=base.epsilon,
-        id2label={0: "negative", 1: "neutral", 2: "positive"},
-    )
-    network = Same(config)
-    network.head.load_state_dict({"weight": tensors.pop("head.weight"), "bias": tensors.pop("head.bias")})
-    network.bert.load_state_dict(tensors)
-    tokenizer = Tokenizer.from_str(base.tokenizer)
-    padding = next(name for name in ("[PAD]", "<pad>") if tokenizer.token_to_id(name) is not None)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return network.eval(), PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=padding,
-        model_max_length=MAX_TOKENS,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )
-
-
-def plain_session(network: Any, threads: int, cuda: bool) -> Any:
-    """``network`` exported by torch's exporter, as most people do it, in a session with ONNX Runtime's defaults."""
-    import onnxruntime
-    import torch
-
-    class Logits(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            return self.network(input_ids, attention_mask).logits
-
-    ids = torch.ones(2, 8, dtype=torch.long)
-    names = ["input_ids", "attention_mask"]
-    axes = {name: {0: "batch", 1: "length"} for name in names}
-    written = io.BytesIO()
-    torch.onnx.export(
-        Logits().eval(), (ids, ids), written, input_names=names, dynamic_axes=axes, opset_version=17, dynamo=False
-    )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    providers = ["CUDAExecutionProvider"] if cuda else ["CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(written.getvalue(), options, providers=providers)
-
-
-def run_plain(session: Any, tokenizer: Any, texts: Sequence[str]) -> Any:
-    """Logits of the texts, ``BATCH`` at a time in the order they came."""
-    import numpy as np
-
-    found = []
-    for start in range(0, len(texts), BATCH):
-        batch = tokenizer(texts[start : start + BATCH], truncation=True, padding=True, return_tensors="np")
-        found.append(session.run(None, {name: batch[name] for name in ("input_ids", "attention_mask")})[0])
-    return np.concatenate(found)
-
-
-def int8_limit(shapes: Sequence[tuple[int, int]], layers: int, threads: int) -> tuple[Callable[[], object], int]:
-    """(run, tokens): the matrix products of the network's linear layers alone, each with weights of its own, on
-    ``tokens`` tokens, as MatMulInteger or MatMulIntegerToFloat and in blocks of 256 to 1,024 tokens: the fastest."""
-    import numpy as np
-    import onnxruntime
-    from onnx import TensorProto, helper, numpy_helper
-
-    random = np.random.default_rng(0)
-    best: tuple[float, Callable[[], object], int] | None = None
-    for fused in (False, True):
-        nodes, outputs, constants = [], [], []
-        if fused:
-            constants += [numpy_helper.from_array(np.float32(1 / 127), "scale")]
-        constants += [numpy_helper.from_array(np.uint8(128), "zero")]
-        for number, (k, n) in enumerate(tuple(shapes) * layers):
-            name = f"w{number}"
-            constants.append(numpy_helper.from_array(random.integers(-127, 127, (k, n), np.int8), name))
-            inputs = [f"x{k}", name, "scale", "scale", "zero"] if fused else [f"x{k}", name, "zero"]
-            nodes.append(
-                helper.make_node(
-                    "MatMulIntegerToFloat" if fused else "MatMulInteger",
-                    inputs,
-                    [f"y{number}"],
-                    domain="com.microsoft" if fused else "",
-                )
-            )
-            kind = TensorProto.FLOAT if fused else TensorProto.INT32
-            outputs.append(helper.make_tensor_value_info(f"y{number}", kind, ["T", n]))
-        sizes = sorted({k for k, _ in shapes})
-        inputs = [helper.make_tensor_value_info(f"x{k}", TensorProto.UINT8, ["T", k]) for k in sizes]
-        opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
-        graph = helper.make_graph(nodes, "limit", inputs, outputs, constants)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        session = onnxruntime.InferenceSession(
-            helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
-        for tokens in (256, 512, 1024):
-            # Inputs and outputs lie in memory that is used again, so that products alone are measured.
-            binding = session.io_binding()
-            for k in sizes:
-                binding.bind_cpu_input(f"x{k}", random.integers(0, 255, (tokens, k), np.uint8))
-            for output in outputs:
-                binding.bind_output(output.name)
-
-            def run(session: Any = session, binding: Any = binding) -> None:
-                session.run_with_iobinding(binding)
-
-            run()
-            took = []
-            for _ in range(5):
-                started = time.perf_counter()
-                run()
-                took.append(time.perf_counter() - started)
-            speed = tokens / statistics.median(took)
-            if best is None or speed > best[0]:
-                best = (speed, run, tokens)
-    assert best is not None
-    return best[1], best[2]
-
-
 def padding_shares(lengths: Sequence[int], batch_tokens: int, multiple: int) -> dict[str, float]:
     """Share of the places in attention that no token stands in (linear layers compute none), where lengths are rounded
     up to ``multiple``; and what padding batches of 32 in the order of arrival wastes, in every layer."""
@@ -276,25 +123,46 @@ def padding_shares(lengths: Sequence[int], batch_tokens: int, multiple: int) -> 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """The figures, as they are written to ``--json``."""
-    import numpy as np
-    import onnxruntime
     import torch
     import transformers
 
-    import model
-    from model.encoder import default_folders, merged
-    from model.engine import exact_multiple
-    from model.registry import publish
-    from settings import ModelSettings
-
-    cuda = arguments.device == "cuda"
-    if cuda and not torch.cuda.is_available():
+    if arguments.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("no CUDA device that torch can use; measure with --device cpu")
     torch.set_num_threads(arguments.threads)
     transformers.logging.set_verbosity(logging.CRITICAL)  # it complains of networks that it does not know by name
     texts = gather(arguments.texts, arguments.count)
     if not texts:
         raise SystemExit("the files hold no text")
+    scorer, adapter, other = shipped(arguments)
+    lengths = scorer.score(texts, languages=["en"] * len(texts)).tokens.tolist()
+    contenders, agreement = contend(texts, lengths, scorer, other, adapter, arguments)
+    load_before = os.getloadavg()[0]
+    for number in range(arguments.rounds + 1):
+        for name, contender in contenders.items():
+            contender.round()
+            if not number:  # the first round warms up
+                contender.wall.clear()
+                contender.cpu.clear()
+                print(f"warm: {name}", file=sys.stderr)
+        print(f"round {number} of {arguments.rounds}", file=sys.stderr)
+    return report(arguments, lengths, scorer, contenders) | {
+        "label_agreement_with_float32": agreement,
+        "machine": {
+            "cores": os.cpu_count(),
+            "processor": processor(),
+            "load_before": load_before,
+            "load_after": os.getloadavg()[0],
+        },
+    }
+
+
+def shipped(arguments: argparse.Namespace) -> tuple[Scorer, Path, Scorer | None]:
+    """The English model's scorer, the folder of its weights, and where it is native the one with ONNX Runtime."""
+    import model
+    from model.encoder import default_folders, merged
+    from model.registry import publish
+    from settings import ModelSettings
+
     adapter = next(folder for folder in default_folders() if "en" in merged(folder)[1].get("languages", ["en"]))
     with tempfile.TemporaryDirectory() as registry:
         folder = model.version_folder(registry, publish(registry, adapter))
@@ -302,17 +170,26 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         scorer = model.load(folder, settings)
         native = scorer.running.engine == "native"
         other = model.load(folder, replace(scorer.running, engine="onnxruntime")) if native else None
-    if cuda and "CUDAExecutionProvider" not in scorer.providers:
+    if arguments.device == "cuda" and "CUDAExecutionProvider" not in scorer.providers:
         raise SystemExit(f"finsent does not run on CUDA here but on {scorer.providers}; see MODEL_DEVICE")
+    return scorer, adapter, other
 
-    def score(given: Sequence[str], scorer: model.Scorer = scorer) -> Any:
-        return scorer.score(given, languages=["en"] * len(given))
 
-    lengths = score(texts).tokens.tolist()
-    mean_tokens = statistics.fmean(lengths)
+def contend(
+    texts: Sequence[str],
+    lengths: Sequence[int],
+    scorer: Scorer,
+    other: Scorer | None,
+    adapter: Path,
+    arguments: argparse.Namespace,
+) -> tuple[dict[str, Contender], float]:
+    """All contenders, and the share of labels on which the scorer and the plain network agree."""
+    import numpy as np
+    import transformers
 
+    cuda, threads, count = arguments.device == "cuda", arguments.threads, arguments.count
     same, tokenizer = same_network(adapter)
-    session = plain_session(same, arguments.threads, cuda)
+    session = plain_session(same, threads, cuda)
     larger = transformers.BertConfig(num_labels=3, vocab_size=max(30522, len(tokenizer)))
     base = transformers.BertForSequenceClassification(larger).eval()
 
@@ -323,17 +200,18 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         chosen = sample(texts, lengths, count)
         return Contender(lambda: pipe(chosen, batch_size=size, truncation=True), len(chosen))
 
-    def finsent(scorer: model.Scorer) -> None:
+    def finsent(scorer: Scorer) -> None:
         for start in range(0, len(texts), RECORDS):
-            score(texts[start : start + RECORDS], scorer)
+            part = texts[start : start + RECORDS]
+            scorer.score(part, languages=["en"] * len(part))
 
-    plain = sample(texts, lengths, arguments.count // 4)
+    plain = sample(texts, lengths, count // 4)
     contenders = {
         "finsent": Contender(lambda: finsent(scorer), len(texts)),
-        "hf_batch_1": piped(same, 1, arguments.count // 8),
-        "hf_batch_32": piped(same, BATCH, arguments.count // 8),
-        "bert_base_hf_batch_1": piped(base, 1, arguments.count // 64),
-        "bert_base_hf_batch_32": piped(base, BATCH, arguments.count // 32),
+        "hf_batch_1": piped(same, 1, count // 8),
+        "hf_batch_32": piped(same, BATCH, count // 8),
+        "bert_base_hf_batch_1": piped(base, 1, count // 64),
+        "bert_base_hf_batch_32": piped(base, BATCH, count // 32),
         "ort_plain": Contender(lambda: run_plain(session, tokenizer, plain), len(plain)),
     }
     if other:
@@ -341,36 +219,41 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if not cuda:
         hidden, inner = same.config.hidden_size, same.config.intermediate_size
         shapes = ((hidden, 3 * hidden), (hidden, hidden), (hidden, inner), (inner, hidden))
-        run, tokens = int8_limit(shapes, same.config.num_hidden_layers, arguments.threads)
+        run, tokens = int8_limit(shapes, same.config.num_hidden_layers, threads)
         repeats = max(1, round(sum(lengths) / 4 / tokens))
-        contenders["int8_limit"] = Contender(
-            lambda: [run() for _ in range(repeats)], max(1, round(repeats * tokens / mean_tokens))
-        )
+        equal_texts = max(1, round(repeats * tokens / statistics.fmean(lengths)))
+        contenders["int8_limit"] = Contender(lambda: [run() for _ in range(repeats)], equal_texts)
 
     # The contenders on the same weights must come to the same labels, or they are not the same network.
-    ours = score(plain).logits.argmax(axis=1)
+    ours = scorer.score(plain, languages=["en"] * len(plain)).logits.argmax(axis=1)
     theirs = run_plain(session, tokenizer, plain).argmax(axis=1)
     if (agreement := float(np.mean(ours == theirs))) < 0.97:
         raise SystemExit(f"finsent and the plain network agree on {agreement:.1%} of the labels only")
+    return contenders, agreement
 
-    load_before = os.getloadavg()[0]
-    for number in range(arguments.rounds + 1):
-        for name, contender in contenders.items():
-            contender.round()
-            if not number:  # the first round warms up
-                contender.wall.clear()
-                contender.cpu.clear()
-                print(f"warm: {name}", file=sys.stderr)
-        print(f"round {number} of {arguments.rounds}", file=sys.stderr)
+
+def report(
+    arguments: argparse.Namespace, lengths: Sequence[int], scorer: Scorer, contenders: dict[str, Contender]
+) -> dict[str, Any]:
+    """What was measured, and the ratios."""
+    import onnxruntime
+    import torch
+    import transformers
+
+    from model.engine import exact_multiple
 
     rates = {name: contender.rate for name, contender in contenders.items()}
-    ours_rate = rates["finsent"]
+    ours = rates["finsent"]
     limit = rates.get("int8_limit")
     # The native engine pads no text to the length of another.
-    multiple = 1 if native else exact_multiple()
-    shares = padding_shares(lengths, 1 if native else scorer.running.batch_tokens, multiple)
+    native = scorer.running.engine == "native"
+    shares = padding_shares(lengths, 1 if native else scorer.running.batch_tokens, 1 if native else exact_multiple())
     return {
-        "texts": {"files": [path.name for path in arguments.texts], "count": len(texts), "mean_tokens": mean_tokens},
+        "texts": {
+            "files": [path.name for path in arguments.texts],
+            "count": len(lengths),
+            "mean_tokens": statistics.fmean(lengths),
+        },
         "device": arguments.device,
         "threads": arguments.threads,
         "engine": scorer.running.engine,
@@ -380,11 +263,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "cpu_ms_per_text": {name: contender.cpu_ms for name, contender in contenders.items()},
         "sampled_texts": {name: contender.texts for name, contender in contenders.items()},
         "ratio": {
-            "hf_batch_1": ours_rate / rates["hf_batch_1"],
-            "hf_batch_32": ours_rate / rates["hf_batch_32"],
+            "hf_batch_1": ours / rates["hf_batch_1"],
+            "hf_batch_32": ours / rates["hf_batch_32"],
             # against its faster batch size
-            "bert_base_hf": ours_rate / max(rates["bert_base_hf_batch_1"], rates["bert_base_hf_batch_32"]),
-            "ort_plain": ours_rate / rates["ort_plain"],
+            "bert_base_hf": ours / max(rates["bert_base_hf_batch_1"], rates["bert_base_hf_batch_32"]),
+            "ort_plain": ours / rates["ort_plain"],
         },
         # The same of CPU time, which a busy machine disturbs less.
         "cpu_ratio": {
@@ -392,16 +275,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             for name, contender in contenders.items()
             if name != "finsent"
         },
-        "fraction_of_int8_limit": ours_rate / limit if limit else None,
+        "fraction_of_int8_limit": ours / limit if limit else None,
         "padding_share": shares["finsent"],
         "padding_share_plain": shares["ort_plain"],
-        "label_agreement_with_float32": agreement,
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": processor(),
-            "load_before": load_before,
-            "load_after": os.getloadavg()[0],
-        },
         "libraries": {
             "onnxruntime": onnxruntime.__version__,
             "torch": torch.__version__,

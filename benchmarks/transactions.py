@@ -21,7 +21,8 @@ from clickhouse_driver import Client
 from kafka import KafkaProducer
 
 import model
-from benchmarks.pipeline import Value, fill, rate, stream_of, worker
+from benchmarks.pipeline_records import Value, stream_of
+from benchmarks.pipeline_service import fill, rate, worker
 from deploy.local import Service
 from settings import ClickHouseSettings
 from storage import connect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from importlib import resources
 
 from clickhouse_driver import Client
@@ -17,6 +18,9 @@ CREATE TABLE IF NOT EXISTS schema_migrations
 ENGINE = ReplacingMergeTree ORDER BY name
 """
 TABLE_ALREADY_EXISTS = 57
+OTHER_PROCESS_S = 10.0
+"""If a statement fails because another process runs the same migration, that one has finished it by then."""
+
 VIEW = re.compile(r"^CREATE (OR REPLACE )?VIEW \w+(?= AS$)", re.MULTILINE)
 DEFINER = "DEFINER = CURRENT_USER SQL SECURITY DEFINER"
 UNSECURED = """
@@ -48,7 +52,7 @@ def statements(sql: str) -> list[str]:
 def migrate(client: Client) -> list[str]:
     """Apply the migrations that are missing and return their names. Raises ``MigrationChanged``.
 
-    Two processes may do this at once: a table that the other one has just made counts as made. Views run with the
+    Two processes may do this at once: what the other one has done, or does first, counts as done. Views run with the
     rights of the user that migrates, so people who may read a view need no rights on the tables below it.
     """
     client.execute(LEDGER)
@@ -59,18 +63,39 @@ def migrate(client: Client) -> list[str]:
         if name in applied:
             if applied[name] != checksum:
                 raise MigrationChanged(f"{name} was applied with another text; add a new migration instead")
-            continue
-        for statement in statements(sql):
-            try:
-                client.execute(VIEW.sub(rf"\g<0> {DEFINER}", statement))
-            except ServerException as error:
-                if error.code != TABLE_ALREADY_EXISTS:
-                    raise
-        client.execute("INSERT INTO schema_migrations (name, checksum) VALUES", [(name, checksum)])
-        done.append(name)
+        elif _apply(client, name, sql):
+            client.execute("INSERT INTO schema_migrations (name, checksum) VALUES", [(name, checksum)])
+            done.append(name)
     for (name,) in client.execute(UNSECURED):
         client.execute(f"ALTER TABLE {name} MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER")
     return done
+
+
+def _apply(client: Client, name: str, sql: str) -> bool:
+    """Run the statements of a migration. False if another process has applied it before this one was done."""
+    for statement in statements(sql):
+        # An older view must not replace the newer one of a process that is ahead.
+        if "OR REPLACE" in statement and _is_applied(client, name):
+            return False
+        try:
+            client.execute(VIEW.sub(rf"\g<0> {DEFINER}", statement))
+        except ServerException as error:
+            if error.code == TABLE_ALREADY_EXISTS:
+                continue
+            if not _is_applied(client, name, OTHER_PROCESS_S):
+                raise
+            return False
+    return True
+
+
+def _is_applied(client: Client, name: str, within_s: float = 0) -> bool:
+    """Whether the migration is recorded as applied, at the latest in ``within_s`` seconds."""
+    deadline = time.monotonic() + within_s
+    while not client.execute("SELECT 1 FROM schema_migrations WHERE name = %(name)s LIMIT 1", {"name": name}):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def set_durability(client: Client, fsync: bool) -> None:

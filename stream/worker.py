@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging.config
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +17,7 @@ from faust.types import TP
 
 import model
 from alerts import Evaluator, Notifier
-from documents import Linker, Pseudonymiser, Watchlist, load_watchlist
+from documents import Linker, Pseudonymiser, Row, Watchlist, load_watchlist
 from documents.events import load_event_types
 from documents.messages import alert
 from settings import AlertSettings, ClickHouseSettings, KafkaSettings, PrivacySettings, StreamSettings, data_directory
@@ -39,6 +39,7 @@ from stream import tracing
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
 from stream.champion.shadow import ShadowScoring
+from stream.kafka import membership
 from stream.kafka.app import add_agents, make_app
 from stream.kafka.assignment import Assignment
 from stream.kafka.committing import StoredOffsets
@@ -58,7 +59,7 @@ from stream.trial import Trial
 from stream.upkeep.acknowledged import KEEP_EVERY_S, Acknowledged
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
-from stream.upkeep.ending import end_to_try_again, recorded, until_failure
+from stream.upkeep.ending import end, end_to_try_again, recorded, until_failure
 from stream.upkeep.lag import ASK_EVERY_S, Lag
 from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
@@ -143,7 +144,7 @@ class Worker:
         self.alerts_lead = (kafka.topic_news, 0)
         """The owner of this partition evaluates the alert rules."""
 
-        self.feeds = kafka.feeds
+        self.feeds, self.kafka = kafka.feeds, kafka
         self.record, self.before = record, before
         self.settings, self.metrics, self.progress, self.threads = settings, Metrics(), Progress(), Threads()
         for topic in kafka.feeds:
@@ -151,8 +152,8 @@ class Worker:
         clickhouse = ClickHouseSettings()
         connecting = partial(connect, clickhouse)
         self.sender = Sender(kafka)
-        self.acknowledged = acknowledged = Acknowledged(record.worker, self.metrics, end_to_try_again)
-        checked = partial(connect, clickhouse, acknowledged.check)
+        self.acknowledged = Acknowledged(record.worker, self.metrics, end_to_try_again)
+        checked = partial(connect, clickhouse, self.acknowledged.check)
         self.client = PatientClient(checked, settings.store_patience_s, self.metrics)
         identity = TopicIdentity(kafka, list(kafka.feeds))
         losing = Losing(identity, self.client, partial(watermarks, kafka), self.metrics)
@@ -169,40 +170,68 @@ class Worker:
 
         models = Models(load)
         self.score = Score(models.champion(), models.event_reader())
-        name = record.worker
-        shadow = ShadowScoring(models.shadow, models.load_without_repeats, connecting, self.metrics, name)
+        shadow = ShadowScoring(models.shadow, models.load_without_repeats, connecting, self.metrics, record.worker)
         self.champion = ChampionFollower(
-            name, models.champion_name, models.load, self.score, self.threads.score, shadow, kafka,
+            record.worker, models.champion_name, models.load, self.score, self.threads.score, shadow, kafka,
             self.sender.send, connecting, self.metrics,
         )  # fmt: skip
-
         link = Link(settings.novelty_documents)
         self.learner = StoryLearner(link, self.client, self.threads)
         self.registry = RegistryPatience(self.metrics)
-        pseudonymiser = Pseudonymiser(PrivacySettings().pseudonym_key.get_secret_value())
         self.takeover = Takeover(
-            name,
+            record.worker,
             self.client,
             lambda: identity.assigned,
             partial(waiting, kafka),
             lambda records: Trial(settings.record_seconds, identity.assigned).deadly(records),
             settings.batch_records,
         )
+        read = self._read(watchlist, identity, decode)
+        self.pipeline = self._pipeline(read, link, identity, (self.stored.stored, shadow.offer))
+        self.assignment = Assignment(
+            self.intake, identity, losing, self.stored, self.threads, self.progress, self.pipeline.settle,
+            self.learner.learn, self.takeover.take,
+        )  # fmt: skip
+        self.app = make_app(kafka, settings, self.assignment)
+        self.lag = Lag(
+            self.intake,
+            self.highwater,
+            self.bounds,
+            partial(self.keep_ends, losing),
+            self.stored.following,
+            self.metrics,
+        )
+        self.alerts = AlertTimer(self.evaluator(watchlist, connecting), self.leads, self.metrics)
+        self._schedule()
+
+    def _read(self, watchlist: Watchlist, identity: TopicIdentity, decode: Decode) -> Read:
+        """The first step, ready to start."""
         read = Read(
             Linker(watchlist),
-            pseudonymiser,
+            Pseudonymiser(PrivacySettings().pseudonym_key.get_secret_value()),
             identity.of,
             self.takeover.deadly,
             decode,
-            settings.record_characters,
-            settings.known_annotators,
+            self.settings.record_characters,
+            self.settings.known_annotators,
         )
         read.warm_up()
+        return read
+
+    def _pipeline(
+        self,
+        read: Read,
+        link: Link,
+        identity: TopicIdentity,
+        on_stored: Sequence[Callable[[Sequence[Row]], None]],
+    ) -> Pipeline:
+        """All steps. ``on_stored`` are called with the rows that are stored."""
+        settings, kafka = self.settings, self.kafka
         isolation = Isolation(partial(reread, kafka))
         limits = settings.breaker_run, settings.breaker_share, settings.breaker_window
         # Of what is sent, and of what is stored.
         breakers = CircuitBreaker(*limits, kafka.topic_labels), CircuitBreaker(*limits, kafka.topic_labels)
-        self.pipeline = Pipeline(
+        return Pipeline(
             self.intake,
             read,
             self.registry,
@@ -223,9 +252,9 @@ class Worker:
                 self.sender.send_from_thread,
                 breakers[1].check,
                 kafka.feeds,
-                acknowledged.note,
+                self.acknowledged.note,
             ),
-            (self.stored.stored, shadow.offer),
+            on_stored,
             partial(until_failure, client=self.client),
             self.threads,
             settings,
@@ -233,21 +262,6 @@ class Worker:
             self.progress,
             self.traces,
         )
-        self.assignment = Assignment(
-            self.intake, identity, losing, self.stored, self.threads, self.progress, self.pipeline.settle,
-            self.learner.learn, self.takeover.take,
-        )  # fmt: skip
-        self.app = make_app(kafka, settings, self.assignment)
-        self.lag = Lag(
-            self.intake,
-            self.highwater,
-            self.bounds,
-            partial(self.keep_ends, losing),
-            self.stored.following,
-            self.metrics,
-        )
-        self.alerts = AlertTimer(self.evaluator(watchlist, connecting), self.leads, self.metrics)
-        self._schedule()
 
     def evaluator(self, watchlist: Watchlist, connecting: Callable[[], Any]) -> Evaluator:
         """The alert rules; their transitions are sent to the topic ``alerts``."""
@@ -370,6 +384,13 @@ class Worker:
 
     async def _look_at_ends(self) -> None:
         await self.lag.look()
+        consumer: Any = self.app.consumer
+        error = await consumer.group_error()
+        if error is None:
+            return
+        if (ending := membership.ending(error, self.kafka)) is not None:
+            end(*ending, self.kafka.group_id)
+        log.error("the worker is not in its group, and tries again: %r", error, extra={"group": self.kafka.group_id})
 
     async def _learn(self) -> None:
         if self.assignment.ready:

@@ -170,8 +170,8 @@ def _workers(data: Path) -> Finding:
     """Whether workers live, or end again and again. What those on this machine have left behind is known without
     ClickHouse, of which another line says whether it answers."""
     ends = [end for _, end in left_behind(data / RUNS)]
-    alive: dict[str, str] = {}
-    with suppress(*UNAVAILABLE), connect(ClickHouseSettings()) as client:
+    alive: dict[str, str] | None = None
+    with suppress(StorageUnavailable, *UNAVAILABLE), connect(ClickHouseSettings()) as client:
         alive = live_workers(client)
         ends += worker_ends(client)
     if waiting := waiting_workers(data / RUNS):
@@ -179,6 +179,8 @@ def _workers(data: Path) -> Finding:
         return Finding("workers", False, state, "make ClickHouse take rows again; the workers then go on by themselves")
     if found := trouble(ends, bool(alive)):
         return Finding("workers", False, str(found), _REMEDIES["workers"])
+    if alive is None:
+        return Finding("workers", None, _UNKNOWN)
     return Finding("workers", True if alive else None, f"{len(alive)} alive" if alive else "none is known to be alive")
 
 

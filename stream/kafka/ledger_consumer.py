@@ -16,6 +16,7 @@ import faust
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.app.base import BootStrategy
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -156,6 +157,19 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
                 if _client_positions(consumer, [tp]).get(tp) == offset:  # not assigned anew meanwhile
                     consumer.seek(tp, end)
 
+    async def group_error(self) -> Exception | None:
+        """What keeps the client out of its group, or None.
+
+        aiokafka stops trying to get in until somebody has asked for the error. Faust never does.
+        """
+        try:
+            self._ensure_consumer()._coordinator.check_errors()
+        except ConsumerNotStarted:
+            return None
+        except Exception as error:
+            return error
+        return None
+
     @property
     def _ledger(self) -> Ledger:
         transport: Any = self.consumer.transport  # type: ignore[attr-defined]
@@ -218,6 +232,12 @@ class LedgerConsumer(driver.Consumer):
         if done:
             self._told.update(offsets)
         return done
+
+    async def group_error(self) -> Exception | None:
+        """What keeps the consumer out of its group, or None. Once it is asked, the consumer tries again."""
+        thread: Any = self._thread
+        error: Exception | None = await thread.call_thread(thread.group_error)
+        return error
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Position every assigned partition from the ledger. The name is Faust's, which calls it at each assignment."""

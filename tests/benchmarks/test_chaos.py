@@ -6,7 +6,7 @@ from benchmarks.chaos import SHORT, run
 
 
 def test_whatever_dies_nothing_is_lost_and_nothing_comes_twice():
-    report = run(SHORT, rounds=1, seed=4, depth=250, seconds=120)
+    report = run(SHORT, count=1, seed=4, depth=250, seconds=120)
     assert report["clean"], report["problems"]
     assert report["missing"] == report["doubled"] == 0 and report["views_equal"]
     assert report["stored"] + report["dead_lettered"] + report["tombstones"] == report["produced"]

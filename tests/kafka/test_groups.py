@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from deploy.local import BrokerKind, Service
+from errors import ExitCode
 from stream.kafka import ensure_topics
 from tests.support import data_folder, eventually, kafka_at
 from tests.support.feed import Feed, values
@@ -27,7 +30,7 @@ def workers(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPath
     data = data_folder(tmp_path_factory.mktemp("groups"), shipped)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("JAVA_TOOL_OPTIONS", LOG_REQUESTS)
-        with Service(data, workers=0, broker=broker) as service:
+        with Service(data, workers=0, broker=broker, kafka_settings={"group.max.size": "2"}) as service:
             ensure_topics(kafka_at(service.stack.kafka_bootstrap))
             made = [Feed(service, tmp_path_factory.mktemp(name)) for name in ("one", "two")]
             try:
@@ -81,3 +84,51 @@ def test_the_broker_is_told_the_rack(workers: list[Feed]) -> None:
         return {one["request"]["rackId"] for one in found if one["request"].get("rackId")}
 
     eventually(lambda: told() == {"zone-a"}, 30, "fetches name it")
+
+
+@pytest.fixture
+def newcomer(workers: list[Feed], tmp_path: Path) -> Iterator[Feed]:
+    """A worker that is not started yet, in a group of its own."""
+    made = Feed(workers[0].service, tmp_path)
+    made.environment |= {"KAFKA_GROUP_ID": "newcomers", "FINSENT_DATA": str(tmp_path)}
+    yield made
+    made.stop()
+
+
+def test_a_session_time_out_that_the_broker_refuses_ends_the_worker_with_what_to_set(newcomer: Feed) -> None:
+    newcomer.environment["KAFKA_SESSION_TIMEOUT_S"] = "5"
+    assert newcomer.launch("from stream import run; run()").wait(120) == ExitCode.CONFIG
+    assert "refuses a session time-out of 5 s (KAFKA_SESSION_TIMEOUT_S)" in newcomer.log.read_text()
+
+
+def test_a_worker_that_was_kept_out_of_its_group_gets_in_when_there_is_room(newcomer: Feed) -> None:
+    others = [
+        KafkaConsumer(
+            "news",
+            bootstrap_servers=newcomer.bootstrap,
+            group_id="newcomers",
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+        )
+        for _ in range(2)
+    ]
+    ends = threading.Event()
+    polling = [threading.Thread(target=poll, args=(consumer, ends)) for consumer in others]
+    for thread in polling:
+        thread.start()
+    try:
+        eventually(lambda: all(one.assignment() for one in others), 60, "the group is full")
+        newcomer.launch("from stream import run; run()")
+        eventually(lambda: "is not in its group" in newcomer.log.read_text(), 120, "it says that it is kept out")
+        assert not newcomer.ready()
+    finally:
+        ends.set()
+        for thread in polling:
+            thread.join()
+    eventually(newcomer.ready, 90, "it has its partitions")
+
+
+def poll(consumer: KafkaConsumer, ends: threading.Event) -> None:
+    """Be a member of the group until ``ends``."""
+    while not ends.is_set():
+        consumer.poll(200)
+    consumer.close()

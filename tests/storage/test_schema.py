@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from clickhouse_driver import Client
 
 from deploy.reference import DOCS
+from settings import ClickHouseSettings
+from storage import connect, migrate
 from storage.migrate import files
 from storage.schema import schema_page
 
@@ -29,3 +33,18 @@ def test_the_page_shows_the_schema(client: Client):
     assert page == schema_page(client), "run 'python -m deploy.reference' and commit"
     declared = Counter(re.findall(r"^CREATE (?:TABLE|VIEW) (\w+)", page, re.MULTILINE))
     assert set(declared.values()) == {1} and {"record_log", "label_log", "mentions"} <= set(declared)
+
+
+def test_four_workers_may_find_an_empty_database_at_once(clickhouse_url: str):
+    start = threading.Barrier(4)
+
+    def start_worker(_: int) -> list[str]:
+        with connect(ClickHouseSettings(url=clickhouse_url)) as client:
+            start.wait(60)
+            return migrate(client)
+
+    with ThreadPoolExecutor(4) as workers:
+        done = [name for names in workers.map(start_worker, range(4)) for name in names]
+    assert set(done) == {name for name, _ in files()}
+    with connect(ClickHouseSettings(url=clickhouse_url)) as client:
+        assert (DOCS / "schema.sql").read_text(encoding="utf-8") == schema_page(client)
