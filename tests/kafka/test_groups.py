@@ -30,7 +30,7 @@ def workers(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPath
     data = data_folder(tmp_path_factory.mktemp("groups"), shipped)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("JAVA_TOOL_OPTIONS", LOG_REQUESTS)
-        with Service(data, workers=0, broker=broker, kafka_settings={"group.max.size": "2"}) as service:
+        with Service(data, workers=0, broker=broker, kafka_settings={"group.max.size": "3"}) as service:
             ensure_topics(kafka_at(service.stack.kafka_bootstrap))
             made = [Feed(service, tmp_path_factory.mktemp(name)) for name in ("one", "two")]
             try:
@@ -109,7 +109,7 @@ def test_a_worker_that_was_kept_out_of_its_group_gets_in_when_there_is_room(newc
             group_id="newcomers",
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
         )
-        for _ in range(2)
+        for _ in range(3)
     ]
     ends = threading.Event()
     polling = [threading.Thread(target=poll, args=(consumer, ends)) for consumer in others]
