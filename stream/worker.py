@@ -39,7 +39,6 @@ from stream import tracing
 from stream.champion.following import ChampionFollower, worker_name
 from stream.champion.models import Models
 from stream.champion.shadow import ShadowScoring
-from stream.kafka import membership
 from stream.kafka.app import add_agents, make_app
 from stream.kafka.assignment import Assignment
 from stream.kafka.committing import StoredOffsets
@@ -59,7 +58,7 @@ from stream.trial import Trial
 from stream.upkeep.acknowledged import KEEP_EVERY_S, Acknowledged
 from stream.upkeep.alert_timer import AlertTimer
 from stream.upkeep.breaker import CircuitBreaker
-from stream.upkeep.ending import end, end_to_try_again, recorded, until_failure
+from stream.upkeep.ending import end_to_try_again, recorded, until_failure
 from stream.upkeep.lag import ASK_EVERY_S, Lag
 from stream.upkeep.logs import logging_config
 from stream.upkeep.metrics import Metrics
@@ -189,8 +188,8 @@ class Worker:
         read = self._read(watchlist, identity, decode)
         self.pipeline = self._pipeline(read, link, identity, (self.stored.stored, shadow.offer))
         self.assignment = Assignment(
-            self.intake, identity, losing, self.stored, self.threads, self.progress, self.pipeline.settle,
-            self.learner.learn, self.takeover.take,
+            kafka, self.intake, identity, losing, self.stored, self.threads, self.progress,
+            self.pipeline.settle, self.learner.learn, self.takeover.take,
         )  # fmt: skip
         self.app = make_app(kafka, settings, self.assignment)
         self.lag = Lag(
@@ -384,13 +383,6 @@ class Worker:
 
     async def _look_at_ends(self) -> None:
         await self.lag.look()
-        consumer: Any = self.app.consumer
-        error = await consumer.group_error()
-        if error is None:
-            return
-        if (ending := membership.ending(error, self.kafka)) is not None:
-            end(*ending, self.kafka.group_id)
-        log.error("the worker is not in its group, and tries again: %r", error, extra={"group": self.kafka.group_id})
 
     async def _learn(self) -> None:
         if self.assignment.ready:

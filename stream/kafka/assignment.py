@@ -10,7 +10,9 @@ from aiokafka.errors import UnsupportedCodecError
 from faust.types import TP
 
 from errors import ExitCode
+from settings import KafkaSettings
 from storage import Partition
+from stream.kafka import membership
 from stream.kafka.committing import StoredOffsets
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
@@ -31,6 +33,7 @@ class Assignment:
 
     def __init__(
         self,
+        kafka: KafkaSettings,
         intake: Intake,
         identity: TopicIdentity,
         losing: Losing,
@@ -41,6 +44,7 @@ class Assignment:
         learn: Callable[[], Awaitable[None]],
         take_over: Callable[[Mapping[tuple[str, int], int]], None],
     ) -> None:
+        self._kafka = kafka
         self._intake, self._identity, self._losing, self._threads = intake, identity, losing, threads
         self._stored = stored
         self._progress, self._settle, self._learn, self._take_over = progress, settle, learn, take_over
@@ -102,6 +106,12 @@ class Assignment:
         code = ExitCode.CONFIG if isinstance(error, UnsupportedCodecError) else ExitCode.TEMPFAIL
         where = f"{tp.topic}/{tp.partition}"
         end(code, f"{where}: the batch at offset {offset} cannot be decoded: {error}", f"{where} at {offset}")
+
+    def kept_out(self, error: Exception) -> None:
+        """Called by the consumer while it is not in its group. It tries again, unless no further try can help."""
+        if (ending := membership.ending(error, self._kafka)) is not None:
+            end(*ending, self._kafka.group_id)
+        log.error("the worker is not in its group, and tries again: %r", error, extra={"group": self._kafka.group_id})
 
     async def assigned(self, *sent: Any, **_: Any) -> None:
         """Called by Faust's signal. It asks for no positions where a worker gets no partition: the worker stands by."""

@@ -16,9 +16,9 @@ import faust
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.app.base import BootStrategy
-from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode import Service
 
 from settings import KafkaSettings
 from stream.kafka.clients import async_consumer
@@ -33,6 +33,10 @@ REQUEST_TIMEOUT_MS = 90_000
 
 LOSS_WAIT_S = 1.0
 """A fetch waits this long for a loss to be stored. Then the consumer serves Faust, and the next fetch waits on."""
+
+
+LOOK_AT_GROUP_S = 2.0
+"""How often the client is asked whether it is kept out of its group."""
 
 
 class Ledger(Protocol):
@@ -65,6 +69,10 @@ class Ledger(Protocol):
 
     def unreadable(self, tp: TP, offset: int, error: Exception) -> None:
         """The batch at ``offset`` cannot be decoded. Called from the consumer's thread."""
+        ...
+
+    def kept_out(self, error: Exception) -> None:
+        """The consumer is not in its group, and tries again. Called from its thread."""
         ...
 
 
@@ -157,18 +165,17 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
                 if _client_positions(consumer, [tp]).get(tp) == offset:  # not assigned anew meanwhile
                     consumer.seek(tp, end)
 
-    async def group_error(self) -> Exception | None:
-        """What keeps the client out of its group, or None.
-
-        aiokafka stops trying to get in until somebody has asked for the error. Faust never does.
-        """
-        try:
-            self._ensure_consumer()._coordinator.check_errors()
-        except ConsumerNotStarted:
-            return None
-        except Exception as error:
-            return error
-        return None
+    @Service.task
+    async def _watch_group(self) -> None:
+        """Pass on what keeps the client out of its group. aiokafka stops trying to get in until somebody has asked it
+        for the error, and Faust never does."""
+        while not self.should_stop:
+            await self.sleep(LOOK_AT_GROUP_S)
+            coordinator: Any = self._ensure_consumer()._coordinator
+            try:
+                coordinator.check_errors()
+            except Exception as error:
+                self._ledger.kept_out(error)
 
     @property
     def _ledger(self) -> Ledger:
@@ -232,12 +239,6 @@ class LedgerConsumer(driver.Consumer):
         if done:
             self._told.update(offsets)
         return done
-
-    async def group_error(self) -> Exception | None:
-        """What keeps the consumer out of its group, or None. Once it is asked, the consumer tries again."""
-        thread: Any = self._thread
-        error: Exception | None = await thread.call_thread(thread.group_error)
-        return error
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Position every assigned partition from the ledger. The name is Faust's, which calls it at each assignment."""

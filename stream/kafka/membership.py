@@ -17,8 +17,8 @@ def ending(error: Exception, kafka: KafkaSettings) -> tuple[ExitCode, str] | Non
     """How the worker ends because of ``error``, and why; None if it may try again in the same process."""
     if isinstance(error, InvalidSessionTimeoutError):
         return ExitCode.CONFIG, (
-            f"the broker refuses a session time-out of {kafka.session_timeout_s:g} s (KAFKA_SESSION_TIMEOUT_S): it takes "
-            "what lies between its group.min.session.timeout.ms and group.max.session.timeout.ms"
+            f"the broker refuses a session time-out of {kafka.session_timeout_s:g} s (KAFKA_SESSION_TIMEOUT_S): "
+            "it takes what lies between its group.min.session.timeout.ms and group.max.session.timeout.ms"
         )
     if isinstance(error, InvalidGroupIdError):
         return ExitCode.CONFIG, f"the broker refuses the group id {kafka.group_id!r} (KAFKA_GROUP_ID)"
