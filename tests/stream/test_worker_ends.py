@@ -111,6 +111,15 @@ def test_a_worker_that_is_stopped_leaves_nothing(client: Client, tmp_path: Path)
     assert list(tmp_path.iterdir()) == [] and worker_ends(client) == []
 
 
+def test_a_worker_that_is_stopped_while_it_ends_by_itself_keeps_its_word(tmp_path: Path):
+    record = RunRecord(tmp_path, "ending", lambda: connect(AWAY))
+    record.begin()
+    record.ended(ExitCode.TEMPFAIL, "no batch stored", "news/0 at 5")
+    record.stopped()
+    ((_, end),) = left_behind(tmp_path)
+    assert (end.exit_code, end.reason, end.subject) == (ExitCode.TEMPFAIL, "no batch stored", "news/0 at 5")
+
+
 def test_the_doctor_and_the_console_say_so(client: Client, clickhouse_url: str, tmp_path: Path):
     environment = {
         "CLICKHOUSE_URL": clickhouse_url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "FINSENT_DATA": str(tmp_path),
