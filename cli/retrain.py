@@ -43,9 +43,10 @@ def retrain(
     """Train a challenger on the labels and old rows, from the champion's weights, and judge it.
 
     It is promoted if it is better on new labels and not worse on the fixed test set, on each of its parts, under noise,
-    in calibration and in speed. Otherwise it stays in the registry, with the reason (exit code 2). It also stays there,
-    for you to promote, if it learned from labels of others than RETRAIN_ANNOTATORS. A run that was killed continues
-    from its last epoch. The settings are RETRAIN_*. Without an option the last runs are listed.
+    in calibration and in speed. Otherwise it stays in the registry, with the reason (exit code 2). A run that the
+    scheduler starts also leaves it there for you to promote if it learned from labels of others than
+    RETRAIN_ANNOTATORS. A run that was killed continues from its last epoch. The settings are RETRAIN_*. Without an
+    option the last runs are listed.
 
     `finsent retrain --now --json run.json`
 

@@ -71,6 +71,10 @@ class Outcome:
     folder: str
 
 
+BY_HAND = "now"
+"""The cause of a run that a person started: that is the person's word for what passes its gate."""
+
+
 def last_run(client: Client, but: str = "") -> Row | None:
     """The latest run that came to an end by itself, not counting the run ``but``. Interrupted runs do not count."""
     return next((run for run in training_runs(client) if run["state"] != "started" and run["id"] != but), None)
@@ -100,7 +104,7 @@ def retrain(
     client: Client,
     registry: str | Path,
     settings: RetrainSettings,
-    cause: str = "now",
+    cause: str = BY_HAND,
     announce: Announce = lambda *event: None,
     progress: Callable[[Progress], None] = lambda progress: None,
     due: Callable[[], bool] = lambda: True,
@@ -304,8 +308,8 @@ class _Run:
         return version
 
     def _decide(self, version: str, champion: str, verdict: Verdict, strange: int) -> str:
-        """Promote ``version`` or put it in the shadow, if it passed and learned from nobody but known annotators; the
-        reason of what was done."""
+        """Promote ``version`` or put it in the shadow, if it passed, and either learned from nobody but known
+        annotators or a person started the run; the reason of what was done."""
         settings, why = self._settings, f"run {self._run['id']}"
         if not verdict.passed:
             self._tell("rejected", version, champion, verdict.reason)
@@ -314,7 +318,7 @@ class _Run:
             return verdict.reason
         if model.champion_name(self._registry) != champion:
             return f"passed, but {champion} is not the champion any more"
-        if strange:
+        if strange and self._run["cause"] != BY_HAND:
             return (
                 f"passed, but it learned from {strange} labels of no known annotator (RETRAIN_ANNOTATORS), so a person "
                 f"decides: finsent model promote {version}"

@@ -24,7 +24,7 @@ class RetrainSettings(BaseSettings):
 
     annotators: str = Field(
         default="",
-        description="The known annotators: names, separated by commas. A version is promoted by itself only if it "
+        description="The known annotators: names, separated by commas. The scheduler promotes a version only if it "
         "learned from their labels alone, and is judged on theirs; unset: nobody is known, and a person promotes",
     )
     annotator_share: float = Field(

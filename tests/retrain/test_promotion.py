@@ -36,21 +36,24 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]
     return folder / "registry", names[0], names[1]
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
 @pytest.mark.parametrize("shadow", [0, 100])
 def test_what_learned_from_labels_of_nobody_known_is_promoted_by_a_person_only(
-    client: Client, published: tuple[Path, str, str], shadow: int, tmp_path: Path
+    client: Client, published: tuple[Path, str, str], shadow: int, by_hand: bool, tmp_path: Path
 ):
-    registry, champion, challenger = published
+    original, champion, challenger = published
+    registry = Path(shutil.copytree(original, tmp_path / "registry"))
     promote(registry, champion)
     settings = RetrainSettings(folder=tmp_path, shadow_documents=shadow, annotators="anna")
     told: list[str] = []
-    run = {"id": "r", "champion": champion, "labels_until": datetime.now(UTC)}
+    run = {"id": "r", "cause": "labels", "champion": champion, "labels_until": datetime.now(UTC)}
     with (tmp_path / "lock").open("w") as lock:
         decider = _Run(client, registry, settings, lambda *event: told.append(event[0]), lambda _: None, run, lock)
         reason = decider._decide(challenger, champion, Verdict([]), 30)
         assert model.champion_name(registry) == champion and current_shadow(registry) is None and not told
         assert "30 labels of no known annotator" in reason and f"finsent model promote {challenger}" in reason
-        decider._decide(challenger, champion, Verdict([]), 0)
+        run["cause"] = "now" if by_hand else "labels"
+        decider._decide(challenger, champion, Verdict([]), 30 if by_hand else 0)
     shadowed = current_shadow(registry)
     assert told == (["shadowed"] if shadow else ["promoted"])
     assert (shadowed.version if shadowed else model.champion_name(registry)) == challenger
