@@ -153,7 +153,7 @@ def _state(data: Path) -> dict[str, Any]:
 
 
 def environment_of(data: Path) -> dict[str, str]:
-    """The settings of the service that runs on ``data``, without the secret. Raises ``NotRunning``."""
+    """The settings of the service that runs on ``data``, without the pseudonym key. Raises ``NotRunning``."""
     return {str(name): str(value) for name, value in _state(data)["environment"].items()}
 
 

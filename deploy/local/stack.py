@@ -220,14 +220,15 @@ class Stack:
         return {name: value for name, value in found.items() if value}
 
     def write_state(self) -> None:
-        """``data/state.json`` for other commands: ports and pids, and no secret, but the name of the file with the
-        password of the embedded ClickHouse. Only its owner may read it, and that file, too."""
+        """``data/state.json`` for other commands: ports and pids, and of all secrets only the password of the embedded
+        ClickHouse. Only its owner may read it."""
         with self._writing:
             if not self._running:
                 return
             environment = self.environment()
             del environment["FINSENT_PSEUDONYM_KEY"]
-            environment = {name: without_password(value) for name, value in environment.items()}
+            own = "CLICKHOUSE_URL" if "clickhouse" in self.children else ""
+            environment = {n: value if n == own else without_password(value) for n, value in environment.items()}
             state: dict[str, Any] = {
                 "pid": os.getpid(),
                 "ready": self.ready,
