@@ -77,7 +77,7 @@ def worker(secure: SecureKafka, clickhouse_url: str, shipped: Path, tmp_path: Pa
 def test_what_is_printed_is_enough(secure: SecureKafka, worker: Path, clickhouse_url: str, tmp_path: Path) -> None:
     path, client = tmp_path / "feed.jsonl", Asking(clickhouse_url)
     path.write_text("".join(json.dumps(message) + "\n" for message in FEED))
-    done = within("produce", str(path), "--topic", "news", **environment(signed_in(secure, "producer")))
+    done = within("produce", str(path), "--topic", "news", "--as-is", **environment(signed_in(secure, "producer")))
     assert done.returncode == 0, done
     stored = "SELECT topic, kind, error_kind != '' AS bad, count() FROM record_log GROUP BY ALL ORDER BY bad"
     expected = [("prod.news", "news", 0, 5), ("prod.news", "news", 1, 1)]
@@ -114,7 +114,7 @@ def test_nothing_more_is_allowed(secure: SecureKafka, tmp_path: Path) -> None:
             sender.send(topic, b"{}").get(timeout=30)
         sender.close(timeout=5)
     path = tmp_path / "feed.jsonl"
-    path.write_text("{}\n")
+    path.write_text('{"id": "1", "source": "s", "title": "t", "published_at": "2024-01-05T10:00:00Z"}\n')
     done = within("produce", str(path), "--topic", "news", **environment(signed_in(secure, "scheduler")))
     assert_one_line_failure(done, "doctor --acls")
 

@@ -139,7 +139,7 @@ def test_a_refusal_is_one_line_that_says_what_to_do(
         values.pop("sasl_password_file", None)
     kafka = KafkaSettings(**{name: value for name, value in values.items() if value is not None})
     path = tmp_path / "feed.jsonl"
-    path.write_text("{}\n")
+    path.write_text('{"id": "1", "source": "s", "title": "t", "published_at": "2024-01-05T10:00:00Z"}\n')
     done = within("produce", str(path), "--topic", "news", **environment(kafka))
     assert_one_line_failure(done, *words)
     assert WRONG not in done.stderr and PASSWORD not in done.stderr
