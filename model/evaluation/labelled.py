@@ -78,6 +78,8 @@ def read_labelled(path: Path, limit: int | None = None) -> list[Labelled]:
 
 def _rows(table: Table) -> Iterator[Labelled]:
     columns = {name.lower() for name in table.columns}
+    if not columns:
+        return
     if "text" not in columns or not {"label", "score"} & columns:
         raise BadData(
             f"{table.path} was read as {table}; it needs the columns text and label (or score), and has "
@@ -88,7 +90,7 @@ def _rows(table: Table) -> Iterator[Labelled]:
     )
     for row in table.rows():
         if row.fault:
-            raise BadData(f"{table.path}, line {row.number}: {row.fault}")
+            raise BadData(f"{table.path}, row {row.number}: {row.fault}")
         cells = {name.lower(): "" if value is None else str(value) for name, value in row.values.items()}
         text = normalise(cells.get("text", ""))
         if not text:
@@ -113,7 +115,7 @@ def _extra(text: str, path: Path, line: int) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise BadData(f"{path}, line {line}: 'extra' is no JSON: {error}") from error
+        raise BadData(f"{path}, row {line}: 'extra' is no JSON: {error}") from error
     return found if isinstance(found, dict) else {}
 
 
@@ -129,7 +131,7 @@ def _label(name: str, score: str, path: Path, line: int) -> int:
     if math.isnan(value):
         known = ", ".join((*LABELS, "non_negative"))
         raise BadData(
-            f"{path}, line {line}: {f'unknown label {name or score!r}' if name or score else 'no label'}; known are "
+            f"{path}, row {line}: {f'unknown label {name or score!r}' if name or score else 'no label'}; known are "
             f"{known}, or a number in 'score'"
         )
     return 1 + (value > 0) - (value < 0)

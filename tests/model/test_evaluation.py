@@ -175,15 +175,14 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
     ("content", "words"),
     [
         (b"text,sentiment\na,positive\n", "needs the columns text and label"),
-        (b"", "it has none"),
-        (b"text,label\n", "no rows"),
-        (b"text;label\na;positive\n", "separated by commas; it has text;label"),
-        (b"text,label\na\n", "line 2: no label"),
-        (b'text,label\n"a\nb",positive\nc,bullish\n', "line 4: unknown label 'bullish'"),
-        (b"text,label,score\na,,much\n", "line 2: unknown label 'much'"),
-        (b"text,label,score\na,,nan\n", "line 2: unknown label 'nan'"),
-        (b"text,label,extra\na,positive,{\n", "line 2: 'extra' is no JSON"),
-        (b"text,label\n\xff\xfe,positive\n", "UTF-8"),
+        (b"", "is empty"),
+        (b"text,label\n", "has no rows"),
+        (b"text,label\na\n", "needs the columns text and label"),
+        (b'text,label\n"a\nb",positive\nc,great\n', "row 3: unknown label 'great'"),
+        (b"text,label,score\na,,much\n", "row 2: unknown label 'much'"),
+        (b"text,label,score\na,,nan\n", "row 2: unknown label 'nan'"),
+        (b"text,label,extra\na,positive,{\n", "row 2: 'extra' is no JSON"),
+        (b"text,label\n\x00\x01\x02\xff\xfe\x00", "x.csv"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, content: bytes, words: str):

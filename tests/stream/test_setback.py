@@ -21,7 +21,7 @@ from stream.kafka import produce
 from stream.upkeep import Metrics
 from stream.upkeep.acknowledged import Acknowledged
 from stream.upkeep.patient_client import PatientClient
-from tests.stream.test_store import storing
+from tests.stream.test_store import storing, through
 from tests.support import Asking, data_folder, eventually, kafka_at
 from tests.support.commands import within
 from tests.support.feed import values
@@ -144,9 +144,7 @@ def test_nothing_is_inserted_over_a_new_connection_to_a_server_that_is_behind(
     with Proxy(lambda: clickhouse_url) as proxy:
 
         def connecting() -> Client:
-            database = urls[0].rpartition("/")[2]
-            settings = ClickHouseSettings(url=f"clickhouse://127.0.0.1:{proxy.port}/{database}")
-            return connect(settings, acknowledged.check)
+            return connect(ClickHouseSettings(url=through(proxy, urls[0])), acknowledged.check)
 
         connection = PatientClient(connecting, 60, Metrics())
         made = storing(connection, on_stored=acknowledged.note)

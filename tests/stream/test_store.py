@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -78,11 +79,15 @@ def test_records_of_a_topic_that_was_made_anew_are_not_stored(client: Client, cl
     assert audited(client) == []
 
 
+def through(proxy: Proxy, url: str) -> str:
+    """The same user and database as ``url``, by way of ``proxy``."""
+    return re.sub(r"@[^/]*", f"@127.0.0.1:{proxy.port}", url)
+
+
 @pytest.mark.parametrize("when", ["before", "middle", "after"])
 def test_a_connection_cut_in_an_insert_stores_the_batch_once(client: Client, clickhouse_url: str, when: str):
     with Proxy(lambda: clickhouse_url) as proxy:
-        database = clickhouse_url.rpartition("/")[2]
-        settings = ClickHouseSettings(url=f"clickhouse://127.0.0.1:{proxy.port}/{database}", send_receive_timeout_s=5)
+        settings = ClickHouseSettings(url=through(proxy, clickhouse_url), send_receive_timeout_s=5)
         connection = patient(lambda: connect(settings))
         made = storing(connection)
         made.run(batch(0))
@@ -98,8 +103,7 @@ def test_a_connection_cut_in_an_insert_stores_the_batch_once(client: Client, cli
 
 def test_an_insert_that_arrives_after_its_retry_is_seen_once(client: Client, clickhouse_url: str):
     with Proxy(lambda: clickhouse_url) as proxy:
-        database = clickhouse_url.rpartition("/")[2]
-        settings = ClickHouseSettings(url=f"clickhouse://127.0.0.1:{proxy.port}/{database}", send_receive_timeout_s=1)
+        settings = ClickHouseSettings(url=through(proxy, clickhouse_url), send_receive_timeout_s=1)
         connection = patient(lambda: connect(settings))
         made = storing(connection)
         late = Fault("before", hold_s=2)
