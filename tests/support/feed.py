@@ -54,10 +54,17 @@ class Feed:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Start a worker unless one runs, and wait until it has its partitions."""
-        if self.process is None or self.process.poll() is not None:
+        """Start a worker unless one runs, and wait until it has its partitions. If it ends because the embedded
+        ClickHouse is just being restarted, it is started again, as a supervisor does."""
+        if not self.alive():
             self.launch(WORKER)
-        eventually(self.ready, 90, "the worker has its partitions")
+
+        def up() -> bool:
+            if not self.alive() and "StorageUnavailable" in self.log.read_text()[-2000:]:
+                self.launch(WORKER)
+            return self.ready()
+
+        eventually(up, 120, "the worker has its partitions")
 
     def launch(self, program: str) -> subprocess.Popen:
         """Start a worker that is ``program``."""
