@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.shared.output import echo
-from settings import data_directory, without_password
+from settings import data_directory
 
 MOST_BYTES = 500_000
 """Of a log, its last bytes."""
@@ -114,6 +114,8 @@ def _end_of(path: Path) -> str:
 
 
 def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
+    from settings import without_password
+
     held = without_password(text).encode()
     member = tarfile.TarInfo(f"finsent/{name}")
     member.size, member.mtime, member.mode = len(held), int(time.time()), 0o600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.model import build, compare, import_, list_, promote, rollback, shadow, show, sign, verify
+from cli.model import build, compare, import_, key, list_, promote, rollback, shadow, show, sign, verify
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +21,6 @@ changed; its name ends in a digest of its content. A version that is damaged is 
 
 def register(app: typer.Typer) -> None:
     """Add the group to ``app``."""
-    for module in (compare, shadow, list_, show, build, import_, promote, rollback, verify, sign):
+    for module in (compare, shadow, list_, show, build, import_, promote, rollback, verify, key, sign):
         module.register(group)
     app.add_typer(group, name="model")
