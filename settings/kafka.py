@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from settings.lists import listed
+
 WRITTEN = ("scored", "alerts", "dead-letters", "model-events")
 """What finsent writes to topics of its own."""
 
@@ -158,7 +160,7 @@ class KafkaSettings(BaseSettings):
     @property
     def schema_registries(self) -> list[str]:
         """The addresses in ``schema_registry_url``."""
-        return [url.strip().rstrip("/") for url in self.schema_registry_url.split(",") if url.strip()]
+        return [url.rstrip("/") for url in listed(self.schema_registry_url)]
 
     @property
     def signs_in(self) -> bool:

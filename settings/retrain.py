@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from settings.environment import data_directory
+from settings.lists import listed
 
 
 class RetrainSettings(BaseSettings):
@@ -151,7 +152,7 @@ class RetrainSettings(BaseSettings):
     @property
     def known_annotators(self) -> list[str]:
         """The names in ``annotators``."""
-        return [name.strip() for name in self.annotators.split(",") if name.strip()]
+        return listed(self.annotators)
 
     def place(self) -> Path:
         """The folder in which runs keep their files."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from settings.lists import listed
+
 
 class StreamSettings(BaseSettings):
     """How records are batched, and when a worker gives up."""
@@ -74,4 +76,4 @@ class StreamSettings(BaseSettings):
     @property
     def known_annotators(self) -> list[str]:
         """The names in ``annotators``."""
-        return [name.strip() for name in self.annotators.split(",") if name.strip()]
+        return listed(self.annotators)
