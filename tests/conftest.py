@@ -79,6 +79,11 @@ def kafka_bootstrap(broker: BrokerKind, request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue("stack" if broker == "embedded" else "apache_kafka").kafka_bootstrap
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their number: their digits may hold a time, and every process collects the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says whether Apache Kafka was among what was tested: a broker that is left out must not go unnoticed."""
     reports = [report for key in ("passed", "failed", "xfailed") for report in terminalreporter.stats.get(key, ())]

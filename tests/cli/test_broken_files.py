@@ -27,7 +27,7 @@ CORPUS = {
     "zip": b"PK\x03\x04\x00\x00",
     "excel": b"PK\x03\x04 [Content_Types].xml xl/",
     "parquet": b"PAR1PAR1",
-    "gzip-cut": gzip.compress(b'{"id": "1"}\n' * 1000)[:40],
+    "gzip-cut": gzip.compress(b'{"id": "1"}\n' * 1000, mtime=0)[:40],
     "gzip-false": b"\x1f\x8bnot gzip at all",
     "json-cut": b'{"a": [{"title": "x"',
     "json-deep": b"[" * 20_000,
