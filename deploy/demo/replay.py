@@ -7,6 +7,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from clickhouse_driver import Client
@@ -30,8 +31,9 @@ SLOWER = 4
 """From the first cut on, a part is replayed this many times slower while the challenger is still in training, so that
 the swap happens under load on a slow machine too."""
 
-JUDGED_S = 240.0
-"""The longest wait for the retraining to be judged and its model to be swapped in."""
+JUDGED_S = 1200.0
+"""The longest wait for the retraining to be judged and its model to be swapped in. It takes one to two minutes on a
+quiet machine and was seen to take six on a busy one; a failure of the service ends the wait at once."""
 
 SETTLED_S = 120.0
 """The longest wait for the last records to be stored."""
@@ -72,11 +74,14 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
     with arrivals.measuring():
         for number, files in enumerate(_parts(week) if speed else [_files(week)]):
             if number == len(CUTS):  # on a slow machine the last part waits for the swap
+                say(progress, f"waiting for the retraining ({_state_of_retraining(client)})")
                 _until_swapped(client, service, watch)
+            say(progress, f"sending the week from {CUTS[number - 1] if number else 'its start'} on")
             pace = speed / SLOWER if speed and number and not _swapped(client) else speed
             watch()
             produced = produce_many(files, kafka, pace, on_acknowledged=acknowledged, progress=lambda *_: show())
             failed += produced.failed
+        say(progress, "waiting until the last records are stored")
         deadline = time.monotonic() + SETTLED_S
         while arrivals.stored_through() < arrivals.count and time.monotonic() < deadline:
             show()
@@ -85,8 +90,15 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
         seconds = time.monotonic() - started
     _until_swapped(client, service, watch)
     progress.update(training, description=_state_of_retraining(client), completed=1)
+    say(progress, "waiting for the alert rules to reach the last document")
     _wait_for_alerts(service)
     return client, summarise(client, service, arrivals, ids, seconds, failed)
+
+
+def say(progress: Progress, what: str) -> None:
+    """Say what begins as a line of its own where no bar can be drawn, as in a log."""
+    if not progress.console.is_terminal:
+        progress.console.print(f"{datetime.now(UTC):%H:%M:%S}  {what}", highlight=False)
 
 
 def _files(week: Week) -> list[tuple[Path, str | None]]:

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.demo.chart import plot
 from deploy.demo.pictures import has_screen, take
 from deploy.demo.recorded_week import write
-from deploy.demo.replay import replay
+from deploy.demo.replay import replay, say
 from deploy.demo.report import print_report
 from deploy.demo.summary import Summary, check
 from deploy.local import Service
@@ -53,6 +53,7 @@ def run(json_path: Path | None = None, workers: int = 1, speed: float | None = S
     with tempfile.TemporaryDirectory(prefix="finsent-demo-") as folder, Progress(*columns, console=console) as progress:
         week = write(Path(folder))
         starting = progress.add_task("starting the service", total=1)
+        say(progress, "starting the service: broker, ClickHouse, worker, scheduler and console")
         with Service(Path(folder) / "data", workers, SETTINGS, scheduler=True, console=True) as service:
             progress.advance(starting)
             client, summary = replay(service, week, speed, progress)
