@@ -32,8 +32,8 @@ SLOWER = 4
 the swap happens under load on a slow machine too."""
 
 JUDGED_S = 1200.0
-"""The longest wait for the retraining to be judged and its model to be swapped in. It takes one to two minutes on a
-quiet machine and was seen to take six on a busy one; a failure of the service ends the wait at once."""
+"""The longest wait for the retraining to be judged and its model to be swapped in. On two quiet cores it takes
+about five minutes, on busy ones more; a failure of the service ends the wait at once."""
 
 SETTLED_S = 120.0
 """The longest wait for the last records to be stored."""
