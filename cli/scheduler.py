@@ -36,7 +36,7 @@ def scheduler(
 
     import model
     from cli.shared.rollout import announce
-    from retrain import Scheduler
+    from retrain import Scheduler, yield_processor
     from settings import ModelSettings
     from storage import connect, migrate
     from stream.upkeep import logging_config
@@ -44,6 +44,7 @@ def scheduler(
     logging.config.dictConfig(logging_config(log_level.upper()))
     logging.getLogger("apscheduler").setLevel("ERROR")  # it logs every check, and every check that a run delayed
     settings = settings_of(config)
+    yield_processor(settings.nice)  # the gate scores here, beside the workers
     kafka_answering()
     migrate(connect())
     registry = ModelSettings().registry

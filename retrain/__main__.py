@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from retrain.job import Job
+from retrain.priority import yield_processor
 from settings import RetrainSettings
 
 USAGE = "usage: python -m retrain JOB PARENT (the folder of a job, and the process id of the run that wrote it)"
@@ -29,7 +30,7 @@ def main() -> None:
     settings = job.settings()
     launched = "LOCAL_RANK" in os.environ  # by the process below, whose limits it has
     if not launched:
-        os.nice(settings.nice)
+        yield_processor(settings.nice)
         size = settings.memory_mb * 2**20
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))
     if sys.platform == "linux":

@@ -31,6 +31,7 @@ def run_training(job: Job, threads: int, lock: IO[str], progress: Callable[[Prog
             text=True,
             env=environment,
             pass_fds=(lock.fileno(),),
+            start_new_session=True,  # so that it can yield the processor to live scoring
         )
         try:
             assert process.stdout is not None

@@ -100,7 +100,9 @@ class RetrainSettings(BaseSettings):
         default=0, ge=0, description="Training processes; 0: one for each GPU, or one where there is none"
     )
     threads: int = Field(default=1, ge=1, description="Threads of a training process")
-    nice: int = Field(default=10, ge=0, le=19, description="The niceness of a training process")
+    nice: int = Field(
+        default=10, ge=0, le=19, description="The niceness of the scheduler and of training: live scoring goes first"
+    )
     memory_mb: int = Field(
         default=6000, ge=100, description="The most memory of a training process, in MB (its data segment)"
     )
