@@ -22,6 +22,7 @@ from mode import Service
 
 from settings import KafkaSettings
 from stream.kafka.clients import async_consumer
+from stream.kafka.membership import Place
 
 MAX_POLL_RECORDS = 1000
 MAX_POLL_INTERVAL_MS = 1_000_000
@@ -169,11 +170,15 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
     async def _watch_group(self) -> None:
         """Pass on what keeps the client out of its group. aiokafka stops trying to get in until somebody has asked it
         for the error, and Faust never does."""
+        transport: Any = self.consumer.transport  # type: ignore[attr-defined]
+        place = Place() if transport.kafka.group_instance_id else None
         while not self.should_stop:
             await self.sleep(LOOK_AT_GROUP_S)
             coordinator: Any = self._ensure_consumer()._coordinator
             try:
                 coordinator.check_errors()
+                if place:
+                    place.look(coordinator.member_id)
             except Exception as error:
                 self._ledger.kept_out(error)
 

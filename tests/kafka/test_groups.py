@@ -127,6 +127,27 @@ def test_a_worker_that_was_kept_out_of_its_group_gets_in_when_there_is_room(newc
     eventually(newcomer.ready, 90, "it has its partitions")
 
 
+def test_two_workers_with_one_name_say_so(workers: list[Feed], newcomer: Feed, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Feed(newcomer.service, tmp_path / "other")
+    other.environment |= {"KAFKA_GROUP_ID": "newcomers", "FINSENT_DATA": str(tmp_path / "other")}
+    for one in (newcomer, other):
+        one.environment |= {"KAFKA_GROUP_INSTANCE_ID": "same", "KAFKA_SESSION_TIMEOUT_S": "6"}
+        one.launch("from stream import run; run()")
+    try:
+        ended = eventually(
+            lambda: next((one for one in (newcomer, other) if one.process and one.process.poll() is not None), None),
+            180,
+            "one of them ends",
+        )
+        assert ended.process and ended.process.returncode == ExitCode.TEMPFAIL
+        assert "'same' (KAFKA_GROUP_INSTANCE_ID)" in ended.log.read_text()
+        last = other if ended is newcomer else newcomer
+        eventually(lambda: len(last.partitions()) == 12, 60, "the other one has all partitions")
+    finally:
+        other.stop()
+
+
 def poll(consumer: KafkaConsumer, ends: threading.Event) -> None:
     """Be a member of the group until ``ends``."""
     while not ends.is_set():
