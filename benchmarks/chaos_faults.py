@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import psutil
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error as ClickHouseError
+from pydantic import SecretStr
 
 from benchmarks.chaos_feed import LosableFeed
 from benchmarks.chaos_views import view_differences
@@ -42,7 +43,7 @@ def asking(url: str, action: Callable[[Client], T]) -> T:
     deadline = time.monotonic() + 60
     while True:
         try:
-            client = connect(ClickHouseSettings(url=url))
+            client = connect(ClickHouseSettings(url=SecretStr(url)))
             try:
                 return action(client)
             finally:
@@ -77,7 +78,7 @@ class Monitor(threading.Thread):
                         self.peak_rss = max(self.peak_rss, psutil.Process(child.pid).memory_info().rss)
             before = self.stored
             try:
-                client = client or connect(ClickHouseSettings(url=self._service.stack.clickhouse_url))
+                client = client or connect(ClickHouseSettings(url=SecretStr(self._service.stack.clickhouse_url)))
                 self.held = dict(client.execute("SELECT topic_id, count() FROM record_log GROUP BY topic_id"))
             except (ClickHouseError, ConnectionError, EOFError):
                 if client:

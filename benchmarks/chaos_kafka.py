@@ -245,7 +245,7 @@ def run(
             admin.alter_configs([ConfigResource("topic", "comments", configs=COMPACTED)])
         return feed
 
-    cluster = {"broker": "kafka", "brokers": 3, "kafka_settings": BROKERS, "stuck_after_s": 90}
+    cluster: dict[str, Any] = {"broker": "kafka", "brokers": 3, "kafka_settings": BROKERS, "stuck_after_s": 90}
     with started(KafkaChaos, feeding, KafkaMonitor, seed, "disk full" in faults, **cluster) as chaos:
         report, problems = rounds(chaos, hands, seconds, EVERY_ROUND + ONCE)
         gone = ("expired", "compacted")

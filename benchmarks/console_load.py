@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from kafka import KafkaProducer
+from pydantic import SecretStr
 
 from deploy.local import Service
 from settings import ClickHouseSettings
@@ -86,7 +87,7 @@ async def load(url: str, pages: int, rate: float, seconds: float) -> dict[str, A
         statuses.append(status)
 
     streams = [asyncio.create_task(ask(host, port, "api/events", until)) for _ in range(pages)]
-    requests = []
+    requests: list[asyncio.Task[None]] = []
     begun = time.monotonic()
     while time.monotonic() < until:
         requests.append(asyncio.create_task(one(PATHS[len(requests) % len(PATHS)])))
@@ -108,7 +109,7 @@ def _quantiles(values: list[float]) -> dict[str, float]:
 
 def latency(service: Service, name: str, sent: int) -> dict[str, Any]:
     """Seconds from making to row of the feed ``name``."""
-    with connect(ClickHouseSettings(url=service.stack.clickhouse_url)) as client:
+    with connect(ClickHouseSettings(url=SecretStr(service.stack.clickhouse_url))) as client:
         query = (
             "SELECT count(), quantiles(0.5, 0.95, 0.99)(dateDiff('millisecond', published_at, ingested_at) / 1000) "
             "FROM documents WHERE startsWith(document_id, %(name)s)"

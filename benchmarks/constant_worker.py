@@ -31,7 +31,7 @@ class ConstantScorer:
         seed = zlib.crc32("\n".join(texts).encode())
         vectors = np.random.default_rng(seed).standard_normal((len(texts), 384), np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        probabilities = np.tile(np.float32([0.25, 0.5, 0.25]), (len(texts), 1))
+        probabilities = np.tile(np.array([0.25, 0.5, 0.25], np.float32), (len(texts), 1))
         tokens, supported = np.ones(len(texts), np.int32), np.ones(len(texts), bool)
         return Scores(probabilities, vectors, tokens, np.log(probabilities), supported)
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from clickhouse_driver import Client
+from pydantic import SecretStr
 
 from deploy.local import Stack
 from documents import Document, Position
@@ -39,7 +40,7 @@ def seconds(client: Client, rows: int, first: int) -> list[float]:
 def main() -> None:
     """Measure, and print a line for each size of a batch."""
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
-        client = connect(ClickHouseSettings(url=stack.clickhouse_url))
+        client = connect(ClickHouseSettings(url=SecretStr(stack.clickhouse_url)))
         migrate(client)
         first = 0
         for rows in SIZES:

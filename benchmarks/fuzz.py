@@ -179,7 +179,7 @@ def main() -> None:
         slowest = max(slowest, taken)
         if taken > arguments.limit:
             sys.exit(f"record {number} of seed {arguments.seed} took {taken * 1000:.0f} ms: {topic} {_shown(value)}")
-        counts["good" if isinstance(row, Document) else row.kind] += 1
+        counts[row.kind if isinstance(row, BadRecord) else "good"] += 1
     result = {"records": arguments.records, "seed": arguments.seed, **dict(sorted(counts.items())),
               "slowest_ms": round(slowest * 1000, 1), "seconds": round(time.monotonic() - started)}  # fmt: skip
     print(json.dumps(result))

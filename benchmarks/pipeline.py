@@ -36,6 +36,7 @@ import numpy as np
 import psutil
 from clickhouse_driver import Client
 from kafka import KafkaConsumer, KafkaProducer
+from pydantic import SecretStr
 
 import model
 from benchmarks.pipeline_records import TOPICS, Value, stream_of, values
@@ -95,10 +96,10 @@ def latencies(service: Service, records: Sequence[Value], per_second: float) -> 
     """Seconds from ``send`` to a ledger that shows the record, at a steady ``per_second``."""
     bootstrap = service.stack.kafka_bootstrap
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20)
-    client = connect(ClickHouseSettings(url=service.stack.clickhouse_url))
+    client = connect(ClickHouseSettings(url=SecretStr(service.stack.clickhouse_url)))
     before = stored(client, bootstrap)
     arrivals = Arrivals(
-        connect(ClickHouseSettings(url=service.stack.clickhouse_url)),
+        connect(ClickHouseSettings(url=SecretStr(service.stack.clickhouse_url))),
         topic_ids(KafkaSettings(bootstrap_servers=bootstrap), TOPICS),
     )
     with arrivals.measuring():
@@ -163,7 +164,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         records = records[: max(BATCH, int(speed * arguments.round_seconds))]
         result["records"] = len(records)
         told, waits, usual = scoring(arguments, Path(folder), champion, read, records)
-        ceiling, growth, history, held = 0.0, 0.0, [], 0
+        ceiling, growth, held = 0.0, 0.0, 0
+        history: list[tuple[int, float]] = []
         if arguments.constant_records:
             with Service(Path(folder) / "constant", workers=0, broker=arguments.broker) as service:
                 ceiling, growth, history, held = constant(service, arguments)

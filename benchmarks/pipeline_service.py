@@ -13,6 +13,7 @@ from typing import Any
 
 from clickhouse_driver import Client
 from kafka import KafkaProducer
+from pydantic import SecretStr
 
 import model
 from benchmarks.pipeline_records import TOPICS, Value
@@ -137,7 +138,7 @@ def bare(folder: Path, batches: Sequence[Batch], records: int) -> float:
 
 def client_of(url: str) -> Client:
     """A client of a ClickHouse that has the tables."""
-    client = connect(ClickHouseSettings(url=url))
+    client = connect(ClickHouseSettings(url=SecretStr(url)))
     migrate(client)
     return client
 

@@ -30,13 +30,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import SecretStr
 
 import model
 from deploy.local import Stack
-from documents import Label, Position
+from documents import LABELS, Label, Position
 from model.registry import promote, publish
 from retrain import retrain
-from retrain.data import LABELS, Example, load, split
+from retrain.data import Example, load, split
 from retrain.judge import interval, macro_f1, probabilities
 from settings import ClickHouseSettings, RetrainSettings
 from storage import connect, migrate, write_labels
@@ -113,7 +114,7 @@ def experiment(arguments: argparse.Namespace, start: Path, work: Path) -> list[d
     rows = [{"labels": 0, "passed": None, "reason": "", "seconds": 0.0} | measure(registry, held, watched)]
     _tell(rows[-1])
     with Stack(work / "stack") as stack:
-        client = connect(ClickHouseSettings(url=stack.clickhouse_url))
+        client = connect(ClickHouseSettings(url=SecretStr(stack.clickhouse_url)))
         migrate(client)
         for number, portion in enumerate(fed):
             feed(client, portion, number)

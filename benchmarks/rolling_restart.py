@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaProducer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
@@ -115,7 +116,7 @@ def measure(folder: Path, membership: str, per_second: float) -> dict[str, Any]:
         feed.ended.set()
         feed.join()
         rows, positions = _until_stored(service, feed.sent, feed)
-        with connect(ClickHouseSettings(url=service.stack.clickhouse_url)) as client:
+        with connect(ClickHouseSettings(url=SecretStr(service.stack.clickhouse_url))) as client:
             times = client.execute("SELECT topic, partition, toFloat64(ingested_at) FROM record_log")
         pauses = longest_pauses(times, since, until)
     return {
@@ -132,7 +133,7 @@ def measure(folder: Path, membership: str, per_second: float) -> dict[str, Any]:
 def _until_stored(service: Service, count: int, feed: SteadyFeed) -> tuple[int, int]:
     """Rows and different positions, as soon as ``count`` positions are stored, or after ``SETTLE_S`` seconds."""
     deadline = time.monotonic() + SETTLE_S
-    with connect(ClickHouseSettings(url=service.stack.clickhouse_url)) as client:
+    with connect(ClickHouseSettings(url=SecretStr(service.stack.clickhouse_url))) as client:
         while True:
             rows, positions = client.execute("SELECT count(), uniqExact(topic, partition, offset) FROM record_log")[0]
             if positions >= count or time.monotonic() > deadline:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
+from pydantic import SecretStr
 
 from alerts import Evaluator
 from deploy.local import Stack
@@ -127,7 +128,7 @@ def dated_queries(client: Client) -> dict[str, str]:
 def evaluation(stack: Stack) -> Cost:
     """One evaluation of all alert rules, at the newest documents."""
     settings = AlertSettings(clock="stream")
-    made = Evaluator(lambda: connect(ClickHouseSettings(url=stack.clickhouse_url)), settings)
+    made = Evaluator(lambda: connect(ClickHouseSettings(url=SecretStr(stack.clickhouse_url))), settings)
     started = time.monotonic()
     made.advance()
     first = time.monotonic() - started
@@ -170,7 +171,7 @@ def main() -> None:
     steps: list[dict[str, Any]] = []
     os.environ.pop("CLICKHOUSE_URL", None)
     with tempfile.TemporaryDirectory(prefix="finsent-scale-") as folder, Stack(Path(folder)) as stack:
-        client = connect(ClickHouseSettings(url=stack.clickhouse_url))
+        client = connect(ClickHouseSettings(url=SecretStr(stack.clickhouse_url)))
         client.connection.send_receive_timeout = 900
         client.disconnect()
         migrate(client)

@@ -190,7 +190,8 @@ def contend(
     cuda, threads, count = arguments.device == "cuda", arguments.threads, arguments.count
     same, tokenizer = same_network(adapter)
     session = plain_session(same, threads, cuda)
-    larger = transformers.BertConfig(num_labels=3, vocab_size=max(30522, len(tokenizer)))
+    larger = transformers.BertConfig(vocab_size=max(30522, len(tokenizer)))
+    larger.num_labels = 3
     base = transformers.BertForSequenceClassification(larger).eval()
 
     def piped(network: Any, size: int, count: int) -> Contender:

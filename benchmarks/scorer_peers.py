@@ -85,7 +85,7 @@ def plain_session(network: Any, threads: int, cuda: bool) -> Any:
     ids = torch.ones(2, 8, dtype=torch.long)
     names = ["input_ids", "attention_mask"]
     axes = {name: {0: "batch", 1: "length"} for name in names}
-    written = io.BytesIO()
+    written: Any = io.BytesIO()  # PyTorch takes it, and says that it takes paths only
     torch.onnx.export(
         Logits().eval(), (ids, ids), written, input_names=names, dynamic_axes=axes, opset_version=17, dynamo=False
     )
@@ -125,9 +125,9 @@ def _session(shapes: Sequence[tuple[int, int]], fused: bool, threads: int) -> An
     from onnx import TensorProto, helper, numpy_helper
 
     random = np.random.default_rng(0)
-    constants = [numpy_helper.from_array(np.uint8(128), "zero")]
+    constants = [numpy_helper.from_array(np.array(128, np.uint8), "zero")]
     if fused:
-        constants.append(numpy_helper.from_array(np.float32(1 / 127), "scale"))
+        constants.append(numpy_helper.from_array(np.array(1 / 127, np.float32), "scale"))
     nodes, outputs = [], []
     for number, (k, n) in enumerate(shapes):
         name, made = f"w{number}", f"y{number}"
@@ -139,11 +139,11 @@ def _session(shapes: Sequence[tuple[int, int]], fused: bool, threads: int) -> An
             nodes.append(helper.make_node("MatMulInteger", [f"x{k}", name, "zero"], [made]))
         kind = TensorProto.FLOAT if fused else TensorProto.INT32
         outputs.append(helper.make_tensor_value_info(made, kind, ["T", n]))
-    inputs = [
+    taken = [
         helper.make_tensor_value_info(f"x{k}", TensorProto.UINT8, ["T", k]) for k in sorted({k for k, _ in shapes})
     ]
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
-    graph = helper.make_graph(nodes, "limit", inputs, outputs, constants)
+    graph = helper.make_graph(nodes, "limit", taken, outputs, constants)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(

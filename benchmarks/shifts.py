@@ -272,7 +272,7 @@ def topics(rng: np.random.Generator, count: int) -> dict[str, Any]:
         ]
         delays = []
         for company in made[True][0]:
-            if company.rate == rate:
+            if company.rate == rate and company.event is not None:
                 hits = made[True][1].get(series_name(company.name, f"topic {len(TOPIC_SHARES) - 1}"), np.zeros((0, 2)))
                 hits = hits[(hits[:, 0] > company.event) & (hits[:, 0] <= company.event + LONGEST * DAY)]
                 delays.append((hits[0, 0] - company.event) / 3600 if len(hits) else LONGEST * 24.0)

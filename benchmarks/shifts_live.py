@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from pydantic import SecretStr
+
 DAY = 86400
 TICK_S = 900
 
@@ -44,7 +46,7 @@ def live_seconds(
     from settings import AlertSettings, ClickHouseSettings
     from storage import connect, migrate
 
-    settings = ClickHouseSettings(url=url)
+    settings = ClickHouseSettings(url=SecretStr(url))
     client = connect(settings)
     migrate(client)
     now = int(time.time()) // DAY * DAY + DAY // 2 - 2 * DAY

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from clickhouse_driver import Client
 from kafka import KafkaProducer
+from pydantic import SecretStr
 
 import model
 from benchmarks.pipeline_records import Value, stream_of
@@ -86,7 +87,7 @@ def _rate_of(service: Service, since: float, records: int) -> float:
     deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         time.sleep(1)
-        with connect(ClickHouseSettings(url=service.stack.clickhouse_url)) as client:
+        with connect(ClickHouseSettings(url=SecretStr(service.stack.clickhouse_url))) as client:
             if client.execute("EXISTS record_log") == [(1,)] and stored_after(client, since) == records:
                 return rate(client, since)
     raise TimeoutError(f"{records} records were not stored in 900 s")
