@@ -1,15 +1,17 @@
 """Alerts: what shifted, since when and why. They are evaluated over the storage, and sent to receivers.
 
-- ``evaluator`` is the whole of it: it reads, runs the lifecycle, publishes and writes. ``watched`` reads the windows.
+- ``evaluator`` runs one evaluation: it reads, applies the lifecycle, publishes and writes. ``watched`` reads the
+  windows.
 - ``lifecycle``: pending, firing, escalated, resolved. ``suppression``: which shifts make no alert of their own.
 - ``severity``: what makes an alert a notice, a warning or critical.
 - ``sources``: the series that are watched. ``detection/``: the tests, one algorithm a file.
-- ``stale_feeds``, ``emerging``, ``emerging_notices``: silent feeds and new topics.
+- ``stale_feeds``, ``emerging``, ``emerging_notices``, ``events/``: silent feeds, new topics, events.
+- ``incidents``: which alerts about one company belong together.
 - ``transition``: the rows of the table ``alerts``. ``evidence``: the documents and words behind an alert.
 - ``rules``: what rules say. ``rules_file``: reads and checks their file. ``receivers/``: who is sent what, and how.
-- ``backtest/``: the same over history.
+- ``backtest/``: the same rules over stored history.
 
-This room knows no Kafka and no model: messages are published, and words are explained, by functions that it is given.
+This room knows no Kafka and no model. The functions that publish messages and explain words are passed in.
 """
 
 # Evaluating

@@ -35,7 +35,7 @@ MOST = 1500
 """Documents in each sample: of the recent part, of the part before it, and of all documents for comparison."""
 
 STRANGE = 0.5
-"""Only documents that are at least so far from the taxonomy are clustered."""
+"""Only documents at least this far from the taxonomy are clustered."""
 
 ALIKE = 0.2
 """The documents of a cluster are at least so similar to its central one, by the mean of two cosines: that of the
@@ -51,7 +51,7 @@ SAME_TOPIC = 1 / 3
 """A cluster that shares this part of its documents with an earlier topic is that topic."""
 
 BURST, BURST_DOCUMENTS = 4.0, 10
-"""A notice needs so many standard errors above the usual count, and so many recent documents."""
+"""A notice needs at least this many standard errors above the usual count, and this many recent documents."""
 
 KEPT_MEMBERS = 100
 """At most so many documents of a topic are stored with it."""
@@ -94,10 +94,10 @@ class EmergingTopic:
     first_at: datetime
     last_at: datetime
     documents: int
-    """How many there are, estimated from the sample; likewise ``recent``."""
+    """The number of documents, estimated from the sample. ``recent`` is estimated in the same way."""
     recent: int
     usual: float
-    """How many a span as long as the recent one had before."""
+    """The number of earlier documents in a span as long as the recent one."""
     burst: float
     """How far ``recent`` is above ``usual``, in standard errors."""
     entities: list[str]
@@ -116,8 +116,8 @@ def cluster(
     """The clusters of the documents without a topic, the largest burst first.
 
     ``recent`` and ``before`` are samples of those documents, ``others`` is a sample of all documents for comparison.
-    ``known`` are the members of earlier topics by their id. ``scale`` is how many documents one sampled document stands
-    for, of ``recent`` and of ``before``.
+    ``known`` are the members of earlier topics by their id. One sampled document stands for ``scale`` documents: the
+    first value is for ``recent``, the second for ``before``.
     """
     read = [(one, terms(one.whole)) for one in _different([*before, *recent])]
     documents = [one for one, words in read if len(words) >= LEAST_TERMS]

@@ -36,14 +36,14 @@ from storage.writes import write_alerts
 log = logging.getLogger(__name__)
 
 NOTIFY_S = 30.0
-"""Receivers are sent what is due at least so often, such as a digest, or what failed before."""
+"""The longest time between two looks at what is due to receivers, such as a digest, or a message that failed before."""
 
 RECENTLY_STORED = timedelta(hours=1)
-"""The watermark is that of the partitions into which something was stored within this time."""
+"""Only partitions into which something was stored within this time count for the watermark."""
 
 
 def parameters_of(settings: AlertSettings) -> Parameters:
-    """The parameters that ship, with what the settings change."""
+    """The default parameters, as changed by the settings."""
     return Parameters(
         minimum_documents=settings.minimum_documents,
         minimum_effect=settings.minimum_effect,
@@ -86,7 +86,8 @@ class Evaluator:
         self._emerging_at = self._notified = -math.inf
 
     def advance(self) -> list[Transition]:
-        """Evaluate what is new of events, and every tick since the last call, up to now or to the documents' watermark.
+        """Evaluate new reports of events, and every tick since the last call, up to now or (``ALERT_CLOCK``) to the
+        documents' watermark.
 
         Raises what the storage raises; the next call then begins where this one did.
         """

@@ -25,7 +25,7 @@ ExplainEvent = Callable[[str, str, str], Sequence[tuple[str, int, int, float]]]
 overlap, with their beginning, their end and their weight in the probability of such an event."""
 
 PUNCTUATION = ".,;:!?()[]\"'\u2018\u2019\u201c\u201d\u2013\u2014-"
-"""Is taken off the ends of deciding words."""
+"""Removed from both ends of deciding words."""
 
 LEAST_WEIGHT = 0.2
 """A word is named if it has at least this share of the weight of the heaviest word."""
@@ -56,7 +56,7 @@ def add_evidence(
 
 
 def add_event_words(transition: Transition, explain: ExplainEvent | None) -> None:
-    """Name the words of each report by which an event was read."""
+    """Add to each report the words by which its event was recognised."""
     if explain is None or transition.kind is not AlertKind.EVENT:
         return
     for report in transition.evidence["documents"]:

@@ -1,7 +1,7 @@
 """One crisis is one incident: the alerts about one company that begin close in time share an incident's id. Pure.
 
-An event, the shift of the tone that follows, the topics and the volume are its parts. Who is sent alerts is told of a
-new part, or of an escalation, as an update of the incident.
+An event, the shift of the tone that follows, the topics and the volume are its parts. Receivers get a new part, or an
+escalation, as an update of the incident.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Incidents:
         self._by_alert: dict[str, str] = {}
         self._by_company: dict[str, list[Transition]] = {}
         self._signs: dict[str, int] = {}
-        """Of each incident: -1 for a bad one, 1 for a good one."""
+        """For each incident: -1 if it is bad news, 1 if it is good news."""
         for alert in sorted(known, key=lambda one: (one.opened.fired_at, one.opened.id)):
             self._remember(alert.opened)
 

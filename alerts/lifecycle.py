@@ -21,14 +21,14 @@ from alerts.transition import NEW_TOPIC, Alert, Transition, event_time, identity
 from documents import AlertKind, AlertState, Direction
 
 TICKS_AT_ONCE = 500
-"""The end of an alert is looked for in so many ticks at once."""
+"""How many ticks are searched at once for the end of an alert."""
 
 Step = tuple[Transition, Shift | None]
 """A transition, and the shift that made it, if one did."""
 
 
 class Priority(IntEnum):
-    """What comes first of what is due at the same tick."""
+    """The order of entries that are due at the same tick."""
 
     RESOLVE = 0
     """Before new shifts, which are compared with what is still firing."""
@@ -59,7 +59,7 @@ class _Agenda:
 
     until: int
     stale: bool
-    """A feed brings nothing, so that a lack of documents is no end of an alert."""
+    """A feed is silent, so a lack of documents does not end an alert."""
     due: list[_Due] = field(default_factory=list)
 
     def push(self, due: _Due) -> None:

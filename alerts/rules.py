@@ -62,7 +62,8 @@ class QuietHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
-    """What a rule may set. What it leaves out comes from ``defaults``, and else from ``Parameters``."""
+    """What a rule may set. A value that it leaves out comes from ``defaults`` in the file, or else from
+    ``Parameters``."""
 
     threshold: Positive | None = None
     minimum_documents: Count | None = None
@@ -83,21 +84,22 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     receivers: list[str] | None = None
     quiet_hours: QuietHours | None = None
     digest: DigestClock | None = None
-    """When receivers are sent one message a day about all of which they were sent nothing else: ``07:00
-    Europe/Zurich``."""
+    """When receivers are sent the digest, such as ``07:00 Europe/Zurich``: one message a day with the alerts that they
+    were not sent singly."""
 
 
 class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}, kw_only=True):
     """One rule about some ``entities`` and ``desks``, or about all where neither is given.
 
-    With ``exposure`` or ``held_by`` it holds for those of them that are held, as long as they are.
+    With ``exposure`` or ``held_by`` it applies only to those of them that the desks hold, and only while they hold
+    them.
     """
 
     name: Name
     entities: list[str] = []
     desks: list[str] = []
     exposure: Amount | None = None
-    """Only companies of which the desks hold so much together, long or short: ``">= 1000000"``."""
+    """Only companies of which the desks together hold this much, long or short: ``">= 1000000"``."""
     held_by: list[str] = []
     """Only companies that one of these desks holds; ``exposure`` is then what these hold."""
 
@@ -112,7 +114,7 @@ class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_":
         return bool(self.exposure or self.held_by)
 
     def reaches(self, held: Mapping[str, float]) -> bool:
-        """Whether it is about a company of which each desk holds so much."""
+        """Whether the rule applies to a company, given what each desk holds of it."""
         amounts = [
             abs(amount) for desk, amount in held.items() if amount and (not self.held_by or desk in self.held_by)
         ]
@@ -145,7 +147,7 @@ class RulesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What holds for one entity: its rule, completed by the defaults. Times in seconds."""
+    """The settings that apply to one entity: its rule, completed by the defaults. Times are in seconds."""
 
     name: str
     threshold: float
@@ -225,7 +227,7 @@ class Rules:
         return entity != MARKET and not entity.startswith("feed:") and rule.reaches(self._held.get(entity, {}))
 
     def setting(self, rule: AlertRule) -> Setting:
-        """What a rule says, completed by the defaults."""
+        """The settings of a rule, completed by the defaults."""
 
         def chosen(name: str, otherwise: Any) -> Any:
             return next(

@@ -52,7 +52,8 @@ def load_rules(path: Path, base: Parameters | None = None, desks: Mapping[str, s
 
 
 def doubts(rules: Rules, environment: Mapping[str, str]) -> list[str]:
-    """What may be meant otherwise: secrets that are not set, receivers that no rule names, rules that never hold."""
+    """Warnings about valid rules that may not do what was meant: secrets that are not set, receivers that no rule
+    names, rules that never apply."""
     file = rules.file
     found = [
         f"receiver {one.name!r}: the environment variable {one.secret_env} (its secret) is not set here, so it would "
@@ -82,7 +83,7 @@ def doubts(rules: Rules, environment: Mapping[str, str]) -> list[str]:
 
 
 def _hiding(rule: AlertRule, before: list[AlertRule], rules: Rules) -> AlertRule | None:
-    """The first of the rules ``before`` with which nothing is left for ``rule``, or None."""
+    """The rule after which no company is left for ``rule``, or None. ``before`` are the rules in front of it."""
     left = rules.companies(rule)
     for other in before:
         if not other.is_partial:
@@ -184,11 +185,11 @@ class _Found(NamedTuple):
     node: yaml.Node
     line: int
     names: list[str]
-    """What leads there, for people."""
+    """The path to the node, in words for people."""
 
 
 def _find(tree: yaml.Node, path: str) -> _Found:
-    """What msgspec's path ``.rules[0].threshold`` leads to, or as far as it leads."""
+    """The node at msgspec's path ``.rules[0].threshold``, or the last one on the way that exists."""
     node, line, names = tree, tree.start_mark.line, []
     for name, number in re.findall(r"\.([\w]+)|\[(\d+)\]", path):
         if name and isinstance(node, yaml.MappingNode):

@@ -56,9 +56,11 @@ def of_shift(effect: float, evidence: float, market_scale: float | None = None) 
 
 
 def of_event(level: int, pages: bool, state: EventState) -> Severity:
-    """The severity of an event of ``level`` 1 to 5: 5 is critical, 4 a warning, and the others are notices.
+    """The severity of an alert about an event of ``level`` 1 to 5: 5 is critical, 4 a warning, and the others are
+    notices.
 
-    A type that wakes nobody (``pages``) is at most a warning. What is only threatened or rumoured is one lower.
+    Without ``pages``, the type may wake nobody, and the alert is at most a warning. In any state but ``happened``, such
+    as threatened or rumoured, it is one lower.
     """
     rank = max(0, level - 3) if pages else min(1, max(0, level - 3))
     if state is not EventState.HAPPENED:

@@ -31,7 +31,7 @@ from documents import AlertKind, Direction
 from storage.reads import Windows
 
 CHUNK = 200_000
-"""So many tests are made at once: this bounds the memory."""
+"""How many tests are computed at once, to bound the memory."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Source:
         return max(value, getattr(self.parameters, name))
 
     def candidates(self, rules: Rules, after: int, until: int, tick_s: int, late: Iterable[str]) -> list[Candidate]:
-        """What is beyond its threshold at one of the ticks in ``(after, until]`` at which there are new documents. The
-        entities ``late`` have new documents of ticks that are over, and are tested at ``until``."""
+        """The tests that are beyond their threshold, at the ticks in ``(after, until]`` with new documents. The
+        entities ``late`` have new documents of earlier ticks; they are tested at ``until``."""
         series = self.series
         entity, at = series.moments(after, until, tick_s)
         if too := series.indices(late):

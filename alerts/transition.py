@@ -129,7 +129,7 @@ class Alert:
 
     @property
     def subject(self) -> tuple[AlertKind, str, str]:
-        """Kind, entity and topic: what at most one firing alert a direction is about."""
+        """Kind, entity and topic. At most one alert about a subject fires at a time in each direction."""
         return self.opened.kind, self.opened.entity, self.opened.topic
 
     def become(self, state: AlertState, at: datetime) -> Transition:

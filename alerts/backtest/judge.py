@@ -23,13 +23,13 @@ ANSWER = timedelta(days=10)
 """An alert that fires within this time after an event's date is the event's."""
 
 EARLY = timedelta(days=2)
-"""So is an alert that fires within this time before the date and lasts until then."""
+"""An alert that fires within this time before an event's date is also the event's, if it lasts until the date."""
 
 BAD_TOPICS = frozenset({"litigation", "fraud and accounting", "cyber", "safety", "debt and liquidity"})
-"""More talk of these answers a negative event. More of the other topics says nothing of the direction."""
+"""A rise of one of these topics answers a negative event. A rise of another topic has no direction."""
 
 WATCH_S = 30 * 86400
-"""A company is under watch for so long after each of its documents."""
+"""A company is watched for this long after each of its documents."""
 
 Raised = dict[str, list[dict[str, Any]]]
 """The escalations of each alert by its id: ``severity`` and ``at``."""
@@ -53,8 +53,8 @@ def judge(
 ) -> dict[str, Any]:
     """Compare the transitions with the known ``events``; the result is what ``finsent alerts backtest --json`` prints.
 
-    A sentiment alert about a company outside the time around its events counts as false, though most of real history
-    is in no list of events. The rate is per year of a company with a document in the last 30 days.
+    A sentiment alert outside the time around its company's events counts as false. This is strict, since no list of
+    events is complete. Rates are per year of a company with a document in the last 30 days.
     """
     fired = [row for row in transitions if row.state is AlertState.FIRING]
     ended = {row.id: row.at for row in transitions if row.state is AlertState.RESOLVED}
@@ -147,8 +147,8 @@ def _event_type(row: Transition) -> str | None:
 def _by_severity(
     fired: Sequence[Transition], windows: Sequence[tuple[str, datetime, datetime]], raised: Raised, years: float
 ) -> dict[str, Any]:
-    """The alerts about companies outside the time around their events, a company-year: by the highest severity that
-    they reached, and by kind."""
+    """Alerts per company-year outside the time around the events: by the highest severity that they reached, and by
+    kind."""
     quiet = [
         row
         for row in fired
@@ -180,8 +180,8 @@ def _short(row: Transition, ended: dict[str, datetime], raised: Raised) -> dict[
 
 
 def exposure_years(series: Series, since: int, until: int, without: Sequence[tuple[str, int, int]] = ()) -> float:
-    """The years under watch of all companies together: the time within ``WATCH_S`` after a document of a company, less
-    the spans ``without`` (entity, first, last)."""
+    """The time for which companies were watched, added up in years: ``WATCH_S`` after each document, without the spans
+    ``without`` (entity, first, last)."""
     total = 0.0
     excluded: dict[str, list[tuple[int, int]]] = {}
     for entity, first, last in without:

@@ -1,6 +1,6 @@
 """Stored history, and the lifecycle over it with simulated time.
 
-At every moment exactly what had been published until then counts. The windows are read once and handed to the same
+At every simulated moment, only what had been published by then counts. The windows are read once and handed to the same
 ``Lifecycle`` that the worker runs.
 """
 
@@ -32,8 +32,8 @@ _EPOCH = datetime(1990, 1, 1, tzinfo=UTC)
 
 @dataclass
 class History:
-    """The stored windows of documents and of their topics, what they report of events, what each source reported by
-    the day, and their span in Unix seconds."""
+    """What a replay reads: the windows of documents and of topics, the reports of events, what each source reported by
+    day, and the span in Unix seconds."""
 
     windows: Windows
     topics: tuple[np.ndarray, ...]
@@ -48,7 +48,7 @@ def read_history(
 ) -> History:
     """The stored windows from ``since`` to ``until`` (default: all there is), and of the baseline before ``since``.
 
-    With ``entities``, only these are read, and the prior of all companies is made of these alone.
+    With ``entities``, only these are read. They alone then make the prior, which is otherwise that of all companies.
     """
     if since is None or until is None:
         first, last, n = client.execute(

@@ -37,8 +37,8 @@ class Means(NamedTuple):
     """Recent documents."""
     after_error: np.ndarray
     negative_statistic: np.ndarray
-    """The change of the probability of being negative, in standard errors, with its sign turned: it falls as there are
-    more negative documents."""
+    """The change of the negative probability in standard errors, with its sign reversed: more negative documents lower
+    it."""
 
     def standard_errors(self) -> np.ndarray:
         """By how many standard errors the mean moved."""
@@ -62,7 +62,7 @@ def compare(
 ) -> Means:
     """The documents of the ``span`` seconds before ``at`` against those of ``parameters.baseline_s`` before that.
 
-    Without ``drift`` the mean is taken for constant, so that even a small change is one.
+    Without ``drift`` the true mean is assumed to be constant, so even a small change counts.
     """
     start = at - span
     market = series.is_market(entity)
@@ -77,7 +77,7 @@ def compare(
         moves = np.full(len(at), parameters.drift)
         usual, moves[market] = _usual_of_hours(series, entity[market], at[market], span, parameters)
     shares = isinstance(series, TopicSeries)
-    few = pooled.documents < (PRIOR_DOCUMENTS if shares else 50)  # then a guess stands in for all companies' tone
+    few = pooled.documents < (PRIOR_DOCUMENTS if shares else 50)  # too few for a prior: a guess replaces it
 
     def means(total: str, squares: str, guess: tuple[float, float]) -> tuple[np.ndarray, ...]:
         all_ = getattr(pooled, total) / np.maximum(pooled.documents, 1)

@@ -11,9 +11,9 @@ from documents import AlertKind, Direction, Severity
 
 
 class Results(NamedTuple):
-    """The results of the tests of many (series, moment) pairs: parallel arrays [pairs], of the clearest span each.
+    """Test results of many (series, moment) pairs, as parallel arrays [pairs]. Each is that of the clearest span.
 
-    Of a shift, ``before`` and ``effect`` are the mean before and its change; of a buzz, the usual count and the ratio
+    For a shift, ``before`` and ``effect`` are the mean before and its change; for a buzz, the usual count and the ratio
     to it. ``statistic`` is 0 where no span has enough documents and effect.
     """
 

@@ -44,8 +44,8 @@ class Series:
     window ``start`` holds the documents with ``start < published_at <= start + WINDOW_S``, so that at any moment
     everything published until then is known.
 
-    With ``earlier``, the new series also holds what that one holds, without computing it again. Then all ``windows``
-    must end later, the first of them at ``day_begins`` or after.
+    With ``earlier``, the new series takes over what that one holds and does not compute it again. All ``windows`` must
+    then end later, the first at ``day_begins`` or after.
     """
 
     def __init__(self, windows: Windows, earlier: Series | None = None) -> None:

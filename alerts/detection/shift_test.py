@@ -1,11 +1,11 @@
-"""The shift test: has the mean of a series moved? Recent documents against the series' own past, one after another.
+"""The shift test: has the mean of a series moved? It compares recent documents with the series' own past.
 
-It is a window-limited generalised likelihood ratio test (Lai 1995): whenever a document comes, the mean of several
-recent spans is compared with the mean of the time before (``alerts.detection.comparison``), and the clearest span
-counts. One threshold serves series of 0.2 as well as of 10,000 documents a day.
+It is a window-limited generalised likelihood ratio test (Lai 1995): whenever a document comes, the mean of each of
+several recent spans is compared with the mean of the time before (``alerts.detection.comparison``), and the clearest
+span counts. One threshold serves series of 0.2 as well as of 10,000 documents a day.
 
 Three things are tested: the tone of companies and of the whole market on all spans, the tone of news that names no
-company on one span, and the tone within a surge of documents. Shares of topics go the first way.
+company on one span, and the tone within a surge of documents. Shares of topics are tested like the tone of companies.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ NO_COMPANY_TONE_LEAST = 1.5
 
 
 class _Clearest:
-    """Keeps, of several spans, the result with the largest statistic for each of ``pairs`` pairs."""
+    """For each of ``pairs`` pairs, keeps the result of the span with the largest statistic."""
 
     def __init__(self, pairs: int) -> None:
         self.columns = [np.zeros(pairs) for _ in range(8)]
 
     def offer(self, which: np.ndarray, span: int, means: Means, statistic: np.ndarray, least: np.ndarray) -> None:
-        """Take the results of the pairs ``which`` that are clearer; effects below ``least`` do not count."""
+        """Of the pairs ``which``, keep the results that are clearer than those held. Effects below ``least`` do not
+        count."""
         statistic = np.where(np.abs(means.effect) < least, 0, statistic)
         clearer = np.abs(statistic) > np.abs(self.columns[0][which])
         columns = (

@@ -37,7 +37,7 @@ def _likelihood_root(means: Means) -> np.ndarray:
     tone = means.standard_errors()
     usual, now = np.clip(means.before, 1e-3, 1 - 1e-3), np.clip(means.before + means.effect, 1e-9, 1 - 1e-9)
     spread = np.maximum(usual * (1 - usual), LEAST_SHARE_VARIANCE)
-    # As many independent documents as would give the same standard errors.
+    # The number of independent documents that would give the same standard errors.
     documents = spread / (means.before_error**2 + means.after_error**2)
     apart = now * np.log(now / usual) + (1 - now) * np.log((1 - now) / (1 - usual))
     root = np.sqrt(2 * documents * np.maximum(apart, 0))

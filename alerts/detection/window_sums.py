@@ -17,15 +17,15 @@ class Sums(NamedTuple):
     """Sums over the documents of each span, as float arrays [pairs]."""
 
     documents: np.ndarray
-    """How many there are."""
+    """Number of documents."""
     total: np.ndarray
-    """Of their sentiment."""
+    """Sum of their sentiment."""
     squares: np.ndarray
-    """Of its square."""
+    """Sum of the squares of the sentiment."""
     negative: np.ndarray
-    """Of the probability that a document is negative."""
+    """Sum of the probability that a document is negative."""
     negative_squares: np.ndarray
-    """Of that probability's square."""
+    """Sum of the squares of that probability."""
 
 
 class WindowSums:

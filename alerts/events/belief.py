@@ -1,8 +1,8 @@
 """What is believed of an event at a moment: by how many independent stories, in which state, and how bad. Pure.
 
 A story is a witness, however many sources carry it, with the weight of the best of them. An event is believed when the
-weights of its witnesses come to ``ENOUGH``, and there are as many of them as its type asks for. What is told of a
-company all the time needs more: several times what is usual there.
+weights of its witnesses come to ``ENOUGH``, and there are as many of them as its type asks for. A type that is reported
+of a company all the time needs more: several times its usual weight.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ ENOUGH = 1.0
 """The least weight of all witnesses together: one story of a trusted source, or two of unknown ones."""
 
 SURGE = 4.0
-"""The weight is at least so many times the usual one."""
+"""The weight must be at least this many times the usual one."""
 
 SPAN = timedelta(hours=72)
 """Witnesses of one event speak within this time, or within a half-life of its type where that is shorter."""
 
 BASELINE = timedelta(days=30)
-"""What is usual is taken from the reports of this time before a moment, without the span of the witnesses."""
+"""The usual weight comes from the reports of this long before a moment, except those in the span of the witnesses."""
 
 STRENGTH = {EventState.RUMOURED: 1, EventState.THREATENED: 2, EventState.HAPPENED: 3}
-"""The states of an event that may come or has come, and how sure they are. A report of one supports those below it."""
+"""How sure each state is that says that the event may come or has come. A report in one state also supports the less
+sure ones."""
 
 RUMOUR_WITNESSES = 2
-"""So many independent stories make a rumour believed, at least."""
+"""A rumour is believed only if at least this many independent stories tell it."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def span_of(kind: EventType) -> timedelta:
 def believed(
     reports: Sequence[EventReport], kind: EventType, setting: Setting, weights: SourceWeights
 ) -> Belief | None:
-    """The worst that is believed at the time of the last one of ``reports``, or None. They are of one company and type,
-    in the order of time."""
+    """The worst event that is believed at the time of the last report, or None. ``reports`` are about one company and
+    type, oldest first."""
     at, span = reports[-1].published_at, span_of(kind)
     recent = [report for report in _since(reports, at - span) if report.state in setting.event_states & STRENGTH.keys()]
     if not _enough(_told(recent, weights), kind.witnesses):

@@ -1,9 +1,9 @@
 """The life of alerts about events: firing, escalated, resolved. Pure: it knows no database.
 
-The worker and the backtest run this same code. Reports are taken one after the other, in the order in which they were
-published, and after each of them it is asked what is believed. So the same reports give the same alerts with the same
-ids, whoever evaluates them and when. A report that comes late is put in its place, and those behind it are taken again;
-what it changes then is told at the time of the evaluation.
+The worker and the backtest run this same code. Reports are processed one by one, in the order of publication, and after
+each one the belief is computed anew. So the same reports give the same alerts with the same ids, whoever evaluates them
+and when. A late report is put in its place, and the reports after it are processed again. What it changes is dated at
+the time of the evaluation, not in the past.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Key = tuple[str, str]
 """Company and type of event."""
 
 LASTS = 2
-"""An alert ends after so many half-lives of its type, though there may be new reports: these tell of its consequences.
-It ends before that when there is none for one half-life."""
+"""An alert ends after this many half-lives of its type even if reports go on: they are then about its consequences. It
+ends earlier if there is no report for one half-life."""
 
 MOST_DOCUMENTS = 5
 SECOND = timedelta(seconds=1)
@@ -61,9 +61,9 @@ class EventLifecycle:
     ) -> list[Transition]:
         """The transitions of ``(after, until]`` in the order of time.
 
-        ``reports`` are in the order of time; of each company and type that has a new one, or a firing alert, they go
-        back for the time that ``believed`` looks at. Those in ``late`` have reports from the given time on that were
-        not there at an earlier evaluation.
+        ``reports`` are sorted by time. For each company and type with a new report or a firing alert, they reach back
+        as far as ``believed`` looks. ``late`` names the companies and types with late reports, and the time from which
+        these begin.
         """
         groups: dict[Key, list[EventReport]] = {
             (alert.opened.entity, alert.opened.topic): [] for alert in self._known if alert.fires
@@ -167,7 +167,7 @@ class _Group:
         return belief.state if belief else EventState(event["state"])
 
     def _tell(self, i: int, at: datetime) -> Iterator[Transition]:
-        """Fire, or escalate the firing alert, if that is what the ``i``-th report and those before it make."""
+        """Fire an alert, or escalate the firing one, if the ``i``-th report and those before it are enough for that."""
         report, setting = self._reports[i], self._life.setting(self._key[0], self._kind)
         if setting is None or report.severity < setting.least_event(self._kind.polarity):
             return

@@ -23,7 +23,8 @@ LEAST_EVENTS = 20
 """A source, and the others together, are judged when they have reported so many events."""
 
 TOO_OFTEN, OTHERS = 0.8, 0.5
-"""A source is alone too often when it is alone with this share of its events, and the others with less than theirs."""
+"""A source is alone too often if nobody else reports at least the first share of its events, while for the other
+sources it is less than the second share."""
 
 
 class SourceRecord:
@@ -57,7 +58,7 @@ class SourceRecord:
 
 
 class _Sums:
-    """Running sums of the events that were told, and of those with which nobody else came."""
+    """Running sums of the events that were reported, and of those that nobody else reported."""
 
     def __init__(self, days: dict[date, tuple[int, int]]) -> None:
         self._days = sorted(days)

@@ -1,7 +1,7 @@
 """Reads what is new of events since the last turn, and runs their lifecycle over it.
 
-A turn is cheap when nothing has come: then it asks for no more than the ends of the partitions. So it may be taken
-every few seconds, and an alert about an event does not wait for the next tick of the shifts.
+A turn is cheap when nothing is new: then it only asks for the ends of the partitions. So it may run every few seconds,
+and an alert about an event does not wait for the next tick of the shifts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from documents.events import EventTypes
 from storage.reads import alerts_now, event_reports, events_stored, latest_offsets, source_days
 
 REACH = BASELINE + timedelta(days=1)
-"""So far back reports are read, before the first one that is new."""
+"""Reports are read from this long before the first new one."""
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=2)
@@ -36,7 +36,7 @@ Span = tuple[datetime, datetime]
 
 
 class EventWatch:
-    """Use it from one thread. ``tick_s``: so often it is looked whether alerts are over."""
+    """Use it from one thread. At least every ``tick_s`` seconds it checks whether alerts are over."""
 
     def __init__(self, types: EventTypes, weights: SourceWeights, tick_s: int) -> None:
         self._types, self._weights, self._tick = types, weights, timedelta(seconds=tick_s)
@@ -44,13 +44,13 @@ class EventWatch:
         self._until: datetime | None = None
         self._learnt: date | None = None
         self._waiting: dict[Key, Span] = {}
-        """What is dated later than the last turn."""
+        """Reports that are dated later than the last turn."""
 
     def turn(
         self, client: Client, rules: Rules, first: datetime, until: datetime, memory: timedelta
     ) -> list[Transition]:
-        """The transitions up to ``until``. The first turn begins after ``first``, and each other one where the one
-        before it ended. Alerts that are over for longer than ``memory`` are forgotten.
+        """The transitions up to ``until``. The first turn begins after ``first``, and each later one where the one
+        before it ended. Alerts that ended longer than ``memory`` ago are forgotten.
 
         Raises what the storage raises; the next turn then begins where this one did.
         """
@@ -70,7 +70,7 @@ class EventWatch:
         since = max(EARLIEST, min([after, *late.values()]) - REACH)
         reports = event_reports(client, since, until + AHEAD, entities)
         self._learn(client, after, until)
-        # What is dated in the future is taken when its time has come.
+        # Reports dated in the future wait until their time has come.
         waiting = {key: span for key, span in new.items() if span[1] > until}
         for report in reports if whole else ():
             if report.published_at > until:

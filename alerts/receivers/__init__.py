@@ -1,8 +1,8 @@
 """Receivers: one file a kind, each a ``Transport``; ``transports`` lists them.
 
-``routing`` decides who is sent what, ``digests`` makes that of each day, and ``notifier`` sends it, with claims and
-retries. ``wording`` has the texts that several kinds share. The door of ``alerts`` has the ``Notifier``: it needs the
-rules, which need the transports.
+``routing`` decides who is sent what, ``digests`` makes each day's digest, and ``notifier`` sends both, with claims and
+retries. ``wording`` has the texts that several kinds share. ``Notifier`` is not exported here but by ``alerts``: it
+needs the rules, and the rules need the transports.
 """
 
 from alerts.receivers.contract import AlertRows, Digest, Failed, Receiver, Refused, Transport

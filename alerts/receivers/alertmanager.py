@@ -18,9 +18,9 @@ HELD_OPEN = timedelta(days=30)
 
 
 class Alertmanager(HttpTransport):
-    """Posts one alert for each. The labels stay the same over an alert's life, so that Alertmanager recognises it when
-    it is resolved. When the severity rises, which is a label, the alert with the lower one is resolved. With
-    ``group_by: [incident]``, Alertmanager makes one notification of an incident's parts."""
+    """Posts one of Alertmanager's alerts for each of ours. Its labels stay the same over its life, so that Alertmanager
+    recognises it when it is resolved. The severity is a label: when it rises, the alert with the lower severity is
+    resolved. With ``group_by: [incident]``, Alertmanager makes one notification of an incident's parts."""
 
     takes_digests = False
 

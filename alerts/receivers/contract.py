@@ -17,8 +17,8 @@ AlertRows = Sequence[Mapping[str, Any]]
 
 
 class Digest(NamedTuple):
-    """What a receiver is sent once a day: the alerts of ``since`` to ``until``, the worst first, of which it was sent
-    nothing else. ``more`` are left out."""
+    """What a receiver is sent once a day: the alerts between ``since`` and ``until`` that it was not sent singly, the
+    worst first. ``more`` is how many further ones are left out."""
 
     since: datetime
     until: datetime
@@ -60,7 +60,7 @@ class Transport(ABC):
     """Sends messages to one receiver. Every kind of receiver is one subclass."""
 
     schemes: ClassVar[tuple[str, ...]]
-    """With what the receiver's ``url`` must begin."""
+    """The receiver's ``url`` must begin with one of these."""
 
     takes_digests: ClassVar[bool] = True
     """Whether it can be sent digests."""
@@ -79,8 +79,9 @@ class Transport(ABC):
     def send(self, message_id: str, alerts: AlertRows, timeout: float) -> None:
         """Send ``alerts`` as one message, which the receiver can recognise by ``message_id`` when it comes again.
 
-        ``timeout`` is in seconds, for each step. Only to addresses that ``open_socket`` allows. Raises ``Refused``;
-        raises ``Failed``, ``OSError`` or an error of the protocol's library where a later try may work.
+        ``timeout`` is in seconds, for each step. Connections are made by ``open_socket``, which checks the address.
+        Raises ``Refused``; raises ``Failed``, ``OSError`` or an error of the protocol's library where a later try may
+        work.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The daily digest: one message with the alerts of a day of which a receiver was sent nothing else.
+"""The daily digest: one message with a day's alerts that a receiver was not sent singly.
 
 Which digest is due, and what is in it, follows from the rules, the clock and the tables. So a worker that starts again,
 or another one, makes the same digest, with the same id.
@@ -69,7 +69,7 @@ def due_digests(client: Client, rules: Rules, now: datetime, done: Collection[Ke
         called = f"digest {until:%Y-%m-%d} {clock}"
         if (called, STATE, name) not in done:
             rows = alerts_recorded(client, since.astimezone(UTC), until.astimezone(UTC))
-            busy = {id_ for id_, _, other in done if other == name}  # on its way by itself
+            busy = {id_ for id_, _, other in done if other == name}  # being sent singly at the moment
             rows = [row for row in rows if row["id"] not in busy and _is_for(row, rules, clock, name)]
             silences = silences_at(client, now)
             rows = [row for row in rows if not is_silenced(row, silences)]

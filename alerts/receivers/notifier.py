@@ -1,8 +1,8 @@
 """Sends alerts to the receivers of the rules' file: each in a thread of its own, so that a slow one delays no other.
 
 What is due is read from the tables ``alerts`` and ``alert_deliveries`` and not remembered. So a worker that starts
-again, or a second one, continues where the tables end. A message has the same id at every try. When several workers
-try to send it, the table ``alert_claims`` lets one of them.
+again, or a second one, continues where the tables end. A message has the same id at every try. When several workers try
+to send it, the table ``alert_claims`` decides which one may.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ log = logging.getLogger(__name__)
 Sendable = Message | DigestMessage
 
 DIGEST_FOR = timedelta(days=3)
-"""What became of a digest is looked for in so long a time."""
+"""How far back the outcomes of digests are read."""
 
 DUE_FOR = timedelta(days=2)
-"""An alert that could not be sent for so long is not sent any more."""
+"""An alert that could not be sent within this time is not sent any more."""
 
 LEASE_S = 120
 """A worker that claimed a message, and has not recorded an outcome or renewed the claim for so long, has died."""

@@ -21,7 +21,8 @@ Delivery = tuple[str, str, str, str, int, str]
 
 
 CONSEQUENCES = frozenset({AlertKind.TOPIC_SHIFT, AlertKind.BUZZ})
-"""That more is said of an incident, and on which topics, is no news to who was told of it, unless it is worse."""
+"""Kinds that mostly follow from an incident. A receiver that knows the incident is sent them only if they are worse
+than what it knows."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,14 @@ def route(
 
 
 def _receivers(row: Row, setting: Setting) -> list[str]:
-    """Who is sent a transition by the rule that holds now. The end of an alert is also for those who were told of it
-    under another rule: the rules may have changed since, or what the desks hold."""
+    """The receivers of a transition by the rule that applies now. The end of an alert also goes to those who were told
+    of the alert under another rule: the rules, or what the desks hold, may have changed since."""
     told = [name for name, outcome in row["began"].items() if outcome == "sent"]
     return list(dict.fromkeys([*setting.receivers, *(told if row["state"] == AlertState.RESOLVED else ())]))
 
 
 def _message(receiver: Receiver, about: Sequence[Row]) -> Message:
-    """The message, of which each row says whether the receiver knows the incident: then it is an update of it."""
+    """The message. In each row, ``update`` says whether the receiver knows the incident already."""
     return Message(receiver, tuple({**row, "update": receiver.name in row["incident_told"]} for row in about))
 
 

@@ -71,7 +71,7 @@ HEARD = {
     EventState.DENIED: "denied: ",
     EventState.AVERTED: "averted: ",
 }
-"""How the state of an event is said before its type."""
+"""What is written before the type of an event for each state."""
 
 
 def event_title(alert: Mapping[str, Any]) -> str:
