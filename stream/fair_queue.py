@@ -1,4 +1,4 @@
-"""Records that wait, of several partitions: those of a partition in order, and the partitions by turns."""
+"""A queue of records from several partitions: a partition's records stay in order, and partitions take turns."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """A partition with many records does not keep those of the others waiting. ``most`` records may wait of one
-    partition that is alone, and an equal share of that of each of several."""
+    """A partition with many records does not hold up the others. If one partition alone has records, ``most`` of them
+    may wait; several partitions share that number equally."""
 
     def __init__(self, most: int) -> None:
         self._most, self._records = most, 0
         self._waiting: dict[Hashable, deque[T]] = {}
-        """Those of each partition that has any. The next turn is that of the first one."""
+        """The waiting records by partition. The first partition has the next turn."""
 
     def __len__(self) -> int:
         return self._records

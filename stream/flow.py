@@ -31,10 +31,9 @@ scored in ``LONG_S``."""
 
 INSERT_EVERY_S, INSERT_EVERY_BEHIND_S = 0.2, 1.0
 INSERT_SHARE = 0.2
-"""One insert costs the database about the same for one row as for hundreds. So there is none sooner than
-``INSERT_EVERY_S`` after the one before, and inserts take at most ``INSERT_SHARE`` of the time; but there is one at
-least every ``INSERT_EVERY_BEHIND_S``. While more records wait than are scored in ``LONG_S``, there is one exactly that
-often."""
+"""One insert costs the database about the same for one row as for hundreds. So inserts are at least ``INSERT_EVERY_S``
+apart and take at most ``INSERT_SHARE`` of the time, but are never more than ``INSERT_EVERY_BEHIND_S`` apart. While more
+records wait than are scored in ``LONG_S``, they are exactly that far apart."""
 
 UNSTORED = 4
 """This many full batches may wait to be stored. Then scoring stops."""

@@ -23,8 +23,8 @@ MOST_DOUBLINGS = 3
 class Takeover:
     """Knows the deadly records of the assigned partitions. ``take`` and ``give_back`` are for the thread of the store.
 
-    Many deaths have nothing to do with a record: machines are switched off. So no record is set aside because it was
-    under way. It also has to end a process that does nothing else, which is what ``trial`` finds out. ``waiting`` reads
+    Many deaths have nothing to do with a record: machines are switched off. So being under way is not enough to set a
+    record aside. The record must also end a process that does nothing else: ``trial`` finds that out. ``waiting`` reads
     the records from the next offsets on, at most so many of each partition: first as many as a batch has (``batch``),
     and twice as many after every further death, as the record may have been in a later batch.
     """

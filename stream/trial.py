@@ -23,10 +23,11 @@ from stream.steps import Link, Read, Score
 log = logging.getLogger(__name__)
 
 MOST_DEADLY = 20
-"""So many deadly records are found at a time: each costs the start of a process, and the partitions wait meanwhile."""
+"""At most this many deadly records are found at a time, because each costs the start of a process while the partitions
+wait."""
 
 START_S = 300.0
-"""The process has loaded the model by then, on the slowest machine."""
+"""The time in which even a slow machine starts the process and loads the model."""
 
 KILL_WITH_PARENT = (1, signal.SIGKILL)
 """The arguments of ``prctl``: PR_SET_PDEATHSIG, and the signal."""
@@ -45,8 +46,8 @@ class Trial:
     def deadly(self, records: Iterable[Received]) -> dict[tuple[str, int, int], str]:
         """The reason for each (topic, partition, offset) of ``records`` that ended the process, or took too long.
 
-        It goes through the same steps as in a worker, except that nothing is sent or stored. A step that raises an
-        error is no reason, as the worker handles that. Raises ``NoTrial``.
+        Each record goes through the same steps as in a worker, except that nothing is sent or stored. An error that a
+        step raises does not count, because the worker handles it. Raises ``NoTrial``.
         """
         found = {}
         tester: _Tester | None = None
@@ -79,7 +80,7 @@ class _Tester:
             raise NoTrial(f"the process that tries records {why} before its first record")
 
     def try_one(self, record: Received, seconds: float) -> str:
-        """What became of the process at ``record``, or ''."""
+        """How the process ended at ``record``, or '' if it did not."""
         self._connection.send(record)
         return self._answer(seconds)
 

@@ -113,8 +113,8 @@ def _prepare(client: Client, watchlist: Watchlist) -> Restarts | None:
 
 
 def _prepared(record: RunRecord, prepare: Callable[[Client], T]) -> T:
-    """What ``prepare`` makes of a connection. Where ClickHouse answers and takes nothing, it is tried until it does, as
-    a process that ends and starts again would be no better off."""
+    """The result of ``prepare`` over a connection. While ClickHouse answers but takes nothing, this tries again: a
+    process that is started anew would be no better off."""
     while True:
         try:
             with connect() as client:
@@ -228,7 +228,7 @@ class Worker:
         settings, kafka = self.settings, self.kafka
         isolation = Isolation(partial(reread, kafka))
         limits = settings.breaker_run, settings.breaker_share, settings.breaker_window
-        # Of what is sent, and of what is stored.
+        # One counts what is sent, the other what is stored.
         breakers = CircuitBreaker(*limits, kafka.topic_labels), CircuitBreaker(*limits, kafka.topic_labels)
         return Pipeline(
             self.intake,

@@ -36,8 +36,8 @@ WAITING = 2000
 
 CHUNK = 32
 TIMED_EVERY = 4
-"""Every so many chunks, the champion scores one again, before or after the challenger by turns. So the times of both
-can be compared."""
+"""Of this many chunks, the champion scores one again, by turns before and after the challenger, so that their times can
+be compared."""
 
 WRITTEN_AT_ONCE = 512
 
@@ -116,7 +116,7 @@ class ShadowScoring:
             except OSError as error:
                 log.warning("scoring in the shadow goes on at the next look: %s", error)
                 self._stopping.wait(HEARTBEAT_S)
-            except Exception:  # whatever a version does: live scoring does not hear of it
+            except Exception:  # whatever a version does, live scoring goes on
                 log.exception("scoring in the shadow failed; the next look tries again")
                 self._shadow = self._scorer = None
                 self._waiting.clear()
@@ -174,7 +174,8 @@ class ShadowScoring:
                 sides.reverse()
         self._chunks += 1
         for side in sides:
-            # On a processor the time that this thread had it: with its low priority it mostly waits.
+            # On a CPU, the thread's processor time counts and not the wall clock: with its low priority it mostly
+            # waits.
             clock = time.thread_time if side.running.device == "cpu" else time.perf_counter
             started = clock()
             scores = side.score(*columns)
@@ -200,7 +201,7 @@ class ShadowScoring:
         return self._champion
 
     def _tell(self, action: Callable[[Client], None]) -> bool:
-        """Write to ClickHouse; what cannot be written is left: these numbers are a sample anyway."""
+        """Write to ClickHouse. What cannot be written is dropped, since the scores are only a sample."""
         try:
             self._client = self._client or self._connect()
             action(self._client)

@@ -114,7 +114,7 @@ class Assignment:
         log.error("the worker is not in its group, and tries again: %r", error, extra={"group": self._kafka.group_id})
 
     async def assigned(self, *sent: Any, **_: Any) -> None:
-        """Called by Faust's signal. It asks for no positions where a worker gets no partition: the worker stands by."""
+        """Called by Faust's signal. A worker that gets no partition stands by, and Faust asks for no positions."""
         _, assigned = sent
         if not assigned:
             self._stored.assign({})

@@ -11,8 +11,9 @@ from stream.kafka.topics import topic_ids, watermarks
 
 
 def backlog(kafka: KafkaSettings, client: Client) -> dict[str, int]:
-    """For each topic, the number of offsets that Kafka has and the tables do not have yet. A partition in which nothing
-    can be read there, as behind the last record are a transaction's markers, has none. Raises what the clients raise.
+    """For each topic, the number of offsets that Kafka has and the tables do not have yet. A partition with nothing
+    left to read counts as 0, for example if only a transaction's markers follow the last stored record. Raises what the
+    clients raise.
     """
     topics = list(kafka.feeds)
     stored = positions(client, topic_ids(kafka, topics))

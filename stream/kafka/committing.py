@@ -9,12 +9,12 @@ from storage import Partition
 
 
 class StoredOffsets:
-    """Behind which offset of each assigned partition the next record is to be stored. For the event loop alone.
+    """The offset that the consumer group is to be given for each assigned partition. For the event loop alone.
 
     Nothing of ours reads the committed offsets: a worker continues from the ledger. But KEDA, Burrow and exporters of
-    the lag do. Faust would commit what was acknowledged, and so also what was dropped at a rebalance, stop before a
-    gap for ever, and never count the markers at the end of a transaction. ``after_gaps`` gives the first offset
-    from one on at which there may be a record.
+    the lag do. Faust's own commits would mislead them: they include records that were dropped at a rebalance, stop for
+    ever before a gap, and never count the markers at the end of a transaction. ``after_gaps`` gives the first offset,
+    from a given one on, that may have a record.
     """
 
     def __init__(self, after_gaps: Callable[[Partition, int], int]) -> None:

@@ -32,7 +32,7 @@ def diagnosed(kafka: KafkaSettings, error: KafkaError) -> KafkaError:
         listens = check_encryption(kafka)
     except KafkaRefused as reason:
         return reason
-    # To a user that it does not know, a broker says nothing in SCRAM, and closes the connection.
+    # With SCRAM, a broker does not answer an unknown user but closes the connection.
     return _not_let_in(kafka, error) if listens and kafka.signs_in else error
 
 

@@ -22,10 +22,10 @@ class Reread(Protocol):
 class Intake:
     """Knows the next offset of each assigned partition.
 
-    ``reread`` gets records that the client left out. ``on_skip`` is called with the topic of a record that was admitted
-    before, ``on_reread`` with the number of records that were read again, ``on_expired`` with the offsets that were to
-    be read again and were deleted meanwhile (``log_start`` gives the first offset that the broker holds). ``admit`` and
-    ``assign`` are for one thread, the rest for any.
+    ``reread`` gets records that the client left out. Three functions are told what happens: ``on_skip`` gets the topic
+    of a record that was admitted before, ``on_reread`` the number of records that were read again, ``on_expired`` the
+    offsets that were deleted before they could be read again. ``log_start`` gives the first offset that the broker
+    holds. ``admit`` and ``assign`` are for one thread, the rest for any.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Intake:
         self._on_reread = on_reread
         self._next: dict[TopicPartition, int] = {}
         self._without: dict[TopicPartition, dict[int, int]] = {}
-        """Of each partition: where offsets without a record begin, and where they end."""
+        """The ranges of offsets without a record, by partition: first offset to end."""
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """From now on admit only records of the partitions in ``positions``, from the offset there."""

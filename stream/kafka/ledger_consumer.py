@@ -78,7 +78,7 @@ class Ledger(Protocol):
 
 
 class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
-    """Its client is ours, in place of the one that Faust would make: it signs in, and reads what was committed only."""
+    """Uses our own client in place of Faust's: it signs in, and reads only records of committed transactions."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -204,8 +204,8 @@ def _client_positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:
 
 
 def _buffered(consumer: Any, partitions: Iterable[TP]) -> list[TP]:
-    """The partition whose batch could not be decoded, as a list of one or none: aiokafka takes them in order, and drops
-    what it has read to the end."""
+    """The partition whose batch could not be decoded, as a list of one or none. It is the first that aiokafka still
+    buffers: aiokafka takes partitions in order, and drops those that it has read to the end."""
     wanted = set(partitions)
     return [tp for tp, found in consumer._fetcher._records.items() if tp in wanted and hasattr(found, "getall")][:1]
 
@@ -225,12 +225,12 @@ class LedgerConsumer(driver.Consumer):
         return LedgerConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        """All partitions: the ledger may be beyond what is committed though this worker has stored nothing of one."""
+        """All partitions: the ledger may be ahead of the committed offset even where this worker has stored nothing."""
         transport: Any = self.transport
         return (tp for tp in transport.ledger.committable() if topics is None or tp in topics or tp.topic in topics)
 
     def _new_offset(self, tp: TP) -> int | None:
-        for kept in (self._acked, self._acked_index, self._gap):  # by Faust, to work out what we know from the ledger
+        for kept in (self._acked, self._acked_index, self._gap):  # Faust's own bookkeeping: we have the ledger
             kept[tp].clear()
         transport: Any = self.transport
         offset: int | None = transport.ledger.committable().get(tp)

@@ -1,5 +1,5 @@
-"""What Kafka has lost: found out at an assignment, by comparing the ledger with what the broker still holds, or told by
-the consumer. It is stored, counted and logged before anything behind it is read."""
+"""Finds out what Kafka has lost: at an assignment, by comparing the ledger with what the broker still holds, or when
+the consumer reports it. A loss is stored, counted and logged before any record after it is read."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ def continue_from(
             losses.append(Loss(topic, topic_id, number, shortest, offset, LossReason.truncated))
     if losses:
         write_losses(client, losses)
-    # What was known of these epochs is not true any more. The losses are stored before: this cannot be noticed twice.
+    # The stored epochs are out of date now. The losses are stored first, because the cut cannot be noticed a second
+    # time.
     write_epochs(client, topic_ids, dict.fromkeys(cuts, NO_EPOCH))
     if losses:
         cut = lives(client, topic_ids)
@@ -161,7 +162,7 @@ def _next_offsets(
 
 
 def _of_former_topics(client: Client, topic_ids: Mapping[str, str]) -> list[Loss]:
-    """What topics that were deleted and made again had left, unless it is stored as lost already."""
+    """The unread rest of topics that were deleted and made again, unless it is stored as lost already."""
     former = former_positions(client, topic_ids)
     if not former:
         return []

@@ -29,8 +29,8 @@ BATCH_HEAD_BYTES, RECORD_HEAD_BYTES = 61, 36
 class Sender:
     """The worker's producer. It sends between ``start`` and ``stop``.
 
-    How large a batch a topic takes is learned from what it refuses, in steps of an eighth: to read the topic's
-    ``max.message.bytes`` a worker would need a permission of its own, and a broker may have a limit beside it.
+    The largest batch that a topic takes is learned from what it refuses, in steps of an eighth. To read the topic's
+    ``max.message.bytes``, a worker would need a further permission, and the broker may have another limit.
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:

@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 class RenewedContext(ssl.SSLContext):
     """A context for clients. Each handshake uses what the files of ``KafkaSettings`` hold by then.
 
-    If what they hold cannot be used, as when only one of two files was replaced yet, the last good certificates serve
-    on. Connections that are open already keep theirs.
+    If the files cannot be used, for example while only one of two has been replaced, the last good certificates stay in
+    use. Open connections keep theirs.
     """
 
     def __new__(cls, kafka: KafkaSettings) -> RenewedContext:  # the protocol is not asked for, as it would be

@@ -52,7 +52,8 @@ class RegistryPatience:
 
     @contextmanager
     def forgetting(self) -> Iterator[None]:
-        """Inside, no batch waits: what waits is forgotten. Nothing that follows it may be admitted any more."""
+        """Inside this context no batch waits: a waiting one is forgotten. Records that follow it must not be admitted
+        any more."""
         self._forgotten.set()
         try:
             yield

@@ -27,7 +27,7 @@ WRAPPERS = {f"google.protobuf.{name}Value" for name in ("String", "Bytes", "Bool
 
 
 class ProtobufDecoder:
-    """Of the messages of one file. Which of them a value is, it says itself, before its bytes."""
+    """Decodes the messages of one file. A value says which of them it is, before its bytes."""
 
     def __init__(self, schema: Schema) -> None:
         compiled = _compiled(schema)

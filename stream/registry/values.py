@@ -23,7 +23,7 @@ MAGIC = 0
 HEAD = 5
 KEPT = 1000
 ASK_AGAIN_S = 60.0
-"""So long it is believed that a schema is not there, or cannot be used."""
+"""For this long the registry is not asked again for a schema that is missing or cannot be used."""
 
 LIBRARIES = ("fastavro", "google.protobuf", "grpc_tools")
 

@@ -15,8 +15,8 @@ class Step(Protocol):
       Only ``Publish`` and ``Store`` replace rows, by bad records: those that cannot be sent, or stored.
     - An empty batch is a batch.
     - Run again over the same rows, it leaves them as they were after the first time.
-    - If it cannot finish its work on all rows, it raises. ``Isolation`` then finds the rows at fault. Where none is, as
-      something else is the cause, none of the batch, and nothing after it, is acknowledged, and the worker ends.
+    - If it cannot finish its work on all rows, it raises. ``Isolation`` then finds the rows at fault. If no row is at
+      fault, neither the batch nor anything after it is acknowledged, and the worker ends.
     - It runs for one batch at a time: in a thread of its own, or on the event loop if it is a coroutine.
 
     The first step, ``Read``, makes the rows and therefore takes ``Received`` records instead.

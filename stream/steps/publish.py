@@ -22,8 +22,9 @@ class Publish:
     It comes before the insert, so that no stored row is left out. After a crash in between, some rows are sent twice.
     Their position is in the message, so that consumers can drop repeats.
 
-    A document that cannot be sent becomes a bad record. ``check`` is called with the rows between the two topics: it
-    raises if so many are bad that no more are to become dead letters. ``headers`` gives those of a record's message.
+    A document that cannot be sent becomes a bad record. ``check`` is called with the rows after the documents are sent
+    and before the dead letters are: it raises if too many rows are bad. ``headers`` gives the headers of a record's
+    message.
     """
 
     def __init__(

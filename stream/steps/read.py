@@ -40,12 +40,13 @@ log = logging.getLogger(__name__)
 class Read:
     """In: records of the topics ``news``, ``comments`` and ``labels``. Out: one row for each, in the same order.
 
-    A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``: none is
-    left out, and none raises, unless something that reading needs is away, such as the schema registry.
-    ``topic_id`` gives the ``topic_id`` of the rows of a (topic, partition), and ``decode`` makes a message of a
-    record's bytes. ``deadly`` says why the record of a (topic, partition, offset) must not even be looked at. A title
-    or text of more than ``most_characters`` is too long. If ``annotators`` are
-    named, others may not label. Documents have no scores yet.
+    A record that is no message of its topic becomes a ``BadRecord``, and one without a value a ``Tombstone``. No record
+    is left out, and none raises, unless something that reading needs is away, such as the schema registry. Documents
+    have no scores yet.
+
+    ``topic_id`` gives the ``topic_id`` of a (topic, partition), and ``decode`` makes a message of a record's bytes.
+    ``deadly`` says why the record at a (topic, partition, offset) must not even be decoded. A title or text of more
+    than ``most_characters`` is too long. If ``annotators`` are named, nobody else may label.
     """
 
     def __init__(

@@ -68,7 +68,7 @@ class Store:
 
         Raises ``TopicReplaced`` if a topic is no longer the one whose partitions were assigned. The ids are asked for
         after the records were fetched, so an unchanged id proves that they are of this topic. Raises ``GaveUp``, and
-        then at every call: what comes after a batch that is not stored would hide the gap, as the ledger is a maximum.
+        from then on at every call: the ledger is a maximum, so a later batch would hide the gap.
         """
         if self._gave_up:
             raise GaveUp("a batch before this one is not stored")

@@ -55,8 +55,9 @@ class Acknowledged:
             self._noted[month] = min(first, at.offset), max(last, at.offset)
 
     def keep(self, client: PatientClient, all_of_it: bool = False) -> None:
-        """Store in which partitions of the tables the rows are. It is for the time when people have dropped those, so
-        it need not be new: it is what was noted before the last call, and all of it at the end. Raises ``GaveUp``."""
+        """Store which offsets each partition of the tables has, for the time when people have dropped that partition.
+        It need not be up to date: a call stores what was noted before the previous call. ``all_of_it``, at the end,
+        stores everything. Raises ``GaveUp``."""
         if all_of_it:
             self._settle()
         found = [StoredRange(*where, *offsets) for where, offsets in self._settled.items()]
@@ -90,7 +91,7 @@ class Acknowledged:
         self._start_anew(f"{why}: the worker starts anew from the ledger", f"{found[0].topic}/{found[0].partition}")
 
     def _report(self, client: Client) -> None:
-        """At the start: the metric tells what workers before this one have noticed."""
+        """Set the metric, at the start, to what workers before this one have noticed."""
         self._metrics.set_back.clear()
         for setback, _, _ in setbacks_lately(client):
             self._metrics.set_back.labels(setback.topic, setback.partition).inc(setback.end - setback.first)

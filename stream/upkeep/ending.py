@@ -18,7 +18,7 @@ from stream.upkeep.run_record import RunRecord
 log = logging.getLogger(__name__)
 
 _records: list[RunRecord] = []
-"""That of this process, once it is kept."""
+"""The record of this process, once there is one."""
 
 
 @contextmanager
@@ -64,8 +64,8 @@ def end_to_try_again(why: str, subject: str = "") -> None:
 
 
 async def until_failure(carry: Callable[[], Awaitable[None]], client: PatientClient) -> None:
-    """Await ``carry``; if it fails, end the process. Nothing may be raised to Faust instead: a stream of Faust's that
-    saw an exception goes on, and acknowledges what it does not process."""
+    """Await ``carry``; if it fails, end the process. The exception must not reach Faust: its stream would go on, and
+    acknowledge records that it did not process."""
     try:
         await carry()
     except FeedBroken as error:

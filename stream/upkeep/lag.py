@@ -20,10 +20,10 @@ ASK_EVERY_S = 5.0
 
 
 class Ends:
-    """Where a partition ended at each look, as far as that is not stored yet.
+    """The ends of a partition at each look, as far as the records before them are not stored yet.
 
-    So it is known how long the oldest record waits, without its own time, which producers may set as they like. After a
-    start, no longer than since the first look.
+    They tell how long the oldest record has waited. Its own time is not used, because producers may set it as they
+    like. After a start, the wait counts from the first look.
     """
 
     def __init__(self) -> None:

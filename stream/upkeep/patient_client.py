@@ -56,11 +56,12 @@ class PatientClient:
 
     def call(self, action: Callable[[Client], T]) -> T:
         """The result of ``action``, which is tried until neither ClickHouse nor the broker is away. While ClickHouse
-        answers and takes no rows (``storage.refusal``), another worker would fare no better: that is waited for however
-        long it takes.
+        answers but takes no rows (``storage.refusal``), this waits without a limit, since another worker would fare no
+        better.
 
-        An attempt that failed may have had its effect, so ``action`` has to look. Raises ``TopicReplaced`` if it asks
-        for a topic that is gone, and ``GaveUp`` after ``patience_s`` seconds or when the worker is stopping.
+        A failed attempt may have had its effect all the same, so ``action`` must check for that. Raises
+        ``TopicReplaced`` if it asks for a topic that is gone, and ``GaveUp`` after ``patience_s`` seconds or when the
+        worker is stopping.
         """
         started, pause = time.monotonic(), FIRST_PAUSE_S
         while True:

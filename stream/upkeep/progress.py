@@ -1,4 +1,4 @@
-"""Whether a worker gets on: when its event loop turned, and when a batch was stored."""
+"""Whether a worker makes progress: when its event loop last turned, and when a batch was last stored."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Progress:
         self._advanced = time.monotonic()
 
     def resume(self) -> None:
-        """The process itself stood still: what was before does not count."""
+        """The process itself was suspended: the time before this does not count."""
         self._turned = self._advanced = time.monotonic()
 
     def blocked(self, limit_s: float) -> str:
-        """That the event loop stands still, or ''."""
+        """A sentence if the event loop stands still, else ''."""
         still = time.monotonic() - self._turned
         return f"the event loop has not turned for {still:.0f} s" if still > limit_s else ""
 
     def stalled(self, limit_s: float, behind: int, under_way: int, waiting: bool) -> str:
-        """That nothing is stored although there are records, or ''.
+        """A sentence if nothing is stored although there are records, else ''.
 
         ``behind`` records are in Kafka and not stored, ``under_way`` ones are being processed. While the worker is
         ``waiting`` for ClickHouse, which has a time limit of its own, or for the schema registry, it is not stalled.

@@ -55,7 +55,7 @@ class RunRecord:
             log.warning("the end of this worker will not be known if it is killed: %s", error)
 
     def reading(self, subject: str, waiting_for: str = "") -> None:
-        """The worker lives, and reads at ``subject``, or waits."""
+        """Note that the worker lives, where it reads (``subject``), and what it waits for, if it waits."""
         self.subject, self._waiting_for = subject, waiting_for
         with suppress(OSError):
             self._write(WorkerEnd(self.worker, self._started_at, datetime.now(UTC), -1, NO_WORD, subject))
@@ -110,7 +110,7 @@ def left_behind(folder: Path) -> Iterator[tuple[Path, WorkerEnd]]:
 
 
 def waiting_workers(folder: Path) -> dict[str, str]:
-    """Why the workers wait that live on this machine, by name."""
+    """Why the living workers of this machine wait, by name; those that do not wait are left out."""
     found = {}
     for path in sorted(folder.glob("*.json")):
         with suppress(OSError, ValueError, KeyError), path.open("r+", encoding="utf-8") as file:
