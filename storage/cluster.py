@@ -27,7 +27,8 @@ CHANGES = re.compile(
     rf")\s+){NAME}",
     re.IGNORECASE,
 )
-"""A statement that declares or changes a table or view, up to its name. Of rows, replicas tell each other."""
+"""Matches a statement that declares or changes a table or view, up to its name. Rows need no such statement: replicas
+copy them by themselves."""
 
 ENGINE = re.compile(r"\bENGINE\s*=\s*(?=\w*MergeTree\b)(?!Replicated|Shared)", re.IGNORECASE)
 
@@ -36,14 +37,15 @@ LEAST_QUORUM: dict[str, str | int] = {
     "insert_quorum_parallel": 0,
     "insert_quorum_timeout": 60_000,
 }
-"""Of inserts that count once they are on a majority of the replicas. One at a time: only then can all be read back with
-sequential consistency. A server without replicated tables passes over these settings."""
+"""The settings of inserts that return once a majority of the replicas has them. They run one at a time: only then can
+all be read back with sequential consistency. A server without replicated tables ignores these settings."""
 
 SEQUENTIAL = {"select_sequential_consistency": 1}
-"""Of queries that must know every row that was acknowledged."""
+"""The settings of queries that must see every acknowledged row."""
 
 EVERYWHERE: dict[str, str | int] = {"alter_sync": 2, "mutations_sync": 2}
-"""Of our connections: a change is over when all replicas have made it, as the next one may need it."""
+"""The settings of our connections: a change returns when all replicas have made it, because the next one may need
+it."""
 
 PATIENCE_S = 30.0
 PREVIOUS_QUORUM_NOT_MET = 286

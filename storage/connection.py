@@ -51,13 +51,13 @@ class _Client(Client):
     The columns hold times in UTC. The driver writes a time into a query as text, in the time zone that it believes the
     server to be in, and the server reads the text in the time zone of the column that it is compared with.
 
-    The driver connects again by itself, and says so to nobody. ``on_connected`` is called at every new connection,
-    before the query that it was made for.
+    The driver connects again by itself, without saying so. ``on_connected`` is called at every new connection, before
+    the query that it was made for.
     """
 
     on_connected: Callable[[Client], None] | None = None
     cluster = ""
-    """CLICKHOUSE_CLUSTER: what declares or changes something is for all its servers."""
+    """CLICKHOUSE_CLUSTER. A statement that declares or changes something goes to all its servers."""
 
     _known: object = None
     """The socket of the connection that ``on_connected`` was called for."""
@@ -68,9 +68,9 @@ class _Client(Client):
         self.connection.server_info.timezone = "UTC"
         if self.on_connected is not None and self.connection.socket is not self._known:
             self._known = self.connection.socket
-            self.connection.is_query_executing = False  # the query's own turn comes when those queries are over
+            self.connection.is_query_executing = False  # the query that needed the connection has not begun
             self.on_connected(self)
-            super().establish_connection(settings)  # the settings of the query, which other queries have replaced
+            super().establish_connection(settings)  # the settings of that query again: others have replaced them
             self.connection.server_info.timezone = "UTC"
 
     def execute(self, query: str, *args: Any, **how: Any) -> Any:

@@ -35,7 +35,8 @@ class Person(NamedTuple):
     pseudonymiser: Pseudonymiser
 
     def sent(self, raw: bytes) -> bool:
-        """Whether the bytes of a bad record are this person's. Those that are no JSON are where they hold the name."""
+        """Whether the bytes of a bad record are this person's. Bytes that are no JSON are theirs if they contain the
+        name."""
         try:
             fields = json.loads(raw)
         except (ValueError, RecursionError):
@@ -102,8 +103,8 @@ def counts_about(client: Client, person: Person) -> dict[str, int]:
 
 
 def erase_person(client: Client, person: Person) -> None:
-    """Empty all that ``held_about`` finds. What ends half-way is done by the next call: documents come last, as they
-    tell what else is this person's."""
+    """Empty all that ``held_about`` finds. If a call ends half-way, the next one does the rest: documents come last,
+    because they show what else is this person's."""
     known = _parameters(person) | {"nobody": f"erased-{uuid.uuid4().hex[:16]}"}
 
     def update(table: str, change: str, where: str, **parameters: Any) -> None:

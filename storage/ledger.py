@@ -84,8 +84,7 @@ def former_positions(client: Client, topic_ids: Mapping[str, str]) -> dict[tuple
 
 
 class Account(NamedTuple):
-    """What is stored of one partition; ``rows`` counts a record twice that was stored twice, and ``bad`` are
-    the dead letters."""
+    """What is stored of one partition. ``rows`` also counts repeats, ``bad`` counts the dead letters."""
 
     topic: str
     topic_id: str

@@ -125,8 +125,8 @@ def known_ends(client: Client, topics: Iterable[str]) -> dict[tuple[str, str, in
 
 
 class Life(NamedTuple):
-    """A partition since its log was cut off last. Offsets are given a second time then, so the rows have another
-    ``topic_id``; its first offset is ``first``."""
+    """A partition since its log was last cut off, from the offset ``first`` on. The broker then gives offsets a second
+    time, so these rows have another ``topic_id``."""
 
     topic_id: str
     first: int

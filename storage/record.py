@@ -38,7 +38,7 @@ ERROR: Values = {
     "error": attrgetter("sentence"),
     "raw": attrgetter("raw"),
 }
-"""The value of each column that says why a record has no more than that, in every table that keeps some."""
+"""The columns that say why a record is bad, and their values, in every table that keeps bad records."""
 
 NO_ERROR = {"error_kind": "", "error_field": "", "error": "", "raw": b""}
 
@@ -78,8 +78,8 @@ _EMPTY = document_columns([Document(Position("", "", 0, 0))])
 def columns_of(
     documents: Sequence[Document], others: Sequence[BadRecord | Tombstone], kinds: Mapping[str, Kind] = KINDS
 ) -> list[list[Any]]:
-    """The values by column, in the order of ``COLUMNS``; documents come first. The others have an empty document's
-    value in the columns that they have none for; their topics have ``kinds``."""
+    """The values by column, in the order of ``COLUMNS``; documents come first. In columns that the others do not have,
+    they get an empty document's value. ``kinds`` gives the kind of each topic."""
     bad = {**_BAD, "kind": lambda one: kinds.get(one.position.topic, "")}
     of_documents = document_columns(documents)
     found = []

@@ -1,4 +1,4 @@
-"""A ClickHouse that answers, and takes no rows: why, in words for people. It is waited for, as it may pass."""
+"""Why a ClickHouse that answers takes no rows, in words for people. Workers wait then, since this may pass."""
 
 from __future__ import annotations
 

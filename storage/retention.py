@@ -14,8 +14,8 @@ DAYS = "toDateTime(ingested_at) + toIntervalDay({days})"
 
 
 def set_retention(client: Client, settings: ClickHouseSettings) -> int:
-    """Declare to the server when it is to empty which columns; how many declarations have changed. It then does it by
-    itself, in the background, also for what is stored already."""
+    """Declare to the server which columns it is to empty, and when. Returns how many declarations have changed. The
+    server then empties them by itself, in the background, also in rows that are stored already."""
     changed = 0
     for table, columns in _wanted(settings).items():
         declared = client.execute(f"SHOW CREATE TABLE {table}")[0][0]

@@ -1,9 +1,9 @@
 """What was stored in partitions of tables that people have dropped since, to keep disks small.
 
 A partition of ``record_log`` holds the rows of a month. Its rows are the proof that they are stored, and nothing else
-is: ``stored_ranges`` counts only for a month of which no row is there any more. So a row of it that is too new, as
-after a power failure that took the last rows of one table and left those of another, hides nothing: the month has other
-rows, and their maximum holds. Where it is too old, by some seconds, what it lacks is read and stored again.
+is: ``stored_ranges`` counts only for a month of which no row is there any more. So an entry that is ahead of the table
+hides nothing (a power failure may take the last rows of one table and leave those of another): the month has other
+rows, and their maximum counts. If an entry is some seconds behind, the records that it lacks are read and stored again.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def write_documents(
     all or none of them are stored.
 
     All get the time of the call as ``ingested_at``. Without ``stamp`` they keep their own: for a history that is loaded
-    afterwards, with the rows of one calendar month in a call. ``kinds`` says what a topic's bad records were to be.
+    afterwards, with the rows of one calendar month in a call. ``kinds`` gives the kind that a topic's bad records would
+    have had.
 
     Raises ``StorageUnavailable`` when it is not known whether they were stored. The ledger knows it. Raises
     ``ValueError`` or another error of Python's for a value that no row can have; then none is stored.

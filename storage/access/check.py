@@ -19,7 +19,7 @@ REFUSED = re.compile(
     "ACCESS_DENIED|READONLY|SETTING_CONSTRAINT_VIOLATION|AUTHENTICATION_FAILED|MEMORY_LIMIT_EXCEEDED|"
     "TOO_MANY_ROWS|TOO_MANY_ROWS_OR_BYTES|CANNOT_EXTRACT_TABLE_STRUCTURE"
 )
-"""Errors of ClickHouse that say that a user may not, the last one that merge() sees no such table. Others prove
+"""Errors by which ClickHouse refuses a user; the last one is that merge() sees no such table. Other errors prove
 nothing: the query may be wrong."""
 
 
@@ -33,7 +33,7 @@ class Attempt(NamedTuple):
 
     @property
     def surprise(self) -> bool:
-        """Whether it failed and must work, or was not refused for want of a right and must be."""
+        """Whether it failed although it must work, or was not refused although it must be."""
         return bool(self.refusal) if self.allowed else not REFUSED.search(self.refusal)
 
 

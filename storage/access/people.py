@@ -23,7 +23,7 @@ ENGINES = ("MergeTree", "ReplacingMergeTree", "AggregatingMergeTree")
 
 
 SERVER_TABLES = ("clusters", "disks", "macros", "merge_tree_settings", "parts", "settings")
-"""By which the service finds out whether the server has replicas, and why it takes no rows."""
+"""The service reads them to find out whether the server has replicas, and why it takes no rows."""
 
 
 SERVICE = "finsent"
@@ -41,7 +41,8 @@ LIMITS = {
 
 
 SETTINGS = {**LIMITS, **ANSWERS}
-"""Of people's profile. Whatever the server's default profile says, a view tells them what it tells us."""
+"""The settings of people's profile. With them, a view answers people as it answers us, whatever the server's default
+profile is."""
 
 
 MOST_SECONDS = 60

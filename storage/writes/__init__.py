@@ -1,4 +1,4 @@
-"""Everything that is written to ClickHouse but the records from Kafka, which ``storage.write`` stores exactly once.
+"""Everything that is written to ClickHouse but the records from Kafka, which ``storage.writer`` stores exactly once.
 
 One file for each table or two, named after what is written; its reader is the file of the same name in
 ``storage.reads``. Rows are only ever added: where a row replaces another, the table's engine keeps the latest one. All
