@@ -28,7 +28,7 @@ def main() -> None:
         sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
     job = Job(Path(sys.argv[1]))
     settings = job.settings()
-    launched = "LOCAL_RANK" in os.environ  # by the process below, whose limits it has
+    launched = "LOCAL_RANK" in os.environ  # by the launcher below, and with its limits
     if not launched:
         yield_processor(settings.nice)
         size = settings.memory_mb * 2**20
@@ -54,7 +54,7 @@ def _processes(settings: RetrainSettings) -> int:
 
 
 def _launch(processes: int) -> None:
-    """Become the launcher. It keeps the process id, so a signal to this process, or waiting for it, reaches that."""
+    """Replace this process by the launcher. The process id stays, so signals to it, and waiting for it, still work."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     sys.stdout.flush()
     os.execv(sys.executable, [*command, "-m", "retrain", *sys.argv[1:]])

@@ -72,7 +72,7 @@ class Outcome:
 
 
 BY_HAND = "now"
-"""The cause of a run that a person started: that is the person's word for what passes its gate."""
+"""The cause of a run that a person started: the person thereby agrees to promoting what passes its gate."""
 
 
 def last_run(client: Client, but: str = "") -> Row | None:
@@ -168,7 +168,7 @@ class _Labels:
 
     @property
     def strange(self) -> int:
-        """How many of the items that are learned from no known annotator judged."""
+        """How many of the learned items no known annotator has judged."""
         return sum(not item.known for part in ("train", "validation") for item in self.parts[part])
 
 
@@ -308,8 +308,8 @@ class _Run:
         return version
 
     def _decide(self, version: str, champion: str, verdict: Verdict, strange: int) -> str:
-        """Promote ``version`` or put it in the shadow, if it passed, and either learned from nobody but known
-        annotators or a person started the run; the reason of what was done."""
+        """Promote ``version`` or put it in the shadow, if it passed the gate. It must also have learned from known
+        annotators only, unless a person started the run. Returns the reason for what was done."""
         settings, why = self._settings, f"run {self._run['id']}"
         if not verdict.passed:
             self._tell("rejected", version, champion, verdict.reason)
@@ -325,11 +325,11 @@ class _Run:
             )
         try:
             return self._bring_in(version, champion, why) or verdict.reason
-        except model.BadVersion as error:  # no signature that MODEL_TRUSTED_KEYS wants
+        except model.BadVersion as error:  # such as one without a signature by MODEL_TRUSTED_KEYS
             return f"passed, but {error}"
 
     def _bring_in(self, version: str, champion: str, why: str) -> str:
-        """Promote ``version`` or put it in the shadow; what there is to say about it. Raises ``BadVersion``."""
+        """Promote ``version`` or put it in the shadow. Returns a remark, or ''. Raises ``BadVersion``."""
         settings = self._settings
         if not settings.shadow_documents:
             promote(self._registry, version, why)

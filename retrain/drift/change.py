@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCKS = 50
-"""The current window is tested as the means of so many blocks. Documents that arrive together resemble each other, so
-single documents would look like changes."""
+"""The current window is divided into this many blocks, and their means are tested. Documents that arrive together
+resemble each other, so tested singly they would look like changes."""
 
 WIDE = 4.0
 """Block means are scaled so that 0 and 1 lie this many standard deviations from the reference's middle. ADWIN's bound

@@ -86,8 +86,8 @@ def look(client: Client, settings: RetrainSettings, at: datetime) -> Iterator[Tr
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """A measure of the documents, whose last ones are the current window. The reference has ``count`` documents, of
-    which ``shown`` leaves out those that are only known (see ``KNOWN``)."""
+    """The measured ``values`` of the documents ``shown``: the reference, then the current window. The reference has
+    ``count`` documents; those that are only known (see ``KNOWN``) are not shown."""
 
     shown: ArrivedDocuments
     count: int

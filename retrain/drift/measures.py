@@ -10,8 +10,8 @@ from retrain.data import words
 from storage.reads import ArrivedDocuments
 
 KNOWN = 1 / 3
-"""This share of the reference, its oldest documents, is only what is known: words, neighbours, sources. The others are
-measured, as the current documents are."""
+"""The oldest documents of the reference, this share of it, only say what is known: words, neighbours, sources. The
+others are measured like the current documents."""
 
 MEASURES = ("embedding", "vocabulary", "sentiment", "neutral", "confidence")
 MEASURES_OF_A_KIND = ("sources",)

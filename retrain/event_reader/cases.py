@@ -77,7 +77,8 @@ def from_sentences(weight: float) -> list[Case]:
 
 
 def from_others(weight: float, seed: int) -> list[Case]:
-    """Sentences about a company that is not asked about, in a frame that names the one that is: no event of its own."""
+    """Cases without an event: something happens to another company, in a sentence that also names the one that is asked
+    about."""
     draw = random.Random(seed)
     read = _own("states")
     cases = []
@@ -111,8 +112,9 @@ def from_pool(
     weight: float,
     seed: int,
 ) -> list[Case]:
-    """Rows of the pool, with the mean of what the ``teacher`` and the ``first`` reader think of each type: of each type
-    at most ``most`` in which it is likely and as many in which it is not, and ``empty`` without any."""
+    """Rows of the pool. The probability of each type is the mean of those that the ``teacher`` and the ``first`` reader
+    give. For each type, about ``most`` rows in which it is likely are taken and as many in which it is not, and
+    ``empty`` rows without any type."""
     order = list(pool)
     random.Random(seed).shuffle(order)
     counts: Counter[tuple[str, bool]] = Counter()

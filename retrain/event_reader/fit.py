@@ -23,9 +23,9 @@ FIRST_BIAS = -4.0
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides the result besides the cases. ``least_count`` is how many cases a feature needs, of which a case
-    of the weight ``always`` counts as enough; ``spread`` and
-    ``head_spreads`` are the inverse of the regularisation of the types, and of role and state."""
+    """What decides the result besides the cases. A feature is learnt if at least ``least_count`` cases have it, or one
+    case of the weight ``always``. ``spread`` is the inverse of the regularisation of the types, ``head_spreads`` of
+    role and state."""
 
     least_count: int = 8
     always: float = 10.0
@@ -113,6 +113,6 @@ def _head(
     model.fit(hstack([x[rows], ones]).tocsr(), wanted, sample_weight=weights)
     every = np.zeros((len(values), x.shape[1] + len(types)))
     every[model.classes_] = model.coef_
-    bias = np.full(len(values), -20.0)  # a value that no case has is never told
+    bias = np.full(len(values), -20.0)  # a value that no case has is never predicted
     bias[model.classes_] = model.intercept_
     return every[:, : x.shape[1]].T, every[:, x.shape[1] :].T, bias
