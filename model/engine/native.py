@@ -2,8 +2,8 @@
 
 It computes what the int8 graph says, from that graph's weights. It is about twice as fast as ONNX Runtime, because it
 computes attention text by text, without padding, and does not write what lies between two matrix products to memory.
-Its scores differ from ONNX Runtime's as those of two kinds of processors do: in what rounding to int8 makes of the last
-bits.
+Its scores differ from ONNX Runtime's as those of two kinds of processors differ: rounding to int8 amplifies differences
+in the last bits.
 """
 
 from __future__ import annotations

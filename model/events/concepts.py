@@ -14,8 +14,8 @@ FORMS = "~"
 
 
 class Concepts(NamedTuple):
-    """``names`` gives the concept of each word or phrase, whose parts are joined by blanks; ``longest``, of each word,
-    how many words the longest phrase has that begins with it."""
+    """``names`` gives the concept of each word or phrase; the words of a phrase are joined by blanks. ``longest``
+    gives, for each word, the length in words of the longest phrase that begins with it."""
 
     names: dict[str, str]
     longest: dict[str, int]

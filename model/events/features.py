@@ -29,7 +29,7 @@ NEAR, NEAR_CHINESE = 8, 16
 """A run that begins within so many words, or Chinese characters, of the company's name is near it."""
 
 MOST_CONCEPTS = 8
-"""Of a clause, so many concepts are paired: those nearest to the company's name."""
+"""At most this many concepts of a clause are paired: those nearest to the company's name."""
 
 PAIRED = 16
 """Concepts that are farther apart than so many words, or Chinese characters, are not paired."""
@@ -169,7 +169,8 @@ def _concept_runs(clause: list[str], away: str) -> list[tuple[str, int, int]]:
 
 
 def _opens(token: str, clause: list[str]) -> bool:
-    """Whether a colon after nothing but the company's name (and its code) only says who the rest is about."""
+    """Whether ``token`` is a colon after nothing but the company's name (and its code): what follows it is about the
+    company."""
     return token in ":\uff1a" and bool(clause) and clause[0] == COMPANY and len(clause) <= 2
 
 
@@ -244,7 +245,8 @@ def runs(marked: str) -> Iterator[Run]:
 
 
 def _with_places(clause: list[str], spans: list[tuple[int, int]], away: str) -> Iterator[Run]:
-    """A run is found in the list of all features by how many words it has: a mark of its place is no word."""
+    """The features of a clause, each with the part of the text that it stands for; a feature's name may begin with a
+    mark of its place."""
     names: list[str] = []
     _add(clause, away, names)
     concepts = iter(_concept_runs(clause, away))

@@ -20,7 +20,8 @@ _UNIT = {
 
 
 class _Steps(NamedTuple):
-    """One step more from ``more``, two from ``much_more``; one less below ``less``."""
+    """A figure of at least ``more`` raises the severity by one step, of at least ``much_more`` by two; a figure below
+    ``less`` lowers it by one."""
 
     less: float
     more: float
@@ -62,14 +63,15 @@ _BY_ROLE = {EventRole.SUBJECT: 0, EventRole.COUNTERPARTY: -1, EventRole.MENTIONE
 
 
 def severity(kind: EventType, text: str, role: EventRole, state: EventState) -> int:
-    """1 (routine) to 5: that of the type, changed by the largest figure of its sort in ``text`` (in lower case), by the
-    state and by the role."""
+    """1 (routine) to 5: the type's own severity, changed by the figures in ``text`` (in lower case), by the state and
+    by the role."""
     change = _figures(kind.name, text) + _BY_STATE[state] + _BY_ROLE[role]
     return min(5, max(1, kind.severity + change))
 
 
 def polarity(kind: EventType, role: EventRole, state: EventState) -> int:
-    """The type's for the company that it happened to; turned round where it was averted or denied; 0 in other roles."""
+    """The polarity of the type for the company that it happened to, reversed if it was averted or denied; 0 in other
+    roles."""
     if role is not EventRole.SUBJECT:
         return 0
     return -kind.polarity if state in (EventState.AVERTED, EventState.DENIED) else kind.polarity

@@ -2,7 +2,7 @@
 
 A version's name ends in a digest of its manifest, and the manifest holds the digest of every file. So the name
 determines every byte: whoever may write to a registry can publish another version in it, but cannot change a version
-without changing its name. ``model.registry.signatures`` is against the former.
+without changing its name. ``model.registry.signatures`` protects against a foreign version.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signatures of versions (Ed25519): workers that trust certain keys load nothing that no holder of one promoted.
+"""Signatures of versions (Ed25519): workers that trust certain keys load only versions signed by one of them.
 
 They lie beside the versions, in ``signatures/VERSION/KEY``. So a version never changes, and it may have the signatures
 of several keys while one key takes the place of another.
@@ -23,7 +23,7 @@ from settings import ModelSettings
 
 SIGNATURES = "signatures"
 PURPOSE = b"finsent: workers may load this version of the model\n"
-"""Stands before what is signed, so that no signature that was given for something else fits."""
+"""Put in front of what is signed, so that a signature of something else is never valid here."""
 
 PUBLIC = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
@@ -65,7 +65,7 @@ def sign(registry: Location, version: str, settings: ModelSettings | None = None
 
 
 def signers(registry: Location, version: str) -> list[str]:
-    """The names of the keys under which there is a signature of ``version``; whether they are right is not checked."""
+    """The names of the keys by which ``version`` is said to be signed; the signatures are not checked."""
     return store(registry).names(f"{SIGNATURES}/{version}")
 
 

@@ -11,7 +11,7 @@ from importlib import resources
 import msgspec
 
 CASES = 300
-"""A kind of sentence has so many cases or a few more, the same number of each template."""
+"""A kind of sentence has this many cases or a few more, the same number from each template."""
 
 COMPANIES = (
     "Aldermoor", "Bexley Foods", "Corvane", "Dunmore Bank", "Estrel", "Fenwick Motors", "Gildan Steel", "Harrow Air",
