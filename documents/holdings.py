@@ -157,7 +157,7 @@ class HoldingsReader:
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     def _value(self, given: Mapping[str, str], quantity: float | None) -> tuple[float, str]:
-        """The value and its currency, changed into the currency that all are to have."""
+        """The value and its currency, converted into the common currency if there is one."""
         value, price = _number(given.get("value", ""), "value"), _number(given.get("price", ""), "price")
         if value is None:
             if quantity is None or price is None:

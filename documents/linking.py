@@ -25,8 +25,8 @@ _WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
 class Match(NamedTuple):
     """A company that a text is about. ``surface`` is its name there, from ``start`` to ``end``.
 
-    A ticker that came with the message, of a company that the text does not name, has the company's name as surface and
-    -1 for both places.
+    If the text does not name the company, and only its ticker came with the message, ``surface`` is the company's name
+    and both places are -1.
     """
 
     ticker: str
@@ -43,7 +43,7 @@ class Linker:
         self._companies = watchlist.by_ticker
         self._by_symbol: dict[str, str] = {}
         for ticker in self._companies:
-            # A cashtag names the symbol without the exchange's suffix; the first company with it has it.
+            # A cashtag is a symbol without the exchange's suffix. If several companies share it, it is the first one's.
             self._by_symbol.setdefault(ticker.split(".")[0].upper(), ticker)
         for ticker, company in self._companies.items():
             self._by_symbol[ticker.upper()] = ticker

@@ -20,7 +20,8 @@ _HTML = re.compile(
     r"|footer|a|b|i|u|s|em|strong|small|su[bp]|img|figure|figcaption|font|center|code|script|style|iframe)(?=[\s/>])[^<>]{0,1000}>",
     re.IGNORECASE,
 )
-"""A tag of HTML, by its name: only these go where they were written as ``&lt;p&gt;``. A text may speak of others."""
+"""Matches a known tag of HTML. Of tags that were written as ``&lt;p&gt;``, only these are removed: a text may be about
+others."""
 
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 _SECTION = re.compile(r"<!\[CDATA\[|\]\]>")
@@ -34,7 +35,7 @@ _SENTENCES = re.compile("([\ufdfa\ufdfb]+)")
 """Two Arabic ligatures, of 18 and 8 letters. They stay as they are: a short text would become a very long one."""
 
 MOST_EXPANSION, PIECE = 6, 10_000
-"""Any other character may become so many by NFKC. How long a text becomes is found out piece by piece."""
+"""NFKC makes at most this many characters of any other one. The length of the result is measured piece by piece."""
 
 FIRST_EMOJI = "\U0001f000"
 
@@ -112,7 +113,8 @@ def _check_length(text: str, most: int) -> None:
 
 
 def _may_have_piles(text: str) -> bool:
-    """Whether there may be more than ``MOST_MARKS`` combining marks in a row: they would hold one of these places."""
+    """Whether there may be more than ``MOST_MARKS`` combining marks in a row. Such a row covers at least one of the
+    places that are looked at."""
     return any(map(unicodedata.combining, text[:: MOST_MARKS + 1]))
 
 
@@ -159,6 +161,6 @@ def _latin(mostly_latin: bool, match: re.Match[str]) -> str:
     if word.isascii():
         return word
     mapped = word.translate(_LOOK_ALIKE)
-    # A word that mixes scripts, or that stands in a Latin text, is a trick; others are their own script's.
+    # A word that mixes scripts, or that stands in a Latin text, is a disguise. Other words belong to their own script.
     trick = mostly_latin or any(c.isascii() for c in word)
     return mapped if trick and all(c < "\u0250" for c in mapped) else word

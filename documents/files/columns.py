@@ -80,7 +80,8 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "labelled_at": ("labelledat", "labeledat", "annotatedat", "judgedat", *_DATES),
     },
 }  # fmt: skip
-"""The names, in small letters and without signs, that columns of each field have; the first one counts most."""
+"""The names that columns of each field have, in small letters and without signs; the first one counts most. Every field
+of a message needs an entry."""
 
 _PARTS = ("data", "source", "attributes", "fields", "node", "doc", "article", "item")
 """Objects around the fields of a row, whose names say nothing about the fields."""
@@ -101,7 +102,8 @@ class Columns:
 
 
 def find_columns(topic: str, names: Iterable[str], given: Mapping[str, str] | None = None) -> Columns:
-    """The column for each field of the messages of ``topic``. What is ``given`` counts, also "" for none.
+    """The column for each field of the messages of ``topic``. ``given`` decides where it names a field; "" means that
+    the field has no column.
 
     Raises ``BadFile`` for a field or a column that is not there.
     """

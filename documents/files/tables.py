@@ -30,8 +30,8 @@ class TableRow(NamedTuple):
     """One row. ``number`` is its line in JSON lines, its row in a spreadsheet or CSV, where the header is row 1, and
     else counts from 1. ``raw`` is the line itself.
 
-    ``fault`` says why the row cannot be read; then it has no ``values``. Of nested objects the ``values`` have the
-    names with points between them.
+    ``fault`` says why the row cannot be read; then it has no ``values``. In ``values``, the names of nested fields are
+    joined by points.
     """
 
     number: int
@@ -144,7 +144,7 @@ def _json_documents(path: Path, found: Recognised) -> list[Any]:
 
 
 def _rows_within(path: Path, documents: list[Any]) -> tuple[str, list[Any]]:
-    """Where the rows are in a JSON file, and they themselves."""
+    """The path to the rows in a JSON file, and the rows."""
     if len(documents) > 1:
         return "", documents
     document = documents[0]

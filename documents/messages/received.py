@@ -1,7 +1,7 @@
 """The messages that finsent receives: one schema for each input topic, checked when a record is read.
 
-``decode`` turns the bytes of a Kafka record into a message, and ``from_fields`` what another format than JSON holds; or
-they raise ``InvalidMessage``. Fields that the schema does not know are ignored.
+``decode`` makes a message of the bytes of a Kafka record, ``from_fields`` of values that came in another format than
+JSON. Both raise ``InvalidMessage``. Fields that the schema does not know are ignored.
 """
 
 from __future__ import annotations

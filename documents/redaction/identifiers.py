@@ -11,7 +11,7 @@ from documents.redaction.telephones import without_telephones
 
 _TELEPHONE = re.compile(r"(?:\+|%2[Bb]|\b(?:tel|whatsapp|phone|mobile|sms)[:=/]|wa\.me/)\D{0,2}\d")
 _MAY_HOLD = re.compile(rf"@|%40|[A-Za-z]{{2}}\d{{2}}[ .-]?[A-Za-z0-9]{{4}}|{_TELEPHONE.pattern}")
-"""What has none of this has no personal data: most addresses and ids are not looked at any further."""
+"""An address or id without any of this holds no personal data. Most have none, and are not examined further."""
 _PART = re.compile(r"[^/&;=?:,]+")
 
 

@@ -71,8 +71,8 @@ CALLED = ("US", "ES", "PT", "IN", "CN", "DK", "NO", "SG", "HK", "PL", "BR", "MX"
 """Countries whose own numbers have no such sign, searched for after a word such as call."""
 
 MOST_LOOKED_UP = 200
-"""So many numbers of a text are looked up (0.1 ms each, and more for those of no country). A text with more is no
-person's: what is then written like a number is taken out unseen."""
+"""So many numbers of a text are looked up (0.1 ms each, and more for those of no country). A text with more was not
+written by a person: whatever looks like a number there is removed without a look-up."""
 
 
 def without_telephones(text: str) -> str:
@@ -85,7 +85,7 @@ def _without(text: str, candidates: re.Pattern[str]) -> str:
     while match := candidates.search(text, at):
         kind = match.lastgroup or ""
         found, (start, end) = match[kind], match.span(kind)
-        # What follows the first group of digits may be a number though it is none together with that.
+        # The digits after the first group may be a number, even if they are none together with it.
         at = start + found.index(next(filter(str.isdigit, found))) + 1
         if kind != "shape":
             if sum(map(str.isdigit, found)) < 7 or _DATE.match(found):
