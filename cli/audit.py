@@ -159,13 +159,14 @@ def _partitions(kafka: KafkaSettings, topics: Iterable[str]) -> dict[tuple[str, 
 
 
 class Lost:
-    """What workers have found to be lost, by partition; with ``since``, only what was noticed then is shown."""
+    """The losses that workers have found, by partition. With ``since``, ``columns`` shows only those noticed from then
+    on."""
 
     def __init__(self, found: Iterable[DatedLoss], since: datetime | None) -> None:
         self._found, self._since = list(found), since
 
     def of(self, topic: str, topic_id: str, partition: int) -> list[DatedLoss]:
-        """That of one partition, in order."""
+        """The losses of one partition, in order."""
         return [one for one in self._found if one.loss[:3] == (topic, topic_id, partition)]
 
     def columns(self, topic: str, topic_id: str, partition: int) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Access:
         request.session.clear()
 
     def _mark(self, user: User) -> str:
-        """What a session holds of the password: another password has another mark, and the mark tells nothing of it."""
+        """What a session holds in place of the password. It changes with the password, and does not reveal it."""
         return hmac.new(self.secret.encode(), b"password " + user.password.encode(), hashlib.sha256).hexdigest()
 
     def token(self, request: Request) -> str:

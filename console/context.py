@@ -25,7 +25,7 @@ SendLabel = Callable[[str, str, str], None]
 """Sends (document id, label, annotator) to the topic of labels. Raises ``FinsentError`` if that fails."""
 
 SHARED_S = 1.0
-"""What somebody was answered less than this long ago is the answer for others, too."""
+"""An answer that is younger than this is also given to others who ask the same."""
 
 LIVE_FOR = timedelta(days=1)
 """If the newest document is older, the pages show the moment of that document, and say so."""

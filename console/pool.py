@@ -17,7 +17,7 @@ from storage import UNAVAILABLE, StorageUnavailable, connect
 T = TypeVar("T")
 WAIT_S = 10.0
 LIMITS = {"max_execution_time": 30, "max_memory_usage": 1_000_000_000, "max_result_rows": 100_000, "max_threads": 2}
-"""Of every query of the console. Whoever asks for more is answered with the limit, and workers go on unhindered."""
+"""The limits of every query of the console: a query that asks for more fails, and the workers are not disturbed."""
 
 READ_ONLY = LIMITS | {"readonly": 1}
 
@@ -62,7 +62,8 @@ class Pool:
         return self._ask(query, READ_ONLY)
 
     def write(self, query: Callable[[Client], T]) -> T:
-        """The answer of ``query``, which may write. On a lost connection it is done once more, so it must bear that."""
+        """The answer of ``query``, which may write. On a lost connection it is done once more, so doing it twice must
+        do no harm."""
         return self._ask(query, LIMITS)
 
     def _ask(self, query: Callable[[Client], T], limits: dict[str, int]) -> T:

@@ -167,8 +167,8 @@ def _disk(data: Path) -> Finding:
 
 
 def _workers(data: Path) -> Finding:
-    """Whether workers live, or end again and again. What those on this machine have left behind is known without
-    ClickHouse, of which another line says whether it answers."""
+    """Whether workers live, or end again and again. What workers on this machine have left behind is read from files,
+    without ClickHouse; another finding says whether that answers."""
     ends = [end for _, end in left_behind(data / RUNS)]
     alive: dict[str, str] | None = None
     with suppress(StorageUnavailable, *UNAVAILABLE), connect(ClickHouseSettings()) as client:

@@ -177,7 +177,7 @@ def run(data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: 
 
 
 def stopped(child: Child, data: Path) -> str:
-    """What to do about a worker that asks for a person."""
+    """What a person can do about a worker that will not be restarted."""
     path = data / "pseudonym.key"
     if given("FINSENT_PSEUDONYM_KEY") or given("FINSENT_PSEUDONYM_KEY_FILE") or not path.exists():
         key = "# with the FINSENT_PSEUDONYM_KEY that finsent up was given\n  "
@@ -206,7 +206,7 @@ def usage(environment: Mapping[str, str], data: Path) -> str:
 
 
 def _reading(environment: Mapping[str, str], data: Path) -> str:
-    """How people's tools reach the embedded ClickHouse, '' if that is not the one that is used."""
+    """How people's tools reach the embedded ClickHouse; '' if another one is used."""
     path = data / PASSWORDS_FILE
     if not path.exists() or not environment.get("CLICKHOUSE_HTTP_URL"):
         return ""

@@ -20,7 +20,7 @@ DO_NOT_RESTART = 78
 """Exit code (EX_CONFIG of sysexits.h) of a child whose failure a restart would only repeat."""
 LOG_BYTES = 20_000_000
 GIVE_UP_AFTER = 5
-"""Deaths in a row, none of them after having been ready."""
+"""A child is given up after this many deaths in a row before it was ready."""
 
 # Runs in the child, then becomes the program. The kernel kills it with its parent even if that gets SIGKILL; the
 # signal is armed for the death of the *thread* that forked, so one thread forks and outlives each child. Not a
