@@ -29,7 +29,7 @@ up: setup
 lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy errors.py finsent.py alerts benchmarks cli console deploy documents model retrain settings storage stream
+	.venv/bin/mypy errors.py finsent.py alerts benchmarks cli console deploy documents feeds model retrain settings storage stream
 	.venv/bin/python -m documents.schemas --check
 
 test: setup

@@ -17,7 +17,8 @@ class ExitCode(IntEnum):
     TEMPFAIL = 75
     """A worker ended for a reason that may pass: start it again."""
     CONFIG = 78
-    """A worker ended for a reason that only a person can remove: a supervisor must not start it again."""
+    """A worker, or what reads feeds, ended for a reason that only a person can remove: a supervisor must not start it
+    again."""
     INTERRUPTED = 130
     """Ctrl-C."""
 

@@ -19,6 +19,7 @@ from cli import (
     evaluate_behaviour,
     events,
     explain,
+    feeds,
     label,
     model,
     positions,
@@ -62,6 +63,6 @@ COMMANDS = (
         doctor,
         support_bundle,
     ),
-    *(dead_letters, console, model, alerts, positions, label, privacy, storage),
+    *(feeds, dead_letters, console, model, alerts, positions, label, privacy, storage),
 )
 """In the order of ``finsent --help``, which lists single commands before groups."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from cli.shared.arguments import Data
+from cli.shared.extras import need_feeds
 from cli.shared.output import echo
 from cli.shared.service import own_environment
 from settings import data_directory
@@ -29,6 +31,10 @@ def up(
     detach: Annotated[
         bool, typer.Option(help="Return when the service is ready; stop it with 'finsent down'.")
     ] = False,
+    feeds: Annotated[
+        Path | None,
+        typer.Option(metavar="FEEDS.yaml", exists=True, dir_okay=False, help="Read these public sources, too."),
+    ] = None,
     env: Annotated[bool, typer.Option("--env", help="Print the settings that reach it, as shell lines.")] = False,
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C: broker, ClickHouse and workers.
@@ -36,6 +42,9 @@ def up(
     With KAFKA_BOOTSTRAP_SERVERS or CLICKHOUSE_URL set, that part is used instead of an embedded one.
 
     `finsent up`
+
+    `FEEDS_CONTACT=you@your.org finsent up --feeds deploy/feeds/starter.yaml` reads public sources, too, so that there
+    is news without a feed of your own (`finsent feeds run --help`).
 
     `eval "$(finsent up --data ./data --detach --env)"` starts it in the background (or finds it running there)
     and sets what the other commands need; `finsent down --data ./data` stops it.
@@ -45,12 +54,17 @@ def up(
     """
     from deploy.local import NotRunning, environment_of, run, start_detached, usage
 
+    if feeds is not None:
+        need_feeds()
+        from feeds import load_plan
+
+        load_plan(feeds)  # a mistake in it is told before anything starts
     if brokers > 1 and broker != "kafka":
         raise typer.BadParameter("only Apache Kafka makes a cluster: add --broker kafka", param_hint="--brokers")
     folder = data or data_directory()
     if not (detach or env):
         own_environment()
-        run(folder, workers, broker, brokers)
+        run(folder, workers, broker, brokers, feeds)
         return
     try:
         settings = environment_of(folder)
@@ -58,7 +72,7 @@ def up(
         if not detach:
             raise
         own_environment()
-        settings = start_detached(folder, workers, broker, brokers)
+        settings = start_detached(folder, workers, broker, brokers, feeds)
     if env:
         for name, value in settings.items():
             echo(f"export {name}={shlex.quote(value)}")

@@ -170,6 +170,10 @@ SELECT topic, count() AS records, countIf(error_kind NOT IN ('', 'tombstone')) A
 FROM record_log AS r GROUP BY topic ORDER BY topic
 """
 
+SOURCES = """
+SELECT feed, kind, polled_at, last_item_at, next_poll_at, sent, errors, error FROM sources_read ORDER BY feed
+"""
+
 MODEL_EVENTS = """
 SELECT at, event, version, previous, worker, pause_s, detail FROM model_events ORDER BY at DESC LIMIT 10
 """

@@ -149,6 +149,22 @@ CREATE TABLE entities
 ENGINE = ReplacingMergeTree(loaded_at)
 ORDER BY ticker;
 
+-- 0046_feed_polls
+CREATE TABLE feed_polls
+(
+    `feed` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `polled_at` DateTime64(3, 'UTC'),
+    `last_item_at` Nullable(DateTime64(3, 'UTC')),
+    `next_poll_at` Nullable(DateTime64(3, 'UTC')),
+    `sent` UInt64,
+    `errors` UInt32,
+    `error` String
+)
+ENGINE = ReplacingMergeTree(polled_at)
+ORDER BY feed
+TTL toDateTime(polled_at) + toIntervalDay(30);
+
 -- 0026_event_views
 CREATE TABLE known_event_types
 (
@@ -2304,6 +2320,32 @@ AS SELECT
     challenger_s
 FROM shadow_log
 FINAL;
+
+-- 0046_feed_polls
+CREATE VIEW sources_read
+(
+    `feed` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `polled_at` DateTime64(3, 'UTC'),
+    `last_item_at` Nullable(DateTime64(3, 'UTC')),
+    `next_poll_at` Nullable(DateTime64(3, 'UTC')),
+    `sent` UInt64,
+    `errors` UInt32,
+    `error` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    feed,
+    kind,
+    polled_at,
+    last_item_at,
+    next_poll_at,
+    sent,
+    errors,
+    error
+FROM feed_polls
+FINAL
+ORDER BY feed ASC;
 
 -- 0010_public_views
 CREATE VIEW topics

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from settings.alerts import AlertSettings
     from settings.clickhouse import ClickHouseSettings, without_password
     from settings.console import ConsoleSettings
+    from settings.feeds import FeedSettings
     from settings.kafka import KafkaSettings, secret_of
     from settings.model import ModelSettings
     from settings.privacy import PrivacySettings
@@ -27,6 +28,7 @@ __all__ = [
     "AlertSettings",
     "ClickHouseSettings",
     "ConsoleSettings",
+    "FeedSettings",
     "KafkaSettings",
     "ModelSettings",
     "PrivacySettings",
@@ -49,6 +51,7 @@ _MODULES = {
     "AlertSettings": "settings.alerts",
     "ClickHouseSettings": "settings.clickhouse",
     "ConsoleSettings": "settings.console",
+    "FeedSettings": "settings.feeds",
     "KafkaSettings": "settings.kafka",
     "ModelSettings": "settings.model",
     "PrivacySettings": "settings.privacy",

@@ -13,6 +13,7 @@ from settings.alerts import AlertSettings
 from settings.clickhouse import ClickHouseSettings
 from settings.console import ConsoleSettings
 from settings.environment import VARIABLES, Variable
+from settings.feeds import FeedSettings
 from settings.kafka import KafkaSettings
 from settings.model import ModelSettings
 from settings.privacy import PrivacySettings
@@ -28,6 +29,7 @@ GROUPS: dict[str, tuple[type[BaseSettings], ...]] = {
     "Alerts": (AlertSettings,),
     "Retraining": (RetrainSettings,),
     "Console": (ConsoleSettings,),
+    "Feeds": (FeedSettings,),
 }
 
 INTRODUCTION = """\

@@ -23,6 +23,7 @@ USES = {
     "settings": {"errors"},
     "documents": BASE,
     "model": BASE | {"documents"},
+    "feeds": BASE | {"documents"},
     "storage": BASE | {"documents"},
     "alerts": BASE | {"documents", "storage"},
     "retrain": BASE | {"documents", "model", "storage"},
@@ -30,7 +31,7 @@ USES = {
     "console": BASE | {"documents", "model", "storage", "alerts"},
     "deploy": BASE | {"documents", "model", "storage", "alerts", "retrain", "stream", "console"},
 }
-USES["cli"] = USES["deploy"] | {"deploy"}
+USES["cli"] = USES["deploy"] | {"deploy", "feeds"}
 USES["benchmarks"] = USES["cli"] | {"cli"}
 USES["finsent"] = BASE | {"cli"}
 """The rooms that each room may import. An arrow that is not here points upwards, or sideways."""
@@ -44,6 +45,7 @@ NEVER = {
     "settings": KAFKA | CLICKHOUSE | MODELS,
     "documents": KAFKA | FORMATS | CLICKHOUSE | MODELS,
     "model": KAFKA | CLICKHOUSE,
+    "feeds": KAFKA | CLICKHOUSE | MODELS,
     "storage": KAFKA | MODELS,
     "alerts": KAFKA | MODELS,
     "console": KAFKA,

@@ -14,7 +14,7 @@ from settings.reference import all_variables
 from tests.support.commands import assert_one_line_failure, finsent, within
 
 ROOT = Path(__file__).parent.parent
-VARIABLE = re.compile(r"(FINSENT|KAFKA|CLICKHOUSE|MODEL|STREAM|ALERT|CONSOLE|RETRAIN)_[A-Z0-9_]+")
+VARIABLE = re.compile(r"(FINSENT|KAFKA|CLICKHOUSE|MODEL|STREAM|ALERT|CONSOLE|RETRAIN|FEEDS)_[A-Z0-9_]+")
 OWNED = {one.name for group in all_variables().values() for one in group}
 
 
@@ -25,6 +25,7 @@ def sources() -> Iterator[tuple[Path, ast.Module]]:
         "console",
         "deploy",
         "documents",
+        "feeds",
         "model",
         "retrain",
         "settings",

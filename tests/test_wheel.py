@@ -14,9 +14,22 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ["alerts", "cli", "console", "deploy", "documents", "model", "retrain", "settings", "storage", "stream"]
+ROOMS = [
+    "alerts",
+    "cli",
+    "console",
+    "deploy",
+    "documents",
+    "feeds",
+    "model",
+    "retrain",
+    "settings",
+    "storage",
+    "stream",
+]
 NOT_IN_IT = (
     "deploy/grafana/",
+    "deploy/feeds/",
     "deploy/alert_rules.yaml",
     "deploy/helm/",
     "deploy/compose",

@@ -55,6 +55,7 @@ def _health(context: Context) -> dict[str, Any]:
         "problems": pool.write(problems),
         "state": context.state(),
         "feeds": context.table(sql.FEEDS),
+        "sources": context.table(sql.SOURCES),
         "backlog": waiting,
         "backlog_unknown": why,
         "workers": pool.read(live_workers),

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,11 +32,37 @@ class NotRunning(FinsentError, RuntimeError):
     """No service runs on this data directory."""
 
 
+class NewErrors:
+    """What a child has logged as errors since the last call: people see it where they started the service."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = log.stat().st_size if log.exists() else 0
+
+    def __call__(self) -> list[str]:
+        size = self._log.stat().st_size if self._log.exists() else 0
+        self._read = min(self._read, size)  # it was rotated
+        if size == self._read:
+            return []
+        with self._log.open("rb") as file:
+            file.seek(self._read)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read += len(whole + newline)
+        found = []
+        for line in whole.splitlines():
+            with contextlib.suppress(ValueError):  # what is no JSON is no error that it logged
+                entry = json.loads(line)
+                if entry["level"] in ("ERROR", "CRITICAL"):
+                    found.append(str(entry["message"]))
+        return found
+
+
 class Service:
     """A context manager: everything is ready when it is entered, and gone when it is left.
 
     ``extra`` are settings for what runs beside the stack: the workers and, with ``scheduler``, the process that
-    retrains (left out where PyTorch is not installed), and with ``console`` the web page. ``broker``
+    retrains (left out where PyTorch is not installed), with ``console`` the web page, and with the file ``feeds`` what
+    reads public sources. ``broker``
     and what follows are for ``Stack``. Raises ``AlreadyRunning`` and ``ChildFailed`` on entering.
     """
 
@@ -50,12 +76,15 @@ class Service:
         broker: BrokerKind = "embedded",
         brokers: int = 1,
         kafka_settings: Mapping[str, str] | None = None,
+        feeds: Path | None = None,
     ) -> None:
         self.stack = Stack(data, broker, brokers, kafka_settings)
         self.web_ports: list[int] = []
         self._workers = workers
         self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
         self._console = console
+        self._feeds = feeds
+        self.errors_of_feeds: Callable[[], list[str]] = list
         self._extra = dict(extra or {})
         if workers > 1 and not given("MODEL_THREADS"):  # each finds by itself what is best for one
             self._extra.setdefault("MODEL_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
@@ -73,6 +102,8 @@ class Service:
                 self._start_scheduler()
             if self._console:
                 self._start_console()
+            if self._feeds:
+                self._start_feeds(self._feeds)
             self.stack.ready = True
             self.stack.write_state()
         except BaseException:
@@ -108,6 +139,14 @@ class Service:
         log = self.stack.logs / "scheduler.log"
         # Ready as soon as it runs: nobody waits for it.
         self.stack.add(Child("scheduler", argv, env, lambda: True, log, changed=self.stack.write_state))
+
+    def _start_feeds(self, file: Path) -> None:
+        state = self.stack.data / "feeds-state.json"
+        argv = [sys.executable, "-m", "finsent", "feeds", "run", str(file.resolve()), "--state", str(state)]
+        env = {**os.environ, **self.stack.environment(), **self._extra}
+        log = self.stack.logs / "feeds.log"
+        self.errors_of_feeds = NewErrors(log)
+        self.stack.add(Child("feeds", argv, env, lambda: True, log, changed=self.stack.write_state))
 
     def _start_console(self) -> None:
         url = self.stack.console_url
@@ -157,27 +196,33 @@ def environment_of(data: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in _state(data)["environment"].items()}
 
 
-def run(data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: int = 1) -> None:
+def run(
+    data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: int = 1, feeds: Path | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM. Raises ``ChildFailed`` when a child cannot be kept alive."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with Service(data, workers, scheduler=True, console=True, broker=broker, brokers=brokers) as service:
+    with Service(data, workers, scheduler=True, console=True, broker=broker, brokers=brokers, feeds=feeds) as service:
         print(usage(service.stack.environment(), data), flush=True)
         told: set[str] = set()
         while not stopping.wait(0.2):
             for child in [child for child in service.stack.children.values() if child.failure]:
                 # What the embedded broker holds is in its memory, so it goes on while somebody may want to read it.
-                if not (child.refused and child.name.startswith("worker-")):
+                if not (child.refused and child.name.startswith(("worker-", "feeds"))):
                     raise ChildFailed(child.failure)
                 if child.name not in told:
                     told.add(child.name)
                     print(stopped(child, data), file=sys.stderr, flush=True)
+            for line in service.errors_of_feeds():
+                print(f"feeds: {line}", file=sys.stderr, flush=True)
         print("stopping ...", flush=True)
 
 
 def stopped(child: Child, data: Path) -> str:
-    """What a person can do about a worker that will not be restarted."""
+    """What a person can do about a child that will not be restarted: a worker, or what reads feeds."""
+    if child.name == "feeds":
+        return f"{child.failure}\nAll else goes on. To read feeds again, mend that, and start the service anew."
     path = data / "pseudonym.key"
     if given("FINSENT_PSEUDONYM_KEY") or given("FINSENT_PSEUDONYM_KEY_FILE") or not path.exists():
         key = "# with the FINSENT_PSEUDONYM_KEY that finsent up was given\n  "
@@ -214,7 +259,9 @@ def _reading(environment: Mapping[str, str], data: Path) -> str:
 """
 
 
-def start_detached(data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: int = 1) -> dict[str, str]:
+def start_detached(
+    data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: int = 1, feeds: Path | None = None
+) -> dict[str, str]:
     """Start the service in a session of its own; returns its settings when it is ready.
 
     Raises ``ChildFailed`` with the end of its log.
@@ -225,7 +272,7 @@ def start_detached(data: Path, workers: int = 1, broker: BrokerKind = "embedded"
         process = subprocess.Popen(
             [
                 *(sys.executable, "-c", "from deploy.local.service import main; main()"),
-                *(str(data.resolve()), str(workers), broker, str(brokers)),
+                *(str(data.resolve()), str(workers), broker, str(brokers), *([str(feeds.resolve())] if feeds else [])),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -260,8 +307,10 @@ def stop(data: Path) -> None:
 
 
 def main() -> None:
-    """What the detached process runs. Its arguments: data directory, workers, kind of broker, number of brokers."""
+    """What the detached process runs. Its arguments: data directory, workers, kind of broker, number of brokers, and
+    the file of feeds if there is one."""
+    data, workers, kind, brokers, *feeds = sys.argv[1:]
     try:
-        run(Path(sys.argv[1]), int(sys.argv[2]), cast("BrokerKind", sys.argv[3]), int(sys.argv[4]))
+        run(Path(data), int(workers), cast("BrokerKind", kind), int(brokers), *map(Path, feeds))
     except RuntimeError as failure:
         sys.exit(str(failure))

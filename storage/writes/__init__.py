@@ -12,6 +12,7 @@ from storage.writes.dead_letters import record_dead_letter_actions
 from storage.writes.deliveries import write_deliveries
 from storage.writes.drift import DriftRow, write_drift
 from storage.writes.emerging_topics import write_emerging_topics
+from storage.writes.feed_polls import FeedPoll, write_feed_polls
 from storage.writes.holdings import write_holdings
 from storage.writes.models import write_model, write_model_event
 from storage.writes.rescored import write_rescored
@@ -44,9 +45,11 @@ __all__ = [
     "write_shadow_rows",
     "write_training_run",
     # health and audit
+    "FeedPoll",
     "WorkerEnd",
     "record_action",
     "record_dead_letter_actions",
+    "write_feed_polls",
     "write_heartbeat",
     "write_worker_ends",
 ]

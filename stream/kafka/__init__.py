@@ -5,6 +5,7 @@ from stream.kafka.backlog import backlog
 from stream.kafka.diagnosis import check_encryption
 from stream.kafka.files import as_rows, read
 from stream.kafka.label_sender import LabelNotSent, LabelSender
+from stream.kafka.outlet import KafkaAway, RecordOutlet
 from stream.kafka.producer import OnProgress, Produced, produce, produce_many, send
 from stream.kafka.received import Received
 from stream.kafka.refusals import KafkaRefused
@@ -14,12 +15,14 @@ from stream.kafka.topics import TOPICS, TopicsMissing, count_brokers, ensure_top
 
 __all__ = [
     "TOPICS",
+    "KafkaAway",
     "KafkaRefused",
     "LabelNotSent",
     "LabelSender",
     "OnProgress",
     "Produced",
     "Received",
+    "RecordOutlet",
     "TopicsMissing",
     "acl_commands",
     "as_rows",

@@ -294,7 +294,9 @@ def test_doctor_asks_the_schema_registry(configured: None) -> None:
 def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tmp_path: Path) -> None:
     data = tmp_path / "data"
     environment = {"FINSENT_DATA": str(data)}
-    started = finsent("up", "--broker", broker, "--data", data, "--detach", "--env")
+    sources = tmp_path / "feeds.yaml"
+    sources.write_text("contact: me@firm.test\nfeeds: [{name: away, url: 'https://nowhere.invalid/rss'}]\n")
+    started = finsent("up", "--broker", broker, "--data", data, "--feeds", sources, "--detach", "--env")
     try:
         assert started.returncode == 0, started.stderr
         settings = dict(line.removeprefix("export ").split("=", 1) for line in started.stdout.splitlines())
@@ -320,6 +322,7 @@ def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tm
             finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", "--as-is", **environment).returncode == 0
         )
         log = data / "service.log"
+        eventually(lambda: "no way to the internet" in log.read_text(), 60, "that no feed can be reached is told")
         eventually(lambda: "bad records in a row" in log.read_text(), 60, "the worker stops")
         eventually(lambda: "finsent worker" in log.read_text(), 10, "what to do is told")
 

@@ -29,7 +29,7 @@ from documents.events import Event, EventRole, EventState
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, write_documents
 from storage.reads import alerts_now, silences_at
-from storage.writes import write_alerts, write_holdings
+from storage.writes import FeedPoll, write_alerts, write_feed_polls, write_holdings
 from stream.kafka import ensure_topics, watermarks
 from tests.support import eventually, kafka_at
 
@@ -62,6 +62,8 @@ def fill(client: Client) -> None:
     records.append(document(35, now - timedelta(minutes=2), -0.7, FORMULA))
     write_documents(client, records)
     replace_entities(client, [SimpleNamespace(ticker="ACME", name="Acme & Sons", desk="Industry", sector="Tools")])
+    last, following = now - timedelta(minutes=3), now + timedelta(minutes=5)
+    write_feed_polls(client, [FeedPoll("wire", "url", now, last, following, 12, 2, HOSTILE)])
     evidence = {"documents": [{"title": HOSTILE, "source": "wire", "sentiment": -0.8, "words": ["debt"]}]}
     at = now - timedelta(hours=10)
     write_alerts(client, [{
@@ -160,6 +162,8 @@ def test_the_api_answers_from_clickhouse(console: Console) -> None:
     ensure_topics(kafka_at(console.kafka))
     health = console.ask("api/health").json
     assert health["feeds"][0]["records"] == 36 and health["problems"] == []
+    (source,) = health["sources"]
+    assert (source["feed"], source["sent"], source["errors"], source["error"]) == ("wire", 12, 2, HOSTILE)
     assert health["backlog_unknown"] == "" and set(health["backlog"]) == {"news", "comments", "labels"}
     assert len(console.ask("api/queue?limit=5").json["rows"]) == 5
     assert (health["drift"], health["shadow"], health["events"]) == ([], [], [])
