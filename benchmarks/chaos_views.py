@@ -11,6 +11,9 @@ from clickhouse_driver import Client
 
 from storage.reads import sentiment_windows, windows
 
+SAME_STORY = timedelta(days=1)
+"""As docs/dictionary.md defines ``counted_mentions``; said again here, as what is checked is not imported."""
+
 Windows = dict[tuple, list[float]]
 """The count and the sum of sentiments, by entity and start in seconds."""
 
@@ -83,21 +86,20 @@ def _from_raw_rows(client: Client) -> tuple[Counter[tuple], list[Scored]]:
 
 
 def _windows(scored: Sequence[Scored]) -> tuple[Windows, Windows]:
-    """The windows that open at their start, as people read them, and those that close at their end, as rules do. Of a
-    story, and of a document that came twice, the first counts."""
-    stories: set[tuple] = set()
-    identities: set[tuple] = set()
+    """The windows that open at their start, as people read them, and those that close at their end, as rules do. What
+    is about a company counts if neither its story nor the same document came in the day before."""
+    latest: dict[tuple, datetime] = {}
     opens: Windows = defaultdict(lambda: [0, 0.0])  # start <= published_at
     closes: Windows = defaultdict(lambda: [0, 0.0])  # published_at <= end
     for one in scored:
-        if (one.entity, one.story) in stories:
+        published_at = one.order[0]
+        seen = False
+        for key in ((one.entity, one.story), (one.entity, one.source, one.document_id)):
+            seen |= key in latest and latest[key] >= published_at - SAME_STORY
+            latest[key] = published_at
+        if seen:
             continue
-        stories.add((one.entity, one.story))
-        identity = (one.entity, one.source, one.document_id)
-        if one.entity and identity in identities:
-            continue
-        identities.add(identity)
-        at = round(one.order[0].timestamp() * 1000)
+        at = round(published_at.timestamp() * 1000)
         if one.entity:
             _add(opens[one.entity, at // 60_000 * 60], one.sentiment)
         _add(closes[one.entity, (at - 1) // 60_000 * 60], one.sentiment)
