@@ -19,6 +19,7 @@ from cli import (
     evaluate_behaviour,
     events,
     explain,
+    export,
     feeds,
     label,
     model,
@@ -45,7 +46,7 @@ from cli.shared.service import use_running_service
 __all__ = ["COMMANDS", "Commands", "audit_report", "use_running_service"]
 
 COMMANDS = (
-    *(produce, schemas, sql, worker, up, down, demo),
+    *(produce, schemas, sql, export, worker, up, down, demo),
     *(
         score,
         events,

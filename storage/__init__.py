@@ -12,6 +12,7 @@ from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
 from storage.epochs import NO_EPOCH, EpochEnd, known_epochs, write_epochs
 from storage.erasure import Person, counts_about, erase_person, find_person, held_about
+from storage.export import AS_OF, DAY_OF, CannotExport, arrow_type, export_day, export_days
 from storage.ledger import Account, accounts, former_positions, last_stored, positions
 from storage.losses import (
     DatedLoss,
@@ -64,6 +65,13 @@ __all__ = [
     "schema_page",
     "set_durability",
     "set_retention",
+    # export
+    "AS_OF",
+    "DAY_OF",
+    "CannotExport",
+    "arrow_type",
+    "export_day",
+    "export_days",
     # records from Kafka
     "NO_EPOCH",
     "replace_entities",

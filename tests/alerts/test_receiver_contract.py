@@ -22,6 +22,7 @@ from alerts.receivers import TRANSPORTS, Digest, Failed, Receiver, Refused, Tran
 from alerts.receivers.transports import send
 from alerts.rules import BadRules
 from alerts.rules_file import read_rules
+from documents import AlertKind
 
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
 ALERT: dict[str, Any] = {
@@ -44,6 +45,9 @@ ALERT: dict[str, Any] = {
     "model_version": "m1",
     "evidence": {"documents": [], "query": "SELECT 1"},
 }
+
+
+TOPICS = {AlertKind.TOPIC_SHIFT: "litigation", AlertKind.EVENT: "bankruptcy"}
 
 
 class Server:
@@ -147,8 +151,8 @@ def test_a_digest_arrives_or_is_refused(case: Case):
 
 def test_every_state_of_every_kind_of_alert_can_be_sent(case: Case):
     alerts = [
-        {**ALERT, "kind": kind, "state": state, "topic": "litigation" if kind == "topic_shift" else ""}
-        for kind in ("sentiment_shift", "topic_shift", "buzz", "feed_stale")
+        {**ALERT, "kind": str(kind), "state": state, "topic": TOPICS.get(kind, "")}
+        for kind in AlertKind
         for state in ("firing", "escalated_to_critical", "resolved")
     ]
     send(receiver(case), "message-1", alerts, {}, 5)
