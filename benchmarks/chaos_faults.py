@@ -120,8 +120,8 @@ class Chaos:
             child for child in self.service.stack.children.values() if child.name.startswith("worker") and child.pid
         ]
 
-    def kill_worker(self, port: int | None = None) -> None:
-        """Of the connection from ``port``, or any."""
+    def kill_worker(self, port: int | None = None) -> bool:
+        """Of the connection from ``port``, or any. False if there is none just now."""
         alive = self.workers()
         if port is not None:
             alive = [
@@ -132,6 +132,7 @@ class Chaos:
         if alive:
             os.kill(self.rng.choice(alive).pid, signal.SIGKILL)
             self.kills["worker"] += 1
+        return bool(alive)
 
     def kill_clickhouse(self, port: int | None = None) -> None:
         self.service.stack.kill("clickhouse")
