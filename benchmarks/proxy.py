@@ -26,7 +26,7 @@ class Fault:
     gone by then."""
 
     when: Literal["before", "middle", "after"]
-    act: Callable[[int], None] = lambda port: None
+    act: Callable[[int], object] = lambda port: None
     hold_s: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
 
