@@ -35,7 +35,7 @@ def export(
 
     `finsent export documents frozen --since 2024-01-01 --until 2024-01-31 --as-of 2024-02-01T06:00:00Z`
 
-    `python -c "import polars; print(polars.read_parquet('quant/mentions/*.parquet'))"`
+    `duckdb -c "SELECT entity, avg(sentiment) FROM 'quant/mentions/*.parquet' GROUP BY entity"`
     """
     from storage import connect, export_day, export_days
 
