@@ -127,6 +127,7 @@ def test_a_worker_that_was_kept_out_of_its_group_gets_in_when_there_is_room(newc
     eventually(newcomer.ready, 90, "it has its partitions")
 
 
+@pytest.mark.timeout(600)
 def test_two_workers_with_one_name_say_so(workers: list[Feed], newcomer: Feed, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Feed(newcomer.service, tmp_path / "other")
@@ -137,7 +138,7 @@ def test_two_workers_with_one_name_say_so(workers: list[Feed], newcomer: Feed, t
     try:
         ended = eventually(
             lambda: next((one for one in (newcomer, other) if one.process and one.process.poll() is not None), None),
-            180,
+            240,
             "one of them ends",
         )
         assert ended.process and ended.process.returncode == ExitCode.TEMPFAIL
@@ -150,7 +151,7 @@ def test_two_workers_with_one_name_say_so(workers: list[Feed], newcomer: Feed, t
                 last.launch("from stream import run; run()")
             return last.alive() and len(last.partitions()) == 12
 
-        eventually(alone, 120, "the other one has all partitions")
+        eventually(alone, 240, "the other one has all partitions")
     finally:
         other.stop()
 
