@@ -12,6 +12,7 @@ import pytest
 from settings import ConsoleSettings, PrivacySettings, data_directory, settings_page, watchlist_file
 from settings.reference import all_variables
 from tests.support.commands import assert_one_line_failure, finsent, within
+from tests.support.rooms import ROOMS
 
 ROOT = Path(__file__).parent.parent
 VARIABLE = re.compile(r"(FINSENT|KAFKA|CLICKHOUSE|MODEL|STREAM|ALERT|CONSOLE|RETRAIN|FEEDS)_[A-Z0-9_]+")
@@ -19,19 +20,7 @@ OWNED = {one.name for group in all_variables().values() for one in group}
 
 
 def sources() -> Iterator[tuple[Path, ast.Module]]:
-    for folder in (
-        "alerts",
-        "cli",
-        "console",
-        "deploy",
-        "documents",
-        "feeds",
-        "model",
-        "retrain",
-        "settings",
-        "storage",
-        "stream",
-    ):
+    for folder in ROOMS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))
 

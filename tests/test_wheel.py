@@ -13,20 +13,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.support.rooms import ROOMS
+
 ROOT = Path(__file__).parent.parent
-ROOMS = [
-    "alerts",
-    "cli",
-    "console",
-    "deploy",
-    "documents",
-    "feeds",
-    "model",
-    "retrain",
-    "settings",
-    "storage",
-    "stream",
-]
 NOT_IN_IT = (
     "deploy/grafana/",
     "deploy/feeds/",

@@ -86,8 +86,7 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
         """Losses that are being stored: by partition and first offset, where they end."""
 
     def _create_consumer(self, loop: Any) -> Any:
-        transport: Any = self.consumer.transport  # type: ignore[attr-defined]
-        kafka: KafkaSettings = transport.kafka
+        kafka = self._kafka
         return async_consumer(
             kafka,
             group_id=kafka.group_id,
@@ -170,8 +169,7 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
     async def _watch_group(self) -> None:
         """Pass on what keeps the client out of its group. aiokafka stops trying to get in until somebody has asked it
         for the error, and Faust never does."""
-        transport: Any = self.consumer.transport  # type: ignore[attr-defined]
-        place = Place() if transport.kafka.group_instance_id else None
+        place = Place() if self._kafka.group_instance_id else None
         while not self.should_stop:
             await self.sleep(LOOK_AT_GROUP_S)
             coordinator: Any = self._ensure_consumer()._coordinator
@@ -181,6 +179,12 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
                     place.look(coordinator.member_id)
             except Exception as error:
                 self._ledger.kept_out(error)
+
+    @property
+    def _kafka(self) -> KafkaSettings:
+        transport: Any = self.consumer.transport  # type: ignore[attr-defined]
+        kafka: KafkaSettings = transport.kafka
+        return kafka
 
     @property
     def _ledger(self) -> Ledger:
