@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,11 +45,12 @@ def recorded(stack: Stack, shipped: Path, tmp_path_factory: pytest.TempPathFacto
     from deploy.demo.recorded_week.store import store
     from settings import ClickHouseSettings
     from storage import connect, migrate
+    from tests.support import data_folder
 
     settings = ClickHouseSettings(url=stack.clickhouse_url)
     with connect(settings) as client:
         migrate(client)
-    store(lambda: connect(settings), Path(shutil.copytree(shipped, tmp_path_factory.mktemp("recorded") / "models")))
+    store(lambda: connect(settings), data_folder(tmp_path_factory.mktemp("recorded"), shipped) / "models")
     return stack.clickhouse_url
 
 
