@@ -67,8 +67,8 @@ class Feed:
         eventually(up, 120, "the worker has its partitions")
 
     def launch(self, program: str) -> subprocess.Popen:
-        """Start a worker that is ``program``, once ClickHouse answers: the embedded one takes seconds to end, and to start
-        again, after a client of it was killed."""
+        """Start a worker that is ``program``, once ClickHouse answers: the embedded one takes seconds to end, and
+        to start again, after a client of it was killed."""
         self.client.execute("SELECT 1")
         with self.log.open("wb") as out:
             command = [sys.executable, "-c", program]
