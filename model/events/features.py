@@ -226,8 +226,9 @@ def _figure(token: str) -> str:
     return "yyyy" if _YEAR.fullmatch(token) else "0"
 
 
-def runs(marked: str) -> Iterator[Run]:
-    """The features with their places in the text, for explanations: the same names as ``features`` gives."""
+def runs(marked: str, name_length: int) -> Iterator[Run]:
+    """The features with their places in the text, for explanations: the same names as ``features`` gives. A run that
+    ends with the company ends after its name, which has ``name_length`` characters."""
     spans: list[tuple[int, int]] = []
     away = "~" if COMPANY in marked else ">"
     clause: list[str] = []
@@ -241,7 +242,8 @@ def runs(marked: str) -> Iterator[Run]:
             clause, spans = [], []
         if match and not ends:
             clause.append(_figure(token) if token[0] in _DIGITS else token)
-            spans.append(match.span())
+            start, end = match.span()
+            spans.append((start, start + name_length) if token == COMPANY else (start, end))
 
 
 def _with_places(clause: list[str], spans: list[tuple[int, int]], away: str) -> Iterator[Run]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from documents.events import Event, EventRole, EventState, EventTypes, load_event_types
-from model.events.features import COMPANY, features, found_in, own_clauses, runs, windows
+from model.events.features import features, found_in, own_clauses, runs, windows
 from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
 from model.events.weights import EventWeights
@@ -95,16 +95,14 @@ class EventReader:
         at, part = max(windows(marked), key=lambda one: float(self.logits([one[1]])[0, number]))
         added: dict[tuple[int, int], float] = {}
         seen: set[int] = set()
-        for run in runs(part):
+        for run in runs(part, len(surface)):
             row = self._row(run.name)
             if row is not None and column[row] and row not in seen:
                 seen.add(row)
                 place = (at + run.start, at + run.end)
                 added[place] = added.get(place, 0.0) + float(column[row]) * scale
         words = [EventWord(text[start:end], start, end, weight) for (start, end), weight in added.items()]
-        return sorted((word for word in words if word.text.strip() != COMPANY), key=lambda word: -abs(word.weight))[
-            :most
-        ]
+        return sorted(words, key=lambda word: -abs(word.weight))[:most]
 
     def probabilities(self, marked: Sequence[str], least: float = 0.05) -> list[dict[str, float]]:
         """For each of texts as ``found_in`` returns them, the types that are at least so probable."""

@@ -54,6 +54,25 @@ def test_the_words_that_decided_are_named(reader: EventReader) -> None:
     assert all("Acme files for bankruptcy"[word.start : word.end] == word.text for word in words)
 
 
+@pytest.mark.parametrize(
+    ("text", "surface", "kind"),
+    [
+        ("Regulators fine Umbrella Fire Corp over bribes", "Umbrella Fire Corp", "fine"),
+        ("Cafe owners sue Nestl\u00e9, whose coffee machine caught fire", "Nestl\u00e9", "lawsuit"),
+        ("\u76d1\u7ba1\u673a\u6784\u5bf9\u4f1e\u516c\u53f8\u7f5a\u6b3e\u4e24\u5343\u4e07\u5143", "\u4f1e\u516c\u53f8", "fine"),
+    ],
+)  # fmt: skip
+def test_a_piece_that_ends_with_the_company_has_its_whole_name(
+    reader: EventReader, text: str, surface: str, kind: str
+) -> None:
+    start = text.index(surface)
+    name = range(start, start + len(surface))
+    words = reader.explain(text, surface, kind, 1000)
+    assert any(word.end == name.stop for word in words)
+    assert not [word for word in words if word.start in name[1:] or word.end in name[1:]]
+    assert all(text[word.start : word.end] == word.text for word in words)
+
+
 def test_the_end_of_a_long_text_is_read(reader: EventReader) -> None:
     dull = "The company holds its annual meeting in the town hall and serves coffee to everyone. " * 60
     assert "bankruptcy" in read(reader, f"{dull}Acme filed for bankruptcy.", "Acme")
