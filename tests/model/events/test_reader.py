@@ -59,9 +59,9 @@ def test_the_words_that_decided_are_named(reader: EventReader) -> None:
     [
         ("Regulators fine Umbrella Fire Corp over bribes", "Umbrella Fire Corp", "fine"),
         ("Cafe owners sue Nestl\u00e9, whose coffee machine caught fire", "Nestl\u00e9", "lawsuit"),
-        ("\u76d1\u7ba1\u673a\u6784\u5bf9\u4f1e\u516c\u53f8\u7f5a\u6b3e\u4e24\u5343\u4e07\u5143", "\u4f1e\u516c\u53f8", "fine"),
+        ("\u94f6\u4fdd\u76d1\u4f1a\u5904\u7f5a\u4f1e\u516c\u53f8", "\u4f1e\u516c\u53f8", "fine"),
     ],
-)  # fmt: skip
+)
 def test_a_piece_that_ends_with_the_company_has_its_whole_name(
     reader: EventReader, text: str, surface: str, kind: str
 ) -> None:
