@@ -59,7 +59,7 @@ def test_the_words_that_decided_are_named(reader: EventReader) -> None:
     [
         ("Regulators fine Umbrella Fire Corp over bribes", "Umbrella Fire Corp", "fine"),
         ("Cafe owners sue Nestl\u00e9, whose coffee machine caught fire", "Nestl\u00e9", "lawsuit"),
-        ("\u94f6\u4fdd\u76d1\u4f1a\u5904\u7f5a\u4f1e\u516c\u53f8", "\u4f1e\u516c\u53f8", "fine"),
+        ("\u5ba2\u6237\u8d77\u8bc9\u4f1e\u516c\u53f8", "\u4f1e\u516c\u53f8", "lawsuit"),
     ],
 )
 def test_a_piece_that_ends_with_the_company_has_its_whole_name(
