@@ -54,11 +54,10 @@ from benchmarks.pipeline_service import (
     wait_for,
     worker,
 )
-from deploy.demo import Arrivals
 from deploy.local import Child, Service
 from settings import ClickHouseSettings, KafkaSettings, ModelSettings
 from storage import connect
-from stream.kafka import Received, ensure_topics, topic_ids
+from stream.kafka import Arrivals, Received, ensure_topics, topic_ids
 from stream.steps import Read
 
 
@@ -102,7 +101,7 @@ def latencies(service: Service, records: Sequence[Value], per_second: float) -> 
         connect(ClickHouseSettings(url=SecretStr(service.stack.clickhouse_url))),
         topic_ids(KafkaSettings(bootstrap_servers=bootstrap), TOPICS),
     )
-    with arrivals.measuring():
+    with arrivals.polling():
         started = time.monotonic()
         for n, (topic, value) in enumerate(records):
             if (ahead := started + n / per_second - time.monotonic()) > 0:

@@ -14,6 +14,7 @@ from cli.shared.arguments import parse_pairs, parse_speed, parse_time
 from cli.shared.failures import fail, mask
 from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
+from cli.shared.waiting import PATIENCE_S, Waited, Waiting, places
 from errors import ExitCode
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def produce(
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Send lines of JSON unchanged and unchecked; the worker keeps bad ones.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until all that was sent is stored, or set aside as dead letters.")
+    ] = False,
+    patience: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, help="--wait fails when nothing more was stored for so long.")
+    ] = PATIENCE_S,
     json_out: Annotated[bool, typer.Option("--json", help="Print the counts as one JSON object.")] = False,
 ) -> None:
     """Send FILEs of documents to Kafka, in the order of their dates.
@@ -76,7 +83,9 @@ def produce(
 
     `finsent produce tweets.csv.gz --topic comments --speed 3600x`
 
-    Exit code 1 if a record failed, or if nothing was sent; 130 after Ctrl-C.
+    `finsent produce week.jsonl.gz --topic news --wait`
+
+    Exit code 1 if a record failed, if nothing was sent, or if `--wait` ended before all was stored; 130 after Ctrl-C.
     """
     from documents.files import BadFile, Reading
     from documents.messages import RECEIVED
@@ -93,6 +102,8 @@ def produce(
     unchecked = as_is or (topic is not None and topic not in RECEIVED)
     if as_is and topic is None:
         raise BadFile("--as-is needs --topic")
+    if wait and topic not in (None, *RECEIVED):
+        raise typer.BadParameter(f"no worker stores the topic {topic!r}: nothing to wait for", param_hint="--wait")
     made = [] if unchecked else [_recognised(file, topic, reading) for file in files]
     rows = 0 if unchecked else _checked(made, skip_bad)
     kafka = kafka_answering()
@@ -100,16 +111,16 @@ def produce(
         ensure_topics(kafka, kafka.partitions, [topic] if topic else RECEIVED)
     else:
         topic_ids(kafka, [topic])  # another topic must exist already: a typing error must not create one
+    waiting = _waiting(kafka, topic) if wait else None
+    noted: Any = {"on_acknowledged": waiting.arrivals.acknowledged} if waiting else {}
     with progress_bar(f"to {topic or 'Kafka'}") as show:
         if unchecked:
-            result = produce_many([(file, topic) for file in files], kafka, pace, zone=zone, progress=show)
+            result = produce_many([(file, topic) for file in files], kafka, pace, zone=zone, progress=show, **noted)
         else:
-            result = _send(made, kafka, pace, lambda sent, _: show(sent, sent / max(rows, 1)))
-    _report(result, json_out)
-    if result.stopped == "interrupted":
-        raise typer.Exit(ExitCode.INTERRUPTED)
-    if result.failed or result.stopped or (not result.sent and result.skipped):
-        raise typer.Exit(ExitCode.FAILED)
+            result = _send(made, kafka, pace, lambda sent, _: show(sent, sent / max(rows, 1)), **noted)
+    _report(result, json_out, waiting, patience)
+    if waiting is None and (topic is None or topic in RECEIVED):
+        echo(f"workers score and store now: watch {places()}; --wait waits until all is stored", err=True)
 
 
 def _recognised(file: Path, topic: str | None, reading: Any) -> Messages:
@@ -177,22 +188,53 @@ def _told(fault: RowFault) -> str:
     return f"row {fault.number}{f', {fault.field}' if fault.field else ''}: {fault.sentence}"
 
 
-def _send(made: list[Messages], kafka: KafkaSettings, pace: float | None, progress: Any) -> Produced:
+def _waiting(kafka: KafkaSettings, topic: str | None) -> Waiting:
+    from documents.messages import RECEIVED
+    from stream.kafka import topic_ids
+
+    return Waiting(topic_ids(kafka, [kafka.topic(name) for name in ([topic] if topic else RECEIVED)]))
+
+
+def _send(made: list[Messages], kafka: KafkaSettings, pace: float | None, progress: Any, **options: Any) -> Produced:
     from stream.kafka import as_rows, send
 
     skipped: Counter[str] = Counter()
-    result = send([as_rows(messages, skipped) for messages in made], kafka, pace, progress=progress)
+    result = send([as_rows(messages, skipped) for messages in made], kafka, pace, progress=progress, **options)
     result.skipped.update(skipped)
     return result
 
 
-def _report(result: Produced, as_json: bool) -> None:
+def _report(result: Produced, as_json: bool, waiting: Waiting | None, patience: float) -> None:
+    """Say what became of the records, and end the command if that is not what was wanted."""
     for what, counts in (("failed", result.failures), ("not sent", result.skipped)):
         for reason, count in counts.most_common(10):
             echo(f"finsent: {count:,} {what}: {mask(reason)}", err=True)
     if result.stopped:
         echo(f"finsent: stopped early: {mask(result.stopped)}", err=True)
-    summary = {
+    if not as_json:
+        topics = ", ".join(f"{count:,} to {topic}" for topic, count in result.by_topic.items()) or "none"
+        echo(
+            f"sent {result.sent:,} ({topics}), acknowledged {result.acknowledged:,}, "
+            f"failed {result.failed:,}, skipped {result.skipped.total():,}; "
+            f"{result.seconds:.1f} s, {result.records_per_second:,.0f} records/s"
+        )
+    interrupted = result.stopped == "interrupted"
+    waited = waiting.wait(patience) if waiting and result.acknowledged and not interrupted else None
+    if as_json:
+        echo(json.dumps(_summary(result) | (_summary_of_wait(waited) if waited else {})))
+    elif waited and not waited.problem:
+        bad = f", {waited.dead_letters:,} of them as dead letters ('finsent dead-letters list')"
+        echo(f"stored {waited.stored:,}{bad if waited.dead_letters else ''}; {waited.seconds:.1f} s")
+    if waited and waited.problem:
+        echo(f"finsent: {mask(waited.problem)}", err=True)
+    if interrupted or (waited and waited.interrupted):
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if result.failed or result.stopped or (not result.sent and result.skipped) or (waited and waited.problem):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _summary(result: Produced) -> dict[str, Any]:
+    return {
         "sent": result.sent,
         "acknowledged": result.acknowledged,
         "failed": result.failed,
@@ -201,15 +243,14 @@ def _report(result: Produced, as_json: bool) -> None:
         "records_per_second": round(result.records_per_second, 1),
         "topics": dict(result.by_topic),
     }
-    if as_json:
-        echo(json.dumps(summary))
-    else:
-        topics = ", ".join(f"{count:,} to {topic}" for topic, count in result.by_topic.items()) or "none"
-        echo(
-            f"sent {result.sent:,} ({topics}), acknowledged {result.acknowledged:,}, "
-            f"failed {result.failed:,}, skipped {result.skipped.total():,}; "
-            f"{result.seconds:.1f} s, {result.records_per_second:,.0f} records/s"
-        )
+
+
+def _summary_of_wait(waited: Waited) -> dict[str, Any]:
+    return {
+        "stored": waited.stored,
+        "dead_letters": waited.dead_letters,
+        "waited_seconds": round(waited.seconds, 3),
+    }
 
 
 def _zone(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,8 +24,9 @@ class Format(StrEnum):
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Any]:
-    """A progress bar on stderr; yields ``show(records, share)``."""
+def progress_bar(title: str, line_s: float | None = None) -> Iterator[Any]:
+    """A progress bar on stderr; yields ``show(records, share)``. Where there is no screen it shows nothing or, with
+    ``line_s``, a plain line at the start and every so many seconds."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -36,9 +38,24 @@ def progress_bar(title: str) -> Iterator[Any]:
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
+    if line_s is not None and not console.is_terminal:
+        yield _lines(title, line_s)
+        return
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=1.0, records=0)
         yield lambda records, share: bar.update(task, completed=share, records=records)
+
+
+def _lines(title: str, every_s: float) -> Any:
+    due = 0.0
+
+    def show(records: int, share: float) -> None:
+        nonlocal due
+        if (now := time.monotonic()) >= due:
+            echo(f"{title}: {records:,} records, {share:.0%}", err=True)
+            due = now + every_s
+
+    return show
 
 
 def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) -> None:

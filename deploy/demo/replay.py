@@ -14,14 +14,13 @@ from clickhouse_driver import Client
 from pydantic import SecretStr
 from rich.progress import Progress
 
-from deploy.demo.arrivals import Arrivals
 from deploy.demo.recorded_week import Week
 from deploy.demo.summary import Summary, summarise
 from deploy.local import Service
 from settings import ClickHouseSettings, KafkaSettings
 from storage import connect, select
 from storage.reads import live_workers, training_runs
-from stream.kafka import produce_many, topic_ids
+from stream.kafka import Arrivals, produce_many, topic_ids
 
 TOPICS = ("news", "comments")
 CUTS = ("2020-06-19T12", "2020-06-20T00", "2020-06-20T12", "2020-06-21T00", "2020-06-21T12")
@@ -36,7 +35,7 @@ JUDGED_S = 1200.0
 about five minutes, on busy ones more; a failure of the service ends the wait at once."""
 
 SETTLED_S = 120.0
-"""The longest wait for the last records to be stored."""
+"""How long the workers may store nothing more, before the wait for the last records ends."""
 
 _DATE = re.compile(rb'"(?:published|labelled)_at": "(2020-06-\d\dT\d\d)')
 
@@ -71,7 +70,7 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
 
     started = time.monotonic()
     failed = 0
-    with arrivals.measuring():
+    with arrivals.polling():
         for number, files in enumerate(_parts(week) if speed else [_files(week)]):
             if number == len(CUTS):  # on a slow machine the last part waits for the swap
                 say(progress, f"waiting for the retraining ({_state_of_retraining(client)})")
@@ -82,11 +81,7 @@ def replay(service: Service, week: Week, speed: float | None, progress: Progress
             produced = produce_many(files, kafka, pace, on_acknowledged=acknowledged, progress=lambda *_: show())
             failed += produced.failed
         say(progress, "waiting until the last records are stored")
-        deadline = time.monotonic() + SETTLED_S
-        while arrivals.stored_through() < arrivals.count and time.monotonic() < deadline:
-            show()
-            time.sleep(0.05)
-        show()
+        arrivals.wait(SETTLED_S, show)
         seconds = time.monotonic() - started
     _until_swapped(client, service, watch)
     progress.update(training, description=_state_of_retraining(client), completed=1)

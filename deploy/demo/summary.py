@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from clickhouse_driver import Client
 
-from deploy.demo.arrivals import Arrivals
 from deploy.demo.recorded_week import Week
 from deploy.local import Service
 from documents import AlertKind
 from storage import accounts, select
 from storage.reads import alerts_now, training_runs
+from stream.kafka import Arrivals
 
 
 @dataclass

@@ -8,7 +8,7 @@ as parameters. All functions raise what clickhouse-driver raises (``storage.UNAV
 from storage.reads.actions import actions
 from storage.reads.alerts import alerts_now, alerts_recorded, transitions_to_send
 from storage.reads.candidates import confident_documents, unlabelled_documents
-from storage.reads.dead_letters import dead_letters, dead_letters_at
+from storage.reads.dead_letters import dead_letters, dead_letters_at, dead_letters_between
 from storage.reads.deliveries import deliveries, digests_done, has_outcome
 from storage.reads.documents import entities_stored, latest_offsets, latest_texts, recent_documents
 from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
@@ -91,6 +91,7 @@ __all__ = [
     "active_feeds",
     "dead_letters",
     "dead_letters_at",
+    "dead_letters_between",
     "event_time_watermark",
     "live_workers",
     "restarts",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from clickhouse_driver import Client
 
+from storage.losses import Partition
 from storage.rows import Row, select
 
 
@@ -39,3 +40,16 @@ def dead_letters_at(client: Client, topic: str, partition: int, offset: int) -> 
         """,
         {"topic": topic, "partition": partition, "offset": offset},
     )
+
+
+def dead_letters_between(client: Client, topic_id: str, partition: Partition, first: int, last: int) -> list[int]:
+    """The offsets of the bad records of a partition, from ``first`` to ``last``, of the topic with this identity."""
+    rows = client.execute(
+        """
+        SELECT offset FROM dead_letters
+        WHERE topic = %(topic)s AND splitByChar('+', topic_id)[1] = %(topic_id)s AND partition = %(partition)s
+            AND offset BETWEEN %(first)s AND %(last)s
+        """,
+        {"topic": partition[0], "topic_id": topic_id, "partition": partition[1], "first": first, "last": last},
+    )
+    return [offset for (offset,) in rows]

@@ -1,6 +1,7 @@
 """Kafka: the topics, files sent to them, records read from them, and where a worker continues."""
 
 from stream.kafka.acls import acl_commands
+from stream.kafka.arrivals import Arrivals
 from stream.kafka.backlog import backlog
 from stream.kafka.diagnosis import check_encryption
 from stream.kafka.files import as_rows, read
@@ -15,6 +16,7 @@ from stream.kafka.topics import TOPICS, TopicsMissing, count_brokers, ensure_top
 
 __all__ = [
     "TOPICS",
+    "Arrivals",
     "KafkaAway",
     "KafkaRefused",
     "LabelNotSent",

@@ -118,6 +118,28 @@ def test_produce_names_what_is_wrong(kafka_bootstrap: str, topic: str, tmp_path:
     assert_one_line_failure(done, "--topic")
 
 
+def test_produce_says_where_to_watch_and_gives_a_wait_in_vain_up(
+    kafka_bootstrap: str, clickhouse_url: str, client: Client, tmp_path: Path
+) -> None:
+    path = feed(tmp_path / "feed.jsonl", 3)
+    here = {"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap, "CLICKHOUSE_URL": clickhouse_url}
+    news = ("produce", path, "--topic", "news")
+    done = finsent(*news, **here, CONSOLE_URL="http://console/")
+    assert done.returncode == 0, done.stderr
+    assert "watch 'finsent doctor' and http://console/health; --wait" in done.stderr.strip().splitlines()[-1]
+    # No worker reads this topic, and none is alive.
+    done = finsent(*news, "--wait", "--patience", "1", "--json", **here)
+    assert done.returncode == 1 and json.loads(done.stdout)["stored"] == 0
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert "0 of 3 records are stored, and nothing more for 1 s: no worker is running" in sentence
+    assert "finsent doctor" in sentence and "Traceback" not in done.stderr
+    before = watermarks(kafka_at(kafka_bootstrap), ["news"])
+    done = finsent(*news, "--wait", **here | {"CLICKHOUSE_URL": "clickhouse://127.0.0.1:1/none"})
+    assert_one_line_failure(done, "127.0.0.1:1", "CLICKHOUSE_URL")
+    assert watermarks(kafka_at(kafka_bootstrap), ["news"]) == before  # nothing was sent
+    assert finsent("produce", path, "--topic", "else", "--wait", **here).returncode == 2
+
+
 def test_ctrl_c_waits_for_what_is_on_its_way_and_reports(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
     path = feed(tmp_path / "feed.jsonl", 1000, seconds_apart=60)
     process = subprocess.Popen(
@@ -290,7 +312,7 @@ def test_doctor_asks_the_schema_registry(configured: None) -> None:
     assert away["ok"] is False and registry.url in str(away)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tmp_path: Path) -> None:
     data = tmp_path / "data"
     environment = {"FINSENT_DATA": str(data)}
@@ -304,23 +326,30 @@ def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tm
         assert "FINSENT_PSEUDONYM_KEY" not in settings
         assert finsent("up", "--data", data, "--env").stdout == started.stdout
         path = feed(tmp_path / "feed.jsonl", 20)
-        assert finsent("produce", path, "--topic", "news", **environment).returncode == 0
-
-        def stored() -> bool:
-            done = finsent("sql", "SELECT count() AS n FROM documents", "--format", "json", **environment)
-            return bool(json.loads(done.stdout)[0]["n"] == 20)
-
-        eventually(stored, 60, "the documents are stored")
+        done = finsent("produce", path, "--topic", "news", "--wait", "--json", **environment)
+        assert done.returncode == 0, done.stderr
+        assert "stored: 20 records, 100%" in done.stderr or "stored: 0 records, 0%" in done.stderr
+        counts = json.loads(done.stdout)
+        assert (counts["sent"], counts["stored"], counts["dead_letters"]) == (20, 20, 0)
+        done = finsent("sql", "SELECT count() AS n FROM documents", "--format", "json", **environment)
+        assert json.loads(done.stdout)[0]["n"] == 20
+        (tmp_path / "one-bad.jsonl").write_text("no record\n" + (tmp_path / "feed.jsonl").read_text())
+        done = finsent("produce", tmp_path / "one-bad.jsonl", "--topic", "news", "--as-is", "--wait", **environment)
+        assert done.returncode == 0, done.stderr
+        assert "stored 21, 1 of them as dead letters ('finsent dead-letters list')" in done.stdout
         url = finsent("console", "--print-url", **environment).stdout.strip()
         assert url == settings["CONSOLE_URL"].strip("'")
         with urlopen(f"{url}api/state", timeout=30) as answer:
-            assert json.load(answer)["records"] == 20
+            assert json.load(answer)["records"] == 41
 
         # A worker that asks for a person takes nothing with it: what the embedded broker holds is in its memory.
         (tmp_path / "garbage.jsonl").write_text("no record\n" * 600)
-        assert (
-            finsent("produce", tmp_path / "garbage.jsonl", "--topic", "news", "--as-is", **environment).returncode == 0
+        done = finsent(
+            *("produce", tmp_path / "garbage.jsonl", "--topic", "news", "--as-is", "--wait", "--patience", "25"),
+            **environment,
         )
+        assert done.returncode == 1 and "records are stored, and nothing more for 25 s" in done.stderr, done.stderr
+        assert "no worker is running" in done.stderr and f"see 'finsent doctor' and {url}health" in done.stderr
         log = data / "service.log"
         eventually(lambda: "no way to the internet" in log.read_text(), 60, "that no feed can be reached is told")
         eventually(lambda: "bad records in a row" in log.read_text(), 60, "the worker stops")
