@@ -21,6 +21,13 @@ AT_ONCE = {"mutations_sync": 2}
 _POSITION = "topic, topic_id, partition, offset"
 _OWN = "(SELECT {} FROM record_log WHERE author IN %(pseudonyms)s)"
 _OWN_IDS, _OWN_POSITIONS = _OWN.format("document_id"), _OWN.format(_POSITION)
+_SHOWN_IN = """
+SELECT id, toString(state), evidence FROM alerts
+WHERE hasAny(
+    arrayMap(one -> JSONExtractString(one, 'document_id'), JSONExtractArrayRaw(evidence, 'documents')),
+    (SELECT groupUniqArray(document_id) FROM record_log WHERE author IN %(pseudonyms)s AND document_id != '')
+)
+"""
 _NO_TEXT = {"document_id": "", "title": "", "text": "", "url": "", "words": []}
 MOST_POSITIONS = 1000
 NOBODY = ("nobody",)
@@ -110,8 +117,8 @@ def erase_person(client: Client, person: Person) -> None:
     def update(table: str, change: str, where: str, **parameters: Any) -> None:
         client.execute(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", known | parameters, settings=AT_ONCE)
 
+    ids = _ids(client, person)
     for identifier, state, evidence in _alerts(client, person):
-        ids = _ids(client, person)
         documents = [one | _NO_TEXT if one.get("document_id") in ids else one for one in evidence["documents"]]
         emptied = json.dumps(evidence | {"documents": documents})
         where = "id = %(id)s AND toString(state) = %(state)s"
@@ -143,12 +150,8 @@ def _ids(client: Client, person: Person) -> set[str]:
 
 def _alerts(client: Client, person: Person) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(id, state, evidence) of the alerts whose evidence shows a document of ``person``."""
-    if ids := _ids(client, person):
-        for identifier, state, text in client.execute("SELECT id, toString(state), evidence FROM alerts"):
-            evidence = json.loads(text or "{}")
-            shown = evidence.get("documents", []) if isinstance(evidence, dict) else []
-            if any(one.get("document_id") in ids for one in shown):
-                yield identifier, state, evidence
+    for identifier, state, text in client.execute(_SHOWN_IN, _parameters(person)):
+        yield identifier, state, json.loads(text)
 
 
 def _dead_letters(client: Client, person: Person) -> Iterator[DeadLetter]:

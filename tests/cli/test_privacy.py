@@ -39,7 +39,9 @@ def store(client: Client) -> None:
         [Label(Position("labels", "id", 0, n), "negative", who, NOW, which) for n, (who, which) in enumerate(given)],
     )
     evidence = json.dumps({"documents": [{"document_id": d, "text": "words", "words": ["w"]} for d in ("c0", "c2")]})
-    client.execute("INSERT INTO alerts (id, state, evidence, recorded_at) VALUES", [("a", "firing", evidence, NOW)])
+    # Evidence that shows nothing of a person is not read, whatever it is.
+    alerts = [("a", "firing", evidence, NOW), ("b", "firing", "", NOW), ("c", "firing", '{"documents": 7', NOW)]
+    client.execute("INSERT INTO alerts (id, state, evidence, recorded_at) VALUES", alerts)
 
 
 def dump(client: Client) -> str:
