@@ -41,6 +41,9 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.port = 0
+        self.silent = threading.Event()
+        """While it is set, what is sent in either direction is lost, and connections stay open: as with a server that
+        hangs, or behind a firewall that forgot them."""
 
     def __enter__(self) -> Proxy:
         self._thread.start()
@@ -87,6 +90,8 @@ class Proxy:
         async def answers() -> None:
             held = b""
             while chunk := await up_reader.read(65536):
+                if self.silent.is_set():
+                    continue
                 if fault and fault.when == "after" and all_sent:
                     held += chunk
                     if held.endswith(END_OF_STREAM):
@@ -101,6 +106,8 @@ class Proxy:
         async def requests() -> None:
             nonlocal fault, data_sent, all_sent
             while chunk := await reader.read(65536):
+                if self.silent.is_set():
+                    continue
                 if fault is None and self._armed and MARK in chunk:
                     fault = self._armed.popleft()
                 elif fault and not data_sent and len(chunk) > HEADS:
