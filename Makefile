@@ -10,7 +10,7 @@ KUBECONFORM ?= v0.8.0
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,registry,files,feeds,otel,dev]'
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,registry,files,feeds,client,mcp,otel,dev]'
 	.venv/bin/python -m deploy.local.install
 	touch $@
 

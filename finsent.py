@@ -1,13 +1,16 @@
-"""The command line: put together from the files in ``cli/``."""
+"""The command line, put together from the files in ``cli/``; and ``finsent.connect`` for programs in Python."""
 
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import COMMANDS, Commands, use_running_service
+
+if TYPE_CHECKING:
+    from storage.access import PersonsClient
 
 app = typer.Typer(
     cls=Commands,
@@ -51,6 +54,18 @@ def _main(
     for name in ("kafka", "clickhouse_driver"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is raised as an exception
     use_running_service()
+
+
+def connect(user: str = "", password: str = "", url: str = "") -> PersonsClient:
+    """A client that asks the views with the rights of ``user``, the risk reader if none is named.
+
+    ``connect().query("SELECT * FROM movers").to_pandas()``. What is not given comes from the environment, as
+    docs/programs.md says. Raises ``errors.FinsentError``, with the reason.
+    """
+    from storage.access import log_in
+
+    use_running_service()
+    return log_in(user, password, url)
 
 
 for command in COMMANDS:

@@ -22,6 +22,7 @@ from cli import (
     export,
     feeds,
     label,
+    mcp,
     model,
     positions,
     privacy,
@@ -46,7 +47,7 @@ from cli.shared.service import use_running_service
 __all__ = ["COMMANDS", "Commands", "audit_report", "use_running_service"]
 
 COMMANDS = (
-    *(produce, schemas, sql, export, worker, up, down, demo),
+    *(produce, schemas, sql, export, mcp, worker, up, down, demo),
     *(
         score,
         events,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import yaml
 from clickhouse_driver import Client
@@ -48,11 +48,18 @@ def _dictionary() -> dict[str, Any]:
     return content
 
 
-def public_views(client: Client) -> list[View]:
+class Asking(Protocol):
+    """What asks ClickHouse: a ``Client``, or a ``PersonsClient``."""
+
+    def execute(self, query: str) -> Any:
+        """The rows of ``query``."""
+
+
+def public_views(client: Asking) -> list[View]:
     """The public views of the database: every view is one."""
     found = client.execute(
         """
-        SELECT name, parameterized_view_parameters FROM system.tables
+        SELECT name, arrayMap(one -> (one.1, one.2), parameterized_view_parameters) FROM system.tables
         WHERE database = currentDatabase() AND engine = 'View' ORDER BY name
         """
     )
@@ -80,7 +87,7 @@ def not_for_desks() -> frozenset[str]:
     return frozenset(_dictionary()["whole"])
 
 
-def _view(client: Client, name: str, parameters: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]) -> View:
+def _view(client: Asking, name: str, parameters: Sequence[tuple[str, str]], columns: Sequence[tuple[str, str]]) -> View:
     dictionary = _dictionary()
     about = dictionary["views"].get(name, {})
     own = about.get("columns", {})

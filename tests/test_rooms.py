@@ -33,7 +33,7 @@ USES = {
 }
 USES["cli"] = USES["deploy"] | {"deploy", "feeds"}
 USES["benchmarks"] = USES["cli"] | {"cli"}
-USES["finsent"] = BASE | {"cli"}
+USES["finsent"] = BASE | {"cli", "storage"}
 """The rooms that each room may import. An arrow that is not here points upwards, or sideways."""
 
 KAFKA = {"kafka", "faust", "aiokafka"}
