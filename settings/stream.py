@@ -70,6 +70,11 @@ class StreamSettings(BaseSettings):
         le=1,
         description="The share of records that is traced, of those whose producer does not say whether to",
     )
+    telemetry: str = Field(
+        default="",
+        description="Where metrics and logs go beside /metrics and stderr, as the address of a collector for OTLP over "
+        "HTTP (http://collector:4318); unset: nowhere",
+    )
     web_host: str = Field(default="127.0.0.1", description="The address of the worker's metrics page")
     web_port: int = Field(default=6066, ge=1, le=65535, description="The port of the worker's metrics page")
 

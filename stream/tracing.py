@@ -35,9 +35,9 @@ EXPORT_TIMEOUT_S = 2
 
 
 class NoOpenTelemetry(FinsentError):
-    """``STREAM_TRACES`` is set, and the libraries are not installed."""
+    """``STREAM_TRACES`` or ``STREAM_TELEMETRY`` is set, and the libraries are not installed."""
 
-    remedy = "install finsent with the extra 'otel', or unset STREAM_TRACES"
+    remedy = "install finsent with the extra 'otel', or unset STREAM_TRACES and STREAM_TELEMETRY"
 
 
 def traces(settings: StreamSettings, group: str, worker: str) -> Traces | None:

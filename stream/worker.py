@@ -67,6 +67,7 @@ from stream.upkeep.patient_client import GaveUp, PatientClient
 from stream.upkeep.progress import Progress
 from stream.upkeep.run_record import RUNS, RunRecord, bring_in
 from stream.upkeep.stories import StoryLearner
+from stream.upkeep.telemetry import telemetry
 from stream.upkeep.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -166,6 +167,7 @@ class Worker:
 
         self.stored = StoredOffsets(self.intake.after_gaps)
         self.traces = tracing.traces(settings, kafka.group_id, record.worker)
+        self.telemetry = telemetry(settings, self.metrics.registry, record.worker)
 
         models = Models(load)
         self.score = Score(models.champion(), models.event_reader())
@@ -348,6 +350,8 @@ class Worker:
         app.on_before_shutdown.connect(self._stop, weak=False)
 
     async def _start(self) -> None:
+        if self.telemetry:
+            self.telemetry.start()
         await self.sender.start()
         self.pipeline.start()
 
@@ -360,6 +364,8 @@ class Worker:
         await self.sender.stop()
         if self.traces:
             await asyncio.to_thread(self.traces.stop)
+        if self.telemetry:
+            await asyncio.to_thread(self.telemetry.stop)
 
     async def _watch(self) -> None:
         self.progress.resume()

@@ -1,18 +1,14 @@
-"""One trace shows a record's way through a worker, as a collector for OTLP gets it."""
+"""One trace shows a record's way through a worker, as a collector for OTLP gets it, with metrics and logs."""
 
 from __future__ import annotations
 
-import gzip
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,43 +18,11 @@ from settings import StreamSettings
 from stream.kafka import ensure_topics
 from stream.tracing import NoOpenTelemetry, Traces, traces
 from tests.support import data_folder, eventually, kafka_at
+from tests.support.collector import Collector
 from tests.support.feed import Feed, values
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 STEPS = {"read", "score", "link", "send", "insert"}
-
-
-class Collector(HTTPServer):
-    """Takes spans over HTTP, as protobuf, and keeps them."""
-
-    def __init__(self) -> None:
-        self.spans: list[Any] = []
-        self.services: set[str] = set()
-        kept = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                assert self.path == "/v1/traces"
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                for of_service in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    kept.services |= {
-                        one.value.string_value for one in of_service.resource.attributes if one.key == "service.name"
-                    }
-                    for scope in of_service.scope_spans:
-                        kept.spans.extend(scope.spans)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def of_trace(self, trace: str) -> list[Any]:
-        return [span for span in list(self.spans) if span.trace_id.hex() == trace]
 
 
 @pytest.fixture
@@ -84,8 +48,9 @@ def test_a_producers_trace_goes_on_to_the_table_and_to_the_next_topic(
         ensure_topics(kafka_at(service.stack.kafka_bootstrap))
         feed = Feed(service, tmp_path)
         feed.environment |= {
-            "STREAM_TRACES": f"http://127.0.0.1:{collector.server_port}",
+            "STREAM_TRACES": collector.address,
             "STREAM_TRACE_SHARE": "0",
+            "STREAM_TELEMETRY": collector.address,
         }
         feed.start()
         traced, told_not_to = f"{traceparent}01", traceparent.replace(TRACE, "a" * 32) + "00"
@@ -102,6 +67,8 @@ def test_a_producers_trace_goes_on_to_the_table_and_to_the_next_topic(
         eventually(scored, 60, "what was scored is sent on")
         consumer.close()
         eventually(lambda: len(collector.of_trace(TRACE)) == 1 + len(STEPS), 60, "the spans arrive")
+        eventually(lambda: collector.numbers("finsent_records_scored").get(("news",)) == 3, 60, "the metrics arrive")
+        eventually(lambda: collector.logs, 60, "the logs arrive")
         feed.stop()
     spans = {span.name: span for span in collector.of_trace(TRACE)}
     whole = spans.pop("process news")
