@@ -6,7 +6,7 @@ and ``engine``.
 
 from model.calibration import Scale, calibrate, scale_rows
 from model.explanation import METHODS, Explanation, UnsupportedLanguage, as_html, explain
-from model.language import detect
+from model.language import detect, detect_all
 from model.registry import BadVersion, champion_folder, champion_name, ensure_default, load, version_folder
 from model.scorer import Scorer
 from model.scores import Scores
@@ -16,6 +16,7 @@ __all__ = [
     "Scorer",
     "Scores",
     "detect",
+    "detect_all",
     # calibration
     "Scale",
     "calibrate",

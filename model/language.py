@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from documents import ADDRESS
+from model.ngrams import ERROR, Ngrams
 
 UNKNOWN = "und"
 _ADDRESS = re.compile(ADDRESS)
@@ -45,6 +48,10 @@ _SCRIPTS = {
 }
 """The languages written in each script, the most probable one first. Latin script has too many to list."""
 
+_OF_OTHER_SCRIPTS = frozenset(code for codes in _SCRIPTS.values() for code in codes)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_NO_LETTERS = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalpha()))
+
 CHINESE_LETTER = 2.5
 """How many Latin letters one Chinese character counts for. Chinese texts often name companies in Latin letters."""
 
@@ -57,6 +64,9 @@ and tweets this takes 0.1 % for another language."""
 CERTAIN = 0.99
 """A text in Latin script contradicts its tag from this probability of another language on."""
 
+FEW_TEXTS = 16
+"""So few texts are told one by one: all at once has a cost of its own, of some ten texts."""
+
 
 @cache
 def _identifier(languages: tuple[str, ...] | None = _LATIN) -> LanguageIdentifier:
@@ -66,29 +76,74 @@ def _identifier(languages: tuple[str, ...] | None = _LATIN) -> LanguageIdentifie
     return made
 
 
+@cache
+def _ngrams() -> Ngrams:
+    return Ngrams(_identifier())
+
+
+class _Open(NamedTuple):
+    """A text in Latin script whose words are to tell its language, which is ``usual`` if they do not."""
+
+    text: str
+    usual: str
+    least: float
+    """So probable another language must be."""
+
+
 def detect(text: str, declared: str | None = None) -> str:
     """The ISO 639 code of the text's language, ``und`` if it cannot be determined.
 
     The text decides. The ``declared`` language is a hint: it is taken where the text does not contradict it, by its
     script, or by its words where there are enough of them. A tag that names no language is no hint.
     """
+    known = _by_script(text, declared)
+    return _by_words(known) if isinstance(known, _Open) else known
+
+
+def detect_all(texts: Sequence[str], declared: Sequence[str | None]) -> list[str]:
+    """``detect`` of each of ``texts`` with what is ``declared`` of it, all of them in a fraction of the time."""
+    known = [_by_script(text, tag) for text, tag in zip(texts, declared, strict=True)]
+    asked = [one for one in known if isinstance(one, _Open)]
+    if len(asked) < FEW_TEXTS:
+        return [_by_words(one) if isinstance(one, _Open) else one for one in known]
+    ngrams = _ngrams()
+    chances = ngrams.probabilities([one.text for one in asked])
+    best = chances.argmax(axis=1)
+    answers = iter(zip(best.tolist(), chances.max(axis=1).tolist(), strict=True))
+    found = []
+    for one in known:
+        if isinstance(one, _Open):
+            number, chance = next(answers)
+            code = str(ngrams.languages[number])
+            if chance < one.least - ERROR or code == one.usual:
+                found.append(one.usual)
+            else:
+                found.append(code if chance > one.least + ERROR else _by_words(one))
+        else:
+            found.append(one)
+    return found
+
+
+def _by_words(asked: _Open) -> str:
+    code, probability = _identifier().classify(asked.text)
+    return str(code) if probability >= asked.least else asked.usual
+
+
+def _by_script(text: str, declared: str | None) -> str | _Open:
+    """The language, where script, tag and length tell it."""
     text = _ADDRESS.sub(" ", text[:1000])[:400]
     script, tag = _script(text), _language_of(declared or "")
     if not script:
         return tag or UNKNOWN
     if script != "LATIN":
         return tag if tag in _SCRIPTS[script] else _SCRIPTS[script][0]
-    if tag in {code for codes in _SCRIPTS.values() for code in codes} or (
-        tag not in _LATIN and not _confirmed(tag, text)
-    ):
+    if tag in _OF_OTHER_SCRIPTS or (tag not in _LATIN and not _confirmed(tag, text)):
         tag = ""
     if tag and tag not in _LATIN:
         return tag
-    code, probability = _identifier().classify(text)
-    enough = sum(c.isascii() and c.isalpha() for c in text) >= FEW_LETTERS
-    if enough and probability >= (CERTAIN if tag else CONFIDENT):
-        return str(code)
-    return tag or "en"
+    if len(text.encode("ascii", "ignore").translate(None, _NO_LETTERS)) < FEW_LETTERS:
+        return tag or "en"
+    return _Open(text, tag or "en", CERTAIN if tag else CONFIDENT)
 
 
 def _language_of(tag: str) -> str:
@@ -112,7 +167,7 @@ def _confirmed(tag: str, text: str) -> bool:
 
 def _script(text: str) -> str:
     """The script of most letters, empty if there are none. Kana among Chinese characters make a text Japanese."""
-    if text.isascii():
+    if text.isascii() or not any(map(str.isalpha, "".join(_BEYOND_ASCII.findall(text)))):
         return "LATIN" if any(map(str.isalpha, text)) else ""
     counts: Counter[str] = Counter()
     for c in text:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from documents import (
     BadRecord,
@@ -29,12 +30,26 @@ from documents import (
 from documents import messages as message
 from documents.messages import InvalidMessage
 from documents.stories import story_key
-from model import detect
+from model import detect_all
 from stream.kafka.received import Received
 from stream.registry.values import Decode
 from stream.steps.isolation import NO_RECORDS_FAULT, because
 
 log = logging.getLogger(__name__)
+
+WARM_UP_TEXTS = 32
+"""Languages are told in one way of a few texts, and in another of many."""
+
+
+class _Fresh(NamedTuple):
+    """A document without its language yet, its text before redaction, and the language that its message declares.
+
+    Languages are told of a whole batch at once, which takes a fraction of the time.
+    """
+
+    document: Document
+    text: str
+    declared: str | None
 
 
 class Read:
@@ -67,14 +82,21 @@ class Read:
 
     def warm_up(self) -> None:
         """Load what reading needs: otherwise the first record would wait for it."""
-        detect("A text in Latin script, whose language is told by its words.")
+        text = "A text in Latin script, whose language is told by its words."
+        for texts in ([text], [text] * WARM_UP_TEXTS):
+            detect_all(texts, [None] * len(texts))
 
     def run(self, received: Sequence[Received]) -> list[Row]:
         """The rows of ``received``."""
         now = datetime.now(UTC)
-        return [self._row(record, self._topic_id(record.topic, record.partition), now) for record in received]
+        fresh: list[_Fresh] = []
+        rows = [self._row(record, self._topic_id(record.topic, record.partition), now, fresh) for record in received]
+        languages = detect_all([one.text for one in fresh], [one.declared for one in fresh])
+        for one, language in zip(fresh, languages, strict=True):
+            one.document.lang = language
+        return rows
 
-    def _row(self, received: Received, topic_id: str, now: datetime) -> Row:
+    def _row(self, received: Received, topic_id: str, now: datetime, fresh: list[_Fresh]) -> Row:
         position = Position(received.topic, topic_id, received.partition, received.offset)
         if received.value is None:
             return Tombstone(position)
@@ -84,7 +106,9 @@ class Read:
             decoded = self._decode(received.topic, received.value, now)
             if isinstance(decoded, message.Label):
                 return self._label(position, decoded, now)
-            return self._document(position, decoded)
+            read = self._document(position, decoded)
+            fresh.append(read)
+            return read.document
         except InvalidMessage as error:
             return BadRecord(position, error.kind, error.field, str(error), received.value)
         except NO_RECORDS_FAULT:
@@ -93,7 +117,7 @@ class Read:
             log.exception("reading failed at one record", extra={"position": str(position)})
             return BadRecord(position, "failed", "", because("reading", error), received.value)
 
-    def _document(self, position: Position, decoded: message.News | message.Comment) -> Document:
+    def _document(self, position: Position, decoded: message.News | message.Comment) -> _Fresh:
         url = in_reply_to = author = ""
         if isinstance(decoded, message.News):
             title, text = self._normalised(decoded.title, "title"), self._normalised(decoded.body or "", "body")
@@ -107,7 +131,7 @@ class Read:
         if not whole:
             field = "title" if isinstance(decoded, message.News) else "text"
             raise InvalidMessage("empty_text", f"nothing of {field} is left after normalising", field)
-        return Document(
+        document = Document(
             position,
             "news" if isinstance(decoded, message.News) else "comment",
             self._pseudonymiser.identifier(decoded.id),
@@ -117,15 +141,15 @@ class Read:
             url,
             author,
             in_reply_to,
-            detect(whole, decoded.lang),
-            decoded.published_at.astimezone(UTC),
+            published_at=decoded.published_at.astimezone(UTC),
             # Companies are searched in the text before redaction: what redaction writes there names none.
-            [
+            mentions=[
                 Mention(found.ticker, found.surface, found.via)
                 for found in self._linker.find(whole, decoded.tickers or ())
             ],
             story_id=story_key(whole),
         )
+        return _Fresh(document, whole, decoded.lang)
 
     def _label(self, position: Position, decoded: message.Label, now: datetime) -> Label:
         if self._annotators and decoded.annotator not in self._annotators:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from model import detect
+from model import detect, detect_all
+from model.ngrams import ERROR, Ngrams
 
 
 @pytest.mark.parametrize(
@@ -80,3 +83,41 @@ def test_web_addresses_are_in_no_language():
     assert detect("https://example.com/markets/a-long-way-down/2024/stocks") == "und"
     assert detect("大涨 https://example.com/markets/a-long-way-down/2024/stocks") == "zh"
     assert detect("https://example.com/markets/a-long-way-down大涨了") == "zh"
+
+
+def made_up(count: int) -> list[str]:
+    """Texts of words of many languages, of their letters at random, and hostile ones."""
+    lots = random.Random(5)
+    words = """the and profit rose shares der die und nicht Gewinn el los para según le les des bénéfice een het van och
+        är som oraz się bir için daha não são lucro lebih naik $TSLA 12.5% 中国 при İstanbul"""
+    letters = "aeinrst  .,'éüßñ’🚀中カаİ$#@09AEIOU" + "\ud800\x00\u0301"
+    texts = ["", "a" * 400, "A" * 400, "\ud800" * 50, "\U00010400" * 400, "the " * 100, "\x00" * 300, "İ" * 400]
+    while len(texts) < count:
+        text = " ".join(lots.choices(words.split(), k=lots.randint(1, 25)))
+        texts += [text, text.upper(), "".join(lots.choices(letters, k=lots.randint(0, 450)))]
+    return texts
+
+
+def test_all_at_once_is_what_each_is_alone():
+    texts = made_up(600)
+    lots = random.Random(6)
+    tags = [lots.choice([None, None, "en", "de", "tl", "zh", "xx"]) for _ in texts]
+    alone = [detect(text, tag) for text, tag in zip(texts, tags, strict=True)]
+    assert len(set(alone)) > 6
+    assert detect_all(texts, tags) == alone
+    assert detect_all(texts[:9], tags[:9]) == alone[:9]
+    assert detect_all([], []) == []
+
+
+def test_all_at_once_errs_by_less_than_it_says():
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    texts = made_up(200)
+    for text, chances in zip(texts, Ngrams(identifier).probabilities(texts), strict=True):
+        ranked = dict(identifier.rank(text))
+        # Two names of one language are one in the ranking.
+        merged: dict[str, float] = {}
+        for language, chance in zip(identifier.nb_classes, chances.tolist(), strict=True):
+            merged[language] = merged.get(language, 0.0) + chance
+        assert max(abs(ranked[language] - chance) for language, chance in merged.items()) < ERROR / 10
