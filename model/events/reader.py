@@ -14,13 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from documents.events import Event, EventRole, EventState, EventTypes, load_event_types
-from model.events.features import features, found_in, own_clauses, runs, windows
+from model.events.features import COMPANY, LONGEST_WINDOW, features, found_in, own_clauses, runs, windows
 from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
+from model.events.unknown_companies import LONGEST_CHINESE, asked_about, counts_for, other_names
 from model.events.weights import EventWeights
+from model.events.wording import VERDICTS, is_only_verdict, is_question, verdict_role
 
 LEAST_PROBABILITY = 0.5
 """Events less probable than this are not told."""
+
+FAR_BETTER, NEARLY_AS_WELL = 2.0, -1.0
+"""If a text tells an event of another name by a logit so much higher, it is that one's, whatever the clauses are. If
+only the other name's clauses tell it, so much lower is enough."""
 
 LANGUAGES = frozenset({"en", "zh"})
 ROLES, STATES = list(EventRole), list(EventState)
@@ -75,6 +81,9 @@ class EventReader:
             key = (pairs[row], int(k))
             if key not in told or logits[row, k] > logits[told[key], k]:
                 told[key] = int(row)
+        told = self._without_wording(marked, told)
+        for key in self._of_unknown(texts, surfaces, marked, {key: logits[row] for key, row in told.items()}, bound):
+            del told[key]
         if not told:
             return result
         shares = about(texts, marked)
@@ -147,10 +156,71 @@ class EventReader:
             if (i, k) not in own
         }
 
+    def _without_wording(self, marked: Sequence[str], told: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
+        """The ``told`` (pair, type) without those that the wording shows to be none."""
+        names = self._weights.types
+        kinds: dict[int, set[str]] = {}
+        for i, k in told:
+            kinds.setdefault(i, set()).add(names[k])
+        asks = {i for i in kinds if is_question(marked[i])}
+        return {
+            (i, k): row
+            for (i, k), row in told.items()
+            if i not in asks and not is_only_verdict(names[k], kinds[i], marked[i])
+        }
+
+    def _of_unknown(
+        self,
+        texts: Sequence[str],
+        surfaces: Sequence[str],
+        marked: Sequence[str],
+        told: dict[tuple[int, int], np.ndarray],
+        bound: float,
+    ) -> set[tuple[int, int]]:
+        """Those of the ``told`` (pair, type), with their logits, that are events of a company that the text names and
+        nobody asked about: read as one about that company, the text tells the event as well, and only the clauses that
+        name that company do. Long texts are left as they are, and those that name the
+        company by its cashtag, since its name often stands beside that."""
+        kinds: dict[int, list[int]] = {}
+        for i, k in told:
+            kinds.setdefault(i, []).append(k)
+        pairs = [
+            i
+            for i in kinds
+            if COMPANY in marked[i]
+            and len(marked[i]) <= (LONGEST_WINDOW if surfaces[i].isascii() else LONGEST_CHINESE)
+            and not surfaces[i].startswith("$")
+        ]
+        names = self._weights.types
+        tried = [
+            (i, name, sure)
+            for i in pairs
+            for name, sure in other_names(texts[i], surfaces[i], self._row)
+            if any(counts_for(names[k], sure) for k in kinds[i])
+        ]
+        if not tried:
+            return set()
+        named = sorted({i for i, _, _ in tried})
+        alone = dict(zip(named, self.logits([own_clauses(marked[i]) for i in named]), strict=True))
+        asked = [asked_about(texts[i], surfaces[i], name) for i, name, _ in tried]
+        of_other, of_clauses = self.logits(asked), self.logits([own_clauses(one) for one in asked])
+        found = set()
+        for (i, _, sure), other, clauses in zip(tried, of_other, of_clauses, strict=True):
+            for k in kinds[i]:
+                if other[k] < bound or not counts_for(names[k], sure):
+                    continue
+                gain = float(other[k] - told[i, k][k])
+                by_clause = alone[i][k] < bound <= clauses[k] and gain > NEARLY_AS_WELL
+                if by_clause or (gain >= FAR_BETTER and texts[i].isascii()):
+                    found.add((i, k))
+        return found
+
     def _event(self, entity: str, k: int, logits: np.ndarray, text: str, share: float, role: EventRole | None) -> Event:
         kind = self._types[k]
         assert kind is not None
         count = len(self._types)
+        if role is None and kind.name in VERDICTS:
+            role = verdict_role(text)
         role = role or ROLES[int(np.argmax(logits[count : count + len(ROLES)] + self._weights.role_of[k]))]
         state = STATES[int(np.argmax(logits[count + len(ROLES) :] + self._weights.state_of[k]))]
         return Event(

@@ -1,0 +1,60 @@
+"""What the wording alone decides: whose an analyst's verdict is, what in it is no other event, and what only asks."""
+
+from __future__ import annotations
+
+import re
+
+from documents.events import EventRole
+
+VERDICTS = frozenset({"analyst_upgrade", "analyst_downgrade"})
+
+_QUESTION = re.compile(
+    r"(?:is|are|will|can|could|should|would|does|do|did|has|was|might|what if) [^.!?;]*@[^.!?;]*\?"
+    "|[^\u3002\uff01\uff1f?!;]*@[^\u3002\uff01\uff1f?!;]*(?:\u5417|\u4f1a\u4e0d\u4f1a[^\u3002\uff01;]*)[?\uff1f]"
+)
+_PADDING = re.compile(r"@\s+")
+_RATING = (
+    r"(?:buy|hold|sell|neutral|overweight|underweight|equal[- ]weight|outperform|underperform|(?:market|sector) perform"
+    r"|in-?line|accumulate|reduce|conviction[- ]buy(?: list)?|strong[- ]buy|rating|coverage)"
+)
+_TARGET = r"(?:price[- ]targets?|targets?|pt)"
+_BROKER = re.compile(
+    r"@ (?:(?:securities|research|capital|markets|analysts?|company|co\.?) ){0,2}"
+    r"(?:(?:up|down)grades|initiates|maintains|reiterates|reaffirms|resumes|assumes|reinstates|starts|keeps"
+    rf"|(?:raises|boosts|hikes|lifts|lowers|trims|slashes|cuts|adjusts|ups|sets)\b[^.;]*?\b{_TARGET}\b)\s"
+    rf"|@ {_TARGET} on\b|(?:up|down)graded (?:at|by) @"
+    r"|@(?:\u4e0a\u8c03|\u4e0b\u8c03|\u7ef4\u6301|\u7ed9\u4e88)[^,;\u3002\uff0c]*(?:\u8bc4\u7ea7|\u76ee\u6807\u4ef7)"
+)
+_JUDGED = re.compile(
+    rf"(?:up|down)grad(?:es?|ing) @|\b{_RATING} (?:rating )?(?:on|of) @|\b{_TARGET} (?:on|for|of) @"
+    r"|\b(?:initiates|maintains|reiterates|reinstates|resumes) (?:coverage (?:on|of) )?@"
+    r"|@ (?:stock |shares )?(?:is |was |gets |cut |raised )?(?:up|down)graded (?!at @|by @)"
+)
+_OF_TARGET = re.compile(rf"\b{_TARGET}\b|\u76ee\u6807\u4ef7")
+_OUTLOOK = re.compile(r"guid|outlook|forecast|\bsees\b|\bfy ?\d|\bexpects\b|\u6307\u5f15|\u9884\u671f|\u9884\u8ba1")
+_DEAL = re.compile(
+    r"acqui|merg|take-?over|\btake over\b|\bbids?\b|\bdeal\b|stake|purchase|buys\b|buyout|\u6536\u8d2d|\u5e76\u8d2d"
+)
+
+
+def is_question(marked: str) -> bool:
+    """Whether a text begins by asking about the company, as in "Will Acme miss estimates?": nothing is told of it."""
+    return bool(_QUESTION.match(marked))
+
+
+def verdict_role(marked: str) -> EventRole | None:
+    """The company's role in an analyst's verdict, if the wording tells it."""
+    text = _PADDING.sub("@ ", marked)
+    if _BROKER.search(text):
+        return EventRole.COUNTERPARTY
+    return EventRole.SUBJECT if _JUDGED.search(text) else None
+
+
+def is_only_verdict(kind: str, told: set[str], marked: str) -> bool:
+    """Whether ``kind`` is read out of a verdict alone: a new price target is no guidance, and "to Buy" no purchase.
+    ``told`` are all types that the text tells of the company."""
+    if not told & VERDICTS:
+        return False
+    if kind in ("guidance_cut", "guidance_raised"):
+        return bool(_OF_TARGET.search(marked)) and not _OUTLOOK.search(marked)
+    return kind in ("acquisition", "takeover_target") and not _DEAL.search(marked)
