@@ -8,7 +8,7 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import Format, cell, echo, print_rows
+from cli.shared.output import Format, cell, echo, many, print_rows
 from cli.shared.service import kafka_answering
 
 group = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
@@ -103,7 +103,7 @@ def replay_dead_letters(
     from stream.kafka import replay
 
     rows = _chosen(positions or [], everything, again)
-    echo(f"{replay(connect(), kafka_answering(), rows)} records sent again")
+    echo(f"{many(replay(connect(), kafka_answering(), rows), 'record')} sent again")
 
 
 @group.command("drop")
@@ -121,4 +121,4 @@ def drop_dead_letters(
     rows = _chosen(positions or [], everything, again=False)
     keys = ("topic", "topic_id", "partition", "offset")
     record_dead_letter_actions(connect(), "dropped", [tuple(row[key] for key in keys) for row in rows])
-    echo(f"{len(rows)} records dropped")
+    echo(f"{many(len(rows), 'record')} dropped")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import progress_bar, write_text
+from cli.shared.output import many, progress_bar, write_text
 from cli.shared.versions import Scoring, chosen_scorer
 
 
@@ -86,7 +86,7 @@ def _print(report: dict[str, Any]) -> None:
     if not console.is_terminal:
         console.width = 10_000
     unread = report["unsupported"]
-    line = f"{report['n']:,} rows of {report['file']} scored with {report['model_version']}"
+    line = f"{many(report['n'], 'row')} of {report['file']} scored with {report['model_version']}"
     if unread["n"]:
         line += f"; {unread['n']:,} in languages that it does not read: {', '.join(unread['languages'])}"
     console.print(line, highlight=False, markup=False)

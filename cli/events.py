@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import echo, progress_bar
+from cli.shared.output import echo, many, progress_bar
 
 if TYPE_CHECKING:
     from documents.files import Table
@@ -65,7 +65,7 @@ def events(
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)
         json_out.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        echo(f"{sum(map(len, found)):,} events in {len(found):,} rows, in {json_out}")
+        echo(f"{many(sum(map(len, found)), 'event')} in {many(len(found), 'row')}, in {json_out}")
 
 
 def _rows(table: Table) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.arguments import parse_day, parse_time
-from cli.shared.output import echo, progress_bar
+from cli.shared.output import echo, many, progress_bar
 
 
 def register(app: typer.Typer) -> None:
@@ -49,4 +49,4 @@ def export(
         for day in days:
             done += export_day(client, view, day, folder / f"{day}.parquet", moment)
             show(done, done / total)
-    echo(f"{folder}: {done:,} rows of {len(days)} days", err=True)
+    echo(f"{folder}: {many(done, 'row')} of {many(len(days), 'day')}", err=True)

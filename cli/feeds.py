@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.extras import need_feeds
-from cli.shared.output import Format, echo, print_rows
+from cli.shared.output import Format, echo, many, print_rows
 from cli.shared.service import kafka_answering
 from errors import ExitCode
 from settings import given
@@ -81,7 +81,7 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     sent = runner.run(stop, once)
-    echo(f"{sent:,} records sent")
+    echo(f"{many(sent, 'record')} sent")
     logging.shutdown()
     os._exit(ExitCode.FAILED if once and runner.failed else ExitCode.OK)  # no waiting for what is still being read
 

@@ -12,7 +12,7 @@ import typer
 
 from cli.shared.arguments import parse_pairs
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, print_rows
+from cli.shared.output import Format, echo, many, print_rows
 from cli.shared.service import kafka_answering
 from cli.shared.versions import resolve_version
 
@@ -82,7 +82,7 @@ def import_labels(
     if json_out:
         echo(json.dumps({"sent": sent, "skipped": skipped}))
     else:
-        echo(f"{sent} labels sent, {skipped} rows without a label skipped")
+        echo(f"{many(sent, 'label')} sent, {many(skipped, 'row')} without a label skipped")
 
 
 def _judged(made: Messages, column: str) -> tuple[list[Outgoing], list[str], int]:

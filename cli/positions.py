@@ -10,7 +10,7 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, print_rows
+from cli.shared.output import Format, echo, many, print_rows
 from cli.shared.service import user_name
 
 if TYPE_CHECKING:
@@ -80,12 +80,14 @@ def import_positions(
     for line, entity in reader.skipped:
         echo(f"row {line} is left out: {entity!r} is no company of the watch list", err=True)
     if dry_run:
-        echo(f"{len(new)} of {len(found)} positions would be stored", err=True)
+        echo(f"{len(new)} of {many(len(found), 'position')} would be stored", err=True)
         return
     write_holdings(client, [(o.desk, o.ticker, o.exposure, o.currency, o.quantity, o.at) for o in new])
     if new:
-        record_action(client, user_name(), "imported positions", file.name, f"{len(new)} positions", "command line")
-    echo(f"{len(new)} positions stored, {len(found) - len(new)} as before", err=True)
+        record_action(
+            client, user_name(), "imported positions", file.name, f"{many(len(new), 'position')}", "command line"
+        )
+    echo(f"{many(len(new), 'position')} stored, {len(found) - len(new)} as before", err=True)
 
 
 @group.command("list")

@@ -6,7 +6,7 @@ import typer
 
 from cli.audit import audit_report
 from cli.shared.failures import fail
-from cli.shared.output import echo
+from cli.shared.output import echo, many
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +38,6 @@ def repair() -> None:
     repairing = Repairing(client, KafkaSettings())
     for gap in gaps:
         count = repairing.fill(gap)
-        echo(f"{gap.topic}/{gap.partition}: offsets {gap.first} to {gap.last}: {count} records stored")
+        echo(f"{gap.topic}/{gap.partition}: offsets {gap.first} to {gap.last}: {many(count, 'record')} stored")
     if left := audit_report(client)["missing"]:
-        fail(f"{left} records are still missing; see 'finsent audit'")
+        fail(f"{many(left, 'record')} still missing; see 'finsent audit'")

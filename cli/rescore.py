@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.arguments import parse_time
-from cli.shared.output import echo, progress_bar
+from cli.shared.output import echo, many, progress_bar
 from errors import ExitCode
 
 BATCH = 1000
@@ -55,4 +55,4 @@ def rescore(
     except KeyboardInterrupt:
         echo(f"finsent: stopped after {done:,} of {work.left:,}; the same command goes on from here", err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    echo(f"{done:,} documents scored with {scorer.version}")
+    echo(f"{many(done, 'document')} scored with {scorer.version}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, print_rows, progress_bar
+from cli.shared.output import Format, echo, many, print_rows, progress_bar
 from cli.shared.versions import Scoring, chosen_scorer
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _score_file(path: Path, out: Path, entity: str | None, chosen: str | None) -
         fail(f"{path} has no rows with a text")
     part.replace(out)
     echo(
-        f"{counts['scored']:,} rows scored with {scorer.version} into {out}"
+        f"{many(counts['scored'], 'row')} scored with {scorer.version} into {out}"
         + (f"; {counts['unsupported']:,} in a language that it does not read" if counts["unsupported"] else "")
     )
 

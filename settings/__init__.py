@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from settings.reference import settings_page
     from settings.replaceable import read_replaceable
     from settings.retrain import RetrainSettings, settings_from
-    from settings.shown import settings_in_force
+    from settings.shown import faults, settings_in_force
     from settings.stream import StreamSettings
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "StreamSettings",
     "data_directory",
     "event_types_file",
+    "faults",
     "given",
     "read_replaceable",
     "secret_of",
@@ -57,6 +58,7 @@ _MODULES = {
     "PrivacySettings": "settings.privacy",
     "RetrainSettings": "settings.retrain",
     "StreamSettings": "settings.stream",
+    "faults": "settings.shown",
     "read_replaceable": "settings.replaceable",
     "secret_of": "settings.kafka",
     "settings_from": "settings.retrain",

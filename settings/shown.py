@@ -12,6 +12,19 @@ from settings.environment import VARIABLES, given
 from settings.reference import GROUPS
 
 
+def faults(error: ValidationError) -> list[str]:
+    """What is wrong with settings, each with its variable. What was given is left out: it may be a secret."""
+    kinds = {kind.__name__: kind for group in GROUPS.values() for kind in group}
+    prefix = kinds[error.title].model_config.get("env_prefix", "") if error.title in kinds else None
+    found = []
+    for one in error.errors():
+        where = ".".join(map(str, one["loc"]))
+        if where and prefix is not None:
+            where = f"{prefix}{where}".upper()
+        found.append(f"{where}: {one['msg']}" if where else one["msg"])
+    return found
+
+
 def settings_in_force() -> dict[str, Any]:
     """The value of every variable, "(given)" for a secret that is given; for a group that is wrong, what is wrong."""
     found: dict[str, Any] = {one.name: given(one.name) for one in VARIABLES}
@@ -20,8 +33,7 @@ def settings_in_force() -> dict[str, Any]:
             try:
                 found |= _values(kind)
             except ValidationError as error:  # its text would show what was given
-                faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-                found[title] = {"wrong": faults}
+                found[title] = {"wrong": faults(error)}
     return found
 
 

@@ -102,6 +102,20 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         PrivacySettings()
 
 
+def test_what_is_wrong_is_said_of_the_variable(environment: dict[str, str]) -> None:
+    del environment["FINSENT_PSEUDONYM_KEY"]
+    assert_one_line_failure(within("privacy", "export", "jane", **environment), "FINSENT_PSEUDONYM_KEY: Field required")
+    done = within("privacy", "export", "jane", **environment, FINSENT_PSEUDONYM_KEY="short-secret")
+    assert_one_line_failure(done, "FINSENT_PSEUDONYM_KEY: ")
+    assert "short-secret" not in done.stderr
+    failed = within("sql", "SELECT 1", **{**environment, "CLICKHOUSE_CONNECT_TIMEOUT_S": "soon"})
+    assert_one_line_failure(failed, "CLICKHOUSE_CONNECT_TIMEOUT_S: ")
+    failed = within("sql", "SELECT 1", **{**environment, "CLICKHOUSE_URL": "nowhere"})
+    assert_one_line_failure(failed, "CLICKHOUSE_URL is not")
+    found = within("doctor", "--json", **environment, STREAM_RECORD_CHARACTERS="many").stdout
+    assert "STREAM_RECORD_CHARACTERS: " in found
+
+
 @pytest.fixture
 def environment(tmp_path: Path, clickhouse_url: str, shipped: Path) -> dict[str, str]:
     return {

@@ -47,8 +47,9 @@ def _sentence(error: Exception) -> str | None:
         # "Code: 62. DB::Exception: default: Syntax error ... " -> what a person needs of it
         return f"ClickHouse: {re.sub(r'^Code: [0-9]+[.] (DB::Exception: )?', '', cause).rstrip('. ')}"
     if "pydantic_core.ValidationError" in names:
-        faults = [": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in error.errors()]  # type: ignore[attr-defined]
-        return f"settings ({error.title}): {'; '.join(faults)}; see 'finsent doctor'"  # type: ignore[attr-defined]
+        from settings import faults
+
+        return f"settings: {'; '.join(faults(error))}; see 'finsent doctor'"  # type: ignore[arg-type]
     if isinstance(error, OSError):
         return cause
     return None

@@ -52,7 +52,7 @@ def _lines(title: str, every_s: float) -> Any:
     def show(records: int, share: float) -> None:
         nonlocal due
         if (now := time.monotonic()) >= due:
-            echo(f"{title}: {records:,} records, {share:.0%}", err=True)
+            echo(f"{title}: {many(records, 'record')}, {share:.0%}", err=True)
             due = now + every_s
 
     return show
@@ -90,6 +90,11 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) 
             for n, line in enumerate(lines):
                 sys.stdout.write(f"{',' if n else ''}\n{_shown(line)}")
             sys.stdout.write("\n]\n")
+
+
+def many(count: int, what: str) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def echo(text: object = "", err: bool = False, nl: bool = True) -> None:

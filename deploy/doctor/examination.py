@@ -25,6 +25,7 @@ from settings import (
     ModelSettings,
     PrivacySettings,
     StreamSettings,
+    faults,
     given,
     watchlist_file,
 )
@@ -76,8 +77,7 @@ def examine(data: Path) -> list[Finding]:
         try:
             findings.append(look())
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            findings.append(Finding(what, False, faults, "correct the environment variable"))
+            findings.append(Finding(what, False, "; ".join(faults(error)), "correct the environment variable"))
         except FinsentError as error:
             findings.append(Finding(what, False, str(error), error.remedy or _REMEDIES[what]))
         except Exception as error:

@@ -44,7 +44,7 @@ def test_a_file_is_imported_once_corrected_and_ended(client: Client, tmp_path: P
     # A corrected amount for the same moment holds.
     path.write_text("desk,entity,value,currency,as_of\ntech,AAPL,6e6,USD,2026-01-26\n")
     rows, said = imported(path)
-    assert rows[0]["is"] == "changed" and "1 positions stored" in said
+    assert rows[0]["is"] == "changed" and "1 position stored" in said
     assert exposures(client)["AAPL"] == {"tech": 6e6} and len(exposures(client)) == 2
     path.write_text("desk,entity,quantity,price,currency,as_of\ntech,AAPL,10,2,USD,2026-01-27\n")
     rows, _ = imported(path, "--whole")

@@ -160,7 +160,7 @@ def test_once_reads_each_feed_once_and_says_which_cannot_be_read(running: Runnin
     file.write_text(yaml.safe_dump(plan))
     run = ("feeds", "run", str(file), "--once", "--state", str(tmp_path / "state.json"))
     done = finsent(*run, **environment)
-    assert (done.returncode, done.stdout) == (0, "1 records sent\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "1 record sent\n"), done.stderr
     plan["feeds"] = [*plan["feeds"], {"name": "away", "url": f"{running.server.url}/none"}]  # type: ignore[misc]
     file.write_text(yaml.safe_dump(plan))
     done = finsent(*run, **environment)

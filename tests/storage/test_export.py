@@ -98,4 +98,5 @@ def test_the_command(recorded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert files == ["2020-06-15.parquet", "2020-06-16.parquet"]
     rows = sum(parquet.read_metadata(tmp_path / "mentions" / name).num_rows for name in files)
     assert f"{rows:,} rows of 2 days" in done.stderr
+    assert "rows of 1 day\n" in CliRunner().invoke(app, [*asked[:-1], "2020-06-15"]).stderr
     assert CliRunner().invoke(app, [*asked[:-1], "yesterday"]).exit_code == 2
