@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from console import api, events, sign_in
 from console.access import Access
+from console.answers import ALWAYS, Alive
 from console.context import Backlog, Context, SendLabel, as_json
 from console.guard import add_error_answers, add_guard
 from console.pages import add_pages
@@ -44,7 +45,7 @@ def create_app(
         app.include_router(part.routes(context))
     app.include_router(events.routes(context, settings.pages))
 
-    @app.get("/healthz")
+    @app.get("/healthz", response_model=Alive, responses=ALWAYS)
     def healthz() -> Response:
         """200 if ClickHouse answers, else 503."""
         context.pool.rows("SELECT 1")

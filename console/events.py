@@ -14,6 +14,7 @@ from fastapi import APIRouter, HTTPException, Request
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from console.answers import ALWAYS, EVENTS
 from console.context import Context
 
 POLL_S = 2.0
@@ -56,10 +57,10 @@ class Live:
 
 def routes(context: Context, most_pages: int) -> APIRouter:
     """``/api/events``, for ``most_pages`` at once."""
-    api, live = APIRouter(prefix="/api"), Live(context.state)
+    api, live = APIRouter(prefix="/api", responses=ALWAYS), Live(context.state)
     open_pages: set[object] = set()
 
-    @api.get("/events")
+    @api.get("/events", response_class=EventSourceResponse, responses=EVENTS)
     async def events(request: Request) -> EventSourceResponse:
         """Server-sent events: the state, every two seconds."""
         if len(open_pages) >= most_pages:

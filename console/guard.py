@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from clickhouse_driver.errors import ServerException
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -24,6 +25,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+MOST_FAULTS = 5
+"""As many faults of a request are told."""
+
 WITHOUT_SIGN_IN = ("/static/", "/sign-in", "/api/sign-in", "/healthz", "/favicon.ico")
 """Paths that are answered before signing in."""
 
@@ -73,7 +77,16 @@ async def _checked(request: Request, access: Access, call_next: Callable[[Reques
 
 
 def add_error_answers(app: FastAPI) -> None:
-    """Failures of the services behind the console, as answers that say which one failed."""
+    """What is wrong with a request, or which of the services behind the console failed, in words."""
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> Response:
+        # Without the input: it may be what JSON cannot carry, such as half a character or a number that is none.
+        told = [
+            f"{'.'.join(map(str, one['loc'][1:])) or 'the body'}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()[:MOST_FAULTS]
+        ]
+        return JSONResponse({"detail": "; ".join(told)}, 422)
 
     @app.exception_handler(FinsentError)
     async def unavailable(_: Request, error: FinsentError) -> Response:

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from console.access import address
+from console.answers import ALWAYS, FORBIDDEN, UNKNOWN, Done, SignedIn
 from console.context import Context, as_json
 from console.people import User
 from storage import StorageUnavailable
@@ -25,7 +26,7 @@ class Credentials(BaseModel):
 
 def routes(context: Context) -> APIRouter:
     """``/api/sign-in`` and ``/api/sign-out``; both are recorded in the log of people's actions."""
-    api, access = APIRouter(prefix="/api"), context.access
+    api, access = APIRouter(prefix="/api", responses=ALWAYS | FORBIDDEN), context.access
     anybody = Depends(access.allow())
 
     def record(request: Request, name: str, action: str) -> None:
@@ -34,7 +35,7 @@ def routes(context: Context) -> APIRouter:
                 lambda client: record_action(client, name, action, via="console", address=address(request))
             )
 
-    @api.post("/sign-in")
+    @api.post("/sign-in", response_model=SignedIn, responses=UNKNOWN)
     def sign_in(body: Credentials, request: Request) -> Response:
         """Begin a session."""
         if access.people is None:
@@ -45,7 +46,7 @@ def routes(context: Context) -> APIRouter:
             raise HTTPException(401, "the name or the password is wrong")
         return as_json({"name": user.name, "roles": user.roles})
 
-    @api.post("/sign-out")
+    @api.post("/sign-out", response_model=Done)
     def sign_out(request: Request, user: User = anybody) -> Response:
         """End all sessions of the user."""
         access.sign_out(request, user)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Depends
 
+from console.answers import ALWAYS
 from console.api import alerts, charts, documents, health
 from console.context import Context
 
@@ -10,7 +11,7 @@ __all__ = ["routes"]
 
 def routes(context: Context) -> APIRouter:
     """Everything under ``/api`` but sign-in and events. Everybody who is signed in may read all but the audit log."""
-    api = APIRouter(prefix="/api", dependencies=[Depends(context.access.allow())])
+    api = APIRouter(prefix="/api", dependencies=[Depends(context.access.allow())], responses=ALWAYS)
     for part in (charts, alerts, health, documents):
         part.add_routes(api, context)
     return api

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from console.api.charts import PAGE_SIZE, Page
+from console.answers import FORBIDDEN, UNKNOWN, Acknowledged, Alerts, Silenced
+from console.api.charts import PAGE_SIZE, Company, Page
 from console.context import Context, as_json
 from console.people import User
 from documents import AlertKind
@@ -44,9 +45,9 @@ def add_routes(api: APIRouter, context: Context) -> None:
     """The list of alerts; acknowledging and silencing, for risk readers."""
     pool, reader = context.pool, Depends(context.access.allow("risk_reader"))
 
-    @api.get("/alerts")
+    @api.get("/alerts", response_model=Alerts)
     def get_alerts(
-        entity: str = "", identity: Annotated[str, Query(alias="id")] = "", page: Page = 0,
+        entity: Company = "", identity: Annotated[str, Query(alias="id", max_length=500)] = "", page: Page = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
     ) -> Response:  # fmt: skip
         """Alerts with their evidence and with what the desks hold of the company, newest first, and the silences in
@@ -64,7 +65,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
             row["exposure"] = held.get(row["entity"], [])
         return as_json({"rows": rows, "silences": pool.read(lambda client: silences_at(client, datetime.now(UTC)))})
 
-    @api.post("/alerts/{identity}/acknowledge")
+    @api.post("/alerts/{identity}/acknowledge", response_model=Acknowledged, responses=FORBIDDEN | UNKNOWN)
     def post_acknowledge(identity: str, body: Note, request: Request, user: User = reader) -> Response:
         """Record that this user looks after an alert, or no longer does."""
         if not pool.rows("SELECT 1 FROM alerts WHERE id = %(id)s LIMIT 1", {"id": identity})[1]:
@@ -73,7 +74,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         context.record(request, user, "reopened" if body.undo else "acknowledged", identity, body.note)
         return as_json({"by": "" if body.undo else user.name})
 
-    @api.post("/silences")
+    @api.post("/silences", response_model=Silenced, responses=FORBIDDEN)
     def post_silence(body: Silence, request: Request, user: User = reader) -> Response:
         """Send receivers nothing for some time."""
         now = datetime.now(UTC)

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from console.answers import FORBIDDEN, UNKNOWN, Explanation, Labelled, Rows
+from console.api.charts import Company
 from console.context import Context, as_json
 from console.explainer import Explainer
 from console.people import User
@@ -27,8 +29,8 @@ def add_routes(api: APIRouter, context: Context) -> None:
     """Explaining and the queue for everybody; labelling for annotators."""
     pool, explainer, annotator = context.pool, Explainer(), Depends(context.access.allow("annotator"))
 
-    @api.get("/explain")
-    def explain(document: Annotated[str, Query(max_length=500)], entity: str = "") -> Response:
+    @api.get("/explain", response_model=Explanation, responses=UNKNOWN)
+    def explain(document: Annotated[str, Query(max_length=500)], entity: Company = "") -> Response:
         """The words that decided a document's score, by the present champion; or the ``reason`` why there are none."""
         query = "SELECT title, text, surface FROM mentions WHERE document_id = %(id)s AND entity = %(entity)s LIMIT 1"
         if not entity:
@@ -44,7 +46,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         except (OSError, RuntimeError) as error:
             raise HTTPException(503, f"the model cannot be run: {error}") from error
 
-    @api.get("/queue")
+    @api.get("/queue", response_model=Rows)
     def queue(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> Response:
         """Documents worth a label: those of which the model is least certain first."""
         ask = partial(pool.read, partial(unlabelled_documents, limit=2000))
@@ -53,7 +55,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         shown = ("document_id", "source", "kind", "title", "text", "published_at", "entities")
         return as_json({"rows": [{name: row[name] for name in shown} for row in rows[:limit]]})
 
-    @api.post("/labels")
+    @api.post("/labels", response_model=Labelled, responses=FORBIDDEN | UNKNOWN)
     def post_label(body: Judgement, request: Request, user: User = annotator) -> Response:
         """Send a label to the topic labels; a worker stores it. A later label of the same user replaces it."""
         query = "SELECT 1 FROM documents WHERE document_id = %(id)s LIMIT 1"

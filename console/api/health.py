@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from console import sql
+from console.answers import CSV, FORBIDDEN, Health, Rows
 from console.api.charts import Form, chart
 from console.context import Context, as_json
 from console.people import User
@@ -30,14 +31,14 @@ def add_routes(api: APIRouter, context: Context) -> None:
     """Health for everybody; the log for auditors."""
     pool, auditor = context.pool, Depends(context.access.allow("auditor"))
 
-    @api.get("/health")
+    @api.get("/health", response_model=Health, responses=CSV)
     def health(form: Form = "json") -> Response:
         """Problems; feeds with delay, rates and backlog; workers, model events, shadow, drift, training runs."""
         if form == "csv":
             return chart(context, sql.FEEDS, None, form, "feeds")
         return as_json(context.shared.get("health", lambda: _health(context)))
 
-    @api.get("/audit")
+    @api.get("/audit", response_model=Rows, responses=FORBIDDEN)
     def audit(limit: Annotated[int, Query(ge=1, le=1000)] = 100, user: User = auditor) -> Response:
         """Who acknowledged, silenced, labelled, promoted or signed in, newest first."""
         return as_json({"rows": pool.read(lambda client: actions(client, limit=limit))})
