@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from errors import FinsentError
-from settings import ClickHouseSettings, data_directory
+from settings import ClickHouseSettings, data_directory, without_password
 from storage.access.arrow import readable
 from storage.access.passwords import PASSWORDS_FILE
 
@@ -65,7 +65,8 @@ class PersonsClient:
                 show_clickhouse_errors="scrub",  # without the address and the version of the server
             )
         except self._errors as error:
-            raise QueryRefused(f"ClickHouse at {url} does not let {user} in: {_first_line(error)}") from error
+            at = without_password(url)
+            raise QueryRefused(f"ClickHouse at {at} does not let {user} in: {_first_line(error)}") from error
 
     def query(
         self,

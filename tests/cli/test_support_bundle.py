@@ -55,5 +55,5 @@ def test_a_bundle_says_what_it_could_not_have(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     files = held(tmp_path / "b.tar.gz")
     assert "not to be had" in json.loads(files["finsent/audit.json"])
-    assert "batch_records" in str(json.loads(files["finsent/settings.json"])["Worker"])
+    assert "STREAM_BATCH_RECORDS" in str(json.loads(files["finsent/settings.json"])["Worker"])
     assert json.loads(files["finsent/doctor.json"])

@@ -95,6 +95,9 @@ def test_what_is_refused_says_why(client: PersonsClient, environment: None):
         finsent.connect("nobody")
     with pytest.raises(FinsentError, match="does not let risk_reader in"):
         finsent.connect(url="http://127.0.0.1:1")
+    with pytest.raises(FinsentError, match="does not let risk_reader in") as refused:
+        finsent.connect(url="http://me:s3cret@127.0.0.1:1")
+    assert "s3cret" not in str(refused.value)
 
 
 def test_a_desk_gets_its_rows(environment: None):
