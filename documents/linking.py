@@ -74,7 +74,7 @@ class Linker:
                 at = next((mention for mention in named if mention.ticker == ticker), None)
                 surface, start, end = at[1:4] if at else (self._companies[ticker].name, -1, -1)
                 found[ticker] = Match(ticker, surface, start, end, "given")
-        for match in _CASHTAG.finditer(text):
+        for match in _CASHTAG.finditer(text) if "$" in text else ():
             ticker = self._by_symbol.get(match.group(1).rstrip(".-").upper())
             if ticker and ticker not in found:
                 surface = match.group().rstrip(".-")

@@ -131,7 +131,10 @@ def _by_words(asked: _Open) -> str:
 
 def _by_script(text: str, declared: str | None) -> str | _Open:
     """The language, where script, tag and length tell it."""
-    text = _ADDRESS.sub(" ", text[:1000])[:400]
+    text = text[:1000]
+    if "://" in text or "www." in text.lower():
+        text = _ADDRESS.sub(" ", text)
+    text = text[:400]
     script, tag = _script(text), _language_of(declared or "")
     if not script:
         return tag or UNKNOWN

@@ -83,7 +83,7 @@ def facts(headline: str, companies: Iterable[str] = ()) -> Facts:
     attributed = (
         match.start() if (match := _ATTRIBUTION.search(headline)) and match.start() > len(headline) / 2 else None
     )
-    own = len(_WORD.findall(headline[:attributed]))
+    own = len(found) if attributed is None else len(_WORD.findall(headline[:attributed]))
     numbers.update(_SPELT[word] for word in plain if word in _SPELT)
     names = {low for word, low in zip(found[:own], plain, strict=False) if not word.islower() and low not in _NO_NAMES}
     long = [word for word in found[1:] if len(word) > 3]
@@ -92,5 +92,9 @@ def facts(headline: str, companies: Iterable[str] = ()) -> Facts:
 
 
 def _plain(word: str) -> str:
-    word = re.sub(r"['\u2019]s$", "", word).replace(".", "").replace("'", "").replace("\u2019", "").lower()
+    if not word.isalnum():
+        if word.endswith(("'s", "\u2019s")):
+            word = word[:-2]
+        word = word.replace(".", "").replace("'", "").replace("\u2019", "")
+    word = word.lower()
     return word if word.isascii() else "".join(c for c in unicodedata.normalize("NFD", word) if c.isalnum())

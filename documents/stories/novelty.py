@@ -51,7 +51,7 @@ MOST_MEMBERS = 32
 """A story keeps its latest ``MOST_MEMBERS`` documents. Older ones do not matter: after 20 copies no novelty is left."""
 
 CHUNK = 2048
-"""Rows of one matrix product. Chunks without a document of the time span are skipped."""
+"""Rows of one matrix product at most: of each chunk, those from its first document of the time span to its last."""
 
 _UNIT = 127.0 * 127.0
 """The product of a vector with itself: vectors are int8 of 127 times the unit vector."""
@@ -179,13 +179,15 @@ class Novelty:
         published = [rows[number].published_at.timestamp() for number in numbers]
         first, last = min(published) - SPAN_S, max(published) + SPAN_S
         for start in range(0, self.capacity, CHUNK):
-            chunk = slice(start, start + CHUNK)
-            if not ((self._published[chunk] >= first) & (self._published[chunk] <= last)).any():
+            times = self._published[start : start + CHUNK]
+            inside = np.flatnonzero((times >= first) & (times <= last))
+            if not len(inside):
                 continue
-            cosines = batch @ self._vectors[chunk].T
+            begin, end = start + int(inside[0]), start + int(inside[-1]) + 1
+            cosines = batch @ self._vectors[begin:end].T
             self.compared += cosines.size
             for i, j in np.argwhere(cosines >= SAME_IN_WORDS):
-                holder = self._holders[start + j]
+                holder = self._holders[begin + j]
                 if holder is not None:
                     found[numbers[i]].append((float(cosines[i, j]), holder))
         cosines = np.tril(batch @ (batch.T * _UNIT), -1)

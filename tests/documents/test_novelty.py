@@ -199,6 +199,9 @@ def test_what_was_published_on_other_days_is_not_compared(documents: Documents):
     before = novelty.compared
     novelty.assign(documents(*((f"Company {n} reports earnings", 72) for n in range(8))))
     assert novelty.compared - before == 8 * 8
+    before = novelty.compared
+    novelty.assign(documents(*((f"Company {n} raises its dividend", 73) for n in range(4))))
+    assert novelty.compared - before == 4 * 8 + 4 * 4
 
 
 def test_a_restarted_worker_gives_the_answers_of_the_one_before(documents: Documents, client: Client):

@@ -121,3 +121,10 @@ def test_all_at_once_errs_by_less_than_it_says():
         for language, chance in zip(identifier.nb_classes, chances.tolist(), strict=True):
             merged[language] = merged.get(language, 0.0) + chance
         assert max(abs(ranked[language] - chance) for language, chance in merged.items()) < ERROR / 10
+
+
+@pytest.mark.parametrize(
+    "address", ["https://die-und-das.de/nicht", "HTTP://die-und-das.de/nicht", "Www.die-und-das.de/x"]
+)
+def test_addresses_are_not_read_however_they_are_written(address: str):
+    assert detect(address) == "und"
