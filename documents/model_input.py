@@ -1,5 +1,5 @@
 """Text as a model is given it, in training and in use: capitals quietened, the company's name replaced, split words
-joined, and how figures compare said in words."""
+joined, and how figures compare and bad quantities move said in words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Container, Iterable
 from functools import lru_cache
 
+from documents.bad_quantities import spelled_quantities
 from documents.figures import spelled_figures
 
 ADDRESS = r"(?i)(?:https?://|www\.)[!-~]+"
@@ -22,10 +23,11 @@ def as_read(
     text: str, entity: str | None, stand_in: str, words: Container[str], figures: bool = False
 ) -> tuple[str, str | None]:
     """The input of a model that was trained with ``stand_in`` and whose tokenizer has the whole ``words``, the same in
-    training and in use: ``quiet``, with ``figures`` also ``spelled_figures``, then ``unnamed``, then ``rejoined``."""
+    training and in use: ``quiet``, with ``figures`` also ``spelled_figures`` and
+    ``spelled_quantities``, then ``unnamed``, then ``rejoined``."""
     text, entity = quiet(text, entity)
     if figures:
-        text = spelled_figures(text)
+        text = spelled_quantities(spelled_figures(text))
     text, entity = unnamed(text, entity, stand_in)
     return rejoined(text, words), entity
 

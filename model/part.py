@@ -20,7 +20,7 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     calibrates texts without an entity, ``pair`` texts with one. If ``pairs`` is false, the encoder was not trained on
     entities and gets the text alone. ``stand_in`` is the word that replaced entities' names in training; if it is
     empty, the names were left as they are. With ``figures``, the text says in words how its figures compare
-    (``documents.spelled_figures``).
+    and bad quantities move (``documents.spelled_figures``, ``documents/bad_quantities.py``).
     """
 
     name: FileName

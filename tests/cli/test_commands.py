@@ -312,7 +312,6 @@ def test_doctor_asks_the_schema_registry(configured: None) -> None:
     assert away["ok"] is False and registry.url in str(away)
 
 
-@pytest.mark.timeout(400)
 def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tmp_path: Path) -> None:
     data = tmp_path / "data"
     environment = {"FINSENT_DATA": str(data)}

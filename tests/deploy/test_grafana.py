@@ -21,7 +21,6 @@ GRAFANA = Path(__file__).parent.parent.parent / "deploy" / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 FIRST, UNTIL = datetime(2020, 6, 15, tzinfo=UTC), datetime(2020, 6, 20, tzinfo=UTC)
 NOT_IN_THE_WEEK = {"Topics", "Workers", "Training", "Silences"}
-pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
 
 
 def filled(sql: str, values: dict[str, str]) -> str:

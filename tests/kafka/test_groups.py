@@ -127,7 +127,6 @@ def test_a_worker_that_was_kept_out_of_its_group_gets_in_when_there_is_room(newc
     eventually(newcomer.ready, 90, "it has its partitions")
 
 
-@pytest.mark.timeout(600)
 def test_two_workers_with_one_name_say_so(workers: list[Feed], newcomer: Feed, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Feed(newcomer.service, tmp_path / "other")

@@ -102,7 +102,7 @@ def test_a_training_killed_in_the_middle_goes_on_to_the_very_same_bytes(job: Job
     first.communicate()
     assert first.returncode == -9 and not (killed / "done.json").exists() and not (killed / "out").exists()
     second = process(killed)
-    out, err = second.communicate(timeout=200)
+    out, err = second.communicate(timeout=600)
     assert second.returncode == 0, err
     assert {json.loads(line)["epoch"] for line in out.splitlines()} == {2, 3}
     assert made(killed) == made(whole)
@@ -127,7 +127,7 @@ def test_another_seed_makes_another_model_and_tensorboard_has_its_curves(job: Jo
 def test_several_processes_train_one_model(job: Job):
     folder = job("both", processes=2, epochs=1)
     running = process(folder)
-    out, err = running.communicate(timeout=250)
+    out, err = running.communicate(timeout=600)
     assert running.returncode == 0, err
     single = job("single", epochs=1)
     finetune(single)

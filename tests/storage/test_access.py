@@ -25,7 +25,6 @@ from storage import access, connect, public_views
 from storage.dictionary import COMPANIES, public
 
 RUN = CliRunner()
-pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
 NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED = 497, 511, 514
 
 

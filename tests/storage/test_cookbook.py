@@ -21,7 +21,6 @@ from storage import access, connect
 from storage.questions import Question, ask, cookbook_page, live, questions
 
 RUN = CliRunner()
-pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
 Answer = tuple[list[str], Sequence[Sequence[Any]]]
 VERSION = re.compile(r"finsent-[0-9a-f]{16,32}")
 

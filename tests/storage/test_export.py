@@ -16,8 +16,6 @@ from finsent import app
 from settings import ClickHouseSettings
 from storage import AS_OF, DAY_OF, CannotExport, arrow_type, connect, export_day, export_days
 
-pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
-
 FIRST, LAST = date(2020, 6, 15), date(2020, 6, 21)
 
 

@@ -40,7 +40,6 @@ WAITING = 100
 """So many records of the load are under way at most, so that a slow worker is loaded, and not left behind."""
 
 TOPICS = ("news", "comments")
-pytestmark = pytest.mark.timeout(600)  # the first test starts the service and publishes versions; all waits are bounded
 
 
 @pytest.fixture(scope="module")
