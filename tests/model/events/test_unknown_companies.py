@@ -1,6 +1,6 @@
 """The event of a company that nobody asked about is not given to the one that the same text names.
 
-The sentences are our own. Their frames are in no training data, and no rule was made on them.
+The sentences are our own. Their frames are in no training data; one sentence in them showed what the rule then lacked.
 """
 
 from __future__ import annotations
