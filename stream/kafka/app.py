@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -26,6 +28,10 @@ class WorkerApp(LedgerApp):
         await super().on_stop()
 
 
+DATA = Path(tempfile.gettempdir()) / f"finsent-faust-{os.getuid()}"
+"""Where Faust would keep its tables. There are none: all workers may share the folder, and none leaves one behind."""
+
+
 def make_app(kafka: KafkaSettings, settings: StreamSettings, ledger: Ledger) -> WorkerApp:
     """An application whose consumer continues where ``ledger`` says."""
     return WorkerApp(
@@ -33,7 +39,7 @@ def make_app(kafka: KafkaSettings, settings: StreamSettings, ledger: Ledger) -> 
         ledger,
         settings.stop_within_s,
         store="memory://",
-        datadir=os.path.join(os.environ.get("TMPDIR", "/tmp"), f"finsent-faust-{os.getpid()}"),
+        datadir=DATA,
         topic_disable_leader=True,
         topic_allow_declare=False,
         broker_session_timeout=kafka.session_timeout_s,
