@@ -51,7 +51,9 @@ def worker(
 ) -> Iterator[Child]:
     """A worker process that ends with the block. It has not been waited for."""
     port = free_port()
-    env = {**os.environ, **service.stack.environment(), **(extra or {}), "STREAM_WEB_PORT": str(port)}
+    # One thread for matrix products, as the command has it, also where another module is the worker.
+    env = {"OPENBLAS_NUM_THREADS": "1", **os.environ, **service.stack.environment(), **(extra or {})}
+    env["STREAM_WEB_PORT"] = str(port)
     argv = [sys.executable, "-m", module, *(["worker"] if module == "finsent" else [])]
     child = Child(name, argv, env, lambda: True, service.stack.logs / f"{name}.log")
     service.stack.add(child)
