@@ -6,6 +6,7 @@ The two take turns, as a disk is not equally fast at all times.
 
 from __future__ import annotations
 
+import random
 import statistics
 import tempfile
 import time
@@ -22,15 +23,24 @@ from storage import connect, migrate, set_durability, write_documents
 SIZES, ROUNDS, INSERTS = (1, 256, 2000), 4, 15
 
 
+def batch_of(rows: int, first: int) -> list[Document]:
+    """Documents of ``rows`` records, from the offset ``first`` on."""
+    return [
+        Document(
+            Position("news", "id", 0, first + n),
+            title="A title " * 8,
+            text="Some text. " * 20,
+            embedding=random.randbytes(384),
+        )
+        for n in range(rows)
+    ]
+
+
 def seconds(client: Client, rows: int, first: int) -> list[float]:
     """Of ``INSERTS`` inserts of ``rows`` rows each, from the offset ``first`` on."""
     found = []
     for number in range(INSERTS):
-        at = first + number * rows
-        batch = [
-            Document(Position("news", "id", 0, at + n), title="A title " * 8, text="Some text. " * 20)
-            for n in range(rows)
-        ]
+        batch = batch_of(rows, first + number * rows)
         started = time.perf_counter()
         write_documents(client, batch)
         found.append(time.perf_counter() - started)

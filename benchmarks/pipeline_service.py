@@ -47,14 +47,20 @@ def fill(bootstrap: str, records: Iterable[Value]) -> None:
 
 @contextmanager
 def worker(
-    service: Service, name: str, module: str = "finsent", extra: Mapping[str, str] | None = None
+    service: Service,
+    name: str,
+    module: str = "finsent",
+    extra: Mapping[str, str] | None = None,
+    cores: Sequence[int] = (),
 ) -> Iterator[Child]:
-    """A worker process that ends with the block. It has not been waited for."""
+    """A worker process that ends with the block, on these cores or on all. It has not been waited for."""
     port = free_port()
     # One thread for matrix products, as the command has it, also where another module is the worker.
     env = {"OPENBLAS_NUM_THREADS": "1", **os.environ, **service.stack.environment(), **(extra or {})}
     env["STREAM_WEB_PORT"] = str(port)
     argv = [sys.executable, "-m", module, *(["worker"] if module == "finsent" else [])]
+    if cores:
+        argv = ["taskset", "--cpu-list", ",".join(map(str, cores)), *argv]
     child = Child(name, argv, env, lambda: True, service.stack.logs / f"{name}.log")
     service.stack.add(child)
     try:

@@ -37,11 +37,16 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def live_seconds(
-    url: str, clickhouse: int, entities: int = 10_000, days: int = 30, history_days: int = 0
+    url: str,
+    clickhouse: int,
+    entities: int = 10_000,
+    days: int = 30,
+    history_days: int = 0,
+    per_day: float = 4,
 ) -> dict[str, float]:
-    """Evaluations of an empty database filled with ``days`` and ``history_days`` before them: the first, which reads
-    all of the baseline, and the median of 5 a quarter of an hour apart, with the documents of that time in between.
-    ``clickhouse`` is the server's process id."""
+    """Evaluations of an empty database filled with ``days`` and ``history_days`` before them, ``per_day`` documents a
+    company: the first, which reads all of the baseline, and the median of 5 a quarter of an hour apart, with the
+    documents of that time in between. ``clickhouse`` is the server's process id."""
     from alerts import Evaluator
     from settings import AlertSettings, ClickHouseSettings
     from storage import connect, migrate
@@ -50,7 +55,7 @@ def live_seconds(
     client = connect(settings)
     migrate(client)
     now = int(time.time()) // DAY * DAY + DAY // 2 - 2 * DAY
-    begin, rate = now - (days + history_days) * DAY, entities * 4 / DAY
+    begin, rate = now - (days + history_days) * DAY, entities * per_day / DAY
     offset = 0
 
     def fill(first: int, until: int) -> None:
