@@ -30,7 +30,7 @@ from documents import (
 from documents import messages as message
 from documents.messages import InvalidMessage
 from documents.stories import story_key
-from model import detect_all
+from model import detect, detect_all
 from stream.kafka.received import Received
 from stream.registry.values import Decode
 from stream.steps.isolation import NO_RECORDS_FAULT, because
@@ -89,14 +89,25 @@ class Read:
     def run(self, received: Sequence[Received]) -> list[Row]:
         """The rows of ``received``."""
         now = datetime.now(UTC)
-        fresh: list[_Fresh] = []
-        rows = [self._row(record, self._topic_id(record.topic, record.partition), now, fresh) for record in received]
-        languages = detect_all([one.text for one in fresh], [one.declared for one in fresh])
-        for one, language in zip(fresh, languages, strict=True):
-            one.document.lang = language
+        made = [self._row(record, self._topic_id(record.topic, record.partition), now) for record in received]
+        rows: list[Row] = [one.document if isinstance(one, _Fresh) else one for one in made]
+        fresh = {number: one for number, one in enumerate(made) if isinstance(one, _Fresh)}
+        try:
+            languages = detect_all([one.text for one in fresh.values()], [one.declared for one in fresh.values()])
+        except NO_RECORDS_FAULT:
+            raise
+        except Exception:  # one of them is at fault: each is asked about alone
+            for number, one in fresh.items():
+                try:
+                    one.document.lang = detect(one.text, one.declared)
+                except Exception as error:
+                    rows[number] = _failed(one.document.position, received[number], error)
+        else:
+            for one, language in zip(fresh.values(), languages, strict=True):
+                one.document.lang = language
         return rows
 
-    def _row(self, received: Received, topic_id: str, now: datetime, fresh: list[_Fresh]) -> Row:
+    def _row(self, received: Received, topic_id: str, now: datetime) -> Row | _Fresh:
         position = Position(received.topic, topic_id, received.partition, received.offset)
         if received.value is None:
             return Tombstone(position)
@@ -106,16 +117,13 @@ class Read:
             decoded = self._decode(received.topic, received.value, now)
             if isinstance(decoded, message.Label):
                 return self._label(position, decoded, now)
-            read = self._document(position, decoded)
-            fresh.append(read)
-            return read.document
+            return self._document(position, decoded)
         except InvalidMessage as error:
             return BadRecord(position, error.kind, error.field, str(error), received.value)
         except NO_RECORDS_FAULT:
             raise
         except Exception as error:
-            log.exception("reading failed at one record", extra={"position": str(position)})
-            return BadRecord(position, "failed", "", because("reading", error), received.value)
+            return _failed(position, received, error)
 
     def _document(self, position: Position, decoded: message.News | message.Comment) -> _Fresh:
         url = in_reply_to = author = ""
@@ -174,3 +182,8 @@ class Read:
         except TooLong as error:
             sentence = f"{field} has more than {self._most_characters} characters (STREAM_RECORD_CHARACTERS)"
             raise InvalidMessage("too_long", sentence, field) from error
+
+
+def _failed(position: Position, received: Received, error: Exception) -> BadRecord:
+    log.error("reading failed at one record", exc_info=error, extra={"position": str(position)})
+    return BadRecord(position, "failed", "", because("reading", error), received.value or b"")

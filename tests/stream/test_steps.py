@@ -308,13 +308,24 @@ def test_a_document_that_its_topic_refuses_becomes_a_dead_letter_before_the_brea
     assert checked == [3]
 
 
-def test_an_error_of_reading_costs_only_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    def redact(text: str) -> str:
-        if "poison" in text:
-            raise RuntimeError("what is wrong")
-        return text
+def raise_at_poison(text: str, *_: object) -> str:
+    if "poison" in text:
+        raise RuntimeError("what is wrong")
+    return text
 
-    monkeypatch.setattr("stream.steps.read.redact", redact)
+
+def all_or_none(texts: Sequence[str], _: object) -> list[str]:
+    return [raise_at_poison(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [{"redact": raise_at_poison}, {"detect_all": all_or_none, "detect": raise_at_poison}],
+    ids=["of its own", "of the batch"],
+)
+def test_an_error_of_reading_costs_only_its_record(monkeypatch: pytest.MonkeyPatch, faults: dict[str, Any]) -> None:
+    for name, fault in faults.items():
+        monkeypatch.setattr(f"stream.steps.read.{name}", fault)
     message = {"id": "n1", "source": "s", "published_at": "2026-01-05T10:00:00Z"}
     values = [json.dumps(message | {"title": title}).encode() for title in ("one", "poison", "two")]
     read = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda topic, partition: IDS[topic])
