@@ -12,6 +12,7 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
+from cli.shared.freshness import AsOf, ask_as_of, tell_age
 from cli.shared.output import Format, cell, echo, print_rows, write_text
 from cli.shared.service import user_name
 
@@ -50,15 +51,20 @@ def alerts(
     ] = "",
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Fired since then, e.g. 2020-06-18.")] = None,
     kind: Annotated[str, typer.Option(help="sentiment_shift, topic_shift, buzz, event or feed_stale.")] = "",
+    moment: AsOf = None,
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence.")] = False,
 ) -> None:
-    """List the alerts, newest first: what shifted, since when, and the documents that moved it most."""
+    """List the alerts, newest first: what shifted, since when, and the documents that moved it most. With `--as-of`, as
+    they were then."""
     if ctx.invoked_subcommand is not None:
         return
     from storage import connect
     from storage.reads import alerts_now
 
-    rows = alerts_now(connect(), entity, parse_time(since) if since else None, kind=kind)
+    client, first = connect(), parse_time(since) if since else None
+    if not moment:
+        tell_age(client, ask_as_of, first)
+    rows = alerts_now(client, entity, first, kind=kind, moment=parse_time(moment) if moment else None)
     if json_out:
         echo(json.dumps(rows, indent=1, default=cell))
         return

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.shared.arguments import parse_time
+from cli.shared.freshness import tell_age
 from cli.shared.output import Format, cell, echo, print_rows
 
 
@@ -38,6 +39,8 @@ def topics(
     from storage.reads import emerging_documents, emerging_topics, topic_counts
 
     client, when = connect(), parse_time(since) if since else None
+    if when:
+        tell_age(client, lambda _: "nothing was published since then", when)
     ticker = entity and Linker(load_watchlist()).ticker(entity)
     if not emerging:
         rows = topic_counts(client, when, ticker)

@@ -5,6 +5,7 @@
 - ``storage.questions``: the cookbook
 """
 
+from storage.as_of import as_of, by_what_is_stored_today, views_of_the_present
 from storage.audit import Audited, audit_plan, audited, outside, ranges
 from storage.backups import back_up, place_of, restore
 from storage.cluster import UnusableCluster
@@ -65,6 +66,10 @@ __all__ = [
     "schema_page",
     "set_durability",
     "set_retention",
+    # as of a moment
+    "as_of",
+    "by_what_is_stored_today",
+    "views_of_the_present",
     # export
     "AS_OF",
     "DAY_OF",

@@ -20,6 +20,7 @@ def alerts_now(
     unfinished: bool = False,
     ids: Sequence[str] | None = None,
     offset: int = 0,
+    moment: datetime | None = None,
 ) -> list[Row]:
     """Alerts in their latest state (pending, firing, resolved, inactive), newest first, with ``evidence`` decoded.
 
@@ -28,7 +29,8 @@ def alerts_now(
 
     ``kind`` is sentiment_shift, topic_shift, buzz, event, feed_stale, or '' for any. ``since`` leaves out alerts that
     fired earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included. ``ids``
-    leaves out all others, and the first ``offset`` ones are left out.
+    leaves out all others, and the first ``offset`` ones are left out. With ``moment``, all is as it was
+    then.
     """
     rows = select(
         client,
@@ -47,7 +49,7 @@ def alerts_now(
         FROM alerts AS a FINAL
         WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (%(kind)s = '' OR a.kind = %(kind)s)
             AND (%(unfinished)s OR isNull(%(since)s) OR a.fired_at >= %(since)s)
-            AND (%(any)s OR a.id IN %(ids)s)
+            AND (%(any)s OR a.id IN %(ids)s) AND (isNull(%(moment)s) OR a.at <= %(moment)s)
         GROUP BY id
         HAVING NOT %(unfinished)s OR isNull(%(since)s) OR state IN ('pending', 'firing') OR max(a.at) >= %(since)s
         ORDER BY fired_at DESC, id
@@ -62,9 +64,10 @@ def alerts_now(
             "any": ids is None,
             "ids": [*(ids or ()), ""],
             "offset": offset,
+            "moment": moment,
         },
     )
-    acknowledged = _acknowledged(client)
+    acknowledged = _acknowledged(client, moment)
     for row in rows:
         row["acknowledged_by"] = acknowledged.get(row["id"], "")
         row["evidence"] = json.loads(row["evidence"])
@@ -185,10 +188,12 @@ def _together(outcomes: Sequence[dict[str, str]]) -> dict[str, str]:
     return together
 
 
-def _acknowledged(client: Client) -> dict[str, str]:
-    """Who looks after an alert, by its id; '' where somebody did and no longer does."""
+def _acknowledged(client: Client, moment: datetime | None = None) -> dict[str, str]:
+    """Who looks after an alert (or did at ``moment``), by its id; '' where somebody did before, and no longer does."""
     return dict(
         client.execute(
-            "SELECT id, argMax(if(action = 'acknowledged', by, ''), at) FROM alert_actions FINAL GROUP BY id"
+            "SELECT id, argMax(if(action = 'acknowledged', by, ''), at) FROM alert_actions FINAL "
+            "WHERE isNull(%(moment)s) OR at <= %(moment)s GROUP BY id",
+            {"moment": moment},
         )
     )

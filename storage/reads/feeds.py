@@ -32,6 +32,17 @@ def active_feeds(client: Client, since: datetime) -> list[Feed]:
     return [Feed(*row) for row in rows]
 
 
+def newest_document(client: Client) -> datetime | None:
+    """When the newest document was published; None if nothing is stored. Dates in the far future are mistakes."""
+    rows = client.execute(
+        """
+        SELECT max(published_at), count() FROM record_log
+        WHERE error_kind = '' AND published_at < now64(3) + INTERVAL 1 DAY
+        """
+    )
+    return rows[0][0] if rows[0][1] else None
+
+
 def event_time_watermark(client: Client, since: datetime) -> datetime | None:
     """Until when documents have been published that are stored: the watermark of event time.
 
