@@ -13,6 +13,9 @@ from console.context import Context
 from console.people import User
 
 HERE = Path(__file__).parent
+PAST = {"market", "entity", "alerts", "search"}
+"""The pages that can show an earlier moment."""
+
 PAGES = {"": "Market", "alerts": "Alerts", "label": "Label", "search": "Search", "health": "Health"}
 """Title by path, of the pages that everybody sees in the menu."""
 
@@ -27,7 +30,7 @@ def add_pages(app: FastAPI, context: Context) -> None:
         user = access.user(request)
         menu = PAGES | ({"audit": "Audit"} if user and user.may("auditor") else {})
         values = {"title": title, "pages": menu if user else {}, "token": access.token(request), "user": user,
-                  "signs_in": access.people is not None, **more}  # fmt: skip
+                  "signs_in": access.people is not None, "has_past": more.get("name") in PAST, **more}  # fmt: skip
         return templates.TemplateResponse(request, f"{template}.html", values)
 
     @app.get("/sign-in", include_in_schema=False)

@@ -1,4 +1,5 @@
-"""The SELECTs behind the pages. The parameter ``moment`` is the moment that is shown."""
+"""The SELECTs behind the pages. ``moment`` is the moment that is shown; ``until`` is the same if it was asked for, and
+else far in the future."""
 
 from __future__ import annotations
 
@@ -76,6 +77,7 @@ MODELS = """
 SELECT model_version, min(published_at) AS first_at, count() AS documents
 FROM mentions
 WHERE entity = %(entity)s AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY
+    AND published_at <= %(moment)s
 GROUP BY model_version ORDER BY first_at
 """
 
@@ -140,6 +142,7 @@ SEARCH = """
 SELECT published_at, kind, source, document_id, mentions.entity AS entities, label, sentiment, title, text
 FROM documents
 WHERE arrayAll(word -> positionCaseInsensitiveUTF8(concat(title, ' ', text), word) > 0, %(words)s)
+    AND published_at <= %(until)s
 ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
@@ -153,7 +156,7 @@ SELECT published_at, kind, source, document_id, mentions.entity AS entities, lab
 FROM
 (
     SELECT * FROM documents
-    WHERE length(embedding) = 384 AND document_id != %(document)s AND notEmpty(wanted)
+    WHERE length(embedding) = 384 AND document_id != %(document)s AND notEmpty(wanted) AND published_at <= %(until)s
     ORDER BY ingested_at DESC LIMIT 50000
 )
 ORDER BY likeness DESC

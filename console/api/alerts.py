@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from console.answers import FORBIDDEN, UNKNOWN, Acknowledged, Alerts, Silenced
+from console.api.as_of import AsOf
 from console.api.charts import PAGE_SIZE, Company, Page
 from console.context import Context, as_json
 from console.people import User
@@ -47,23 +48,24 @@ def add_routes(api: APIRouter, context: Context) -> None:
 
     @api.get("/alerts", response_model=Alerts)
     def get_alerts(
-        entity: Company = "", identity: Annotated[str, Query(alias="id", max_length=500)] = "", page: Page = 0,
+        as_of: AsOf, entity: Company = "", identity: Annotated[str, Query(alias="id", max_length=500)] = "", page: Page = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
     ) -> Response:  # fmt: skip
         """Alerts with their evidence and with what the desks hold of the company, newest first, and the silences in
-        force. With ``id``: that alert, and after it the other parts of its incident."""
+        force. With ``id``: that alert, and after it the other parts of its incident. All as of the moment."""
         names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
         if identity:
             ids = [one for (one,) in pool.rows(OF_THE_INCIDENT, {"id": identity})[1]]
-            rows = pool.read(lambda client: alerts_now(client, entity, ids=ids))
+            rows = pool.read(lambda client: alerts_now(client, entity, ids=ids, moment=as_of))
             rows.sort(key=lambda row: row["id"] != identity)
         else:
-            rows = pool.read(lambda client: alerts_now(client, entity, limit=limit, offset=page * limit))
-        held = pool.read(holdings_by_company)
+            rows = pool.read(lambda client: alerts_now(client, entity, None, limit, offset=page * limit, moment=as_of))
+        held = pool.read(lambda client: holdings_by_company(client, as_of))
         for row in rows:
             row["name"] = names.get(row["entity"], row["entity"])
             row["exposure"] = held.get(row["entity"], [])
-        return as_json({"rows": rows, "silences": pool.read(lambda client: silences_at(client, datetime.now(UTC)))})
+        silences = pool.read(lambda client: silences_at(client, as_of or datetime.now(UTC)))
+        return as_json({"rows": rows, "silences": silences})
 
     @api.post("/alerts/{identity}/acknowledge", response_model=Acknowledged, responses=FORBIDDEN | UNKNOWN)
     def post_acknowledge(identity: str, body: Note, request: Request, user: User = reader) -> Response:

@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
-from pydantic import AfterValidator, StringConstraints
+from pydantic import StringConstraints
 
 from console import sql
 from console.answers import CSV, State, Table
+from console.api.as_of import AsOf
 from console.context import Context, as_json
 from documents import spreadsheet_cell
 
 PAGE_SIZE = 20
 Page = Annotated[int, Query(ge=0, le=10_000)]
-FIRST_YEAR, LAST_YEAR = 1971, 2099
-"""ClickHouse's times begin in 1970 and end in 2106, and the charts look weeks back."""
-
-
-def _in_range(at: datetime) -> datetime:
-    if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise ValueError(f"the year must be from {FIRST_YEAR} to {LAST_YEAR}")
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_range)]
-At = Annotated[
-    Moment | None,
-    Query(
-        description=f"The moment to show, from {FIRST_YEAR} to {LAST_YEAR}, in UTC unless it names a zone; "
-        "default: now, or the newest document's"
-    ),
-]
+FOREVER = "2200-01-01 00:00:00"
 MOST_CHARACTERS = 100
 Company = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]
 Form = Annotated[Literal["json", "csv"], Query(alias="format")]
@@ -44,7 +28,8 @@ Form = Annotated[Literal["json", "csv"], Query(alias="format")]
 def chart(context: Context, query: str, at: datetime | None, form: str, name: str, **parameters: Any) -> Response:
     """The answer to ``query`` at the moment ``at``; JSON has the SQL with it, so that a person can run it."""
     moment = at or context.state()["moment"]
-    parameters["moment"] = moment.strftime("%Y-%m-%d %H:%M:%S")
+    parameters["moment"] = f"{moment:%Y-%m-%d %H:%M:%S}"
+    parameters["until"] = parameters["moment"] if at else FOREVER
     asked = (query, *((key, str(value)) for key, value in sorted(parameters.items())))
     columns, rows = context.shared.get(asked, lambda: context.pool.rows(query, parameters))
     if form == "json":
@@ -67,49 +52,49 @@ def add_routes(api: APIRouter, context: Context) -> None:
         return as_json(context.state())
 
     @api.get("/market", response_model=Table, responses=CSV)
-    def market(at: At = None, form: Form = "json") -> Response:
+    def market(as_of: AsOf, form: Form = "json") -> Response:
         """Each company's sentiment and buzz, with its sector."""
-        return chart(context, sql.MARKET, at, form, "market")
+        return chart(context, sql.MARKET, as_of, form, "market")
 
     @api.get("/sectors", response_model=Table, responses=CSV)
-    def sectors(at: At = None, form: Form = "json") -> Response:
+    def sectors(as_of: AsOf, form: Form = "json") -> Response:
         """The sentiment and buzz of each sector and of the whole market."""
-        return chart(context, sql.SECTORS, at, form, "sectors")
+        return chart(context, sql.SECTORS, as_of, form, "sectors")
 
     @api.get("/movers", response_model=Table, responses=CSV)
-    def movers(at: At = None, form: Form = "json") -> Response:
+    def movers(as_of: AsOf, form: Form = "json") -> Response:
         """The companies whose sentiment moved most: the last 24 hours against the 7 days before."""
-        return chart(context, sql.MOVERS, at, form, "movers")
+        return chart(context, sql.MOVERS, as_of, form, "movers")
 
     @api.get("/emerging", response_model=Table, responses=CSV)
-    def emerging(at: At = None, form: Form = "json") -> Response:
+    def emerging(as_of: AsOf, form: Form = "json") -> Response:
         """Emerging topics, which the taxonomy does not have, with their most typical documents."""
-        return chart(context, sql.EMERGING, at, form, "emerging")
+        return chart(context, sql.EMERGING, as_of, form, "emerging")
 
     @api.get("/entities/{entity}/{what}", response_model=Table, responses=CSV)
     def of_entity(
+        as_of: AsOf,
         entity: Annotated[Company, Path()],
         what: Literal["now", "sentiment", "volume", "topics", "models", "documents", "events"],
-        at: At = None,
         form: Form = "json",
         page: Page = 0,
     ) -> Response:
         """One company now, and its last week: sentiment with its band, volume, topics, models, documents, events."""
         query = sql.OF_ENTITY[what]
-        return chart(context, query, at, form, what, entity=entity, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
+        return chart(context, query, as_of, form, what, entity=entity, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
 
     @api.get("/lines", response_model=Table, responses=CSV)
-    def lines(entity: Annotated[list[Company], Query(max_length=50)], at: At = None, form: Form = "json") -> Response:
+    def lines(as_of: AsOf, entity: Annotated[list[Company], Query(max_length=50)], form: Form = "json") -> Response:
         """The sentiment about each of some companies over a week, in windows of six hours."""
-        return chart(context, sql.LINES, at, form, "lines", entities=[*entity, ""])
+        return chart(context, sql.LINES, as_of, form, "lines", entities=[*entity, ""])
 
     @api.get("/search", response_model=Table, responses=CSV)
-    def search(q: Annotated[str, Query(max_length=200)], form: Form = "json", page: Page = 0) -> Response:
-        """Documents with all the words."""
+    def search(as_of: AsOf, q: Annotated[str, Query(max_length=200)], form: Form = "json", page: Page = 0) -> Response:
+        """Documents with all the words, published until the moment."""
         offset = page * PAGE_SIZE
-        return chart(context, sql.SEARCH, None, form, "search", words=q.split(), limit=PAGE_SIZE, offset=offset)
+        return chart(context, sql.SEARCH, as_of, form, "search", words=q.split(), limit=PAGE_SIZE, offset=offset)
 
     @api.get("/similar", response_model=Table, responses=CSV)
-    def similar(document: Annotated[str, Query(max_length=500)], form: Form = "json") -> Response:
-        """The documents most similar to one by their embeddings, among the latest 50,000."""
-        return chart(context, sql.SIMILAR, None, form, "similar", document=document, limit=PAGE_SIZE)
+    def similar(as_of: AsOf, document: Annotated[str, Query(max_length=500)], form: Form = "json") -> Response:
+        """The documents most similar to one by their embeddings, among the latest 50,000 until the moment."""
+        return chart(context, sql.SIMILAR, as_of, form, "similar", document=document, limit=PAGE_SIZE)

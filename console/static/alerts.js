@@ -1,4 +1,5 @@
 // An alert as a person reads it: what turned, since when, why, and what to do next.
+import { asOf } from "/static/as_of.js";
 import { ask, company, el, format, guarded, held, marked, signed, sparkline, tone, when } from "/static/dom.js";
 
 const span = pair => (pair ? ` (95 %: ${signed(pair[0])} to ${signed(pair[1])})` : "");
@@ -123,9 +124,9 @@ export function alertCard(row, again) {
     documents.length ? el("p", { class: "label" }, row.kind === "event" ? "The first of the stories that tell of it, the deciding words marked" : "Why: the documents that moved it most, the deciding words marked") : null,
     documents.length ? el("ol", {}, documents.slice(0, 5).map(document => document_(document, row.direction))) : null,
     rising.length ? el("p", {}, "Topics that rose: ", rising.map(topic => (typeof topic === "string" ? topic : `${topic.topic ?? topic.name}`)).join(", ")) : null,
-    el("p", { class: "next" }, next(row, known), " ",
-      el("button", { type: "button", click: acknowledge }, known ? "Reopen" : "Acknowledge"), " ",
-      el("button", { type: "button", click: silence }, "Silence 2 hours"), " ",
+    el("p", { class: "next" }, asOf && !known ? null : [next(row, known), " "],
+      asOf ? null : [el("button", { type: "button", click: acknowledge }, known ? "Reopen" : "Acknowledge"), " ",
+        el("button", { type: "button", click: silence }, "Silence 2 hours"), " "],
       el("a", { href: `/alerts/${encodeURIComponent(row.id)}` }, "Link to this alert")),
     el("details", {}, el("summary", {}, "SQL and all evidence"), evidence.query ? el("pre", { tabindex: 0 }, evidence.query) : null,
       el("pre", { tabindex: 0 }, JSON.stringify(evidence, null, 1))));

@@ -1,5 +1,6 @@
 // The frame of every page: theme, freshness, and showing the page again when something new was stored.
-import { ask, el, format, say, zone } from "/static/dom.js";
+import { asOf, banner, keepMoment, pick } from "/static/as_of.js";
+import { ask, duration, el, format, say, zone } from "/static/dom.js";
 import { LIVE, pages } from "/static/pages.js";
 
 const page = document.getElementById("page");
@@ -20,15 +21,12 @@ async function show() {
   try {
     page.replaceChildren(...(await pages[page.dataset.page](page, show)).filter(part => part));
     page.dataset.ready = "yes";
+    keepMoment();
   } catch (error) {
     page.replaceChildren(el("p", { role: "alert" }, `This cannot be shown: ${error.message}`));
   }
 }
 addEventListener("hashchange", () => { if (page?.dataset.page === "entity") show(); });
-
-function ago(seconds) {
-  return seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
-}
 
 let seen = "";
 function follow() {
@@ -36,7 +34,7 @@ function follow() {
   events.addEventListener("state", event => {
     const state = JSON.parse(event.data), age = Math.max(0, (new Date(state.now) - new Date(state.stored_at)) / 1000);
     const old = state.live ? "" : ` The newest document is of ${format(state.published_at)}: shown as of then.`;
-    if (page?.dataset.page !== "label") say(state.records ? `Last record stored ${ago(age)} ago.${old}` : "Nothing is stored yet.", !state.live || age >= 900);
+    if (page?.dataset.page !== "label") say(state.records ? `Last record stored ${duration(age)} ago.${old}` : "Nothing is stored yet.", !state.live || age >= 900);
     else if (!seen) say("");
     const key = `${state.records} ${state.alerts} ${state.actions}`;
     // What a person has opened, or is typing or labelling, stays as it is.
@@ -46,6 +44,12 @@ function follow() {
   events.addEventListener("away", () => say("ClickHouse does not answer; what is shown may be old.", true));
   events.onerror = () => say("Connection to the console lost; what is shown may be old.", true);
 }
+const picker = document.getElementById("as-of");
+if (picker) pick(picker);
 if (page?.dataset.page === "signin") say("");
-else follow();
+else if (asOf) {
+  page?.before(banner(page.dataset.page));
+  say("Not live.");
+  keepMoment();
+} else follow();
 show();

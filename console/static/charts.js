@@ -14,6 +14,17 @@ function colours() {
   return { text: style.getPropertyValue("--fg"), grid: { stroke: style.getPropertyValue("--line"), width: 0.5 } };
 }
 
+// The time axis shows the week before the moment, however few points there are, and all of them.
+function week(moment) {
+  const to = seconds(moment), from = to - 7 * 86400;
+  return { range: (_, low, high) => [Math.min(low ?? from, from), Math.max(high ?? to, to)] };
+}
+
+// Times of day in 24 hours, as everywhere: for steps of years, months, days, hours and minutes; a new day is named below.
+const DAY = "\n{D} {MMM}", YEAR = "\n{YYYY}";
+const TIMES = [[3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 1], [3600 * 24 * 28, "{MMM}", YEAR, null, null, null, null, null, 1],
+  [3600 * 24, "{D} {MMM}", YEAR, null, null, null, null, null, 1], [3600, "{HH}:{mm}", `${DAY} {YYYY}`, null, DAY, null, null, null, 1], [60, "{HH}:{mm}", `${DAY} {YYYY}`, null, DAY, null, null, null, 1]];
+
 // `marks` are [time, colour] of vertical lines.
 // `events` are drawn as dots at the foot, larger for a higher severity, with their types beside them where there is room.
 function draw(target, data, series, { height = 260, scales = {}, splits, axes, marks = [], events = [], bands }) {
@@ -49,9 +60,13 @@ function draw(target, data, series, { height = 260, scales = {}, splits, axes, m
       ends[row] = x + radius + (before ? 0 : 4 * scale + long);
     }
   };
+  const axis = plot => { // uPlot knows its scales only once it draws
+    const { min, max } = plot.scales.x;
+    Object.assign(target.dataset, { from: new Date(1000 * min).toISOString(), to: new Date(1000 * max).toISOString() });
+  };
   const width = () => Math.max(280, Math.min(1150, document.documentElement.clientWidth - 40));
-  const plain = [{ stroke: text, grid }, { stroke: text, grid, ...(splits ? { splits: () => splits } : {}) }, ...(axes ?? []).map(axis => ({ stroke: text, grid: { show: false }, ...axis }))];
-  const plot = new uPlot({ width: width(), height, scales, bands, series: [{}, ...series], axes: plain, hooks: { draw: [lines, dots] } }, data, target);
+  const plain = [{ stroke: text, grid, values: TIMES }, { stroke: text, grid, ...(splits ? { splits: () => splits } : {}) }, ...(axes ?? []).map(axis => ({ stroke: text, grid: { show: false }, ...axis }))];
+  const plot = new uPlot({ width: width(), height, scales, bands, series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...series], axes: plain, hooks: { draw: [lines, dots, axis] } }, data, target);
   addEventListener("resize", () => plot.setSize({ width: width(), height }));
 }
 
@@ -63,26 +78,26 @@ function figure(caption, label, drawn) {
   return made;
 }
 
-export function sentimentChart(entity, rows, marks, events) {
+export function sentimentChart(entity, rows, marks, events, moment) {
   const data = [rows.map(row => seconds(row.start)), ...["sentiment", "low", "high"].map(name => rows.map(row => Number(row[name])))];
   const quiet = { stroke: "transparent", points: { show: false } };
   const series = [{ label: "sentiment", stroke: COLOURS[0], width: 2, points: { show: true } }, { label: "low", ...quiet }, { label: "high", ...quiet }];
   return figure("Sentiment in windows of 3 hours with its 95 % band. Lines: alerts (red), model changes (blue). Dots: events, bad (red) and good (green).",
     `Sentiment about ${entity} over the week; the numbers are in the table below`,
-    target => draw(target, data, series, { height: events.length ? 360 : 300, scales: { y: { range: [events.length ? LANE : -1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1], bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks, events }));
+    target => draw(target, data, series, { height: events.length ? 360 : 300, scales: { x: week(moment), y: { range: [events.length ? LANE : -1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1], bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks, events }));
 }
 
-export function volumeChart(entity, rows, marks) {
+export function volumeChart(entity, rows, marks, moment) {
   const data = [rows.map(row => seconds(row.start)), rows.map(row => Number(row.documents)), rows.map(row => Number(row.usual))];
   const series = [
     { label: "documents", stroke: "#778", fill: "rgba(120,130,150,.35)", points: { show: false }, paths: uPlot.paths.bars({ size: [0.8] }) },
     { label: "usual at that hour", stroke: COLOURS[1], width: 2, points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) },
   ];
   return figure("Documents in windows of 3 hours, and the mean of the same hours in up to four weeks before.",
-    `Volume of documents about ${entity} over the week`, target => draw(target, data, series, { height: 200, marks, scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
+    `Volume of documents about ${entity} over the week`, target => draw(target, data, series, { height: 200, marks, scales: { x: week(moment), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
 }
 
-export function topicsChart(entity, rows) {
+export function topicsChart(entity, rows, moment) {
   const days = [...new Set(rows.map(row => row.day))].sort();
   const totals = new Map();
   for (const row of rows) totals.set(row.topic, (totals.get(row.topic) ?? 0) + Number(row.documents));
@@ -90,5 +105,5 @@ export function topicsChart(entity, rows) {
   const counts = topics.map(topic => days.map(day => Number(rows.find(row => row.day === day && row.topic === topic)?.documents ?? 0)));
   const series = topics.map((topic, i) => ({ label: topic, stroke: COLOURS[i], width: 2, points: { show: true } }));
   return figure("Documents a day on each topic.", `Topics of ${entity} by day; the numbers are in the table below`,
-    target => draw(target, [days.map(seconds), ...counts], series, { height: 220, scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
+    target => draw(target, [days.map(seconds), ...counts], series, { height: 220, scales: { x: week(moment), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
 }

@@ -17,8 +17,10 @@ export function el(tag, attributes = {}, ...children) {
 
 export const signed = x => (x >= 0 ? "+" : "\u2212") + Math.abs(x).toFixed(2);
 export const tone = x => (x >= 0 ? "positive-text" : "negative-text");
-const long = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const long = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const format = time => long.format(new Date(time));
+export const duration = seconds => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min`
+  : seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400).toLocaleString()} days`);
 export const when = text => el("time", { datetime: text, title: `${text} (${zone}: ${format(text)})` }, format(text));
 export const company = row => el("a", { href: `/entity/${encodeURIComponent(row.entity)}` }, row.name && row.name !== row.entity ? `${row.name} (${row.entity})` : row.entity);
 
@@ -35,7 +37,7 @@ export function ownPage(address) {
 export async function ask(url, body, keepalive = false) {
   const options = body ? { method: "POST", keepalive, body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRF-Token": token } } : {};
   const answer = await fetch(url, options);
-  if (answer.status === 401 && !location.pathname.startsWith("/sign-in")) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  if (answer.status === 401 && !location.pathname.startsWith("/sign-in")) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   const found = await answer.json();
   if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : JSON.stringify(found.detail));
   return found;

@@ -1,11 +1,10 @@
 // What each page shows; a page is a function that gives its nodes.
 import { alertCard, incidentCards } from "/static/alerts.js";
+import { asOf, moment } from "/static/as_of.js";
 import { sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
-import { ask, coloured, company, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, coloured, company, duration, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 
 const parameters = new URLSearchParams(location.search);
-const at = parameters.get("at");
-const moment = at ? `at=${encodeURIComponent(at)}` : "";
 const SHOWN = 8; // incidents on the page of the market
 const byName = (rows, key) => {
   const groups = new Map();
@@ -51,7 +50,7 @@ function openedAlert() {
 
 export const pages = {
   async market(page, again) {
-    const [market, sectors, movers, emerging, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging"].map(name => ask(`/api/${name}?${moment}`)), ask("/api/alerts?limit=100")]);
+    const [market, sectors, movers, emerging, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging"].map(name => ask(`/api/${name}?${moment}`)), ask(`/api/alerts?limit=100&${moment}`)]);
     const end = new Date(market.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
     const named = [...new Set(recent.map(row => row.entity))].filter(entity => entity !== "*").slice(0, 40);
@@ -68,13 +67,13 @@ export const pages = {
       el("h2", {}, "Movers, 24 hours against 7 days"),
       table("Movers", ["Company", "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), el("span", { class: tone(row.change) }, signed(row.change)), row.documents, row.z.toFixed(1)])),
       sources(`/api/movers?${moment}`, movers.sql),
-      ...(emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "Companies", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : [])];
+      ...(asOf ? [el("h2", {}, "Emerging: what no known topic fits"), el("p", { class: "quiet" }, "Not known as of a moment: only what the latest search found is kept.")] : emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "Companies", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : [])];
   },
 
   async entity(page, again) {
     const entity = page.dataset.entity, base = `/api/entities/${encodeURIComponent(entity)}`, number = Number(location.hash.slice(1)) || 0;
     const names = ["now", "sentiment", "volume", "topics", "models", "events"];
-    const [now, tones, volume, topics, models, events, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}`)]);
+    const [now, tones, volume, topics, models, events, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}&${moment}`)]);
     const all = now.rows.find(row => row.kind === "all");
     const told = alerts.rows.filter(row => !["inactive", "pending"].includes(row.state));
     const marks = [...told.map(row => [row.fired_at, "#d33"]), ...models.rows.slice(1).map(row => [row.first_at, "#39f"])];
@@ -84,12 +83,12 @@ export const pages = {
     const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
     return [all ? el("p", {}, all.sector ? `Sector ${all.sector}, desk ${all.desk}. ` : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
       ...incidentCards(told, again, { most: 5 }),
-      el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks, events.rows) : null,
+      el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks, events.rows, tones.moment) : null,
       el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),
       sources(`${base}/sentiment?${moment}`, tones.sql),
       ...(events.rows.length ? [el("h2", {}, "Events"), table("Events", ["When", "What", "State", "Severity", "News", "Stories", "Source", "Text"], events.rows.map(row => [when(row.published_at), el("span", { class: row.polarity ? tone(row.polarity) : "" }, row.type.replaceAll("_", " ")), row.state, row.severity, row.novelty, row.stories, row.source, row.title || row.text])), sources(`${base}/events?${moment}`, events.sql)] : []),
-      el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks) : null, sources(`${base}/volume?${moment}`, volume.sql),
-      ...(topics.rows.length ? [el("h2", {}, "Topics"), topicsChart(entity, topics.rows), el("details", {}, el("summary", {}, "As a table"), table("Topics", ["Day", "Topic", "Documents"], topics.rows.map(row => [when(row.day), row.topic, row.documents]))), sources(`${base}/topics?${moment}`, topics.sql)] : []),
+      el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks, volume.moment) : null, sources(`${base}/volume?${moment}`, volume.sql),
+      ...(topics.rows.length ? [el("h2", {}, "Topics"), topicsChart(entity, topics.rows, topics.moment), el("details", {}, el("summary", {}, "As a table"), table("Topics", ["Day", "Topic", "Documents"], topics.rows.map(row => [when(row.day), row.topic, row.documents]))), sources(`${base}/topics?${moment}`, topics.sql)] : []),
       el("h2", {}, "Documents"), el("ul", { class: "documents" }, items), pager(number, documents.rows.length === 20, n => `#${n}`),
       sources(`${base}/documents?page=${number}&${moment}`, documents.sql),
       el("h2", {}, "Models"), table("Models", ["Version", "First document", "Documents"], models.rows.map(row => [row.model_version, when(row.first_at), row.documents])), sources(`${base}/models?${moment}`, models.sql)];
@@ -97,13 +96,13 @@ export const pages = {
 
   async alerts(page, again) {
     const one = openedAlert(), number = Number(parameters.get("page")) || 0;
-    const found = await ask(one ? `/api/alerts?id=${encodeURIComponent(one)}` : `/api/alerts?page=${number}`);
+    const found = await ask(one ? `/api/alerts?id=${encodeURIComponent(one)}&${moment}` : `/api/alerts?page=${number}&${moment}`);
     const [opened, ...parts] = one ? found.rows : [];
     if (opened) {
       const others = incidentCards(parts, again);
       return [alertCard(opened, again), ...(others.length ? [el("h2", {}, "Other parts of the incident"), ...others] : []), el("p", {}, el("a", { href: "/alerts" }, "All alerts"))];
     }
-    return [...(found.rows.length ? incidentCards(found.rows, again) : [el("p", { class: "quiet" }, one ? "There is no such alert." : "No alert yet.")]),
+    return [...(found.rows.length ? incidentCards(found.rows, again) : [el("p", { class: "quiet" }, one ? "There is no such alert." : asOf ? "No alert until then." : "No alert yet.")]),
       one ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : pager(number, found.rows.length === 20, n => `/alerts?page=${n}`),
       el("h2", {}, "Silences"), table("Silences", ["About", "Kind", "Until", "By", "Why"], found.silences.map(row => [row.entity || "all", row.kind || "all", when(row.ends_at), row.by, row.note]))];
   },
@@ -157,9 +156,9 @@ export const pages = {
 
   async search() {
     const similar = parameters.get("similar"), words = parameters.get("q") ?? "", number = Number(parameters.get("page")) || 0;
-    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: words, type: "search" })), " ", el("button", {}, "Search"));
+    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: words, type: "search" })), " ", asOf ? el("input", { type: "hidden", name: "as_of", value: asOf }) : null, el("button", {}, "Search"));
     if (!similar && !words) return [form];
-    const url = similar ? `/api/similar?document=${encodeURIComponent(similar)}` : `/api/search?q=${encodeURIComponent(words)}&page=${number}`;
+    const url = similar ? `/api/similar?document=${encodeURIComponent(similar)}&${moment}` : `/api/search?q=${encodeURIComponent(words)}&page=${number}&${moment}`;
     const found = await ask(url);
     return [form, el("h2", {}, similar ? "Most similar" : "Newest first"), found.rows.length ? el("ul", { class: "documents" }, found.rows.map(row => documentItem(row, row.entities[0] ?? ""))) : el("p", { class: "quiet" }, "No document."),
       similar ? null : pager(number, found.rows.length === 20, n => `/search?q=${encodeURIComponent(words)}&page=${n}`), sources(url, found.sql)];
@@ -167,14 +166,15 @@ export const pages = {
 
   async health() {
     const found = await ask("/api/health");
+    const champions = [...new Set(Object.values(found.workers))].filter(version => version);
     const waiting = topic => (found.backlog_unknown ? "unknown" : found.backlog[topic] ?? "");
     return [...found.problems.map(one => el("p", { class: "warning", role: "alert" }, `Since ${when(one.since)}: ${one.text}`)),
-      el("h2", {}, "Feeds"), table("Feeds", ["Topic", "Records", "Waiting in Kafka", "Dead letters", "Last stored", "Newest published", "Last hour", "Median delay (s)"], found.feeds.map(row => [row.topic, row.records, waiting(row.topic), row.dead_letters, when(row.stored_at), when(row.published_at), row.last_hour, row.delay_p50_s === null ? "" : Math.round(row.delay_p50_s)])),
+      el("h2", {}, "Feeds"), table("Feeds", ["Topic", "Records", "Waiting in Kafka", "Dead letters", "Last stored", "Newest published", "Last hour", "Median delay"], found.feeds.map(row => [row.topic, row.records, waiting(row.topic), row.dead_letters, when(row.stored_at), when(row.published_at), row.last_hour, row.delay_p50_s === null ? "" : duration(row.delay_p50_s)])),
       found.backlog_unknown ? el("p", { class: "warning" }, `Kafka does not answer: ${found.backlog_unknown}`) : null,
       sources("/api/health", found.sql),
       ...(found.sources.length ? [el("h2", {}, "Public sources"), table("Public sources", ["Feed", "Last item", "Last read", "Next", "Sent", "Errors today", "Latest problem"], found.sources.map(row => [row.feed, row.last_item_at ? when(row.last_item_at) : "", when(row.polled_at), row.next_poll_at ? when(row.next_poll_at) : "", row.sent, row.errors, row.error]))] : []),
       el("h2", {}, "Workers"), table("Workers", ["Worker", "Model version"], Object.entries(found.workers)),
-      el("h2", {}, "Model"), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
+      el("h2", {}, "Model"), ...(champions.length ? [el("p", {}, `Scoring now: ${champions.join(", ")}.`)] : []), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
       el("h2", {}, "Drift"), table("Drift", ["Looked", "What", "Source", "Measure", "Before", "Now", "Effect (sd)", "Alarm"], found.drift.map(row => [when(row.at), row.kind, row.source || "all", row.measure, row.reference_mean.toFixed(3), row.current_mean.toFixed(3), row.effect.toFixed(2), row.drifts ? el("span", { class: "badge warning" }, "drifts") : ""])),
       ...(found.shadow.length ? [el("h2", {}, "In the shadow"), table("In the shadow", ["Challenger", "Champion", "Documents", "Agreement", "Mean difference", "Time", "Latest"], found.shadow.map(row => [row.challenger, row.champion, row.documents, `${(100 * row.agreement).toFixed(1)} %`, row.difference.toFixed(3), row.slower === null ? "" : `${row.slower.toFixed(2)}\u00d7`, when(row.latest)]))] : []),
       el("h2", {}, "Training"), table("Training", ["Started", "Why", "State", "Labels", "Challenger", "Outcome"], found.runs.map(row => [when(row.started_at), row.cause, row.state, row.labels, row.challenger, row.detail]))];

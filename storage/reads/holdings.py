@@ -22,10 +22,10 @@ def holdings(client: Client, moment: datetime | None = None) -> list[Row]:
     return select(client, f"SELECT * FROM {view} ORDER BY abs(exposure) DESC, desk, ticker", {"moment": then})
 
 
-def holdings_by_company(client: Client) -> dict[str, list[Row]]:
-    """Those of now by their ticker."""
+def holdings_by_company(client: Client, moment: datetime | None = None) -> dict[str, list[Row]]:
+    """The same by ticker."""
     found: dict[str, list[Row]] = {}
-    for row in holdings(client):
+    for row in holdings(client, moment):
         found.setdefault(row["ticker"], []).append(row)
     return found
 

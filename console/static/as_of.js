@@ -1,0 +1,46 @@
+// The moment that the pages show: `as_of` in their address. Without it they show the present.
+import { el, when } from "/static/dom.js";
+
+export const asOf = new URLSearchParams(location.search).get("as_of") ?? "";
+export const moment = asOf ? `as_of=${encodeURIComponent(asOf)}` : ""; // for addresses of the API
+
+const PAST = ["market", "entity", "alerts", "search"]; // of the others there is only the present
+const isTime = text => !Number.isNaN(new Date(text).getTime());
+
+function address(change) {
+  const url = new URL(location.href);
+  url.searchParams.delete("page");
+  url.hash = "";
+  change(url.searchParams);
+  return url.href;
+}
+
+// What is wanted is entered, and the address is in UTC, so that it means the same to whoever it is sent to.
+export function pick(form) {
+  const input = form.elements.as_of, date = new Date(asOf);
+  if (isTime(asOf)) input.value = new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  form.addEventListener("submit", event => {
+    event.preventDefault();
+    const chosen = new Date(input.value).toISOString().replace(".000Z", "Z");
+    location.assign(address(parameters => parameters.set("as_of", chosen)));
+  });
+}
+
+export function banner(name) {
+  const time = isTime(asOf) ? when(asOf) : asOf;
+  return el("p", { id: "banner", class: "warning" },
+    PAST.includes(name) ? ["As of ", time, ", by what was published until then and is stored today, and by the present scores. No live updates."]
+      : ["This page shows the present: what it shows is not kept as of a moment. Market, companies, alerts and search are as of ", time, "."],
+    " ", el("a", { href: address(parameters => parameters.delete("as_of")), "data-now": true }, "Back to now"));
+}
+
+// Links to other pages keep the moment.
+export function keepMoment() {
+  if (!asOf) return;
+  for (const link of document.querySelectorAll("a[href^='/']:not([data-now])")) {
+    const url = new URL(link.href);
+    if (url.pathname.startsWith("/api/")) continue;
+    url.searchParams.set("as_of", asOf);
+    link.href = url.href;
+  }
+}

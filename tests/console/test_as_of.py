@@ -1,0 +1,135 @@
+"""The console as of an earlier moment: what was known of the market then, and where there is no past to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from clickhouse_driver import Client
+
+from documents import Mention
+from storage import replace_entities, write_documents
+from storage.writes import acknowledge, add_silence, write_holdings
+from tests.console.test_console import CHROMIUM, Console, document, fill, served
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+GOOD, BAD = NOW - timedelta(hours=24), NOW - timedelta(hours=2)
+"""Before the bad day of Acme, and after the alert about it."""
+
+
+@pytest.fixture
+def console(clickhouse_url: str, client: Client) -> Iterator[Console]:
+    fill(client)
+    lonely = document(50, NOW - timedelta(hours=30), 0.5, "Lonely opens a shop")
+    lonely.mentions = [Mention("LONE", "Lonely", "name", "positive", 0.1, 0.3, 0.6, 0.5)]
+    write_documents(client, [lonely])
+    names = {"ACME": "Acme & Sons", "LONE": "Lonely"}
+    companies = [SimpleNamespace(ticker=ticker, name=name, desk="", sector="Tools") for ticker, name in names.items()]
+    replace_entities(client, companies)
+    write_holdings(client, [("funds", "ACME", 5_000.0, "USD", None, NOW - timedelta(hours=5))])
+    acknowledge(client, ["a1"], "ana", "", False)
+    add_silence(client, "ACME", "", NOW - timedelta(hours=1), NOW + timedelta(hours=1), "ana", "")
+    with served(clickhouse_url, "127.0.0.1:1") as url:
+        yield Console(url, client, "")
+
+
+def test_the_api_answers_as_of_a_moment(console: Console) -> None:
+    def rows(path: str, moment: datetime | None) -> list[dict]:
+        as_of = f"as_of={quote(moment.isoformat())}" if moment else ""
+        return console.ask(f"api/{path}{'&' if '?' in path else '?'}{as_of}").json["rows"]
+
+    assert rows("market", GOOD)[0]["sentiment"] > 0.5 and rows("market", None)[0]["sentiment"] < 0
+    assert rows("alerts", GOOD) == [] == rows("alerts?id=a1", GOOD)
+    (alert,) = rows("alerts", BAD)
+    # Somebody looks after it, and there is a silence, but only since then.
+    assert (alert["state"], alert["acknowledged_by"], [one["desk"] for one in alert["exposure"]]) == (
+        "firing", "", ["funds"]
+    )  # fmt: skip
+    assert rows("alerts", None)[0]["acknowledged_by"] == "ana"
+    silences = [len(console.ask(f"api/alerts?as_of={quote(at.isoformat())}").json["silences"]) for at in (BAD, NOW)]
+    assert silences == [0, 1]
+    for path, name in (("search?q=acme", "published_at"), ("similar?document=d/3", "published_at"),
+                       ("entities/ACME/documents", "published_at"), ("entities/ACME/models", "first_at")):  # fmt: skip
+        found = rows(path, GOOD)
+        assert found and all(datetime.fromisoformat(row[name]) <= GOOD for row in found), path
+    assert rows("entities/ACME/models", GOOD)[0]["documents"] < rows("entities/ACME/models", None)[0]["documents"]
+    assert len(rows("search?q=debt", None)) == 10 and rows("search?q=debt", GOOD) == []
+
+
+def test_a_moment_that_is_none_is_refused_in_words(console: Console) -> None:
+    ahead = quote((NOW + timedelta(days=30)).isoformat())
+    for given, why in (("soon", "'soon' is no time; one is 2024-01-31T12:00:00Z"), (ahead, "is in the future"),
+                       ("1066-10-14", "is too long ago"), ("0001-01-01T00:00:00%2B14:00", "is no time")):  # fmt: skip
+        for path in ("market", "entities/ACME/sentiment", "alerts", "search?q=a"):
+            answer = console.ask(f"api/{path}{'&' if '?' in path else '?'}as_of={given}")
+            assert answer.status == 422 and why in answer.json["detail"], (path, given)
+    assert console.ask(f"api/market?as_of={NOW:%Y-%m-%d}").json["moment"] == f"{NOW:%Y-%m-%d}T00:00:00Z"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_pages_as_of_a_moment(console: Console) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect, sync_playwright
+
+    given = f"{GOOD:%Y-%m-%dT%H:%M:%SZ}"
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB", timezone_id="Asia/Kolkata")
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def opened(path: str | None = None) -> None:
+            if path is not None:
+                page.goto(console.url + path)
+            page.wait_for_selector("#page[data-ready]")
+
+        def clean() -> None:
+            found = Axe().run(page)
+            assert found.violations_count == 0, (page.url, found.generate_report())
+
+        def chosen() -> list[str] | None:
+            return parse_qs(urlsplit(page.url).query).get("as_of")
+
+        opened("")
+        page.get_by_label("As of").fill(f"{GOOD + timedelta(hours=5, minutes=30):%Y-%m-%dT%H:%M:%S}")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Show").click()
+        opened()
+        assert chosen() == [given]
+        banner = page.locator("#banner")
+        assert "As of" in banner.inner_text() and "No live updates" in banner.inner_text()
+        expect(page.locator("#live")).to_have_text("Not live.")
+        assert page.get_by_text("no alert fired").count() == 1 and page.get_by_text("Not known as of a moment").count()
+        assert (
+            page.get_by_label("As of").input_value().startswith(f"{GOOD + timedelta(hours=5, minutes=30):%Y-%m-%dT%H}")
+        )
+        clean()
+        # The moment stays while one goes from page to page.
+        page.locator(".heat a", has_text="LONE").click()
+        page.wait_for_url("**/entity/LONE*")
+        opened()
+        assert chosen() == [given] and page.locator("h1").inner_text() == "Lonely (LONE)"
+        page.wait_for_selector("figure [data-to]")
+        axis = page.locator("figure [data-to]").first
+        first, last = (datetime.fromisoformat(axis.get_attribute(f"data-{end}") or "") for end in ("from", "to"))
+        assert (first, last) == (GOOD - timedelta(days=7), GOOD)  # of one point alone, too
+        clean()
+        opened(f"alerts?as_of={BAD:%Y-%m-%dT%H:%M:%SZ}")
+        assert page.get_by_role("article").count() == 1
+        assert page.get_by_role("button", name="Acknowledge").count() == 0 == page.get_by_text("by ana").count()
+        page.locator("header").get_by_role("link", name="Health").click()
+        page.wait_for_url("**/health?as_of=*")
+        opened()
+        assert "This page shows the present" in banner.inner_text() and page.get_by_label("As of").count() == 0
+        clean()
+        page.get_by_role("link", name="Back to now").click()
+        page.wait_for_url("**/health")
+        assert chosen() is None and banner.count() == 0
+        page.goto(console.url + "?as_of=soon")
+        page.get_by_role("alert").get_by_text("'soon' is no time").wait_for()
+        assert "soon" in banner.inner_text()
+        browser.close()
+    assert complaints == []
