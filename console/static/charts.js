@@ -14,10 +14,11 @@ function colours() {
   return { text: style.getPropertyValue("--fg"), grid: { stroke: style.getPropertyValue("--line"), width: 0.5 } };
 }
 
-// The time axis shows the week before the moment, however few points there are, and all of them.
-function week(moment) {
-  const to = seconds(moment), from = to - 7 * 86400;
-  return { range: (_, low, high) => [Math.min(low ?? from, from), Math.max(high ?? to, to)] };
+// The time axis shows the week before the moment, however few points there are, and all of them. For one point alone
+// uPlot would come to an axis of years, so what it proposes counts only where it is narrower: a person zooms.
+function week(moment, times) {
+  const to = seconds(moment), from = to - 7 * 86400, first = times[0], last = times.at(-1);
+  return { range: (_, low, high) => (low > first || high < last ? [low, high] : [Math.min(first, from), Math.max(last, to)]) };
 }
 
 // Times of day in 24 hours, as everywhere: for steps of years, months, days, hours and minutes; a new day is named below.
@@ -84,7 +85,7 @@ export function sentimentChart(entity, rows, marks, events, moment) {
   const series = [{ label: "sentiment", stroke: COLOURS[0], width: 2, points: { show: true } }, { label: "low", ...quiet }, { label: "high", ...quiet }];
   return figure("Sentiment in windows of 3 hours with its 95 % band. Lines: alerts (red), model changes (blue). Dots: events, bad (red) and good (green).",
     `Sentiment about ${entity} over the week; the numbers are in the table below`,
-    target => draw(target, data, series, { height: events.length ? 360 : 300, scales: { x: week(moment), y: { range: [events.length ? LANE : -1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1], bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks, events }));
+    target => draw(target, data, series, { height: events.length ? 360 : 300, scales: { x: week(moment, data[0]), y: { range: [events.length ? LANE : -1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1], bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks, events }));
 }
 
 export function volumeChart(entity, rows, marks, moment) {
@@ -94,7 +95,7 @@ export function volumeChart(entity, rows, marks, moment) {
     { label: "usual at that hour", stroke: COLOURS[1], width: 2, points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) },
   ];
   return figure("Documents in windows of 3 hours, and the mean of the same hours in up to four weeks before.",
-    `Volume of documents about ${entity} over the week`, target => draw(target, data, series, { height: 200, marks, scales: { x: week(moment), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
+    `Volume of documents about ${entity} over the week`, target => draw(target, data, series, { height: 200, marks, scales: { x: week(moment, data[0]), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
 }
 
 export function topicsChart(entity, rows, moment) {
@@ -103,7 +104,8 @@ export function topicsChart(entity, rows, moment) {
   for (const row of rows) totals.set(row.topic, (totals.get(row.topic) ?? 0) + Number(row.documents));
   const topics = [...totals].sort((a, b) => b[1] - a[1]).slice(0, COLOURS.length).map(([name]) => name);
   const counts = topics.map(topic => days.map(day => Number(rows.find(row => row.day === day && row.topic === topic)?.documents ?? 0)));
+  const data = [days.map(seconds), ...counts];
   const series = topics.map((topic, i) => ({ label: topic, stroke: COLOURS[i], width: 2, points: { show: true } }));
   return figure("Documents a day on each topic.", `Topics of ${entity} by day; the numbers are in the table below`,
-    target => draw(target, [days.map(seconds), ...counts], series, { height: 220, scales: { x: week(moment), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
+    target => draw(target, data, series, { height: 220, scales: { x: week(moment, data[0]), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
 }
