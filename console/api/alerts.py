@@ -48,9 +48,12 @@ def add_routes(api: APIRouter, context: Context) -> None:
 
     @api.get("/alerts", response_model=Alerts)
     def get_alerts(
-        as_of: AsOf, entity: Company = "", identity: Annotated[str, Query(alias="id", max_length=500)] = "", page: Page = 0,
+        as_of: AsOf,
+        entity: Company = "",
+        identity: Annotated[str, Query(alias="id", max_length=500)] = "",
+        page: Page = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         """Alerts with their evidence and with what the desks hold of the company, newest first, and the silences in
         force. With ``id``: that alert, and after it the other parts of its incident. All as of the moment."""
         names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
