@@ -97,14 +97,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def clickhouse_url(stack: Stack) -> Iterator[str]:
     """URL of a database of the test's own. Made through ``default``: a native hello that names an unknown
-    database aborts the embedded server."""
+    database aborts the embedded server. Tests that kill its clients end it, too, so it is waited for."""
+    from tests.support import Asking
+
     base, _, _ = stack.clickhouse_url.rpartition("/")
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with Client.from_url(stack.clickhouse_url) as client:
-        client.execute(f"CREATE DATABASE {name}")
+    asking = Asking(stack.clickhouse_url)
+    asking.execute(f"CREATE DATABASE IF NOT EXISTS {name}")
     yield f"{base}/{name}"
-    with Client.from_url(stack.clickhouse_url) as client:
-        client.execute(f"DROP DATABASE IF EXISTS {name}")
+    asking.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
 @pytest.fixture

@@ -82,8 +82,13 @@ def start(
 
     yield begin
     for process in started:
-        process.kill()
-        process.wait()
+        process.terminate()  # a client that is killed ends the embedded ClickHouse, which the next test needs
+    for process in started:
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def trainers(of: Path) -> list[psutil.Process]:

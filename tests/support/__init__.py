@@ -65,7 +65,7 @@ class Asking:
         self._settings = ClickHouseSettings(url=url)
 
     def __call__(self, action: Callable[[Client], T]) -> T:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 client = connect(self._settings)
@@ -74,7 +74,7 @@ class Asking:
                 finally:
                     client.disconnect()
             except (ClickHouseError, ConnectionError, EOFError):
-                assert time.monotonic() < deadline, "ClickHouse did not come back in 30 s"
+                assert time.monotonic() < deadline, "ClickHouse did not come back in 60 s"
                 time.sleep(0.1)
 
     def execute(self, sql: str, parameters: dict | None = None, **options: bool) -> Any:
