@@ -38,6 +38,12 @@ _GAP = r"""(?:\ (?!(?:and|but|as|while|after|despite|although|when|amid|because|
 """Up to seven words of one clause that name nothing else that could have moved."""
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
+_HEADS = re.compile(
+    r"(?:accident|arrears|bankruptc|bill|burn|cancell|charge|churn|claim|complaint|cost|days sales|debt|default|defect"
+    r"|deficit|delay|delinq|emission|expense|fatalit|foreclos|fraud|impair|indebted|injur|insolven|job|lay-?off|loan|loss"
+    r"|npl|outage|overhead|pension gap|rate|return|shortfall|spill|times|turnover|unemploy|unsold|vacanc|write)"
+)
+"""A part of each bad quantity: most texts have none, and are looked at no further."""
 _NOUN_FIRST = re.compile(
     rf"""(?<![\w-])(?P<apart>(?:excluding|including|before|without|ex)\ (?:\w+\ )?)?
     (?P<what>{_BAD}(?![\w-]){_GAP}\ (?:have\ |has\ |had\ )?)(?:(?P<more>{_MORE})|(?P<less>{_LESS}))(?![\w-])""",
@@ -63,6 +69,8 @@ def spelled_quantities(text: str) -> str:
     the same clause. Losses are left out: training has shown the network how they narrow and widen. A text that denies
     or expects the movement stays as it is.
     """
+    if not _HEADS.search(text.lower()):
+        return text
     text = _NOUN_FIRST.sub(_moved, text)
     text = _VERB_FIRST.sub(lambda m: f"{'worsens' if m['more'] else 'improves'}{m['what']}", text)
     return _ADJECTIVE.sub(lambda m: f"{'worsening' if m['more'] else 'improving'}{m['what']}", text)
