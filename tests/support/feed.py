@@ -60,7 +60,7 @@ class Feed:
             self.launch(WORKER)
 
         def up() -> bool:
-            if not self.alive() and "StorageUnavailable" in self.log.read_text()[-2000:]:
+            if self.ended_without_clickhouse():
                 self.launch(WORKER)
             return self.ready()
 
@@ -79,6 +79,10 @@ class Feed:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def ended_without_clickhouse(self) -> bool:
+        """It ended because the embedded ClickHouse was just being restarted."""
+        return self.process is not None and not self.alive() and "StorageUnavailable" in self.log.read_text()[-2000:]
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
