@@ -20,6 +20,8 @@ from documents import spreadsheet_cell
 PAGE_SIZE = 20
 Page = Annotated[int, Query(ge=0, le=10_000)]
 FOREVER = "2200-01-01 00:00:00"
+"""Later than all documents: the present shows those with a date in the future, too."""
+
 MOST_CHARACTERS = 100
 Company = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]
 Form = Annotated[Literal["json", "csv"], Query(alias="format")]

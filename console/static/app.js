@@ -48,7 +48,7 @@ const picker = document.getElementById("as-of");
 if (picker) pick(picker);
 if (page?.dataset.page === "signin") say("");
 else if (asOf) {
-  page?.before(banner(page.dataset.page));
+  page?.before(banner());
   say("Not live.");
   keepMoment();
 } else follow();

@@ -4,7 +4,6 @@ import { el, when } from "/static/dom.js";
 export const asOf = new URLSearchParams(location.search).get("as_of") ?? "";
 export const moment = asOf ? `as_of=${encodeURIComponent(asOf)}` : ""; // for addresses of the API
 
-const PAST = ["market", "entity", "alerts", "search"]; // of the others there is only the present
 const isTime = text => !Number.isNaN(new Date(text).getTime());
 
 function address(change) {
@@ -26,10 +25,11 @@ export function pick(form) {
   });
 }
 
-export function banner(name) {
+// Pages with the picker can show the past; of the others there is only the present.
+export function banner() {
   const time = isTime(asOf) ? when(asOf) : asOf;
   return el("p", { id: "banner", class: "warning" },
-    PAST.includes(name) ? ["As of ", time, ", by what was published until then and is stored today, and by the present scores. No live updates."]
+    document.getElementById("as-of") ? ["As of ", time, ", by what was published until then and is stored today, and by the present scores. No live updates."]
       : ["This page shows the present: what it shows is not kept as of a moment. Market, companies, alerts and search are as of ", time, "."],
     " ", el("a", { href: address(parameters => parameters.delete("as_of")), "data-now": true }, "Back to now"));
 }

@@ -179,8 +179,8 @@ class EventReader:
     ) -> set[tuple[int, int]]:
         """Those of the ``told`` (pair, type), with their logits, that are events of a company that the text names and
         nobody asked about: read as one about that company, the text tells the event as well, and only the clauses that
-        name that company do. Long texts are left as they are, and those that name the
-        company by its cashtag, since its name often stands beside that."""
+        name that company do. Long texts are left as they are, and those that name the company by its cashtag, since its
+        name often stands beside that."""
         kinds: dict[int, list[int]] = {}
         for i, k in told:
             kinds.setdefault(i, []).append(k)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -16,14 +15,6 @@ from stream.upkeep.metrics import Metrics
 from stream.upkeep.telemetry import Telemetry, telemetry
 from tests.support import eventually
 from tests.support.collector import Collector
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    made = Collector()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 def test_counters_gauges_and_histograms_are_sent_as_they_are_on_the_page(collector: Collector) -> None:
