@@ -14,16 +14,18 @@ from retrain.data.examples import (
     write_examples,
 )
 from retrain.data.fixed_test import fixed_test
-from retrain.data.labelled_sets import TRAINED_ON, load, read, split
+from retrain.data.labelled_sets import ADDED, OF_WHOLE_TWEETS, TRAINED_ON, load, read, split
 from retrain.data.labels import Judged, Resolved, judging, limited, parts, resolve
-from retrain.data.near_duplicates import words
+from retrain.data.near_duplicates import clusters, words
 from retrain.data.phrases import phrases
 from retrain.data.queue import queue
 from retrain.data.replay import Rows, documents_to_label, rows_to_learn
 
 __all__ = [
+    "ADDED",
     "LABELS",
     "NOT_NEGATIVE",
+    "OF_WHOLE_TWEETS",
     "PEOPLE",
     "PEOPLES",
     "SELF_LABELLED",
@@ -34,6 +36,7 @@ __all__ = [
     "Judged",
     "Resolved",
     "Rows",
+    "clusters",
     "documents_to_label",
     "fixed_test",
     "judging",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from retrain.data.examples import Example
+from retrain.data.labelled_sets import OF_WHOLE_TWEETS
 
 _PICTURES = ("👀", "🤔", "⚡", "📰", "📊", "💼", "🏦", "🗞️")
 """No pictures of joy or of falling curves: those change what a comment says."""
@@ -25,7 +26,11 @@ def perturbed(example: Example, names: Sequence[str], share: float, rng: random.
     the texts gets one kind of noise: typos, another case, inserted spaces, a picture, or the entity renamed to one of
     ``names``.
     """
-    if example.entity and example.single and rng.random() < (0.5 if example.dataset in {"tfns", "zh_news"} else 0.2):
+    if (
+        example.entity
+        and example.single
+        and rng.random() < (0.5 if example.dataset in OF_WHOLE_TWEETS | {"zh_news"} else 0.2)
+    ):
         example = replace(example, entity=None)
     if rng.random() >= share:
         return example

@@ -41,6 +41,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--limit", type=int, help="train on so many rows only (a trial)")
+    parser.add_argument("--added", type=Path, metavar="DIR", help="folder of sets that are trained on as well")
+    parser.add_argument(
+        "--added-sets", help="other sets of that folder than the shipped model's; SET:ROWS: at most so many rows"
+    )
     parser.set_defaults(**{f.name: f.default for f in fields(Options) if f.name not in {"data", "out"}})
     make(Options(**vars(parser.parse_args())))
 

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from rich.progress import Progress
 
 from model.encoder import CENTER, Base, Weights, base, merged
-from retrain.data import TRAINED_ON, Example
+from retrain.data import ADDED, TRAINED_ON, Example
 from retrain.fit import (
     MAX_TOKENS,
     Epoch,
@@ -34,7 +34,7 @@ from retrain.fit import (
     write_adapter,
 )
 from retrain.judge import calibrated, fit_calibration, score_table
-from retrain.shipped.rows import REPEATED, ShippedRows, shipped_rows, vocabulary_of_rows
+from retrain.shipped.rows import REPEATED, Added, ShippedRows, shipped_rows, vocabulary_of_rows
 
 BASES = {"en": "minilm", "zh": "e5"}
 NAMED = frozenset({"sentfin", "zh_news"})
@@ -73,10 +73,12 @@ class Options:
     threads: int = 1
     seed: int = 17
     limit: int = 0
+    added: Path | None = None
+    added_sets: str | None = None
 
     def decisive(self) -> dict[str, str]:
         """What decides the result beside the data, as it is written into the adapter's config."""
-        return {name: str(value) for name, value in asdict(self).items() if name not in {"data", "out"}}
+        return {name: str(value) for name, value in asdict(self).items() if name not in {"data", "out", "added"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,18 @@ def make(options: Options) -> None:
     torch.manual_seed(options.seed)
     sets = options.sets.split(",") if options.sets else list(TRAINED_ON[options.language])
     repeated = options.repeat.split(",")
+    added_sets = options.added_sets.split(",") if options.added_sets else ADDED[options.language]
+    added = Added.of(options.added, added_sets) if options.added else None
     rows = shipped_rows(
-        options.data, options.language, sets, repeated, options.phrases, options.seed, options.limit, options.behaviour
+        options.data,
+        options.language,
+        sets,
+        repeated,
+        options.phrases,
+        options.seed,
+        options.limit,
+        options.behaviour,
+        added,
     )
     print(
         f"{len(rows.training)} rows to train on, {len(rows.validation)} to validate, {len(rows.test)} to test",

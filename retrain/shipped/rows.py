@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
@@ -11,7 +12,7 @@ from tokenizers import Tokenizer
 
 from model.encoder import base, pieces
 from model.evaluation.behaviour import cases
-from retrain.data import TRAINED_ON, Example, load, phrases, read, split
+from retrain.data import OF_WHOLE_TWEETS, TRAINED_ON, Example, clusters, load, phrases, read, split
 
 REPEATED = ("semeval", "fiqa", "finentity")
 """Small sets, shown twice an epoch unless others are named. Headlines whose companies have different labels are shown
@@ -31,7 +32,22 @@ class ShippedRows:
 def whole_tweets(rows: Sequence[Example]) -> list[Example]:
     """``rows`` with the tweets' cashtags taken away: a tweet's label is of the whole tweet, so it is judged without its
     cashtag. Training shows the cashtag at times."""
-    return [replace(e, entity=None) if e.dataset == "tfns" else e for e in rows]
+    return [replace(e, entity=None) if e.dataset in OF_WHOLE_TWEETS else e for e in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Sets in ``folder``, beside those that the model was first trained on: at most how many rows of each (None: all) to
+    train on."""
+
+    folder: Path
+    rows: Mapping[str, int | None]
+
+    @classmethod
+    def of(cls, folder: Path, named: Sequence[str]) -> Added:
+        """From names as they are written on the command line: ``set`` or ``set:rows``."""
+        pairs = (name.partition(":") for name in named)
+        return cls(folder, {name: int(rows) if rows else None for name, _, rows in pairs})
 
 
 def shipped_rows(
@@ -43,9 +59,11 @@ def shipped_rows(
     seed: int,
     limit: int,
     behaviour: int = 0,
+    added: Added | None = None,
 ) -> ShippedRows:
     """Rows of ``sets`` in the folder ``data`` and, for English, about ``phrase_count`` phrases; with ``limit``, only
-    about so many to train on. ``behaviour`` sentences of each behavioural template that training may see come on top.
+    about so many to train on. ``behaviour`` sentences of each behavioural template that training may see come on top,
+    and the rows of ``added``.
     Raises ``FileNotFoundError`` for a missing set."""
     # Split with all sets, so that a row is in the same part whichever of the sets are chosen.
     examples = load(data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
@@ -63,7 +81,29 @@ def shipped_rows(
         # Without templates of its own in the validation, the start would seem as good as what has learnt the others.
         validation = [*validation, *(example for template, example in made if crc32(template.encode()) % 8 == 0)]
         training = [*training, *(example for template, example in made if crc32(template.encode()) % 8)]
+    if added:
+        more = added_rows(added, [*validation, *test], seed)
+        training, validation, test = (
+            [*rows, *new] for rows, new in zip((training, validation, test), more, strict=True)
+        )
     return ShippedRows(training, validation, test, examples)
+
+
+def added_rows(
+    added: Added, judged_on: Sequence[Example], seed: int = 0
+) -> tuple[list[Example], list[Example], list[Example]]:
+    """(train, validation, test) of the added sets. Rows that are nearly one of ``judged_on`` are left out of the first."""
+    examples = load(added.folder, list(added.rows))
+    numbers = clusters([e.text for e in [*judged_on, *examples]])
+    judged, near = set(numbers[: len(judged_on)]), numbers[len(judged_on) :]
+    taken = {id(example) for example, number in zip(examples, near, strict=True) if number in judged}
+    training, validation, test = split(examples)
+    chosen: list[Example] = []
+    for name, most in added.rows.items():
+        rows = [e for e in training if e.dataset == name and id(e) not in taken]
+        random.Random(seed).shuffle(rows)
+        chosen += rows[:most]
+    return chosen, whole_tweets(validation), whole_tweets(test)
 
 
 def _behavioural(count: int, seed: int) -> list[tuple[str, Example]]:
