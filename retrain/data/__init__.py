@@ -14,7 +14,7 @@ from retrain.data.examples import (
     write_examples,
 )
 from retrain.data.fixed_test import fixed_test
-from retrain.data.labelled_sets import ADDED, OF_WHOLE_TWEETS, TRAINED_ON, load, read, split
+from retrain.data.labelled_sets import ADDED, OF_WHOLE_TWEETS, PART_LANGUAGES, TRAINED_ON, load, read, split
 from retrain.data.labels import Judged, Resolved, judging, limited, parts, resolve
 from retrain.data.near_duplicates import clusters, words
 from retrain.data.phrases import phrases
@@ -27,6 +27,7 @@ __all__ = [
     "NOT_NEGATIVE",
     "OF_WHOLE_TWEETS",
     "PEOPLE",
+    "PART_LANGUAGES",
     "PEOPLES",
     "SELF_LABELLED",
     "SIGNED",

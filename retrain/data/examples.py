@@ -24,7 +24,9 @@ PEOPLES = frozenset({PEOPLE, SIGNED})
 SELF_LABELLED = "self"
 """Name of the set of documents that the network labelled itself (self-training)."""
 
-SIGN_ONLY = frozenset({"fiqa", "semeval", "comments_en", "zh_news", "zh_guba", SIGNED})
+SIGN_ONLY = frozenset(
+    {"fiqa", "semeval", "comments_en", "zh_news", "zh_guba", "ja_chabsa", "ja_ews", "pt_bovespa", "es_chile", SIGNED}
+)
 """Sets with hardly any neutral rows. Only the order of positive and negative is learned and measured on them."""
 
 

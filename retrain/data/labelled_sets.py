@@ -16,13 +16,31 @@ from retrain.data.near_duplicates import clusters
 TRAINED_ON = {
     "en": ("sentfin", "tfns", "finentity", "fiqa", "semeval", "comments_en"),
     "zh": ("zh_finfe", "zh_news", "zh_guba", "zh_finnsp"),
-}
-"""The sets of the shipped model, by language. Financial PhraseBank is not among them: its licence is non-commercial,
-so it serves for evaluation only."""
+    "more": (
+        "ja_chabsa", "ja_ews", "id_cnbc", "es_finances", "es_chile", "pt_bovespa", "ru_sentirueval", "ru_rusentne_org",
+        "de_gerntsa", "vi_fireant_llm",
+    ),
+}  # fmt: skip
+"""The sets of the shipped model, by the names of its parts. Financial PhraseBank is not among them: its licence is
+non-commercial, so it serves for evaluation only."""
 
-ADDED = {"en": ("pyfin_tweets", "sentivent", "sentifm", "newsmtsc", "mams"), "zh": ("cfsc",)}
-"""Sets that a later training of the shipped model saw as well, by language. They are split on their own, so that a row of
+ADDED = {
+    "en": ("pyfin_tweets", "sentivent", "sentifm", "newsmtsc", "mams"),
+    "zh": ("cfsc",),
+    "more": ("sentfin", "tfns", "finentity"),
+}
+"""Sets that the shipped model saw as well, by the names of its parts. They are split on their own, so that a row of
 ``TRAINED_ON`` is in the same part with them as without. The data card says where each is from."""
+
+PART_LANGUAGES = {
+    "en": ("en",),
+    "zh": ("zh",),
+    "more": ("de", "es", "fr", "id", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "vi"),
+}
+"""The languages that each part of the shipped model reads."""
+
+JUDGEMENTS = frozenset({"ja_ews"})
+"""Sets whose neutral rows say "unchanged", which is as often unchanged and bad. Those rows teach nothing."""
 
 OF_WHOLE_TWEETS = frozenset({"tfns", "pyfin_tweets"})
 """Sets whose labels are of a whole tweet. A tweet with one cashtag is also shown as one about that company."""
@@ -51,7 +69,7 @@ def read(path: Path, labelled: bool = True) -> list[Example]:
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             text = clean(row["text"])
-            if not text:
+            if not text or (labelled and name in JUDGEMENTS and row["label"] == "neutral"):
                 continue
             extra = json.loads(row["extra"] or "{}")
             tickers = row["ticker"].split()

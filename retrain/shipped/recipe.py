@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from rich.progress import Progress
 
 from model.encoder import CENTER, Base, Weights, base, merged
-from retrain.data import ADDED, TRAINED_ON, Example
+from retrain.data import ADDED, PART_LANGUAGES, TRAINED_ON, Example
 from retrain.fit import (
     MAX_TOKENS,
     Epoch,
@@ -36,9 +36,12 @@ from retrain.fit import (
 from retrain.judge import calibrated, fit_calibration, score_table
 from retrain.shipped.rows import REPEATED, Added, ShippedRows, shipped_rows, vocabulary_of_rows
 
-BASES = {"en": "minilm", "zh": "e5"}
+BASES = {"en": "minilm", "zh": "e5", "more": "e5"}
 NAMED = frozenset({"sentfin", "zh_news"})
 """Sets whose entities are companies' names; noise may put one of them in another's place."""
+
+WORDS = "embeddings.word_embeddings.weight"
+"""The table of the pieces, which no training changes."""
 
 MOST_CENTRED = 4000
 """The mean embedding is taken over about so many training texts."""
@@ -157,9 +160,15 @@ def _recipe(options: Options, start: _Start) -> Recipe:
 def _start(options: Options, examples: Sequence[Example]) -> _Start:
     if options.start:
         # The adapter keeps its encoder, and the vocabulary that it was made for.
-        name = json.loads((options.start / "config.json").read_text(encoding="utf-8"))["base"]
-        ids = vocabulary_of(options.start)
+        config = json.loads((options.start / "config.json").read_text(encoding="utf-8"))
+        name, ids = config["base"], vocabulary_of(options.start)
         known = None if ids is None else ids.tolist()
+        if tuple(config["languages"]) != PART_LANGUAGES[options.language]:
+            # The layers of another part, with the pieces of these languages: what one language taught serves in others.
+            known = vocabulary_of_rows(options.data, options.language, examples)
+            encoder = base(name, known)
+            learnt = {key: value for key, value in merged(options.start)[0].items() if key != WORDS}
+            return _Start(name, encoder, encoder.weights | learnt, known)
         return _Start(name, base(name, known), merged(options.start)[0], known)
     name = options.base or BASES[options.language]
     known = vocabulary_of_rows(options.data, options.language, examples) if name == "e5" else None
@@ -213,7 +222,7 @@ def _write(options: Options, start: _Start, fitted: Fitted, calibration: dict[st
     """Write the adapter; ``centred`` are the encodings whose mean embedding becomes the centre."""
     config = {
         "base": start.name,
-        "languages": [options.language],
+        "languages": list(PART_LANGUAGES[options.language]),
         **calibration,
         "stand_in": options.stand_in,
         "figures": options.figures,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,8 +38,8 @@ def whole_tweets(rows: Sequence[Example]) -> list[Example]:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Sets in ``folder``, beside those that the model was first trained on: at most how many rows of each (None: all) to
-    train on."""
+    """Sets in ``folder``, beside those that the model was first trained on, and at most how many rows of each (None:
+    all) to train on."""
 
     folder: Path
     rows: Mapping[str, int | None]
@@ -92,7 +93,7 @@ def shipped_rows(
 def added_rows(
     added: Added, judged_on: Sequence[Example], seed: int = 0
 ) -> tuple[list[Example], list[Example], list[Example]]:
-    """(train, validation, test) of the added sets. Rows that are nearly one of ``judged_on`` are left out of the first."""
+    """(train, validation, test) of the added sets. Rows that nearly are one of ``judged_on`` are not trained on."""
     examples = load(added.folder, list(added.rows))
     numbers = clusters([e.text for e in [*judged_on, *examples]])
     judged, near = set(numbers[: len(judged_on)]), numbers[len(judged_on) :]
@@ -115,6 +116,23 @@ def _behavioural(count: int, seed: int) -> list[tuple[str, Example]]:
     ]
 
 
+SCRIPTS = frozenset({"LATIN", "CYRILLIC", "HIRAGANA", "KATAKANA", "HANGUL", "CJK"})
+"""The scripts of the languages beside English and Chinese."""
+
+USUAL = -13.1
+"""Pieces of ``SCRIPTS`` with at least this log-probability are known to the part for many languages, though no row has
+them: about half of all."""
+
+
+def usual_pieces() -> set[int]:
+    """The ids of the usual pieces of ``e5`` in ``SCRIPTS`` and of those without letters."""
+    return {
+        i
+        for i, (piece, chance) in enumerate(pieces())
+        if chance >= USUAL and {unicodedata.name(c, "").split(" ")[0] for c in piece if c.isalpha()} <= SCRIPTS
+    }
+
+
 def vocabulary(texts: Sequence[str]) -> list[int]:
     """The pieces of ``e5`` that ``texts`` use, all single ASCII characters, and all pieces of Chinese characters."""
     whole = Tokenizer.from_str(base("e5").tokenizer)
@@ -128,7 +146,9 @@ def vocabulary(texts: Sequence[str]) -> list[int]:
 
 
 def vocabulary_of_rows(data: Path, language: str, examples: Sequence[Example]) -> list[int]:
-    """The ``vocabulary`` of the rows and, for Chinese, of the stream's unlabelled texts beside the folder ``data``."""
+    """The ``vocabulary`` of the rows; for Chinese, also of the stream's unlabelled texts beside the folder ``data``, and
+    for many languages, with the usual pieces."""
     unlabelled = data.parent / "stream" / "zh_unlabelled.csv.gz"
     more = read(unlabelled, labelled=False) if language == "zh" and unlabelled.exists() else []
-    return vocabulary([e.text for e in [*examples, *more]])
+    known = vocabulary([e.text for e in [*examples, *more]])
+    return sorted(usual_pieces().union(known)) if language == "more" else known
