@@ -29,6 +29,37 @@ def test_languages(text: str, expected: str):
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Gewinn bei Siemens sinkt deutlich", "de"),
+        ("Las acciones del banco caen", "es"),
+        ("Le bénéfice de Renault recule", "fr"),
+        ("Laba emiten ini naik tajam", "id"),
+        ("Utile in calo per la banca", "it"),
+        ("Lucro da empresa cai após greve", "pt"),
+        ("Şirket hisse başına kâr açıkladı", "tr"),
+        ("Lợi nhuận của công ty giảm", "vi"),
+        ("東芝、不正会計で株価が急落", "ja"),
+        ("企業倒産増加、業績悪化", "ja"),
+        ("삼성전자 영업이익 급감", "ko"),
+        ("Акции Сбербанка упали", "ru"),
+        ("Прибуток банку впав, акції дешевшають", "uk"),
+        ("МТС и Tele2 запускают LTE", "ru"),
+        ("Acme Inc Q2 loss narrows", "en"),
+        ("buy $ABC now", "en"),
+    ],
+)
+def test_few_words_tell_the_language(text: str, expected: str):
+    assert detect(text) == expected
+    assert detect_all([text] * 20, [None] * 20) == [expected] * 20
+
+
+def test_a_tag_is_believed_where_names_outweigh_the_words():
+    assert detect("Sberbank, VTB, Tinkoff: за банк Alfa", "ru") == "ru"
+    assert detect("Sberbank, VTB, Tinkoff Bank and Alfa-Bank Online", "ru") == "en"
+
+
+@pytest.mark.parametrize(
     "tag", ["und", "qme", "eng", "in", "tl", "US", "EN_us", "klingon!", "english", "zh", "de", "x"]
 )
 def test_plain_english_is_english_whatever_its_tag(tag: str):
