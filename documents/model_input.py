@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from documents.bad_quantities import spelled_quantities
 from documents.figures import spelled_figures
+from documents.pictures import spelled_pictures
 
 ADDRESS = r"(?i)(?:https?://|www\.)[!-~]+"
 """A web address. It is stored with its text, but neither the model nor the language detection should read it. It ends
@@ -23,9 +24,9 @@ def as_read(
     text: str, entity: str | None, stand_in: str, words: Container[str], figures: bool = False
 ) -> tuple[str, str | None]:
     """The input of a model that was trained with ``stand_in`` and whose tokenizer has the whole ``words``, the same in
-    training and in use: ``quiet``, with ``figures`` also ``spelled_figures`` and
+    training and in use: ``spelled_pictures``, ``quiet``, with ``figures`` also ``spelled_figures`` and
     ``spelled_quantities``, then ``unnamed``, then ``rejoined``."""
-    text, entity = quiet(text, entity)
+    text, entity = quiet(spelled_pictures(text), entity)
     if figures:
         text = spelled_quantities(spelled_figures(text))
     text, entity = unnamed(text, entity, stand_in)

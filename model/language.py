@@ -17,6 +17,8 @@ from model.ngrams import ERROR, Ngrams
 
 UNKNOWN = "und"
 _ADDRESS = re.compile(ADDRESS)
+_PICTURE = re.compile("[\U0001f300-\U0001faff]")
+"""Pictures say something without words. They are read as English, whose posts have taught what they mean."""
 _TAG = re.compile(r"[a-z]{2,3}")
 _LONG_TAGS = {
     "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl",
@@ -154,7 +156,7 @@ def _by_script(text: str, declared: str | None) -> str | _Open:
     text = text[:400]
     script, tag = _script(text), _language_of(declared or "")
     if not script:
-        return tag or UNKNOWN
+        return tag or ("en" if _PICTURE.search(text) else UNKNOWN)
     if script != "LATIN":
         if tag in _SCRIPTS[script]:
             return tag
