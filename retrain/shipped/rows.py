@@ -146,8 +146,8 @@ def vocabulary(texts: Sequence[str]) -> list[int]:
 
 
 def vocabulary_of_rows(data: Path, language: str, examples: Sequence[Example]) -> list[int]:
-    """The ``vocabulary`` of the rows; for Chinese, also of the stream's unlabelled texts beside the folder ``data``, and
-    for many languages, with the usual pieces."""
+    """The ``vocabulary`` of the rows: for Chinese, also that of the stream's unlabelled texts beside the folder
+    ``data``, and for many languages, also the usual pieces."""
     unlabelled = data.parent / "stream" / "zh_unlabelled.csv.gz"
     more = read(unlabelled, labelled=False) if language == "zh" and unlabelled.exists() else []
     known = vocabulary([e.text for e in [*examples, *more]])
