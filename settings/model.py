@@ -27,6 +27,11 @@ class ModelSettings(BaseSettings):
         default=Path.home() / ".cache" / "finsent" / "models",
         description="The folder into which versions are fetched from a registry that is a URL",
     )
+    built_in: Path | None = Field(
+        default=None,
+        description="A folder with a registry that has the model that ships, built already, as the images have one: an "
+        "empty registry is given a copy, and nothing is built",
+    )
     signing_key: SecretStr | None = Field(
         default=None,
         description="A private key (Ed25519, PEM), with which versions are signed when they are promoted or put in "

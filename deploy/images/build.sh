@@ -9,6 +9,9 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     [ -z "${BASE:-}" ] || { echo "there is no image $base"; exit 1; }
     folder="$(mktemp -d)"
     debootstrap --variant=minbase bookworm "$folder/root" >"$folder/log" 2>&1 || { tail -n 5 "$folder/log"; exit 1; }
+    # As the public base image does: no lists of packages, no manuals, no languages.
+    rm -rf "$folder"/root/var/lib/apt/lists/* "$folder"/root/var/cache/apt/* "$folder"/root/usr/share/doc/* \
+        "$folder"/root/usr/share/man/* "$folder"/root/usr/share/info/* "$folder"/root/usr/share/locale/* "$folder"/root/var/log/*.log
     container="$(buildah from scratch)"
     buildah add --quiet "$container" "$folder/root/" >/dev/null
     buildah commit --quiet "$container" "$base" >/dev/null

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import socket
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from model.registry.publishing import publish
 from model.registry.shadow_pointer import clear_shadow
 from model.registry.signatures import approve
 from model.registry.stores import Location, Store, store
+from settings import ModelSettings
 
 CHAMPION = "champion"
 """The name of the pointer's file."""
@@ -133,13 +135,24 @@ def _point(place: Store, action: Action, before: str, version: str, why: str) ->
 
 
 def ensure_default(registry: Location) -> str:
-    """The name of the champion. If there is none yet, the model that ships with finsent is built and promoted.
+    """The name of the champion. If there is none yet, the model that ships with finsent is built and promoted, or
+    copied from where MODEL_BUILT_IN says that it is built already.
 
     Several processes of a machine may call this at once: one builds, the others wait.
     """
     place = store(registry)
     if not _current(place):
+        built_in = ModelSettings().built_in
         with place.locked("default"):
             if not _current(place):
-                promote(registry, publish(registry, default_folders()), "the model that ships with finsent")
+                version = _copied(built_in, place) if built_in else publish(registry, default_folders())
+                promote(registry, version, "the model that ships with finsent")
     return champion_name(registry)
+
+
+def _copied(built_in: Path, place: Store) -> str:
+    """Copy the champion of the registry ``built_in`` into ``place``, and return its name."""
+    version = champion_name(built_in)
+    with place.workspace() as work:
+        place.add(shutil.copytree(built_in / version, work / version))
+    return version

@@ -14,6 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from deploy.images.bill import IMAGES as IMAGES_WITH_BILLS
 from deploy.images.bill import bill
 from deploy.images.lock import HEAD, WEIGHTS, wanted
+from tests.support.rooms import ROOMS
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "deploy/images"
@@ -57,6 +58,12 @@ def test_where_nothing_trains_there_is_no_torch_and_where_there_is_no_gpu_no_cud
     for image, without in (("worker", ("torch", "nvidia-", "transformers", "onnxruntime-gpu")), ("gpu", ("torch",))):
         assert not [name for name in versions(image) if name.startswith(without)], image
     assert "torch" in versions("scheduler") and "onnxruntime-gpu" in versions("gpu")
+
+
+def test_all_that_finsent_is_made_of_goes_into_an_image() -> None:
+    # What is not listed is left out, and finsent then ends with an ImportError.
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert kept == {*ROOMS, "errors.py", "finsent.py", "pyproject.toml", "README.md"}
 
 
 def test_the_last_stages_have_no_compiler_and_no_rights() -> None:

@@ -380,6 +380,22 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     fsspec.filesystem("memory").rm(url, recursive=True)
 
 
+@pytest.mark.parametrize("kind", ["folder", "url"])
+def test_an_empty_registry_is_given_the_model_that_is_built_in(
+    kind: str, shipped: Path, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def no_weights() -> list[Path]:
+        raise AssertionError("it is built anew: an image has no weights for that")
+
+    monkeypatch.setattr("model.registry.champion_pointer.default_folders", no_weights)
+    monkeypatch.setenv("MODEL_BUILT_IN", str(shipped))
+    registry = request.getfixturevalue("remote") if kind == "url" else tmp_path / "registry"
+    assert model.ensure_default(registry) == model.champion_name(shipped)
+    assert model.load(model.champion_folder(registry)).version == model.champion_name(shipped)
+    assert model.champion_name(shipped) in version_names(shipped), "it was moved, not copied"
+    assert model.ensure_default(shipped) == model.champion_name(shipped)
+
+
 def test_a_registry_behind_a_url(remote: str, built: Path, tmp_path: Path):
     import fsspec
 

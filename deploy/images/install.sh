@@ -1,0 +1,12 @@
+#!/bin/sh
+# Installs finsent, whose requirements are there, and builds the model in: deploy/images/install.sh [PACKAGE ...]. The named
+# packages, and what only building needs, are taken out again.
+set -eu
+# The kernel is compiled for any x86-64, and chosen at run time by what the processor has.
+pip install --no-cache-dir --no-deps --no-build-isolation .
+python -c "import model; model.ensure_default('/opt/finsent/models')"
+# Whoever runs it may read it.
+chmod -R a+rX /opt/finsent
+pip uninstall --yes "$@" setuptools wheel pip
+find /opt/finsent/lib -path '*/site-packages/*/tests' -type d -prune -exec rm -rf {} +
+python -m compileall -q -j 0 /opt/finsent/lib
