@@ -169,6 +169,8 @@ def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str
             if supported:
                 scored["label"] = LABELS[p.index(max(p))]
                 scored["sentiment"] = round(p[2] - p[0], 4)
+                if language in scorer.experimental:
+                    scored["lang_quality"] = "experimental"
                 scored["probabilities"] = {label: round(x, 4) for label, x in zip(LABELS, p, strict=True)}
             else:
                 scored["unsupported_language"] = language

@@ -339,7 +339,7 @@ CREATE TABLE position_log
 ENGINE = ReplacingMergeTree
 ORDER BY (desk, ticker, at);
 
--- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events
+-- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality
 CREATE TABLE record_log
 (
     `topic` LowCardinality(String),
@@ -356,6 +356,7 @@ CREATE TABLE record_log
     `author` String CODEC(ZSTD(1)),
     `in_reply_to` String CODEC(ZSTD(1)),
     `lang` LowCardinality(String),
+    `lang_quality` LowCardinality(String),
     `published_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     `scored_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
@@ -966,7 +967,7 @@ FROM label_log
 FINAL
 WHERE error_kind NOT IN ('', 'tombstone');
 
--- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked, 0025_events
+-- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality
 CREATE VIEW documents
 (
     `topic` LowCardinality(String),
@@ -983,6 +984,7 @@ CREATE VIEW documents
     `author` String,
     `in_reply_to` String,
     `lang` LowCardinality(String),
+    `lang_quality` LowCardinality(String),
     `published_at` DateTime64(3, 'UTC'),
     `scored_at` DateTime64(3, 'UTC'),
     `label` Enum8('unscored' = 0, 'negative' = 1, 'neutral' = 2, 'positive' = 3),
@@ -1781,7 +1783,7 @@ FROM
         annotator
 );
 
--- 0002_views, 0004_novelty_topics, 0016_read_what_is_asked
+-- 0002_views, 0004_novelty_topics, 0016_read_what_is_asked, 0060_lang_quality
 CREATE VIEW mentions
 (
     `entity` LowCardinality(String),
@@ -1811,7 +1813,8 @@ CREATE VIEW mentions
     `novelty` Float32,
     `model_version` LowCardinality(String),
     `topics.name` Array(LowCardinality(String)),
-    `topics.score` Array(Float32)
+    `topics.score` Array(Float32),
+    `lang_quality` LowCardinality(String)
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1842,7 +1845,8 @@ AS SELECT
     novelty,
     model_version,
     `topics.name`,
-    `topics.score`
+    `topics.score`,
+    lang_quality
 FROM record_log
 FINAL
 ARRAY JOIN

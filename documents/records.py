@@ -31,6 +31,9 @@ FEEDS: dict[str, str] = {"news": "news", "comments": "comments", "labels": "labe
 LABELS: tuple[Literal["negative"], Literal["neutral"], Literal["positive"]] = ("negative", "neutral", "positive")
 """In the order of a model's probabilities."""
 
+LanguageQuality = Literal["", "measured", "experimental"]
+"""Whether a test set says how good the model is in a document's language; "" where it has no score."""
+
 UNSCORED = "unscored"
 """The label of a document, and of its mentions, that have no score."""
 
@@ -80,7 +83,8 @@ class Document:
 
     - reading: what the message says, normalised and without personal data; ``mentions`` without scores. ``author`` is a
       pseudonym. ``story_id`` is the key of the text, which its exact copies share;
-    - scoring: sentiment, ``topics``, ``events``, and ``embedding``, the unit vector as int8 (value times 127).
+    - scoring: sentiment, ``lang_quality``, ``topics``, ``events``, and ``embedding``, the unit vector as int8 (value
+      times 127).
       ``strangeness`` is the distance from everything in the taxonomy of topics, 0 to 1. Without a score, ``unscored``
       gives the reason (``unsupported_language``), and the embedding is empty;
     - linking: ``story_id`` of the story that it belongs to, and ``novelty``, 0 (an old story) to 100 (a new one);
@@ -97,6 +101,7 @@ class Document:
     author: str = ""
     in_reply_to: str = ""
     lang: str = ""
+    lang_quality: LanguageQuality = ""
     published_at: datetime = EPOCH
     mentions: list[Mention] = field(default_factory=list)
 

@@ -20,7 +20,8 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     calibrates texts without an entity, ``pair`` texts with one. If ``pairs`` is false, the encoder was not trained on
     entities and gets the text alone. ``stand_in`` is the word that replaced entities' names in training; if it is
     empty, the names were left as they are. With ``figures``, the text says in words how its figures compare
-    and bad quantities move (``documents.spelled_figures``, ``documents/bad_quantities.py``).
+    and bad quantities move (``documents.spelled_figures``, ``documents/bad_quantities.py``). ``experimental`` are those
+    of its languages for which no test set, or none that it does well on, says how good it is.
     """
 
     name: FileName
@@ -30,6 +31,7 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pairs: bool = True
     stand_in: Annotated[str, Meta(max_length=32)] = ""
     figures: bool = False
+    experimental: list[str] = []
     alone: Scale = Scale()
     pair: Scale = Scale()
 

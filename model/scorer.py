@@ -93,6 +93,7 @@ class Scorer:
         ]
         self._encoders = {code: e for e, part in zip(encoders, parts, strict=True) for code in part.languages}
         self.languages = frozenset(self._encoders)
+        self.experimental = frozenset(code for part in parts for code in part.experimental)
         self.parts = [frozenset(part.languages) for part in parts]
         self._files = {
             frozenset(part.languages): [folder / f"{part.name}.{kind}" for kind in ("onnx", "json")] for part in parts

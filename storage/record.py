@@ -20,8 +20,8 @@ _PLAIN: Values = {
         name: attrgetter(name)
         for name in (
             "ingested_at", "kind", "document_id", "source", "title", "text", "url", "author", "in_reply_to", "lang",
-            "published_at", "scored_at", "label", "unscored", "p_negative", "p_neutral", "p_positive", "sentiment",
-            "model_version", "tokens", "embedding", "story_id", "novelty", "strangeness",
+            "lang_quality", "published_at", "scored_at", "label", "unscored", "p_negative", "p_neutral", "p_positive",
+            "sentiment", "model_version", "tokens", "embedding", "story_id", "novelty", "strangeness",
         )
     },
 }  # fmt: skip

@@ -42,7 +42,12 @@ def show(version: Chosen = None, json_out: Json = None) -> None:
         return
     rows = [[key, content[key]] for key in ("version", "champion", "published_at", "parent")]
     rows += [
-        [f"part {part['name']}", f"{part['base']}, for {' '.join(part['languages'])}"] for part in content["parts"]
+        [
+            f"part {part['name']}",
+            f"{part['base']}, for {' '.join(part['languages'])}"
+            + (f"; experimental: {' '.join(part['experimental'])}" if part["experimental"] else ""),
+        ]
+        for part in content["parts"]
     ]
     rows += [["data sha256", content["data_sha256"]]]
     rows += [

@@ -144,7 +144,11 @@ def _model() -> Finding:
     except FileNotFoundError:
         return Finding("model", None, f"{registry}: no champion yet; the first worker builds the default")
     engine = kernel_problem() or "this machine can use it"
-    return Finding("model", True, f"{model.load(folder).version}, from {registry}; native engine: {engine}")
+    scorer = model.load(folder)
+    read = f"reads {' '.join(sorted(scorer.languages - scorer.experimental))}"
+    if scorer.experimental:
+        read += f" (experimental: {' '.join(sorted(scorer.experimental))})"
+    return Finding("model", True, f"{scorer.version}, from {registry}, {read}; native engine: {engine}")
 
 
 def _watchlist() -> Finding:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from documents.events import Event, EventRole, EventState
-from documents.records import BadRecord, Document, Kind, Position, Sentiment
+from documents.records import BadRecord, Document, Kind, LanguageQuality, Position, Sentiment
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -65,6 +65,7 @@ class Scored(msgspec.Struct, frozen=True):
     story_id: int
     mentions: list[ScoredMention]
     events: list[ScoredEvent]
+    lang_quality: LanguageQuality
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -186,6 +187,7 @@ def scored(document: Document) -> bytes:
                 for mention in document.mentions
             ],
             events=[_scored_event(event) for event in document.events],
+            lang_quality=document.lang_quality,
         )
     )
 

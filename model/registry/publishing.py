@@ -45,7 +45,7 @@ def publish(
             weights, config = merged(adapter)
             encoder = base_of(adapter)
             languages = config.get("languages", ["en"])
-            name = "-".join(languages)
+            name = config.get("part") or "-".join(languages)
             onnx.save(graph_of(weights, encoder), folder / f"{name}.onnx")
             (folder / f"{name}.json").write_text(encoder.tokenizer, encoding="utf-8")
             scales = {kind: msgspec.convert(scale, Scale) for kind, scale in config["calibration"].items()}
@@ -56,6 +56,7 @@ def publish(
                     base=config["base"],
                     stand_in=config.get("stand_in", ""),
                     figures=config.get("figures", False),
+                    experimental=config.get("experimental", []),
                     alone=scales["alone"],
                     pair=scales["pair"],
                 )

@@ -14,7 +14,16 @@ from retrain.data.examples import (
     write_examples,
 )
 from retrain.data.fixed_test import fixed_test
-from retrain.data.labelled_sets import ADDED, OF_WHOLE_TWEETS, PART_LANGUAGES, TRAINED_ON, load, read, split
+from retrain.data.labelled_sets import (
+    ADDED,
+    OF_WHOLE_TWEETS,
+    ONLY_MEASURED,
+    PART_LANGUAGES,
+    TRAINED_ON,
+    load,
+    read,
+    split,
+)
 from retrain.data.labels import Judged, Resolved, judging, limited, parts, resolve
 from retrain.data.near_duplicates import clusters, words
 from retrain.data.phrases import phrases
@@ -26,6 +35,7 @@ __all__ = [
     "LABELS",
     "NOT_NEGATIVE",
     "OF_WHOLE_TWEETS",
+    "ONLY_MEASURED",
     "PEOPLE",
     "PART_LANGUAGES",
     "PEOPLES",

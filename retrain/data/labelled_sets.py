@@ -32,6 +32,9 @@ ADDED = {
 """Sets that the shipped model saw as well, by the names of its parts. They are split on their own, so that a row of
 ``TRAINED_ON`` is in the same part with them as without. The data card says where each is from."""
 
+ONLY_MEASURED = {"more": ("ko_fpb_nc",)}
+"""Sets that no shipped model may learn from, which say how good a part is."""
+
 PART_LANGUAGES = {
     "en": ("en",),
     "zh": ("zh",),

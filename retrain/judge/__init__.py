@@ -3,7 +3,7 @@
 from retrain.judge.bootstrap import interval
 from retrain.judge.compare import compare
 from retrain.judge.gate import Rule, Verdict, judge, probabilities
-from retrain.judge.metrics import FEWEST_TO_FIT, calibrated, fit_calibration, macro_f1, score_table
+from retrain.judge.metrics import FEWEST_TO_FIT, calibrated, fit_calibration, macro_f1, score_table, scores_of_sets
 from retrain.judge.shadow import decide_shadow, shadow_report
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "macro_f1",
     "probabilities",
     "score_table",
+    "scores_of_sets",
     "shadow_report",
 ]

@@ -35,6 +35,12 @@ def macro_f1(logits: np.ndarray, examples: Sequence[Example]) -> float:
     return float(np.average(scores, weights=weights))
 
 
+def scores_of_sets(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, float]:
+    """The score of each set by itself; see ``macro_f1``. Logits or probabilities are [n, 3]."""
+    names, labels = np.array([e.dataset for e in examples]), _labels(examples)
+    return {str(name): _score(name, logits[names == name], labels[names == name]) for name in np.unique(names)}
+
+
 def _score(name: str, logits: np.ndarray, labels: np.ndarray) -> float:
     from sklearn.metrics import f1_score
 

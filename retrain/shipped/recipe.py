@@ -222,6 +222,7 @@ def _write(options: Options, start: _Start, fitted: Fitted, calibration: dict[st
     """Write the adapter; ``centred`` are the encodings whose mean embedding becomes the centre."""
     config = {
         "base": start.name,
+        "part": options.language,
         "languages": list(PART_LANGUAGES[options.language]),
         **calibration,
         "stand_in": options.stand_in,

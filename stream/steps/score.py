@@ -72,7 +72,7 @@ class Score:
         about = scorer.topics.classify(
             [texts[first] for first in firsts], scores.embeddings[firsts], [languages[first] for first in firsts]
         )
-        _fill_in(documents, firsts, scores, scorer.version)
+        _fill_in(documents, firsts, scores, scorer)
         for document, first, (names, chances, strangeness) in zip(documents, firsts, about, strict=True):
             if scores.supported[first]:
                 document.topics = list(map(Topic, names, chances))
@@ -96,18 +96,19 @@ def _read_events(reader: EventReader, documents: Sequence[Document]) -> None:
         document.events += events
 
 
-def _fill_in(documents: Sequence[Document], firsts: Sequence[int], scores: Scores, version: str) -> None:
-    """Fill in the sentiment of ``documents``; ``firsts`` is the number of the first score of each."""
+def _fill_in(documents: Sequence[Document], firsts: Sequence[int], scores: Scores, scorer: Scorer) -> None:
+    """Fill in the sentiment that ``scorer`` gave ``documents``; ``firsts`` is the number of the first score of each."""
     scored_at = datetime.now(UTC)
     labels = [LABELS[i] for i in np.nan_to_num(scores.probabilities).argmax(axis=1)]
     probabilities = scores.probabilities.tolist()
     vectors = np.rint(scores.embeddings * 127).astype(np.int8)
     for document, first in zip(documents, firsts, strict=True):
-        document.model_version = version
+        document.model_version = scorer.version
         document.scored_at = scored_at
         if not scores.supported[first]:
             document.unscored = UNSUPPORTED_LANGUAGE
             continue
+        document.lang_quality = "experimental" if document.lang in scorer.experimental else "measured"
         document.p_negative, document.p_neutral, document.p_positive = probabilities[first]
         document.sentiment = document.p_positive - document.p_negative
         document.label = labels[first]
