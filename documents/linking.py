@@ -19,6 +19,9 @@ _TYPOGRAPHIC = str.maketrans(
     "\u2018\u2019\u201b\u02bc\u00b4`\u2032\u2010\u2011\u2012\u2013\u2014\u2212", "'''''''------"
 )
 """Apostrophes and hyphens as typesetters write them, and as lists of companies do; none of them changes a place."""
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+_KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
 
 
@@ -34,6 +37,27 @@ class Match(NamedTuple):
     start: int
     end: int
     via: Via
+
+
+def whole_name(text: str, start: int, end: int) -> bool:
+    """Whether ``text[start:end]`` is a name by itself and no part of a longer word.
+
+    Chinese and Japanese are written without spaces: a name in Chinese characters may stand beside anything, one in
+    katakana beside anything but katakana. Korean puts particles behind a name, and nothing before it.
+    """
+    before, after = text[start - 1] if start else " ", text[end] if end < len(text) else " "
+    if before in "$@#_" or after == "_":
+        return False
+    return not (_one_word(before, text[start]) or (_one_word(text[end - 1], after) and not _HANGUL.match(after)))
+
+
+def _one_word(left: str, right: str) -> bool:
+    """Whether two neighbouring characters can be in one word."""
+    if not (left.isalnum() and right.isalnum()):
+        return False
+    if _UNSPACED.match(left) or _UNSPACED.match(right):
+        return bool(_KATAKANA.match(left) and _KATAKANA.match(right))
+    return True
 
 
 class Linker:
@@ -106,9 +130,7 @@ class Linker:
         hits = []
         for last, (name, ticker) in self._automaton.iter_long(lowered):
             start, end = last - len(name) + 1, last + 1
-            if (start and (text[start - 1].isalnum() or text[start - 1] in "$@#_")) or (
-                end < len(text) and (text[end].isalnum() or text[end] == "_")
-            ):
+            if not whole_name(text, start, end):
                 continue
             if self._fits(self._companies[ticker], name, text, start, end):
                 hits.append(Match(ticker, text[start:end], start, end, "name"))

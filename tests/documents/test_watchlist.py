@@ -93,3 +93,22 @@ def test_a_wrong_watch_list_is_explained(tmp_path: Path, text: str, message: str
 def test_a_missing_watch_list_is_explained(tmp_path: Path):
     with pytest.raises(BadWatchlist, match="FINSENT_WATCHLIST"):
         load_watchlist(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "tickers"),
+    [
+        ("监管部门约谈腾讯高管", ["0700.HK"]),
+        ("危机后，摩根大通下调目标价", ["JPM"]),
+        ("南京东路商铺租金下跌，航空客运恢复", []),
+        ("東京市場でソニーとテスラが急落", ["6758.T", "TSLA"]),
+        ("テスラモーターズとは別の会社だ", []),
+        ("삼성전자는 영업이익이 급감했다", ["005930.KS"]),
+        ("신삼성전자 감원", []),
+        ("Акции Газпрома упали", ["GAZP.ME"]),
+        ("Tesla股价大跌", ["TSLA"]),
+        ("Teslas und xTesla", []),
+    ],
+)
+def test_names_in_other_scripts(text: str, tickers: list[str]):
+    assert [match.ticker for match in Linker(load_watchlist()).find(text)] == tickers
