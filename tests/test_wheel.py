@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
-import venv
-from importlib.metadata import version
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from tests.support import wheels
 from tests.support.rooms import ROOMS
+from tests.support.wheels import ROOT, run
 
-ROOT = Path(__file__).parent.parent
 NOT_IN_IT = (
     "deploy/grafana/",
     "deploy/feeds/",
@@ -30,50 +26,12 @@ NOT_IN_IT = (
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: a build leaves files behind."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "errors.py", "finsent.py"):
-        shutil.copy(ROOT / name, source)
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    # An older setuptools than the project asks for, as Python's venv brings it, makes pip fetch one for this build.
-    recent = int(version("setuptools").split(".")[0]) >= 77
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(source)]
-    done = subprocess.run(
-        [*command, *(["--no-build-isolation"] if recent else [])], capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    (built,) = out.glob("*.whl")
-    return built
+    return wheels.built(wheels.checkout(tmp_path_factory.mktemp("source")), tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a virtual environment that has the wheel, and sees what this one has but for the checkout."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False, symlinks=True)
-    python = folder / "bin" / "python"
-    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
-    subprocess.run([*command, str(wheel)], check=True, timeout=120)
-    (packages,) = folder.glob("lib/*/site-packages")
-    # Folders named in a .pth file have no .pth files read: the checkout's own is not followed.
-    shared = [path for path in sys.path if path.endswith("site-packages")]
-    (packages / "shared.pth").write_text("\n".join(shared) + "\n")
-    return folder / "bin" / "finsent"
-
-
-def run(*command: str | Path, cwd: Path, **environment: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env={**kept, "COLUMNS": "200", "NO_COLOR": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return wheels.installed(wheel, tmp_path_factory.mktemp("environment"))
 
 
 def test_every_file_is_in_the_wheel(wheel: Path) -> None:
