@@ -38,7 +38,7 @@ def support_bundle(
 
     `finsent support-bundle`
 
-    `journalctl -u 'finsent-*' -n 5000 > finsent.log; finsent support-bundle bundle.tar.gz --logs finsent.log`
+    `journalctl --namespace=finsent -n 5000 > finsent.log; finsent support-bundle bundle.tar.gz --logs finsent.log`
     """
     target = file or Path(f"finsent-{datetime.now(UTC):%Y%m%d-%H%M%S}.tar.gz")
     data = data_directory()

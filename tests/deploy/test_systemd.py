@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shutil
 import subprocess
@@ -46,6 +47,19 @@ def test_a_unit_is_hardened(unit: Path) -> None:
 def test_a_unit_names_settings_that_there_are(path: Path) -> None:
     known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/settings.md").read_text(), re.M))
     assert set(re.findall(r"^Environment=(\w+)=", path.read_text(), re.M)) <= known
+
+
+def test_logs_are_kept_apart_and_rotated() -> None:
+    for path in UNITS:
+        assert "LogNamespace=finsent" in path.read_text(), path.name
+    journal = configparser.ConfigParser()
+    journal.optionxform = str  # type: ignore[assignment,method-assign]
+    journal.read(ROOT / "deploy/systemd/journald@finsent.conf")
+    given = dict(journal["Journal"])
+    assert {"SystemMaxUse", "MaxRetentionSec"} <= given.keys()
+    manual = Path("/etc/systemd/journald.conf")
+    if manual.exists():  # it names every key, commented out
+        assert given.keys() <= set(re.findall(r"^#?(\w+)=", manual.read_text(), re.M))
 
 
 def test_all_units_end_in_time_and_stay_down_when_only_a_person_can_help() -> None:
