@@ -38,6 +38,7 @@ from cli import (
     support_bundle,
     topics,
     up,
+    watchlist,
     worker,
 )
 from cli.audit import audit_report
@@ -65,6 +66,6 @@ COMMANDS = (
         doctor,
         support_bundle,
     ),
-    *(feeds, dead_letters, console, model, alerts, positions, label, privacy, storage),
+    *(feeds, dead_letters, console, model, alerts, watchlist, positions, label, privacy, storage),
 )
 """In the order of ``finsent --help``, which lists single commands before groups."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_speed, parse_time
+from cli.shared.columns import print_columns
 from cli.shared.failures import fail, mask
 from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from stream.kafka import Produced
 
 MOST_FAULTS = 100
-EXAMPLE = 60
 
 
 def register(app: typer.Typer) -> None:
@@ -132,30 +132,10 @@ def _recognised(file: Path, topic: str | None, reading: Any) -> Messages:
     if made.plain:
         return made
     echo(f"{file.name} is {table}", err=True)
-    examples: dict[str, Any] = {}
-    for row in islice(table.rows(), 20):
-        examples |= {
-            name: value for name, value in row.values.items() if value not in (None, "") and name not in examples
-        }
     for name, columns in made.columns.items():
-        rows = [[field, column, _example(examples.get(column))] for field, column in columns.of.items()]
-        _print_table(f"fields of {name}", rows)
         unused = [one for one in columns.unused if not (topic is None and one == "kind")]
-        if unused:
-            echo(f"not used: {', '.join(unused)}", err=True)
+        print_columns(f"fields of {name}", replace(columns, unused=unused), table)
     return made
-
-
-def _print_table(first: str, rows: list[list[str]]) -> None:
-    lines = [[first, "from column", "for example"], *rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(2)]
-    for line in lines:
-        echo(f"  {line[0]:<{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]}".rstrip(), err=True)
-
-
-def _example(value: Any) -> str:
-    text = " ".join(str(value if value is not None else "").split())
-    return text if len(text) <= EXAMPLE else text[: EXAMPLE - 1] + "\u2026"
 
 
 def _checked(made: list[Messages], skip_bad: bool) -> int:

@@ -50,7 +50,7 @@ from documents.redaction import redact, redact_url
 from documents.showing import from_spreadsheet, shown, spreadsheet_cell
 
 # The watch list
-from documents.watchlist import BadWatchlist, Company, Watchlist, load_watchlist
+from documents.watchlist import BadWatchlist, Company, FormerName, Watchlist, load_watchlist, shipped_watchlist
 
 __all__ = [
     "ADDRESS",
@@ -71,6 +71,7 @@ __all__ = [
     "Direction",
     "Document",
     "Fault",
+    "FormerName",
     "Holding",
     "HoldingsReader",
     "Kind",
@@ -97,6 +98,7 @@ __all__ = [
     "redact",
     "redact_url",
     "rejoined",
+    "shipped_watchlist",
     "shown",
     "spreadsheet_cell",
     "spelled_figures",

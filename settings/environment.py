@@ -24,7 +24,11 @@ VARIABLES = (
         "`~/.local/share/finsent`",
         "The data directory of `finsent up`: ClickHouse's data, logs, passwords, and the files of retraining runs.",
     ),
-    Variable("FINSENT_WATCHLIST", "the shipped list", "The YAML file of companies, for the worker and all commands."),
+    Variable(
+        "FINSENT_WATCHLIST",
+        "the shipped list",
+        "The file of companies (YAML, or a JSON list), for the worker and all commands.",
+    ),
     Variable(
         "FINSENT_EVENT_TYPES", "the shipped types", "The YAML file of event types, for the worker and all commands."
     ),

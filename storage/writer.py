@@ -70,9 +70,11 @@ def _insert(client: Client, insert: str, columns: list[list[Any]]) -> None:
 def replace_entities(client: Client, companies: Iterable[Any]) -> None:
     """Store the watch list (objects with ticker, name, desk, sector) for joins; those left out are removed."""
     now = datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     rows = [(company.ticker, company.name, company.desk, company.sector, now) for company in companies]
     client.execute("INSERT INTO entities VALUES", rows)
-    client.execute("DELETE FROM entities WHERE ticker NOT IN %(names)s", {"names": [row[0] for row in rows] or [""]})
+    # By their time, and not by their names: those of tens of thousands of companies would be too long a query.
+    client.execute("DELETE FROM entities WHERE loaded_at < %(now)s", {"now": now.isoformat(" ", "milliseconds")[:23]})
 
 
 def replace_event_types(client: Client, types: Iterable[EventType]) -> None:

@@ -79,6 +79,29 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "labelled_at": ("labelledat", "labeledat", "annotatedat", "judgedat", *_DATES),
     },
+    "companies": {
+        "ticker": (
+            "ticker", "symbol", "tickersymbol", "stocksymbol", "actsymbol", "nasdaqsymbol", "tidm", "epic", "code",
+            "stockcode", "securitycode", "tradingsymbol", "tickers", "ric",
+        ),
+        "name": (
+            "companyname", "company", "issuername", "issuer", "securityname", "name", "longname", "legalname", "title",
+            "nameofcompany", "entityname", "instrumentname", "security", "shortname", "description",
+        ),
+        "exchange": ("exchange", "exchangename", "listingexchange", "primaryexchange", "exchanges", "market"),
+        "mic": ("mic", "miccode", "operatingmic"),
+        "isin": ("isin", "isincode", "isinnumber"),
+        "figi": ("compositefigi", "figi", "shareclassfigi"),
+        "lei": ("lei", "leicode", "legalentityidentifier"),
+        "cik": ("cik", "cikstr", "ciknumber"),
+        "sector": ("sector", "gicssector", "icbsector", "sectorname", "industrygroup", "industry", "icbindustry"),
+        "country": ("country", "countryofincorporation", "domicile", "countryname", "countrycode", "hqcountry"),
+        "desk": ("desk", "book", "portfolio", "coverage"),
+        "aliases": ("aliases", "alias", "othernames", "alsoknownas", "aka", "brands"),
+        "former": ("formernames", "formername", "previousnames", "previousname", "oldname", "formerlyknownas"),
+        "renamed": ("renamed", "namechangedate", "datechanged", "datechange", "renamedat"),
+        "fund": ("etf", "isetf", "fund"),
+    },
 }  # fmt: skip
 """The names that columns of each field have, in small letters and without signs; the first one counts most. Every field
 of a message needs an entry."""
@@ -102,17 +125,18 @@ class Columns:
 
 
 def find_columns(topic: str, names: Iterable[str], given: Mapping[str, str] | None = None) -> Columns:
-    """The column for each field of the messages of ``topic``. ``given`` decides where it names a field; "" means that
-    the field has no column.
+    """The column for each field of the messages of ``topic``, or of "companies". ``given`` decides where it names a
+    field; "" means that the field has no column.
 
     Raises ``BadFile`` for a field or a column that is not there.
     """
     names = list(names)
     given = given or {}
-    fields = RECEIVED[topic].__struct_fields__
+    fields = RECEIVED[topic].__struct_fields__ if topic in RECEIVED else tuple(MEANINGS[topic])
     for name, column in given.items():
         if name not in fields:
-            raise BadFile(f"a message of {topic} has no field {name!r}; it has {', '.join(fields)}")
+            what = "a message of" if topic in RECEIVED else "a list of"
+            raise BadFile(f"{what} {topic} has no field {name!r}; it has {', '.join(fields)}")
         if column and column not in names:
             raise BadFile(f"there is no column {column!r}; there are {', '.join(names)}")
     of = {name: column for name, column in given.items() if column}

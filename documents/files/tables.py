@@ -152,6 +152,8 @@ def _rows_within(path: Path, documents: list[Any]) -> tuple[str, list[Any]]:
         return "", document
     if not isinstance(document, dict):
         raise BadFile(f"{path} holds {_kind(document)}, and no rows")
+    if numbered := _by_number(document) or _with_header(document):
+        return "", numbered
     found = [one for one in _lists(document, "", 0) if one[1]]
     if found:
         return max(found, key=lambda one: len(one[1]))
@@ -172,6 +174,22 @@ def _lists(value: dict[str, Any], where: str, depth: int) -> Iterator[tuple[str,
             inner.append((item, place))
     for item, place in inner:
         yield from _lists(item, place, depth + 1)
+
+
+def _by_number(document: dict[str, Any]) -> list[Any]:
+    """The rows of an object of rows, whose keys are their numbers, as the SEC writes its list of companies."""
+    rows = list(document.values())
+    named = all(isinstance(one, dict) and one and not all(key.isdigit() for key in one) for one in rows)
+    return rows if len(rows) > 1 and all(map(str.isdigit, document)) and named else []
+
+
+def _with_header(document: dict[str, Any]) -> list[Any]:
+    """The rows of ``{"fields": ["id", ...], "data": [[1, ...], ...]}``."""
+    for names in ("fields", "columns"):
+        header, rows = document.get(names), document.get("data")
+        if isinstance(header, list) and isinstance(rows, list) and all(isinstance(one, str) for one in header):
+            return [dict(zip(header, row, strict=False)) if isinstance(row, list) else row for row in rows]
+    return []
 
 
 def _by_column(document: dict[str, Any]) -> list[Any]:

@@ -1,0 +1,34 @@
+"""Which column of a file became which field, as commands that read people's files show it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from cli.shared.output import echo
+
+if TYPE_CHECKING:
+    from documents.files import Columns, Table
+
+EXAMPLE = 60
+
+
+def print_columns(title: str, columns: Columns, table: Table) -> None:
+    """Print each field with its column and a value of it, and which columns are not used."""
+    examples: dict[str, Any] = {}
+    for row in islice(table.rows(), 20):
+        examples |= {
+            name: value for name, value in row.values.items() if value not in (None, "") and name not in examples
+        }
+    rows = [[field, column, _example(examples.get(column))] for field, column in columns.of.items()]
+    lines = [[title, "from column", "for example"], *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(2)]
+    for line in lines:
+        echo(f"  {line[0]:<{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]}".rstrip(), err=True)
+    if columns.unused:
+        echo(f"not used: {', '.join(columns.unused)}", err=True)
+
+
+def _example(value: Any) -> str:
+    text = " ".join(str(value if value is not None else "").split())
+    return text if len(text) <= EXAMPLE else text[: EXAMPLE - 1] + "\u2026"

@@ -1,0 +1,103 @@
+"""``finsent watchlist``: the companies that are looked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.shared.arguments import parse_pairs
+from cli.shared.columns import print_columns
+from cli.shared.output import echo, many
+
+if TYPE_CHECKING:
+    from documents import Company
+    from documents.universe import Listings
+
+group = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="""The companies that are looked for in news and comments.
+
+`finsent watchlist import company_tickers.json --out watchlist.json`
+""",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to ``app``."""
+    app.add_typer(group, name="watchlist")
+
+
+@group.command("import")
+def import_lists(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the watch list goes; FINSENT_WATCHLIST names it.")],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
+    ] = None,
+    desk: Annotated[
+        list[str] | None,
+        typer.Option("--desk", metavar="SECTOR=DESK", help="The desk of a sector; *=DESK for all others."),
+    ] = None,
+    shipped: Annotated[
+        bool, typer.Option("--shipped/--no-shipped", help="Keep the entries that finsent ships, with their names.")
+    ] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many companies, the first ones.")] = None,
+) -> None:
+    """Make a watch list of lists of companies: the SEC's company_tickers.json, an exchange's CSV, the files of
+    FinanceDatabase, or your own.
+
+    Columns are found by their meaning and shown: ticker and name at least, and exchange, ISIN, FIGI, LEI, CIK, sector,
+    country, desk, aliases, former names ("Facebook (until 2021-10-28); ..."). Rows of one company (by CIK, LEI, ISIN or
+    name, over all FILEs) become one entry. Legal forms are no part of a name. Names that are ordinary words in news,
+    people or places count only with a capital letter, or beside a word such as "shares".
+
+    `finsent watchlist import company_tickers_exchange.json LSE.csv --out watchlist.json`
+
+    `finsent watchlist import coverage.xlsx --map name=Issuer --desk "Health Care=pharma" --desk "*=other" --out w.json`
+    """
+    from documents import Watchlist, shipped_watchlist
+    from documents.universe import DeskRules, merged, written
+
+    rules = DeskRules(parse_pairs(desk, "--desk"))
+    lists = [_recognised(file, parse_pairs(columns, "--map")) for file in files]
+    own = shipped_watchlist().companies if shipped else []
+    found = merged((one for listings in lists for one in listings), own, rules)
+    companies = found.companies[:limit]
+    Watchlist(companies)  # what a worker would refuse is refused here
+    new = out.with_name(out.name + ".new")
+    new.write_bytes(written(companies))
+    new.replace(out)
+    for listings in lists:
+        found.left_out.update(listings.left_out)
+    for reason, count in found.left_out.most_common(10):
+        echo(f"left out {many(count, 'row')}: {reason}", err=True)
+    _report(companies)
+    echo(f"{out}: {len(companies):,} companies; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
+
+
+def _recognised(file: Path, given: dict[str, str]) -> Listings:
+    from documents.files import read_table
+    from documents.universe import Listings, listing_columns
+
+    table = read_table(file)
+    columns = listing_columns(table, given)
+    echo(f"{file.name} is {table}", err=True)
+    print_columns("fields of companies", columns, table)
+    return Listings(table, columns)
+
+
+def _report(companies: list[Company]) -> None:
+    """Say how many companies each desk has, and how many names need care."""
+    desks = Counter(company.desk for company in companies)
+    echo("desks: " + ", ".join(f"{desk} {count:,}" for desk, count in desks.most_common()), err=True)
+    guarded = sum(len(one.ordinary) for one in companies), sum(len(one.capitalised) for one in companies)
+    echo(
+        f"{guarded[0]:,} names are ordinary words and count beside a word of business alone; {guarded[1]:,} count "
+        "with a capital letter",
+        err=True,
+    )

@@ -1,0 +1,129 @@
+"""Under which names a company of somebody's list is looked for, and which of them need care."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from documents.ordinary_words import (
+    is_mostly_word,
+    is_no_company,
+    is_part_of_names,
+    is_people,
+    is_phrase,
+    is_seen,
+    is_word,
+)
+from documents.universe.legal_forms import formal_name, spoken_name
+
+Care = Literal["none", "capital", "business"]
+"""What a name needs to count: nothing, a capital letter, or also a word of business beside it."""
+
+_SHORTEST, _SHORTEST_ALONE = 3, 4
+"""A name, and the first word of one, with fewer letters is an abbreviation of many things."""
+
+_OTHER_THINGS = frozenset({"nasdaq", "dow", "nyse", "cboe", "russell", "reuters", "euronext", "american", "standard"})
+"""Names of companies that mostly mean an index, a market or a news agency."""
+
+_STATES = frozenset(
+    [
+        "alabama", "alaska", "arizona", "arkansas", "california", "colorado", "connecticut", "delaware",
+        "florida", "georgia", "hawaii", "idaho", "illinois", "indiana", "iowa", "kansas", "kentucky",
+        "louisiana", "maine", "maryland", "massachusetts", "michigan", "minnesota", "mississippi", "missouri",
+        "montana", "nebraska", "nevada", "ohio", "oklahoma", "oregon", "pennsylvania", "tennessee", "texas",
+        "utah", "vermont", "virginia", "washington", "wisconsin", "wyoming",
+    ]
+)  # fmt: skip
+
+_TRADES = frozenset(
+    [
+        "holdings", "holding", "group", "technologies", "technology", "international", "systems",
+        "pharmaceuticals", "pharmaceutical", "therapeutics", "industries", "enterprises", "financial",
+        "bancorp", "solutions", "brands", "worldwide", "global", "energy", "resources", "labs", "laboratories",
+        "stores", "networks", "motors", "entertainment", "interactive", "biosciences", "sciences",
+        "communications", "software", "semiconductor", "semiconductors", "platforms", "services", "products",
+        "materials", "partners", "capital", "bancshares", "biopharma", "pharma", "health", "healthcare",
+        "medical", "media",
+    ]
+)  # fmt: skip
+"""What people leave out at the end of a name: Agilent Technologies is Agilent."""
+
+
+@dataclass(slots=True)
+class Names:
+    """A company's names, the best one first, and those of them that need care."""
+
+    all: list[str] = field(default_factory=list)
+    capitalised: list[str] = field(default_factory=list)
+    ordinary: list[str] = field(default_factory=list)
+
+    def add(self, name: str, care: Care) -> None:
+        """Add ``name``, unless it is there already."""
+        if name and name.lower() not in map(str.lower, self.all):
+            self.all.append(name)
+            if care != "none":
+                (self.capitalised if care == "capital" else self.ordinary).append(name)
+
+
+class Beginnings:
+    """How many companies of a list have a name that begins with the same words."""
+
+    def __init__(self, spoken: Iterable[str]) -> None:
+        self._counts: Counter[str] = Counter()
+        for name in {one.lower() for one in spoken}:
+            words = name.split()
+            self._counts.update(" ".join(words[:count]) for count in range(1, len(words) + 1))
+
+    def of_one(self, words: list[str]) -> bool:
+        """Whether no other company's name begins with ``words``."""
+        return self._counts[" ".join(words).lower()] <= 1
+
+
+def names_of(name: str, aliases: Iterable[str], beginnings: Beginnings) -> Names:
+    """The names for the company that a list calls ``name``; people added ``aliases``."""
+    found, spoken = Names(), spoken_name(name)
+    if (care := care_of(spoken)) == "business" and len(formal_name(name).split()) > len(spoken.split()):
+        found.add(formal_name(name), "capital")
+    found.add(spoken, care)
+    for alias in aliases:
+        found.add(alias, care_of(alias))
+    words = spoken.split()
+    while len(words) > 2 and words[-1].lower() in _TRADES:
+        words.pop()
+        if beginnings.of_one(words):
+            found.add(" ".join(words), care_of(" ".join(words)))
+    first = spoken.split()[:1]
+    if len(words) > 1 and first and _stands_alone(first[0]) and beginnings.of_one(first):
+        found.add(first[0].rstrip(","), "capital")
+    return found
+
+
+def care_of(name: str) -> Care:
+    """What ``name`` needs to count as a company's."""
+    words = name.split()
+    if len(words) == 1:
+        letters = re.sub(r"\W", "", name)
+        if len(letters) < _SHORTEST or name.lower() in _OTHER_THINGS:
+            return "business"
+        if is_mostly_word(name) or is_part_of_names(name):
+            return "business"
+        return "capital" if is_seen(name) else "none"
+    if is_phrase(words):
+        return "business"
+    return "capital" if all(is_word(word) or len(word) < 3 for word in words) else "none"
+
+
+def _stands_alone(word: str) -> bool:
+    """Whether a name's first word means the company: no ordinary word, no person, no place."""
+    plain = word.lower()
+    return (
+        len(re.sub(r"[^A-Za-z]", "", word)) >= _SHORTEST_ALONE
+        and not is_seen(plain)
+        and not is_part_of_names(plain)
+        and not is_no_company(plain)
+        and not is_people(plain)
+        and plain not in _OTHER_THINGS | _STATES
+    )

@@ -1,0 +1,48 @@
+"""finsent watchlist, as people call it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from clickhouse_driver import Client
+from typer.testing import CliRunner
+
+from documents import load_watchlist
+from finsent import app
+from storage import replace_entities
+
+
+def test_lists_become_a_watch_list(tmp_path: Path):
+    path, out = tmp_path / "company_tickers.json", tmp_path / "watchlist.json"
+    rows = {str(n): {"cik_str": n, "ticker": f"ZY{n}", "title": f"ZYB{n}RAND WORKS CORP"} for n in range(1, 2001)}
+    path.write_text(json.dumps(rows))
+    done = CliRunner().invoke(app, ["watchlist", "import", str(path), "--out", str(out), "--desk", "*=general"])
+    assert done.exit_code == 0, done.output
+    assert "fields of companies" in done.stderr and "FINSENT_WATCHLIST" in done.stderr
+    companies = load_watchlist(out).by_ticker
+    assert companies["ZY7"].name == "Zyb7rand Works" and companies["ZY7"].desk == "general"
+    assert "capitalised" in out.read_text() and companies["AAPL"].name == "Apple"  # the shipped entries stay
+    alone = ["watchlist", "import", str(path), "--out", str(out), "--no-shipped", "--limit", "10"]
+    assert CliRunner().invoke(app, alone).exit_code == 0
+    assert len(load_watchlist(out).companies) == 10
+
+
+def test_what_is_no_list_of_companies_is_refused(tmp_path: Path):
+    path = tmp_path / "list.csv"
+    path.write_text("colour,size\nred,1\n")
+    done = CliRunner().invoke(app, ["watchlist", "import", str(path), "--out", str(tmp_path / "w.json")])
+    assert done.exit_code == 1 and "--map ticker=COLUMN" in done.stderr and not (tmp_path / "w.json").exists()
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_worker_stores_tens_of_thousands_and_forgets_those_left_out(client: Client, tmp_path: Path):
+    from documents import Company
+
+    many = [Company(ticker=f"TICKER{n}", name=f"Company {n}", desk="d", sector="s") for n in range(30_000)]
+    replace_entities(client, many)
+    replace_entities(client, many[:-1])
+    assert client.execute("SELECT count(), countIf(ticker = 'TICKER29999') FROM companies") == [(29_999, 0)]
+    replace_entities(client, [])
+    assert client.execute("SELECT count() FROM companies") == [(0,)]

@@ -1,0 +1,146 @@
+"""Watch lists made from other people's lists."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from documents import Company, FormerName, Linker, Watchlist, load_watchlist
+from documents.files import BadFile, read_table
+from documents.universe import DeskRules, Listings, Merged, listing_columns, merged, written
+from documents.universe.legal_forms import spoken_name
+
+SEC = {
+    "0": {"cik_str": 11, "ticker": "ALDR", "title": "ALDER FOODS INC"},
+    "1": {"cik_str": 11, "ticker": "ALDR-PA", "title": "ALDER FOODS INC"},
+    "2": {"cik_str": 12, "ticker": "RSLT", "title": "RESULTS CORP /DE/"},
+    "3": {"cik_str": 13, "ticker": "ZYBR", "title": "ZYBRAND THERAPEUTICS, INC."},
+    "4": {"cik_str": 14, "ticker": "AAPL", "title": "Apple Inc."},
+    "5": {"cik_str": 15, "ticker": "TQQX", "title": "Example QQQ Trust"},
+}
+
+
+def listings(path: Path, data: str, **given: str) -> Listings:
+    path.write_text(data)
+    table = read_table(path)
+    return Listings(table, listing_columns(table, given))
+
+
+def made(path: Path, data: str, *own: Company) -> dict[str, Company]:
+    return {one.ticker: one for one in merged(listings(path, data), own).companies}
+
+
+@pytest.mark.parametrize(
+    ("name", "spoken"),
+    [
+        ("AMPHENOL CORP /DE/", "Amphenol"),
+        ("Apple Inc. - Common Stock", "Apple"),
+        ("Alder Foods, Inc. Class A Ordinary Shares", "Alder Foods"),
+        ("Eli Lilly & Co", "Eli Lilly"),
+        ("AT&T INC.", "AT&T"),
+        ("ABM INDUSTRIES INC /DE/", "ABM Industries"),
+        ("O REILLY AUTOMOTIVE INC", "O'Reilly Automotive"),
+        ("GAP INC", "Gap"),
+        ("Tethys Oil AB (publ)", "Tethys Oil"),
+        ("Deutsche Lufthansa AG", "Deutsche Lufthansa"),
+        ("NOVO NORDISK A/S", "Novo Nordisk"),
+        ("The Mosaic Company", "Mosaic"),
+        ("Inc", "Inc"),
+    ],
+)
+def test_a_name_without_its_legal_form(name: str, spoken: str):
+    assert spoken_name(name) == spoken
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps(SEC),
+        json.dumps(
+            {
+                "fields": ["cik", "name", "ticker", "exchange"],
+                "data": [[one["cik_str"], one["title"], one["ticker"], "NYSE"] for one in SEC.values()],
+            }
+        ),
+        "Symbol;Company Name;CIK\n" + "\n".join(f"{o['ticker']};{o['title']};{o['cik_str']}" for o in SEC.values()),
+    ],
+)
+def test_the_rows_of_one_company_become_one_entry(tmp_path: Path, data: str):
+    companies = made(tmp_path / "list", data)
+    assert list(companies) == ["ALDR", "RSLT", "ZYBR", "AAPL"]
+    assert companies["ALDR"].symbols == ["ALDR-PA"] and companies["ALDR"].cik == "0000000011"
+    assert companies["ZYBR"].aliases == ["Zybrand"]
+
+
+def test_ordinary_words_need_a_word_of_business(tmp_path: Path):
+    linker = Linker(Watchlist(made(tmp_path / "list", json.dumps(SEC)).values()))
+
+    def found(text: str) -> list[str]:
+        return [one.ticker for one in linker.find(text)]
+
+    assert found("Alder Foods and Zybrand report") == ["ALDR", "ZYBR"]
+    assert found("Results of the year; Mixed Results for Retailers; results shares") == []
+    assert found("Results shares fall") == ["RSLT"] and found("Why Results Corporation fell") == ["RSLT"]
+    assert found("Jones Results shares fall") == []
+    assert found("zybrand, Zybrand-Meyer and Otto Zybrand") == []
+    assert found("Mixed Results (RSLT) for the quarter") == ["RSLT"]
+    assert found("Others (RSLT) and a unit (ZYBR)") == []
+    assert found("Movers: ALDR,RSLT,ZYBR") == ["ALDR", "RSLT", "ZYBR"] and found("Movers: US, UK, ALDR") == []
+
+
+def test_people_s_entries_keep_their_names_and_gain_identifiers(tmp_path: Path):
+    own = Company(ticker="AAPL", name="Apple", desk="mine", sector="Fruit", aliases=["iPhone maker"])
+    apple = made(tmp_path / "list", json.dumps(SEC), own)["AAPL"]
+    assert (apple.name, apple.desk, apple.aliases, apple.cik) == ("Apple", "mine", ["iPhone maker"], "0000000014")
+    other = Company(ticker="ZYBR", name="Sprint", desk="mine", sector="Telecom")
+    result = merged(listings(tmp_path / "list", json.dumps(SEC)), [other])
+    assert [one.name for one in result.companies if one.ticker == "ZYBR"] == ["Sprint"]
+    assert result.left_out == {"a ticker that another company has already": 1}
+
+
+def test_identifiers_former_names_and_desks(tmp_path: Path):
+    rows = (
+        "Ticker,Issuer,ISIN,LEI,MIC,GICS Sector,Country,Former Names\n"
+        "ALD,Alder plc,GB00ABCDEF12,5493001KJTIIGC8Y1R12,XLON,Health Care,UK,"
+        "Oak Mills plc (until 2019-05-01); Birchwork\n"
+        "ALD,Alder plc,GB00ABCDEF12,,XETR,,,\n"
+    )
+    lists = listings(tmp_path / "list.csv", rows)
+    result: Merged = merged(lists, (), DeskRules({"health care": "pharma"}))
+    (alder,) = result.companies
+    assert (alder.ticker, alder.symbols, alder.desk, alder.country) == ("ALD.L", ["ALD.DE"], "pharma", "UK")
+    assert alder.former == [FormerName(name="Oak Mills", until="2019-05-01"), FormerName(name="Birchwork")]
+    (tmp_path / "w.json").write_bytes(written(result.companies))
+    linker = Linker(load_watchlist(tmp_path / "w.json"))
+    assert [one.ticker for one in linker.find("Birchwork rises")] == ["ALD.L"]
+    assert [one.ticker for one in linker.find("It rises", ["GB00ABCDEF12"])] == ["ALD.L"]
+    assert DeskRules().desk("Health Care") == "healthcare" and DeskRules({"*": "rest"}).desk("Energy") == "rest"
+
+
+def test_a_list_without_tickers_says_what_it_lacks(tmp_path: Path):
+    with pytest.raises(BadFile, match=r"known to be the ticker of companies.*--map ticker=COLUMN"):
+        listings(tmp_path / "list.csv", "Issuer,Colour\nAlder,red\n")
+    assert [one.ticker for one in listings(tmp_path / "list.csv", "Issuer,Colour\nAlder,red\n", ticker="Colour")] == [
+        "RED"
+    ]
+
+
+def test_finding_does_not_slow_down_with_the_list():
+    def companies(count: int) -> Watchlist:
+        names = (f"Zyb{number:x}rand Works" for number in range(count))
+        return Watchlist(Company(ticker=f"Z{n}", name=name, desk="d", sector="s") for n, name in enumerate(names))
+
+    def seconds(linker: Linker) -> float:
+        text = "Zyb1rand Works and others say that nothing of note happened at the works today. " * 20
+        best = []
+        for _ in range(5):
+            begun = time.process_time()
+            for _ in range(20):
+                assert linker.find(text)
+            best.append(time.process_time() - begun)
+        return min(best)
+
+    assert seconds(Linker(companies(20_000))) < 5 * seconds(Linker(companies(50)))
