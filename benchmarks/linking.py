@@ -39,15 +39,15 @@ def main() -> None:
             labels[row["file"], row["row"]].append(row["company"])
     read = {file: texts(streams, file) for file in {file for file, _ in labels}}
     right = wrong = missed = 0
-    for (file, row), named in labels.items():
+    for (file, number), named in labels.items():
         asked = {symbols[one] for one in named if one in symbols}
         spared = {symbols.get(one[1:], "") for one in named if one.startswith("?")}
-        found = {match.ticker for match in linker.find(read[file][row])}
+        found = {match.ticker for match in linker.find(read[file][number])}
         right += len(found & asked)
         wrong += len(found - asked - spared)
         missed += len(asked - found)
         if found - asked - spared or asked - found:
-            print(f"{file} {row}: wrong {sorted(found - asked - spared)}, missed {sorted(asked - found)}")
+            print(f"{file} {number}: wrong {sorted(found - asked - spared)}, missed {sorted(asked - found)}")
     print(f"{len(companies):,} companies, {len(labels)} headlines: precision {right / (right + wrong):.3f} ", end="")
     print(f"({right} of {right + wrong}), recall {right / (right + missed):.3f} ({right} of {right + missed})")
     sample = list(max(read.values(), key=len).values())[:TIMED]

@@ -125,8 +125,8 @@ class Linker:
             if ticker := self._first_known(symbol.names):
                 end = symbol.start + len(symbol.surface)
                 found.setdefault(ticker, Match(ticker, symbol.surface, symbol.start, end, "cashtag"))
-        for match in self._bare_symbols(text):
-            found.setdefault(match.ticker, match)
+        for bare in self._bare_symbols(text):
+            found.setdefault(bare.ticker, bare)
         return list(found.values())[:MOST_MENTIONS]
 
     def _known(self, symbol: str) -> str | None:

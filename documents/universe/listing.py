@@ -77,11 +77,14 @@ class Listings:
         given = {name: _text(values.get(column)) for name, column in self._of.items()}
         ticker, name = given["ticker"].lstrip("$").upper(), given["name"]
         if not ticker or not name:
-            return self._leave_out("no ticker or no name")
+            self._leave_out("no ticker or no name")
+            return None
         if _NO_COMPANY.search(name) or given.get("fund", "").lower() in _YES:
-            return self._leave_out("a fund, a warrant or another security that is no share")
+            self._leave_out("a fund, a warrant or another security that is no share")
+            return None
         if " " in ticker or len(ticker) > 20:
-            return self._leave_out("a ticker that is none")
+            self._leave_out("a ticker that is none")
+            return None
         mic = given.get("mic", "").upper()
         if "." not in ticker and mic in _SUFFIX_OF_MIC:
             ticker += _SUFFIX_OF_MIC[mic]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,9 @@ from documents.universe.legal_forms import spoken_name
 from documents.universe.listing import Listing
 from documents.universe.naming import Beginnings, Names, care_of, names_of
 from documents.watchlist import Company, FormerName
+
+
+IDENTIFIERS = ("exchange", "isin", "figi", "lei", "cik", "country")
 
 
 @dataclass(slots=True)
@@ -101,7 +105,7 @@ def _company(
     group: _Group, beginnings: Beginnings, claimed: dict[str, str], symbols: dict[str, str], desks: DeskRules
 ) -> Company:
     ticker = group.own.ticker if group.own else group.rows[0].ticker
-    identifiers = {name: group.first(name) for name in ("exchange", "isin", "figi", "lei", "cik", "country")}
+    identifiers: dict[str, Any] = {name: group.first(name) for name in IDENTIFIERS}
     more = [one for one in group.symbols if symbols.setdefault(one, ticker) == ticker]
     if group.own:
         return msgspec.structs.replace(group.own, symbols=more, **identifiers)
