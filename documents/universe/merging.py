@@ -15,7 +15,6 @@ from documents.universe.listing import Listing
 from documents.universe.naming import Beginnings, Names, care_of, names_of
 from documents.watchlist import Company, FormerName
 
-
 IDENTIFIERS = ("exchange", "isin", "figi", "lei", "cik", "country")
 
 
