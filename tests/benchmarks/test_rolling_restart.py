@@ -24,4 +24,3 @@ def test_each_record_is_stored_once(shipped: Path, tmp_path: Path, monkeypatch: 
     assert (found["restarts"], found["killed"], len(found["restart_s"])) == (0, 0, 2)
     # A partition waited for its worker: nobody else took it.
     assert len(found["stood_still_s"]) == 8 and found["most_s"] == 45
-    print(found)
