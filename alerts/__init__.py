@@ -9,10 +9,14 @@
 - ``incidents``: which alerts about one company belong together.
 - ``transition``: the rows of the table ``alerts``. ``evidence``: the documents and words behind an alert.
 - ``rules``: what rules say. ``rules_file``: reads and checks their file. ``receivers/``: who is sent what, and how.
+- ``briefs``: what happened at a desk's companies, in sentences of the documents.
 - ``backtest/``: the same rules over stored history.
 
 This room knows no Kafka and no model. The functions that publish messages and explain words are passed in.
 """
+
+# Telling
+from alerts.briefs import brief_as_html, brief_as_mail, brief_as_markdown, brief_of
 
 # Evaluating
 # The file of rules
@@ -34,6 +38,10 @@ __all__ = [
     "Notifier",
     "Rules",
     "Transition",
+    "brief_as_html",
+    "brief_as_mail",
+    "brief_as_markdown",
+    "brief_of",
     "doubts",
     "load_rules",
     "parameters_of",

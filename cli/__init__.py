@@ -8,6 +8,7 @@ from __future__ import annotations
 from cli import (
     alerts,
     audit,
+    brief,
     console,
     cookbook,
     dead_letters,
@@ -55,6 +56,7 @@ COMMANDS = (
         evaluate,
         evaluate_behaviour,
         explain,
+        brief,
         audit,
         repair,
         rescore,
