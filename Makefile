@@ -5,12 +5,12 @@ TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
 HELM ?= v3.22.0
 KUBECONFORM ?= v0.8.0
-.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check sbom
+.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check sbom docs
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,registry,files,feeds,client,mcp,otel,dev]'
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,registry,files,feeds,client,mcp,otel,docs,dev]'
 	.venv/bin/python -m deploy.local.install
 	touch $@
 
@@ -62,6 +62,10 @@ acceptance-k8s: setup k8s-tools
 # The compose file against the compose specification.
 compose-check: setup
 	.venv/bin/python -m tests.deploy.compose_check
+
+# The pages of docs/ as a site, in build/site.
+docs: setup
+	.venv/bin/mkdocs build --strict
 
 # A bill of materials (CycloneDX) for each image, of what its requirements lock: build/sbom.
 sbom: setup
