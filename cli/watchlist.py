@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.shared.arguments import parse_pairs
+from cli.shared.arguments import parse_pairs, parse_time
 from cli.shared.columns import print_columns
-from cli.shared.output import echo, many
+from cli.shared.output import Format, echo, many, print_rows
 
 if TYPE_CHECKING:
     from documents import Company
@@ -78,6 +79,37 @@ def import_lists(
         echo(f"left out {many(count, 'row')}: {reason}", err=True)
     _report(companies)
     echo(f"{out}: {len(companies):,} companies; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
+
+
+@group.command("suggest")
+def suggest(
+    since: Annotated[str, typer.Option(metavar="TIME", help="week, or a time.")] = "week",
+    until: Annotated[str, typer.Option(metavar="TIME")] = "now",
+    fewest: Annotated[int, typer.Option(min=1, help="In so many stories, at least.")] = 3,
+    form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
+) -> None:
+    """List companies that are on no list and are spoken of: names beside "shares", "CEO", "to buy" and the like, in
+    English documents, those in most stories first. Some are people or places: look before you add one.
+
+    `finsent watchlist suggest`
+
+    `finsent watchlist suggest --since 2019-03-01 --until 2019-03-31 --fewest 2`
+    """
+    from documents import Linker, load_watchlist, whole_text
+    from documents.universe import Spoken, suggestions
+    from storage import connect
+
+    end = parse_time(until).astimezone(UTC)
+    begin = end - timedelta(days=7) if since == "week" else parse_time(since).astimezone(UTC)
+    rows = connect().execute_iter(
+        "SELECT title, text, story_id, source FROM documents "
+        "WHERE published_at > %(begin)s AND published_at <= %(end)s AND lang = 'en' LIMIT 1 BY story_id, source",
+        {"begin": begin, "end": end},
+    )
+    told = (Spoken(whole_text(title, text), story, source) for title, text, story, source in rows)
+    found = suggestions(told, Linker(load_watchlist()), fewest)
+    shown = [[one.name, len(one.stories), len(one.sources), " ".join(one.example.split())[:100]] for one in found[:100]]
+    print_rows(["name", "stories", "sources", "for example"], shown, form)
 
 
 def _recognised(file: Path, given: dict[str, str]) -> Listings:

@@ -3,5 +3,17 @@
 from documents.universe.desks import DeskRules
 from documents.universe.listing import Listing, Listings, listing_columns
 from documents.universe.merging import Merged, merged, written
+from documents.universe.suggesting import Spoken, Suggestion, suggestions
 
-__all__ = ["DeskRules", "Listing", "Listings", "Merged", "listing_columns", "merged", "written"]
+__all__ = [
+    "DeskRules",
+    "Listing",
+    "Listings",
+    "Merged",
+    "Spoken",
+    "Suggestion",
+    "listing_columns",
+    "merged",
+    "suggestions",
+    "written",
+]

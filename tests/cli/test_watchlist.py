@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
 from typer.testing import CliRunner
 
-from documents import load_watchlist
+from documents import Company, Document, Position, load_watchlist
 from finsent import app
-from storage import replace_entities
+from storage import replace_entities, write_documents
 
 
 def test_lists_become_a_watch_list(tmp_path: Path):
@@ -37,9 +38,29 @@ def test_what_is_no_list_of_companies_is_refused(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_worker_stores_tens_of_thousands_and_forgets_those_left_out(client: Client, tmp_path: Path):
-    from documents import Company
+def test_companies_on_no_list_are_suggested(client: Client):
+    texts = [
+        "Zybrand Works shares fall", "Why Zybrand Works CEO leaves", "Zybrand Works to buy a rival",
+        "Zybrand Works shares fall", "Apple shares fall", "Trump says no", "UK sales fall", "Stronger sales",
+        "Apple shares rise", "UK sales rise", "Apple CEO speaks", "UK workers strike",
+    ]  # fmt: skip
+    records = []
+    for number, text in enumerate(texts):
+        record = Document(Position("news", "id", 0, number), document_id=f"d{number}", source="wire", lang="en")
+        record.title, record.story_id = text, texts.index(text)
+        record.published_at = datetime.now(UTC) - timedelta(hours=1)
+        records.append(record)
+    write_documents(client, records)
+    done = CliRunner().invoke(app, ["watchlist", "suggest", "-f", "jsonl"])
+    assert done.exit_code == 0, done.output
+    (found,) = map(json.loads, done.stdout.splitlines())
+    assert (found["name"], found["stories"], found["sources"]) == ("Zybrand Works", 3, 1)
+    none = CliRunner().invoke(app, ["watchlist", "suggest", "--until", "2014-01-01", "-f", "jsonl"])
+    assert none.exit_code == 0 and none.stdout == ""
 
+
+@pytest.mark.usefixtures("configured")
+def test_a_worker_stores_tens_of_thousands_and_forgets_those_left_out(client: Client, tmp_path: Path):
     many = [Company(ticker=f"TICKER{n}", name=f"Company {n}", desk="d", sector="s") for n in range(30_000)]
     replace_entities(client, many)
     replace_entities(client, many[:-1])
