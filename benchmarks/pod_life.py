@@ -25,7 +25,7 @@ from typing import Any, Self
 
 import yaml
 
-from deploy.local.supervisor import free_port
+from deploy.local import free_port
 from errors import FinsentError
 
 ROOT = Path(__file__).parent.parent

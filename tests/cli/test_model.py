@@ -61,7 +61,10 @@ def test_from_build_to_rollback(registry: Path, tmp_path: Path):
 def compare(first: str, second: str, folder: Path) -> None:
     """The two differ in their temperatures alone: never in a label, but in how sure they are."""
     texts = [("Orders doubled and profit rose", "positive"), ("The plant burned down", "negative")]
-    texts += [("The meeting is in June", "neutral"), ("Der Gewinn der Firma ist im Quartal gestiegen", "positive")]
+    texts += [
+        ("The meeting is in June", "neutral"),
+        ("Τα κέρδη της εταιρείας αυξήθηκαν κατά 40 τοις εκατό", "positive"),
+    ]
     rows = [f"{text} {number},{label}\n" for number in range(10) for text, label in texts]
     (folder / "own.csv").write_text("text,label\n" + "".join(rows))
     out = folder / "compared" / "out.json"

@@ -15,7 +15,7 @@ from tests.support.commands import assert_one_line_failure, within
 
 GOOD, BAD = "Alder Foods raises its forecast after record profit", "Birch Bank warns of heavy losses"
 PLAIN = "The company will publish its results on Thursday"
-GERMAN = "Der Konzern hat seine Prognose für das Gesamtjahr angehoben"
+GREEK = "Τα κέρδη της εταιρείας αυξήθηκαν κατά 40 τοις εκατό"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +32,7 @@ def read(path: Path) -> list[dict]:
 def test_files_of_every_kind_are_scored_alike_and_in_order(tmp_path: Path):
     rows = [
         {"id": "a", "text": GOOD, "entity": "Alder Foods"},
-        {"id": "b", "text": GERMAN},
+        {"id": "b", "text": GREEK},
         {"text": f"  <b>{BAD}</b>\n", "lang": "en"},
     ]
     with gzip.open(tmp_path / "x.csv.gz", "wt", encoding="utf-8", newline="") as file:
@@ -46,12 +46,12 @@ def test_files_of_every_kind_are_scored_alike_and_in_order(tmp_path: Path):
         assert done.returncode == 0 and done.stdout.startswith("2 rows scored") and "1 in a language" in done.stdout
         found[name] = read(tmp_path / "out" / f"{name}.out")
     assert found["x.csv.gz"] == found["x.jsonl"]
-    good, german, bad = found["x.jsonl"]
+    good, greek, bad = found["x.jsonl"]
     assert (good["id"], good["entity"], good["label"]) == ("a", "Alder Foods", "positive")
     assert good["sentiment"] == pytest.approx(
         good["probabilities"]["positive"] - good["probabilities"]["negative"], abs=2e-4
     )
-    assert german["unsupported_language"] == "de" and "label" not in german and german["id"] == "b"
+    assert greek["unsupported_language"] == "el" and "label" not in greek and greek["id"] == "b"
     assert bad["label"] == "negative" and "id" not in bad and "entity" not in bad
     (tmp_path / "x.txt").write_text(f"{BAD}\n\n{PLAIN}\n")
     assert within("score", str(tmp_path / "x.txt"), "--out", str(tmp_path / "t"), "--entity", "Birch Bank").stdout
@@ -61,10 +61,10 @@ def test_files_of_every_kind_are_scored_alike_and_in_order(tmp_path: Path):
 
 def test_texts_are_scored_from_the_command_line(tmp_path: Path):
     (tmp_path / "x.txt").write_text(f"{BAD}\n")
-    done = within("score", GOOD, GERMAN, "--file", str(tmp_path / "x.txt"), "--json")
-    good, german, bad = map(json.loads, done.stdout.splitlines())
-    assert (good["label"], german["label"], bad["label"]) == ("positive", "unsupported_language", "negative")
-    assert german["sentiment"] is None and good["p_positive"] > 0.5 and bad["text"] == BAD
+    done = within("score", GOOD, GREEK, "--file", str(tmp_path / "x.txt"), "--json")
+    good, greek, bad = map(json.loads, done.stdout.splitlines())
+    assert (good["label"], greek["label"], bad["label"]) == ("positive", "unsupported_language", "negative")
+    assert greek["sentiment"] is None and good["p_positive"] > 0.5 and bad["text"] == BAD
     assert GOOD in within("score", GOOD).stdout
     assert within("score").returncode == 2
     for empty in ("", " \n"):
@@ -96,14 +96,14 @@ def test_a_bad_file_is_told_in_one_line_and_leaves_nothing_behind(
 def test_an_evaluation_is_written_printed_and_drawn(tmp_path: Path, registry: Path):
     rows = [(GOOD, "positive", "Alder Foods"), (BAD, "negative", "Birch Bank"), (PLAIN, "neutral", "")] * 4
     with (tmp_path / "x.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("text", "label", "entity"), *rows, (GERMAN, "positive", "")])
+        csv.writer(file).writerows([("text", "label", "entity"), *rows, (GREEK, "positive", "")])
     done = within("evaluate", str(tmp_path / "x.csv"), "--json", str(tmp_path / "o" / "x.json"), "--noise", "--plots",
                   str(tmp_path / "p"))  # fmt: skip
     assert done.returncode == 0, done
     found = json.loads((tmp_path / "o" / "x.json").read_text())
     assert found["n"] == 12 and found["accuracy"] == found["macro_f1"] == found["sign_accuracy"] == 1
     assert found["intervals"]["macro_f1"] == [1, 1] and found["mixed"] == {"n": 0, "macro_f1": None}
-    assert found["unsupported"] == {"n": 1, "languages": {"de": 1}, "lines": [14]}
+    assert found["unsupported"] == {"n": 1, "languages": {"el": 1}, "lines": [14]}
     assert {"ece", "per_class", "by_source", "confusion", "calibration", "noise"} <= set(found)
     for words in ("12 rows of x.csv", "macro-F1", "ECE", "typos", "negation", "1 in languages"):
         assert words in done.stdout
@@ -119,8 +119,8 @@ def test_an_evaluation_is_written_printed_and_drawn(tmp_path: Path, registry: Pa
 def test_a_file_that_cannot_be_evaluated_is_told_in_one_line(tmp_path: Path):
     (tmp_path / "x.csv").write_text("text,label\nShares rise,positive\nShares fall,gloomy\n")
     assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "row 3", "gloomy")
-    (tmp_path / "x.csv").write_text(f"text,label\n{GERMAN},positive\n")
-    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "none of the 1 rows", "de")
+    (tmp_path / "x.csv").write_text(f"text,label\n{GREEK},positive\n")
+    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "none of the 1 rows", "el")
     assert within("evaluate", str(tmp_path / "none.csv")).returncode == 2
 
 
@@ -132,6 +132,6 @@ def test_the_words_that_decide_are_shown(tmp_path: Path):
     done = within("explain", "[red]Profit[/red] jumps by half", "--html", str(tmp_path / "h" / "x.html"))
     assert "[red]Profit[/red] jumps by half" in done.stdout and done.stdout.startswith("positive: +0.")
     assert "jumps" in (tmp_path / "h" / "x.html").read_text()
-    assert_one_line_failure(within("explain", GERMAN), "de")
+    assert_one_line_failure(within("explain", GREEK), "el")
     assert_one_line_failure(within("explain", " "), "no text")
     assert within("explain", BAD, "--method", "magic").returncode == 2

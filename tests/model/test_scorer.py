@@ -126,7 +126,7 @@ def test_the_words_that_decide_are_found(scorer: Scorer):
 
 
 def test_a_language_that_the_model_does_not_read_has_no_score(scorer: Scorer):
-    scores = scorer.score(["Profit jumps 40 percent", "Der Gewinn steigt um 40 Prozent auf ein Rekordhoch"])
+    scores = scorer.score(["Profit jumps 40 percent", "Τα κέρδη της εταιρείας αυξήθηκαν κατά 40 τοις εκατό"])
     assert scores.supported.tolist() == [True, False]
     assert np.isfinite(scores.probabilities[0]).all() and np.isnan(scores.probabilities[1]).all()
     assert not scores.embeddings[1].any() and scores.tokens[1] == 0

@@ -49,6 +49,7 @@ class Scorer:
     """Scores by the length of a text."""
 
     version = "v1"
+    experimental: frozenset[str] = frozenset()
 
     def __init__(self, fails: bool) -> None:
         self.topics = SimpleNamespace(classify=lambda texts, *_: [(["debt"], [0.5], 0.1)] * len(texts))
@@ -120,7 +121,7 @@ def store(fails: bool) -> Step:
 EVENTS = load_event_reader()
 STEPS: dict[str, Callable[[bool], Step]] = {"score": score, "link": link, "publish": publish, "store": store}
 FILLED = {
-    "score": {"scored_at", "model_version", "label", "p_negative", "p_neutral", "p_positive", "sentiment", "tokens",
+    "score": {"scored_at", "model_version", "label", "lang_quality", "p_negative", "p_neutral", "p_positive", "sentiment", "tokens",
               "embedding", "topics", "strangeness", "events", "mentions"},
     "link": {"story_id", "novelty"},
     "publish": set(),
