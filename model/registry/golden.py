@@ -19,6 +19,9 @@ TEXTS: tuple[tuple[str, str | None, str], ...] = (
     ("三季度净利润大幅增长，公司上调全年业绩预期", None, "zh"),
     ("公司债券违约，股价连续跌停", None, "zh"),
     ("松柏科技将于五月召开年度股东大会", "松柏科技", "zh"),
+    ("通期の純利益は大幅な増益となり、配当も増やす", None, "ja"),
+    ("El auditor se negó a firmar y las acciones se hundieron", None, "es"),
+    ("Die Hauptversammlung findet im Juni in Berlin statt", None, "de"),
 )
 """(text, entity, language) of each golden output."""
 

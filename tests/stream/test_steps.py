@@ -121,8 +121,8 @@ def store(fails: bool) -> Step:
 EVENTS = load_event_reader()
 STEPS: dict[str, Callable[[bool], Step]] = {"score": score, "link": link, "publish": publish, "store": store}
 FILLED = {
-    "score": {"scored_at", "model_version", "label", "lang_quality", "p_negative", "p_neutral", "p_positive", "sentiment", "tokens",
-              "embedding", "topics", "strangeness", "events", "mentions"},
+    "score": {"scored_at", "model_version", "label", "lang_quality", "p_negative", "p_neutral", "p_positive",
+              "sentiment", "tokens", "embedding", "topics", "strangeness", "events", "mentions"},
     "link": {"story_id", "novelty"},
     "publish": set(),
     "store": {"ingested_at"},
