@@ -61,7 +61,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def marks(text: str, code: str) -> int:
-    """How many words of ``text`` are in the list of the language ``code``, and how many have a letter of its own."""
+    """How many words of ``text`` are in the list of the language ``code``, and how many small ones have a letter of its
+    own. One such word alone says nothing: English borrows words, and a name keeps its letters."""
     usual, letters = WORDS.get(code, frozenset()), LETTERS.get(code, "")
-    words = [word.lower() for word in _WORD.findall(text)]
-    return sum((word in usual) + any(c in letters for c in word) for word in words)
+    words = _WORD.findall(text)
+    listed = sum(word.lower() in usual for word in words)
+    lettered = sum(word[0].islower() and any(c in letters for c in word) for word in words)
+    return listed + (lettered if listed or lettered > 1 else 0)

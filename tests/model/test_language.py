@@ -50,6 +50,8 @@ def test_languages(text: str, expected: str):
         ("МТС и Tele2 запускают LTE", "ru"),
         ("Acme Inc Q2 loss narrows", "en"),
         ("buy $ABC now", "en"),
+        ("Sales remain unchanged, n\u00e9e Ren\u00e9e", "en"),
+        ("Caf\u00e9 chain Beyonc\u00e9 sees sales slide", "en"),
     ],
 )
 def test_few_words_tell_the_language(text: str, expected: str):
