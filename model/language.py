@@ -160,7 +160,7 @@ def _by_script(text: str, declared: str | None) -> str | _Open:
     if script != "LATIN":
         if tag in _SCRIPTS[script]:
             return tag
-        return "ja" if script == "CJK" and not JAPANESE.isdisjoint(text) else _of_cyrillic(text, script)
+        return "ja" if script == "CJK" and not JAPANESE.isdisjoint(text) else _in_script(text, script)
     if tag in _OF_OTHER_SCRIPTS and _written_in(tag, text):
         return tag
     if tag in _OF_OTHER_SCRIPTS or (tag not in _TRUSTED and not _confirmed(tag, text)):
@@ -180,8 +180,9 @@ def _written_in(tag: str, text: str) -> bool:
     return own >= SOME * len(letters)
 
 
-def _of_cyrillic(text: str, script: str) -> str:
-    """The first language of ``script``; of those in Cyrillic script, the one that its words tell."""
+def _in_script(text: str, script: str) -> str:
+    """The language of a text in ``script``: the first of those written in it, or in Cyrillic the one that its words
+    tell."""
     usual = _SCRIPTS[script][0]
     if script != "CYRILLIC":
         return usual

@@ -27,12 +27,8 @@ def macro_f1(logits: np.ndarray, examples: Sequence[Example]) -> float:
     A set's score is the macro-F1 of its labels or, for a set without neutral rows, the accuracy of the sign. A set
     weighs as the square root of its number of rows, because the scores of small sets are noisy.
     """
-    scores, weights = [], []
-    for name in sorted({example.dataset for example in examples}):
-        chosen = np.array([example.dataset == name for example in examples])
-        scores.append(_score(name, logits[chosen], _labels(examples)[chosen]))
-        weights.append(chosen.sum() ** 0.5)
-    return float(np.average(scores, weights=weights))
+    scores, sizes = scores_of_sets(logits, examples), Counter(example.dataset for example in examples)
+    return float(np.average(list(scores.values()), weights=[sizes[name] ** 0.5 for name in scores]))
 
 
 def scores_of_sets(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, float]:
