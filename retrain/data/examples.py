@@ -25,9 +25,15 @@ SELF_LABELLED = "self"
 """Name of the set of documents that the network labelled itself (self-training)."""
 
 SIGN_ONLY = frozenset(
-    {"fiqa", "semeval", "comments_en", "zh_news", "zh_guba", "ja_chabsa", "ja_ews", "pt_bovespa", "es_chile", SIGNED}
-)
+    {
+        "fiqa", "semeval", "comments_en", "sentivent", "sentifm", "zh_news", "zh_guba", "ja_chabsa", "ja_ews",
+        "pt_bovespa", "es_chile", SIGNED,
+    }
+)  # fmt: skip
 """Sets with hardly any neutral rows. Only the order of positive and negative is learned and measured on them."""
+
+OWN_CONVENTION = frozenset({"sentivent", "sentifm", "newsmtsc", "mams"})
+"""Sets that call a text neutral less often than a risk team would: facts about a company, people in politics, meals."""
 
 
 @dataclass(frozen=True, slots=True)
