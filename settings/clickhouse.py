@@ -50,7 +50,9 @@ class ClickHouseSettings(BaseSettings):
         description="What the names of the users that `finsent storage grant` makes begin with, for instance finsent_: "
         "for a server that others use, too",
     )
-    connect_timeout_s: float = Field(default=5, gt=0, description="Seconds to wait for a connection")
+    connect_timeout_s: float = Field(
+        default=5, gt=0, description="Seconds to wait for a connection, and then for the server's greeting"
+    )
     send_receive_timeout_s: float = Field(default=60, gt=0, description="Seconds to wait for an answer")
     fsync: bool = Field(
         default=True,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from clickhouse_driver import Client
+from clickhouse_driver.connection import Connection
 from clickhouse_driver.errors import Error as DriverError
 from clickhouse_driver.errors import LogicalError, TypeMismatchError
 from clickhouse_driver.util.helpers import parse_url
@@ -94,9 +96,10 @@ def connect(settings: ClickHouseSettings | None = None, on_connected: Callable[[
             client.execute("SELECT 1")
             break
         except UNAVAILABLE as error:
-            if (
-                isinstance(error, EOFError) and left
-            ):  # it listens, and closes the connection: a server without a backend
+            # The driver tries the next host if one cannot be reached or does not greet. This one did, and closed the
+            # connection (a balancer without a server behind it) or then fell silent.
+            if isinstance(error, EOFError | TimeoutError) and left:
+                connection.disconnect()
                 connection.hosts.rotate(-1)
                 continue
             hosts = ", ".join(f"{host}:{port}" for host, port in connection.hosts)
@@ -123,11 +126,20 @@ def _client(settings: ClickHouseSettings) -> _Client:
     client = _Client(host, **options)
     client.connection.connect_timeout = settings.connect_timeout_s
     client.connection.send_receive_timeout = settings.send_receive_timeout_s
+    client.connection.receive_hello = partial(_receive_hello, client.connection, client.connection.receive_hello)
     client.settings.update(PINNED)
     if settings.cluster:
         client.cluster = settings.cluster
         client.settings.update(EVERYWHERE)
     return client
+
+
+def _receive_hello(connection: Connection, receive_hello: Callable[[], None]) -> None:
+    """Wait for the server's greeting as long as for the connection. The driver would wait as long as for an answer to a
+    query, for each host that takes connections and does not answer."""
+    connection.socket.settimeout(connection.connect_timeout)
+    receive_hello()
+    connection.socket.settimeout(connection.send_receive_timeout)
 
 
 def first_line(error: BaseException) -> str:

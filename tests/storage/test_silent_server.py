@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 
 import pytest
 from clickhouse_driver import Client
+from clickhouse_driver.connection import Connection
+from pydantic import SecretStr
 
 from benchmarks.proxy import Proxy
 from console.pool import Pool
 from settings import ClickHouseSettings
-from storage import UNAVAILABLE, StorageUnavailable, connect
+from storage import UNAVAILABLE, StorageUnavailable, check_one_server, connect
 from tests.support.commands import within
 
 WAIT_S = 1.0
@@ -38,6 +41,47 @@ def test_who_connects_to_a_server_that_never_answers_is_told(proxy: Proxy, click
     with pytest.raises(StorageUnavailable, match="does not answer"):
         connect(settings(proxy, clickhouse_url))
     assert time.monotonic() - began < MOST_S
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """The port of a socket that takes connections, and reads and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_a_host_that_never_greets_costs_the_connect_timeout(mute: int, clickhouse_url: str) -> None:
+    """Not the time-out of an answer, which is long because queries may take their time."""
+    account, _, rest = clickhouse_url.rpartition("@")
+    hosts = f"127.0.0.1:{mute},127.0.0.1:{mute}"
+    began = time.monotonic()
+    alone = ClickHouseSettings(url=f"{account}@{hosts}/default", connect_timeout_s=WAIT_S, send_receive_timeout_s=3600)
+    with pytest.raises(StorageUnavailable, match="does not answer"):
+        connect(alone)
+    both = alone.model_copy(update={"url": SecretStr(f"{account}@{hosts},{rest}")})
+    with connect(both) as client:
+        assert client.execute("SELECT 1") == [(1,)]
+        assert client.connection.socket.gettimeout() == 3600
+        check_one_server(client, both)
+    assert time.monotonic() - began < MOST_S
+
+
+def test_the_next_host_is_tried_where_one_greets_and_then_falls_silent(
+    proxy: Proxy, clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = settings(proxy, clickhouse_url)
+    behind = clickhouse_url.partition("@")[2].partition("/")[0]
+    both = one.model_copy(update={"url": SecretStr(one.url.get_secret_value().replace("/test", f",{behind}/test"))})
+    greeted = Connection.receive_hello
+
+    def then_silent(connection: Connection) -> None:
+        greeted(connection)
+        if connection.port == proxy.port:
+            proxy.silent.set()
+
+    monkeypatch.setattr(Connection, "receive_hello", then_silent)
+    with connect(both) as client:
+        assert client.connection.port == int(behind.rpartition(":")[2])
 
 
 def test_a_connection_that_falls_silent_is_given_up_and_made_anew(proxy: Proxy, clickhouse_url: str) -> None:
