@@ -5,7 +5,7 @@ TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
 HELM ?= v3.22.0
 KUBECONFORM ?= v0.8.0
-.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check sbom docs
+.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check sbom docs
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
@@ -66,6 +66,13 @@ compose-check: setup
 # The pages of docs/ as a site, in build/site.
 docs: setup
 	.venv/bin/mkdocs build --strict
+
+build/tools/dashboards: tests/deploy/dashboards/main.go tests/deploy/dashboards/go.sum
+	cd tests/deploy/dashboards && go build -o $(CURDIR)/$@ .
+
+# The dashboards against Grafana's definitions.
+grafana-check: setup build/tools/dashboards
+	.venv/bin/python -m tests.deploy.grafana_check
 
 # A bill of materials (CycloneDX) for each image, of what its requirements lock: build/sbom.
 sbom: setup
