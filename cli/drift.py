@@ -35,8 +35,8 @@ def drift(
     `finsent drift --now --json drift.json`
     """
     from retrain.drift import announce_alarms
-    from settings import RetrainSettings
-    from storage import connect, migrate
+    from settings import ClickHouseSettings, RetrainSettings
+    from storage import check_one_server, connect, migrate
     from storage.reads import drift_now
 
     client, settings = connect(), RetrainSettings()
@@ -44,6 +44,7 @@ def drift(
         from cli.shared.rollout import announce
         from retrain import Busy, exclusive
 
+        check_one_server(client, ClickHouseSettings())
         migrate(client)
         try:
             with exclusive(settings.place() / "drift"):

@@ -32,8 +32,8 @@ def rescore(
     `finsent rescore --since 2026-01-01 --until 2026-02-01 --model minilm-0123456789`
     """
     import model
-    from settings import ModelSettings
-    from storage import connect, migrate
+    from settings import ClickHouseSettings, ModelSettings
+    from storage import check_one_server, connect, migrate
     from storage.reads import Rescoring
     from storage.writes import write_rescored
     from stream.steps import Score
@@ -42,6 +42,7 @@ def rescore(
     scorer = model.load(model.version_folder(settings.registry, model_version), settings)
     score = Score(scorer)
     client = connect()
+    check_one_server(client, ClickHouseSettings())
     migrate(client)
     work = Rescoring(client, scorer.version, parse_time(since), parse_time(until))
     done = 0

@@ -37,8 +37,8 @@ def scheduler(
     import model
     from cli.shared.rollout import announce
     from retrain import Scheduler, yield_processor
-    from settings import ModelSettings
-    from storage import connect, migrate
+    from settings import ClickHouseSettings, ModelSettings
+    from storage import check_one_server, connect, migrate
     from stream.upkeep import logging_config
 
     logging.config.dictConfig(logging_config(log_level.upper()))
@@ -46,7 +46,9 @@ def scheduler(
     settings = settings_of(config)
     yield_processor(settings.nice)  # the gate scores here, beside the workers
     kafka_answering()
-    migrate(connect())
+    client = connect()
+    check_one_server(client, ClickHouseSettings())
+    migrate(client)
     registry = ModelSettings().registry
     model.ensure_default(registry)
     stop = threading.Event()

@@ -69,8 +69,8 @@ class ClickHouseSettings(BaseSettings):
     )
     one_server: bool = Field(
         default=False,
-        description="Whether CLICKHOUSE_URL always leads to the same server, though that one has replicas: our tables "
-        "have none, and would be on one of them only",
+        description="Whether CLICKHOUSE_URL always leads to the same server, though that one has replicas or is a "
+        "shard: our tables would be on that one only",
     )
     keep_news_days: int = Field(
         default=0, ge=0, description="Days after which titles, texts and addresses of news are emptied; 0: never"

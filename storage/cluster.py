@@ -52,7 +52,8 @@ PREVIOUS_QUORUM_NOT_MET = 286
 """The error of an insert that came while another one was not on a majority of the replicas yet. Nothing was stored."""
 
 SHAPE = """
-SELECT uniqExact(shard_num), count(), (SELECT engine FROM system.databases WHERE name = currentDatabase())
+SELECT uniqExact(shard_num), count(), max(is_local),
+       (SELECT engine FROM system.databases WHERE name = currentDatabase())
 FROM system.clusters WHERE cluster = %(cluster)s
 """
 PLAIN = """
@@ -67,7 +68,7 @@ class UnusableCluster(FinsentError, RuntimeError):
     """CLICKHOUSE_CLUSTER names something that tables cannot be kept in."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
-    remedy = "see docs/clickhouse.md, Replicas"
+    remedy = "see 'Replicas' and 'Shards' in docs/clickhouse.md"
 
 
 def everywhere(statement: str, cluster: str, user: str) -> str:
@@ -104,13 +105,22 @@ def insert_alone(
 
 
 def check_cluster(client: Client, cluster: str) -> None:
-    """Raises ``UnusableCluster`` unless ``cluster`` is one shard of several replicas, and the tables that there are
-    are replicated ones."""
-    shards, servers, database = client.execute(SHAPE, {"cluster": cluster})[0]
+    """Raises ``UnusableCluster`` unless ``cluster`` is one shard of several replicas, the server that ``client`` is
+    connected to is one of them, and the tables that there are are replicated ones."""
+    shards, servers, member, database = client.execute(SHAPE, {"cluster": cluster})[0]
     if not servers:
         raise UnusableCluster(f"the server knows no cluster {cluster!r} (CLICKHOUSE_CLUSTER)")
     if shards > 1:
-        raise UnusableCluster(f"the cluster {cluster!r} has {shards} shards; our tables need one shard of replicas")
+        raise UnusableCluster(
+            f"the cluster {cluster!r} has {shards} shards; the ledger must be in one: name a cluster of the servers of "
+            "one shard in CLICKHOUSE_CLUSTER, and these alone in CLICKHOUSE_URL"
+        )
+    if not member:
+        # Tables would be made on the cluster's servers, and rows would be stored here.
+        raise UnusableCluster(
+            f"CLICKHOUSE_URL leads to {client.connection.host}:{client.connection.port}, which is not a server of the "
+            f"cluster {cluster!r} (is_local in its system.clusters)"
+        )
     if database in ("Replicated", "Shared"):
         raise UnusableCluster(f"the database has the engine {database}; CLICKHOUSE_CLUSTER is for an ordinary one")
     if plain := [name for (name,) in client.execute(PLAIN)]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import ClassVar
 
 from clickhouse_driver import Client
@@ -23,8 +24,8 @@ WHERE name = currentDatabase() AND engine IN ('Replicated', 'Shared')
 UNION ALL
 SELECT 'it has a macro "replica"' FROM system.macros WHERE macro = 'replica'
 UNION ALL
-SELECT concat('it is one of several replicas in the cluster ', cluster) FROM system.clusters
-GROUP BY cluster, shard_num
+SELECT concat('it is one of several servers in the cluster ', cluster) FROM system.clusters
+GROUP BY cluster
 HAVING max(is_local) AND countIf(NOT is_local AND NOT startsWith(host_address, '127.') AND host_address != '::1') > 0
 """
 
@@ -40,36 +41,43 @@ class SeveralServers(FinsentError, RuntimeError):
 
 
 def check_one_server(client: Client, settings: ClickHouseSettings) -> None:
-    """Raises ``UnusableCluster`` if the settings name a cluster that will not do. Without a cluster, raises
-    ``SeveralServers`` where the hosts in the URL are several servers, or ``client`` is connected to one that has
-    replicas and the settings do not say that it is reached alone."""
+    """Raises ``UnusableCluster`` if the settings name a cluster that will not do, or that a host in the URL is not of.
+    Without a cluster, raises ``SeveralServers`` where the hosts in the URL are several servers, or ``client`` is
+    connected to one that has replicas or is a shard, and the settings do not say that it is reached alone."""
     if settings.cluster:
         check_cluster(client, settings.cluster)
+        for _, other in _others(settings):
+            check_cluster(other, settings.cluster)
         return
-    found = {}
-    if len(settings.hosts) > 1:
-        for host, port in settings.hosts:
-            alone = settings.model_copy(update={"url": SecretStr(settings.address_of(f"{host}:{port}"))})
-            try:
-                with connect(alone) as other:
-                    found[f"{host}:{port}"] = _identity(other)
-            except StorageUnavailable:  # it may be down; that is what the others are for
-                continue
+    found = {host: _identity(other) for host, other in _others(settings)}
     if len(set(found.values())) > 1:
         raise SeveralServers(f"the hosts in CLICKHOUSE_URL are several servers: {', '.join(found)}")
     if not settings.one_server and (signs := _signs(client)):
-        raise SeveralServers(f"this ClickHouse has replicas ({'; '.join(signs)})")
+        raise SeveralServers(f"this ClickHouse is one of several servers ({'; '.join(signs)})")
+
+
+def _others(settings: ClickHouseSettings) -> Iterator[tuple[str, Client]]:
+    """Each host in the URL and a client of it, where there are several; one may be down, and is left out."""
+    for host, port in settings.hosts if len(settings.hosts) > 1 else ():
+        alone = settings.model_copy(update={"url": SecretStr(settings.address_of(f"{host}:{port}"))})
+        try:
+            client = connect(alone)
+        except StorageUnavailable:
+            continue
+        with client:
+            yield f"{host}:{port}", client
 
 
 def _signs(client: Client) -> list[str]:
-    """Of replicas; none where the user may not read the server's own tables."""
+    """Of other servers; none where the user may not read the server's own tables."""
     try:
         return [sign for (sign,) in client.execute(SIGNS)]
     except ServerException as error:
         if error.code != LACKS_RIGHTS:
             raise
         log.warning(
-            "it is not known whether ClickHouse has replicas: the user may not read system.clusters and .macros"
+            "it is not known whether ClickHouse is one of several servers: the user may not read system.clusters and "
+            "system.macros"
         )
         return []
 

@@ -4,17 +4,24 @@ the embedded ClickHouse can be none."""
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
+from deploy.local import Stack
 from documents import Document, Position
+from errors import ExitCode
 from settings import ClickHouseSettings
-from storage import UnusableCluster, check_one_server, connect, last_stored, refusal, write_documents
+from storage import SeveralServers, UnusableCluster, check_one_server, connect, last_stored, refusal, write_documents
 from storage.cluster import LEAST_QUORUM, PREVIOUS_QUORUM_NOT_MET, check_cluster, everywhere
 from storage.migrate import DEFINER, LEDGER, VIEW, files, statements
+from tests.support.commands import within
 
 
 def all_statements() -> list[str]:
@@ -117,24 +124,104 @@ def test_an_insert_that_meets_another_is_tried_again_and_one_without_a_majority_
 
 
 class Answering:
-    """Answers as a server of a cluster would."""
+    """Answers as a server of a cluster with replicated tables would: the embedded ClickHouse has none."""
 
-    def __init__(self, shards: int, database: str, plain: list[str]) -> None:
-        self.shape, self.plain = (shards, 3 * shards, database), plain
+    def __init__(self, database: str, plain: list[str]) -> None:
+        self.shape, self.plain = (1, 3, 1, database), plain
 
     def execute(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
         return [self.shape] if "system.clusters" in query else [(name,) for name in self.plain]
 
 
 @pytest.mark.parametrize(
-    ("shards", "database", "plain", "why"),
+    ("database", "plain", "why"),
     [
-        (2, "Atomic", [], "has 2 shards"),
-        (1, "Replicated", [], "the engine Replicated"),
-        (1, "Atomic", ["alerts", "record_log"], r"without replicas \(alerts, record_log\)"),
+        ("Replicated", [], "the engine Replicated"),
+        ("Atomic", ["alerts", "record_log"], r"without replicas \(alerts, record_log\)"),
     ],
 )
-def test_a_cluster_that_would_lose_rows_is_refused(shards: int, database: str, plain: list[str], why: str):
-    check_cluster(Answering(1, "Atomic", []), "prod")  # type: ignore[arg-type]
+def test_a_database_that_would_lose_rows_is_refused(database: str, plain: list[str], why: str):
+    check_cluster(Answering("Atomic", []), "prod")  # type: ignore[arg-type]
     with pytest.raises(UnusableCluster, match=why):
-        check_cluster(Answering(shards, database, plain), "prod")  # type: ignore[arg-type]
+        check_cluster(Answering(database, plain), "prod")  # type: ignore[arg-type]
+
+
+ELSEWHERE = "192.0.2.7"
+"""An address for documentation: nobody is there, and nobody is asked."""
+
+
+def clusters(port: int) -> str:
+    """Configuration that puts the server at ``port`` into clusters of several kinds."""
+
+    def replica(host: str) -> str:
+        return f"<replica><host>{host}</host><port>{port}</port></replica>"
+
+    own, other = replica("127.0.0.1"), replica(ELSEWHERE)
+    return (
+        "<clickhouse><remote_servers>"
+        f"<sharded><shard>{own}</shard><shard>{other}</shard></sharded>"
+        f"<replicated><shard>{own}{other}</shard></replicated>"
+        f"<others><shard>{other}</shard></others>"
+        "</remote_servers></clickhouse>"
+    )
+
+
+@pytest.fixture(scope="module")
+def member(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A server of several clusters, with the accounts of ``stack``, which knows none."""
+    folder = tmp_path_factory.mktemp("member")
+    shutil.copy(stack.data / "clickhouse-service-password", folder)
+    with Stack(folder) as started:
+        added = folder / "clickhouse" / "config.d" / "clusters.xml"
+        added.parent.mkdir()
+        added.write_text(clusters(urlsplit(started.clickhouse_url).port or 0))
+        started.kill("clickhouse")
+        started.children["clickhouse"].wait_ready(60)
+        with connect(ClickHouseSettings(url=started.clickhouse_url)) as client:
+            assert client.execute("SELECT count() FROM system.clusters WHERE cluster = 'sharded'") == [(2,)]
+        yield started
+
+
+def test_several_shards_are_refused_and_what_to_set_is_said(member: Stack):
+    settings = ClickHouseSettings(url=member.clickhouse_url, cluster="sharded")
+    with connect(settings) as client, pytest.raises(UnusableCluster, match=r"has 2 shards.* of one shard") as refused:
+        check_one_server(client, settings)
+    assert refused.value.exit_code == ExitCode.CONFIG
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["storage|migrate", "worker", "scheduler", "drift|--now"],
+    ids=["migrate", "worker", "scheduler", "drift"],
+)
+def test_nothing_is_made_in_a_cluster_of_several_shards(command: str, member: Stack, tmp_path: Path):
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": member.kafka_bootstrap, "FINSENT_DATA": str(tmp_path)}
+    done = within(
+        *command.split("|"), CLICKHOUSE_URL=member.clickhouse_url, CLICKHOUSE_CLUSTER="sharded", **environment
+    )
+    assert done.returncode == ExitCode.CONFIG and "has 2 shards" in done.stdout + done.stderr, done
+    with connect(ClickHouseSettings(url=member.clickhouse_url)) as client:
+        assert client.execute("SHOW TABLES") == []
+
+
+def test_a_host_that_is_not_of_the_cluster_is_refused(member: Stack, stack: Stack):
+    """Tables would be made on the cluster's servers, and rows stored elsewhere."""
+    account, _, here = member.clickhouse_url.rpartition("@")
+    there = urlsplit(stack.clickhouse_url).netloc.rpartition("@")[2]
+    alone = ClickHouseSettings(url=member.clickhouse_url, cluster="replicated")
+    both = ClickHouseSettings(url=f"{account}@{here.replace('/', f',{there}/', 1)}", cluster="replicated")
+    with connect(alone) as client:
+        check_one_server(client, alone)
+        with pytest.raises(UnusableCluster, match="knows no cluster 'replicated'"):
+            check_one_server(client, both)
+        with pytest.raises(UnusableCluster, match=f"leads to {here.partition('/')[0]}, which is not a server of"):
+            check_one_server(client, alone.model_copy(update={"cluster": "others"}))
+
+
+def test_a_server_of_a_cluster_wants_to_be_told_that_it_is_reached_alone(member: Stack):
+    settings = ClickHouseSettings(url=member.clickhouse_url)
+    with connect(settings) as client:
+        with pytest.raises(SeveralServers, match="servers in the cluster sharded") as refused:
+            check_one_server(client, settings)
+        assert "in the cluster replicated" in str(refused.value) and "others" not in str(refused.value)
+        check_one_server(client, settings.model_copy(update={"one_server": True}))
