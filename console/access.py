@@ -14,6 +14,7 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from console.oidc import Known, Provider
 from console.people import ROLES, People, Role, User
 from settings import ConsoleSettings
 
@@ -27,12 +28,16 @@ class TooMany(HTTPException):
 
 
 class Access:
-    """Sessions, roles and limits. Without a file of users, everybody is taken for the owner, who has all roles."""
+    """Sessions, roles and limits. Without a file of users and a provider, everybody is taken for the owner, who has all
+    roles."""
 
     def __init__(self, settings: ConsoleSettings) -> None:
-        """Raises ``BadUsers`` and ``OSError`` if the file of users cannot be read."""
+        """Raises ``BadUsers`` and ``OSError`` if the file of users cannot be read, or a role does not exist."""
         self.people = People(settings.users) if settings.users else None
         self.secret = settings.secret.get_secret_value() if settings.secret else secrets.token_hex(32)
+        self.provider = Provider(settings, self.secret) if settings.oidc_issuer else None
+        self.signs_in = self.people is not None or self.provider is not None
+        self.secure = settings.secure
         self.seconds = int(settings.session_hours * 3600)
         self._ended: dict[str, float] = {}
         """When a user last signed out: sessions from before are over. It need not outlive the process on its own: with
@@ -45,14 +50,19 @@ class Access:
         """Who is signed in; None for nobody.
 
         A session ends when its time is over, when its user is removed, gets another password, or signs out anywhere.
+        What a provider says of a person counts for the whole session.
         """
-        if self.people is None:
+        if not self.signs_in:
             return self._owner
         session = request.session
         name, began = session.get("name", ""), session.get("at", 0)
         if time.time() - began > self.seconds or began <= self._ended.get(name, 0):
             return None
-        user = self.people.get(name)
+        if "issuer" in session:
+            if self.provider is None or session["issuer"] != self.provider.issuer or self.has_password(name):
+                return None
+            return self.provider.user(name, tuple(session["values"]))
+        user = self.people.get(name) if self.people else None
         if user is None or not hmac.compare_digest(session.get("password", ""), self._mark(user)):
             return None
         return user
@@ -63,11 +73,26 @@ class Access:
         for key in (f"address {address(request)}", f"name {name}"):
             self._count(self._sign_ins, key)
         user = self.people.sign_in(name, password)
-        # With a new id, a session that somebody else planted in the browser is worthless to them.
         request.session.clear()
         if user is not None:
-            request.session.update(name=user.name, at=time.time(), id=secrets.token_hex(16), password=self._mark(user))
+            self._begin(request, user.name, password=self._mark(user))
         return user
+
+    def sign_in_by_provider(self, request: Request, known: Known) -> None:
+        """Begin a session of a person who has signed in at the provider."""
+        assert self.provider is not None
+        self._begin(request, known.name, issuer=self.provider.issuer, values=known.values)
+
+    def has_password(self, name: str) -> bool:
+        """Whether ``name`` is in the file of users: somebody else of that name at the provider must not be taken for
+        them."""
+        return self.people is not None and self.people.get(name) is not None
+
+    @staticmethod
+    def _begin(request: Request, name: str, **proof: object) -> None:
+        # With a new id, a session that somebody else planted in the browser is worthless to them.
+        request.session.clear()
+        request.session.update(name=name, at=time.time(), id=secrets.token_hex(16), **proof)
 
     def sign_out(self, request: Request, user: User) -> None:
         """End all sessions of ``user``: a copy of the cookie is worth nothing from now on."""
@@ -80,7 +105,7 @@ class Access:
 
     def token(self, request: Request) -> str:
         """The token that a page sends with each change. Another site can neither read nor guess it."""
-        session = str(request.session.setdefault("id", secrets.token_hex(16))) if self.people else ""
+        session = str(request.session.setdefault("id", secrets.token_hex(16))) if self.signs_in else ""
         return hmac.new(self.secret.encode(), session.encode(), hashlib.sha256).hexdigest()
 
     def is_page(self, request: Request) -> bool:
@@ -90,7 +115,7 @@ class Access:
 
     def count(self, request: Request) -> None:
         """Count the request. Raises ``TooMany``."""
-        user = self.user(request) if self.people else None
+        user = self.user(request) if self.signs_in else None
         self._count(self._requests, f"person {user.name}" if user else f"address {address(request)}")
 
     def _count(self, limit: object, key: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from clickhouse_driver.errors import ServerException
 from fastapi import FastAPI, HTTPException, Request
@@ -54,6 +54,8 @@ def add_guard(app: FastAPI, access: Access, settings: ConsoleSettings) -> None:
         https_only=settings.secure,
     )
     names = [name.strip() for name in settings.names.split(",") if name.strip()]
+    if settings.public_url:
+        names.append(urlsplit(settings.public_url).hostname or "")
     here = ["127.0.0.1", "localhost", "[::1]"] if settings.loopback else [settings.host]
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*here, *names])
 

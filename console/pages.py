@@ -10,11 +10,16 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from console.context import Context
+from console.oidc import FLOW_S, PATH, RETURN, NoRole, ProviderAway, SignInRefused, own_page
 from console.people import User
+from console.sign_in import record
 
 HERE = Path(__file__).parent
 PAST = {"market", "entity", "alerts", "search"}
 """The pages that can show an earlier moment."""
+
+FLOW = "finsent-oidc"
+"""The cookie that a browser keeps while its owner is at the provider."""
 
 PAGES = {"": "Market", "alerts": "Alerts", "label": "Label", "search": "Search", "health": "Health"}
 """Title by path, of the pages that everybody sees in the menu."""
@@ -26,16 +31,56 @@ def add_pages(app: FastAPI, context: Context) -> None:
     templates = Jinja2Templates(HERE / "templates")
     auditor = Depends(access.allow("auditor"))
 
-    def page(request: Request, template: str, title: str, **more: Any) -> Response:
+    def page(request: Request, template: str, title: str, status: int = 200, **more: Any) -> Response:
         user = access.user(request)
         menu = PAGES | ({"audit": "Audit"} if user and user.may("auditor") else {})
         values = {"title": title, "pages": menu if user else {}, "token": access.token(request), "user": user,
-                  "signs_in": access.people is not None, "has_past": more.get("name") in PAST, **more}  # fmt: skip
-        return templates.TemplateResponse(request, f"{template}.html", values)
+                  "signs_in": access.signs_in, "has_past": more.get("name") in PAST, **more}  # fmt: skip
+        return templates.TemplateResponse(request, f"{template}.html", values, status)
 
     @app.get("/sign-in", include_in_schema=False)
     def show_sign_in(request: Request) -> Response:
-        return page(request, "page", "Sign in", name="signin") if access.people else RedirectResponse("/")
+        return signing_in(request) if access.signs_in else RedirectResponse("/")
+
+    def signing_in(request: Request, told: str = "", status: int = 200) -> Response:
+        provider = access.provider.host if access.provider else ""
+        ways = {"passwords": access.people is not None, "provider": provider, "told": told}
+        return page(request, "page", "Sign in", status, name="signin", **ways)
+
+    @app.get(PATH, include_in_schema=False)
+    def begin_at_provider(request: Request, next: str = "/") -> Response:
+        if access.provider is None:
+            raise HTTPException(404)
+        try:
+            url, kept = access.provider.begin(own_page(next))
+        except ProviderAway as error:
+            return signing_in(request, str(error), 503)
+        answer = RedirectResponse(url, 303)
+        # Not strict, as the session's cookie is: the provider's page sends the browser back here.
+        answer.set_cookie(FLOW, kept, FLOW_S, path=PATH, secure=access.secure, httponly=True, samesite="lax")
+        return answer
+
+    @app.get(RETURN, include_in_schema=False)
+    def return_from_provider(request: Request) -> Response:
+        if access.provider is None:
+            raise HTTPException(404)
+        try:
+            known, back_to = access.provider.finish(request.cookies.get(FLOW, ""), request.query_params)
+            if access.has_password(known.name):
+                raise NoRole(known.name, f"{known.name} is somebody who signs in with a password here")
+        except ProviderAway as error:
+            answer = signing_in(request, str(error), 503)
+        except SignInRefused as error:
+            if isinstance(error, NoRole):
+                record(context, request, error.name, "sign-in refused", access.provider.issuer)
+            answer = signing_in(request, str(error), 403)
+        else:
+            access.sign_in_by_provider(request, known)
+            record(context, request, known.name, "signed in", access.provider.issuer)
+            # A page, and no redirect: browsers send a strict cookie only from a page of this console.
+            answer = templates.TemplateResponse(request, "signed_in.html", {"back_to": back_to})
+        answer.delete_cookie(FLOW, path=PATH, secure=access.secure, httponly=True, samesite="lax")
+        return answer
 
     @app.get("/", include_in_schema=False)
     def show_market(request: Request) -> Response:

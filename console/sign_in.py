@@ -24,24 +24,26 @@ class Credentials(BaseModel):
     password: str = Field(max_length=1000)
 
 
+def record(context: Context, request: Request, name: str, action: str, detail: str = "") -> None:
+    """Add to the log that ``name`` signed in or out. Without ClickHouse, people can still sign in to see why."""
+    with suppress(StorageUnavailable, ServerException):
+        context.pool.write(
+            lambda client: record_action(client, name, action, detail=detail, via="console", address=address(request))
+        )
+
+
 def routes(context: Context) -> APIRouter:
     """``/api/sign-in`` and ``/api/sign-out``; both are recorded in the log of people's actions."""
     api, access = APIRouter(prefix="/api", responses=ALWAYS | FORBIDDEN), context.access
     anybody = Depends(access.allow())
 
-    def record(request: Request, name: str, action: str) -> None:
-        with suppress(StorageUnavailable, ServerException):  # without ClickHouse, people can still sign in to see why
-            context.pool.write(
-                lambda client: record_action(client, name, action, via="console", address=address(request))
-            )
-
     @api.post("/sign-in", response_model=SignedIn, responses=UNKNOWN)
     def sign_in(body: Credentials, request: Request) -> Response:
         """Begin a session."""
         if access.people is None:
-            raise HTTPException(404, "nobody signs in here")
+            raise HTTPException(404, "nobody signs in here with a password")
         user = access.sign_in(request, body.name, body.password)
-        record(request, body.name, "signed in" if user else "sign-in refused")
+        record(context, request, body.name, "signed in" if user else "sign-in refused")
         if user is None:
             raise HTTPException(401, "the name or the password is wrong")
         return as_json({"name": user.name, "roles": user.roles})
@@ -50,7 +52,7 @@ def routes(context: Context) -> APIRouter:
     def sign_out(request: Request, user: User = anybody) -> Response:
         """End all sessions of the user."""
         access.sign_out(request, user)
-        record(request, user.name, "signed out")
+        record(context, request, user.name, "signed out")
         return as_json({})
 
     return api

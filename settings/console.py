@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic import Field, FilePath, Json, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from settings.secret_files import with_secret_of_file
@@ -15,8 +16,8 @@ from settings.secret_files import with_secret_of_file
 class ConsoleSettings(BaseSettings):
     """Where the console listens and who may use it.
 
-    On loopback nobody signs in, unless ``users`` names a file. On any other address people must sign in, over TLS, so
-    that no password crosses the network in the clear; raises ``ValueError`` otherwise.
+    On loopback nobody signs in, unless ``users`` names a file or ``oidc_issuer`` a provider. On any other address
+    people must sign in, over TLS, so no password crosses the network in the clear. Raises ``ValueError`` otherwise.
     """
 
     model_config = SettingsConfigDict(env_prefix="CONSOLE_")
@@ -42,6 +43,35 @@ class ConsoleSettings(BaseSettings):
         default=500, ge=1, description="The most pages that are kept up to date at once; more must wait (503)"
     )
     sign_ins: str = Field(default="10/minute", description="The most attempts to sign in of an address, or of a name")
+    public_url: str = Field(
+        default="",
+        description="The address under which browsers reach it, such as https://finsent.example; for OIDC. The "
+        "provider must allow to redirect to it, with /sign-in/oidc/callback at its end",
+    )
+    oidc_issuer: str = Field(
+        default="",
+        description="The OpenID provider at which people sign in: its issuer, as its discovery document has it",
+    )
+    oidc_client_id: str = Field(default="", description="The id by which the provider knows the console")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The secret for that id; unset: the console is a public client, with PKCE alone"
+    )
+    oidc_client_secret_file: FilePath | None = Field(default=None, description="A file with that secret, instead")
+    oidc_ca: FilePath | None = Field(
+        default=None, description="Certificates (PEM) of who signed the provider's; default: those of the system"
+    )
+    oidc_scopes: str = Field(default="openid profile email", description="The scopes to ask the provider for")
+    oidc_name_claim: str = Field(
+        default="email", min_length=1, description="The claim that names a person; an `email` must be verified"
+    )
+    oidc_roles_claim: str = Field(
+        default="groups", min_length=1, description="The claim, a text or a list, whose values give roles"
+    )
+    oidc_roles: Json[dict[str, list[str]]] | None = Field(
+        default=None,
+        description='The roles of each value of that claim, as JSON: `{"risk desk": ["risk_reader", "annotator"]}`; '
+        "whoever has none of the values may not sign in",
+    )
     url: str = Field(
         default="", description="Where the console of a running service is; `finsent up` sets it for other commands"
     )
@@ -59,16 +89,18 @@ class ConsoleSettings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _of_file(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_secret_of_file(values, "secret")
+        return with_secret_of_file(with_secret_of_file(values, "secret"), "oidc_client_secret")
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("CONSOLE_TLS_CERTIFICATE and CONSOLE_TLS_KEY come together")
-        if not self.loopback and self.users is None:
+        if self.oidc_issuer:
+            self._check_oidc()
+        if not self.loopback and self.users is None and not self.oidc_issuer:
             raise ValueError(
                 f"{self.host} is reached from other machines, so people must sign in: name their file in CONSOLE_USERS "
-                "('finsent console add-user FILE NAME' writes it)"
+                "('finsent console add-user FILE NAME' writes it), or a provider in CONSOLE_OIDC_ISSUER"
             )
         if not self.loopback and not self.secure:
             raise ValueError(
@@ -76,3 +108,16 @@ class ConsoleSettings(BaseSettings):
                 "CONSOLE_TLS_KEY, or CONSOLE_BEHIND_TLS=true if a proxy does it"
             )
         return self
+
+    def _check_oidc(self) -> None:
+        for name in ("public_url", "oidc_client_id", "oidc_roles"):
+            if not getattr(self, name):
+                raise ValueError(f"CONSOLE_OIDC_ISSUER needs CONSOLE_{name.upper()}, too")
+        for name in ("public_url", "oidc_issuer"):
+            address = urlsplit(getattr(self, name))
+            if not (address.scheme == "https" and address.hostname) and not (
+                address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1", "::1")
+            ):
+                raise ValueError(f"CONSOLE_{name.upper()} is no address over https (http for this machine alone)")
+        if urlsplit(self.public_url).path.strip("/"):
+            raise ValueError("CONSOLE_PUBLIC_URL has a path: the console is at the root of its host name")

@@ -186,18 +186,20 @@ export const pages = {
     return [table("Audit log", ["When", "Who", "What", "Of what", "Detail", "Through", "From"], found.rows.map(row => [when(row.at), row.user, row.action, row.subject, row.detail, row.via, row.address]))];
   },
 
-  async signin() {
-    const told = el("p", { role: "alert" });
+  async signin(page) {
+    const { passwords, provider, told: reason } = page.dataset, next = parameters.get("next") ?? "/";
+    const told = el("p", { role: "alert" }, reason);
     const submit = async event => {
       event.preventDefault();
       const given = new FormData(event.target);
       try {
         await ask("/api/sign-in", { name: given.get("name"), password: given.get("password") });
-        location.assign(ownPage(parameters.get("next") ?? "/"));
+        location.assign(ownPage(next));
       } catch (error) { told.textContent = error.message; }
     };
-    return [el("form", { submit }, el("p", {}, el("label", {}, "Name ", el("input", { name: "name", autocomplete: "username", required: true }))),
-      el("p", {}, el("label", {}, "Password ", el("input", { name: "password", type: "password", autocomplete: "current-password", required: true }))), el("button", {}, "Sign in")), told];
+    return [provider ? el("p", {}, el("a", { class: "button", href: `/sign-in/oidc?next=${encodeURIComponent(next)}` }, `Sign in at ${provider}`)) : null,
+      passwords ? el("form", { submit }, el("p", {}, el("label", {}, "Name ", el("input", { name: "name", autocomplete: "username", required: true }))),
+        el("p", {}, el("label", {}, "Password ", el("input", { name: "password", type: "password", autocomplete: "current-password", required: true }))), el("button", {}, "Sign in")) : null, told];
   },
 };
 
