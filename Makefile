@@ -5,7 +5,7 @@ TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
 HELM ?= v3.22.0
 KUBECONFORM ?= v0.8.0
-.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check sbom docs
+.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check images sbom docs
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
@@ -62,6 +62,11 @@ acceptance-k8s: setup k8s-tools
 # The compose file against the compose specification.
 compose-check: setup
 	.venv/bin/python -m tests.deploy.compose_check
+
+# The images, built and run without Docker: needs root, and buildah, crun and debootstrap of Debian. IMAGES="worker console" are
+# only those.
+images: setup
+	.venv/bin/python -m tests.deploy.images_check $(IMAGES)
 
 # The pages of docs/ as a site, in build/site.
 docs: setup

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds one image without Docker, by buildah: deploy/images/build.sh worker (or console, scheduler, worker-gpu). BASE names a
-# Debian 12 image; without it one is made by debootstrap. PIP_CA is a file of certificates for pip, where it needs one.
+# Debian 12 image; without it one is made by debootstrap.
 set -eu
 target="$1"
 cd "$(dirname "$0")/../.."
@@ -20,10 +20,17 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
 fi
 set -- --isolation chroot --layers --format docker --build-arg "BASE=$base" --target "$target" \
     --tag "localhost/finsent-$target:0.1.0" --file deploy/images/Containerfile
-if [ -n "${PIP_CA:-}" ]; then
-    configuration="$(mktemp)"
-    printf '[global]\ncert = /host-ca.crt\n' > "$configuration"
-    chmod 644 "$configuration"
-    set -- "$@" --volume "$configuration:/etc/pip.conf:ro" --volume "$PIP_CA:/host-ca.crt:ro"
-fi
-exec buildah build "$@" .
+# What pip is told here, by PIP_*, it is told there: by secrets, of which nothing stays in the image.
+secrets="$(mktemp -d)"
+trap 'rm -rf "$secrets"' EXIT
+{
+    echo '[global]'
+    [ -z "${PIP_CERT:-}" ] || echo 'cert = /run/secrets/pip-ca'
+    for name in index-url extra-index-url trusted-host proxy default-timeout retries; do
+        value="$(printenv "PIP_$(printf %s "$name" | tr a-z- A-Z_)" || true)"
+        [ -z "$value" ] || echo "$name = $value"
+    done
+} > "$secrets/pip"
+set -- "$@" --secret "id=pip,src=$secrets/pip"
+[ -z "${PIP_CERT:-}" ] || set -- "$@" --secret "id=pip-ca,src=$PIP_CERT"
+buildah build "$@" .
