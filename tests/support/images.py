@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -115,12 +116,25 @@ class Container:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    def pids(self) -> list[int]:
+        """Its first process, and those that came of it."""
+        state = subprocess.run([*self._crun("state"), self._name], capture_output=True, text=True).stdout
+        found, open_ = [], [int(json.loads(state)["pid"])]
+        while open_:
+            found.append(pid := open_.pop())
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                open_ += map(int, children.read_text().split())
+        return found
+
     def statuses(self) -> list[dict[str, str]]:
-        """What ``/proc/PID/status`` says of its first process, and of those that this one started."""
-        first = json.loads(subprocess.run([*self._crun("state"), self._name], capture_output=True).stdout)["pid"]
-        pids = [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
-        lines = [Path(f"/proc/{pid}/status").read_text().splitlines() for pid in pids]
+        """What ``/proc/PID/status`` says of each process."""
+        lines = [Path(f"/proc/{pid}/status").read_text().splitlines() for pid in self.pids()]
         return [{name: value.strip() for name, _, value in (line.partition(":") for line in one)} for one in lines]
+
+    def processor_seconds(self) -> float:
+        """What its processes have used so far."""
+        times = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15] for pid in self.pids()]
+        return sum(int(ticks) for one in times for ticks in one) / os.sysconf("SC_CLK_TCK")
 
     def stop(self, within: float) -> int:
         """Send the image's stop signal; the exit code. Raises ``subprocess.TimeoutExpired``."""
