@@ -111,9 +111,15 @@ def _programs(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def started(
-    name: str, image: Image, stack: Stack, ready: Callable[[Container], bool], report: Report, **extra: str
+    name: str,
+    image: Image,
+    stack: Stack,
+    ready: Callable[[Container], bool],
+    report: Report,
+    exit_code: int = 0,
+    **extra: str,
 ) -> Iterator[Container]:
-    """A container that is ready, as long as the block lasts; how fast it was so, who it is, how it ends."""
+    """A container that is ready, as long as the block lasts; how soon it was so, and that it ends when asked to."""
     given = ("KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "CLICKHOUSE_HTTP_URL", "FINSENT_PSEUDONYM_KEY")
     environment = {key: stack.environment()[key] for key in given} | extra
     log = stack.logs / f"{name}-{time.time_ns()}.log"
@@ -137,7 +143,9 @@ def started(
         yield container
         began = time.monotonic()
         code = container.stop(PATIENCE_S)
-        report.proven(f"{name} ends {time.monotonic() - began:.1f} s after SIGTERM", code == 0, f"exit code {code}")
+        report.proven(
+            f"{name} ends {time.monotonic() - began:.1f} s after SIGTERM", code == exit_code, f"exit code {code}"
+        )
 
 
 def unprivileged(name: str, container: Container, report: Report) -> None:
@@ -204,7 +212,8 @@ def console(name: str, image: Image, stack: Stack, report: Report) -> None:
     def ready(container: Container) -> bool:
         return _answers(f"http://127.0.0.1:{port}/healthz")
 
-    with started(name, image, stack, ready, report, CONSOLE_PORT=port) as container:
+    # Its web server stops in order, and then ends by the signal that it was sent: 128 + 15.
+    with started(name, image, stack, ready, report, exit_code=143, CONSOLE_PORT=port) as container:
         unprivileged(name, container, report)
         checked_by_its_own_command(name, container, "CONSOLE_PORT", report)
         report.proven(f"{name} shows its first page", _answers(f"http://127.0.0.1:{port}/"))
