@@ -1,12 +1,14 @@
 """What is believed of an event at a moment: by how many independent stories, in which state, and how bad. Pure.
 
 A story is a witness, however many sources carry it, with the weight of the best of them. An event is believed when the
-weights of its witnesses come to ``ENOUGH``, and there are as many of them as its type asks for. A type that is reported
-of a company all the time needs more: several times its usual weight.
+weights of its witnesses come to ``ENOUGH``, there are as many of them as its type asks for, and it is ``LIKELY`` that
+at least one of them was read right: so one story that was read without doubt does as much as two doubtful ones. A type
+that is reported of a company all the time needs more: several times its usual weight.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +22,12 @@ from storage.reads import EventReport
 
 ENOUGH = 1.0
 """The least weight of all witnesses together: one story of a trusted source, or two of unknown ones."""
+
+LIKELY = 0.8
+"""The least probability that the stories of all witnesses are not all misread (they are read independently)."""
+
+CERTAIN = 0.9
+"""The same for an event that makes a critical alert: it may wake somebody."""
 
 SURGE = 4.0
 """The weight must be at least this many times the usual one."""
@@ -80,10 +88,11 @@ def believed(
         chosen = [r for r in recent if STRENGTH[r.state] >= STRENGTH[state] and r.severity >= level]
         told = _told(chosen, weights)
         needed = max(kind.witnesses, RUMOUR_WITNESSES) if state is EventState.RUMOURED else kind.witnesses
-        if _enough(told, needed) and sum(told.values()) >= SURGE * usual:
+        bad = severity.of_event(level, kind.pages, state)
+        least = CERTAIN if bad is Severity.CRITICAL else LIKELY
+        if _enough(told, needed) and sum(told.values()) >= SURGE * usual and _probability(chosen) >= least:
             first = {report.story_id: report for report in reversed(chosen)}
             witnesses = sorted(first.values(), key=lambda report: report.order)
-            bad = severity.of_event(level, kind.pages, state)
             return Belief(state, level, bad, sum(told.values()), usual, len(earlier), witnesses)
     return None
 
@@ -103,6 +112,15 @@ def _told(reports: Sequence[EventReport], weights: SourceWeights) -> dict[int, f
         weight = weights.of(report.source, report.kind, report.published_at)
         told[report.story_id] = max(told.get(report.story_id, 0.0), weight)
     return told
+
+
+def _probability(reports: Sequence[EventReport]) -> float:
+    """The probability that at least one story was read right: of each, that of its best reading."""
+    stories: dict[int, float] = {}
+    for report in reports:
+        stories[report.story_id] = max(stories.get(report.story_id, 0.0), report.probability)
+    # Rounded, since the storage keeps probabilities in single precision.
+    return round(1 - math.prod(1 - probability for probability in stories.values()), 4)
 
 
 def _enough(told: dict[int, float], witnesses: int) -> bool:

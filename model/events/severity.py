@@ -29,8 +29,8 @@ class _Steps(NamedTuple):
 
 
 _BY_PERCENT = {
-    "price_plunge": _Steps(5, 20, 40),
-    "price_surge": _Steps(5, 20, 50),
+    "price_plunge": _Steps(5, 10, 40),
+    "price_surge": _Steps(3, 6, 20),
     "results_miss": _Steps(5, 40, 100),
     "results_beat": _Steps(5, 40, 200),
     "layoffs": _Steps(0, 10, 30),
@@ -43,6 +43,9 @@ _BY_MONEY = {
     "impairment": _Steps(1e7, 5e9, 1e12),
     "hack": _Steps(1e5, 1e8, 1e12),
     "embezzlement": _Steps(0, 1e9, 1e12),
+    "acquisition": _Steps(0, 1e9, 5e10),
+    "contract_won": _Steps(0, 1e9, 2e10),
+    "buyback": _Steps(0, 1e10, 1e12),
 }
 _BY_COUNT = {
     "layoffs": _Steps(50, 5_000, 20_000),
@@ -50,6 +53,30 @@ _BY_COUNT = {
     "recall": _Steps(100, 1e6, 1e12),
     "abuse": _Steps(0, 1e3, 1e9),
 }
+_BY_WORDING = {
+    # Many people against the company, and not one.
+    "lawsuit": re.compile(
+        r"class.action|mass (?:law)?suit|thousands|investors? sue|shareholders? sue|attorneys? general"
+        "|\u96c6\u4f53\u8bc9\u8bbc|\u7ef4\u6743"
+    ),
+    # Nobody expected it.
+    "chief_arrives": re.compile(
+        r"\breturn|\bback (?:as|at|to|in)\b|surprise|shock|stun|unexpected"
+        "|\u56de\u5f52|\u91cd\u638c|\u610f\u5916|\u7a81\u7136"
+    ),
+}
+"""Types that are worse, or more of a surprise, by one step with these words."""
+
+_OF_PRICE = frozenset({"price_plunge", "price_surge"})
+_SHARES = re.compile(
+    r"\bshares?\b|\bstocks?\b|\badrs?\b|market (?:value|cap)"
+    "|\u80a1|\u5e02\u503c|\u8dcc\u8d85|\u6da8\u8d85|\u5927\u8dcc|\u5927\u6da8"
+)
+_BUSINESS = re.compile(
+    r"\b(?:profits?|sales|earnings|revenues?|income|deliveries|registrations|shipments|orders|output|bookings)\b"
+    "|\u51c0\u5229|\u8425\u6536|\u9500\u91cf|\u5229\u6da6"
+)
+
 _BY_STATE = {
     EventState.HAPPENED: 0,
     EventState.THREATENED: -1,
@@ -63,9 +90,11 @@ _BY_ROLE = {EventRole.SUBJECT: 0, EventRole.COUNTERPARTY: -1, EventRole.MENTIONE
 
 
 def severity(kind: EventType, text: str, role: EventRole, state: EventState) -> int:
-    """1 (routine) to 5: the type's own severity, changed by the figures in ``text`` (in lower case), by the state and
-    by the role."""
+    """1 (routine) to 5: the type's own severity, changed by the figures and some words in ``text`` (in lower case), by
+    the state and by the role."""
     change = _figures(kind.name, text) + _BY_STATE[state] + _BY_ROLE[role]
+    if (wording := _BY_WORDING.get(kind.name)) and wording.search(text):
+        change += 1
     return min(5, max(1, kind.severity + change))
 
 
@@ -80,6 +109,8 @@ def polarity(kind: EventType, role: EventRole, state: EventState) -> int:
 def _figures(name: str, text: str) -> int:
     if not any(map(str.isdigit, text)):
         return 0
+    if name in _OF_PRICE and _BUSINESS.search(text) and not _SHARES.search(text):
+        return 0  # the figure is of the business, not of the shares
     found = []
     if steps := _BY_PERCENT.get(name):
         found += [(float(match.group(1)), steps) for match in _PERCENT.finditer(text)]

@@ -43,13 +43,14 @@ class Told:
         severity: int = 0,
         kind: Kind = "news",
         polarity: int = -1,
+        probability: float = 0.9,
     ) -> None:
         number = len(self.reports) + 1
         self.reports.append(
             EventReport(
-                "ACME", type_, state, severity or TYPES.by_name[type_].severity, polarity, 0.9, 80, at, at, "news",
-                "id", 0, number, kind, source, f"d{number}", story or number, f"Title {number}", "", "", "negative",
-                -0.5, "m1", 100.0,
+                "ACME", type_, state, severity or TYPES.by_name[type_].severity, polarity, probability, 80, at, at,
+                "news", "id", 0, number, kind, source, f"d{number}", story or number, f"Title {number}", "", "",
+                "negative", -0.5, "m1", 100.0,
             )
         )  # fmt: skip
 
@@ -82,6 +83,29 @@ def test_one_story_of_a_trusted_source_is_enough_and_two_of_others(told: Told):
     trusted = Told()
     trusted(NOON)
     assert short(run(trusted, NOON + HOUR)) == [("firing", "critical", NOON)]
+
+
+def test_a_story_that_is_read_with_doubt_wants_another_one(told: Told):
+    told(NOON, "raid", probability=0.7)
+    assert run(told, NOON + HOUR) == []
+    told(NOON + MINUTE, "raid", "Bloomberg", probability=0.6)
+    assert short(run(told, NOON + HOUR)) == [("firing", "warning", NOON + MINUTE)]
+    copied = Told()
+    copied(NOON, "raid", probability=0.7)
+    copied(NOON + MINUTE, "raid", "Bloomberg", story=1, probability=0.7)
+    assert run(copied, NOON + HOUR) == []  # a copy is misread together with its original
+
+
+def test_a_critical_alert_asks_for_more_certainty(told: Told):
+    told(NOON, probability=0.85)
+    assert short(run(told, NOON + HOUR)) == [("firing", "warning", NOON)]
+    told(NOON + MINUTE, source="Bloomberg", probability=0.6)
+    assert short(run(told, NOON + HOUR))[1:] == [("escalated_to_critical", "critical", NOON + MINUTE)]
+
+
+@pytest.mark.parametrize("source", ["rss.cnn.com", "BleepingComputer", "Weibo hot search"])
+def test_sources_that_are_heard_first_count(source: str):
+    assert WEIGHTS.of(source, "comment", NOON) >= 0.5
 
 
 def test_posts_and_types_that_ask_for_two_need_more(told: Told):

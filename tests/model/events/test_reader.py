@@ -151,11 +151,36 @@ def test_nothing_happened(reader: EventReader, text: str) -> None:
     assert read(reader, text, "Umbrella") == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "more", "less"),
+    [
+        ("lawsuit", "class action filed against @", "rival sues @ over patent"),
+        ("lawsuit", "\u8f66\u4e3b\u5230@\u95e8\u5e97\u7ef4\u6743", "@\u88ab\u540c\u884c\u8d77\u8bc9"),
+        ("chief_arrives", "@ founder returns as chief executive", "@ names finance chief"),
+    ],
+)
+def test_some_words_make_it_worse_or_more_of_a_surprise(kind: str, more: str, less: str) -> None:
+    of = load_event_types().by_name[kind]
+    found = [severity(of, text, EventRole.SUBJECT, EventState.HAPPENED) for text in (more, less)]
+    assert found == [of.severity + 1, of.severity]
+
+
+def test_a_figure_of_the_business_is_none_of_the_share() -> None:
+    plunge = load_event_types().by_name["price_plunge"]
+    for text, wanted in [("@ deliveries plunge 80%", 3), ("@ shares plunge 80% as deliveries stop", 5)]:
+        assert severity(plunge, text, EventRole.SUBJECT, EventState.HAPPENED) == wanted
+
+
 def test_severity_and_polarity_follow_figures_state_and_role() -> None:
     types = load_event_types().by_name
     subject, happened = EventRole.SUBJECT, EventState.HAPPENED
     assert severity(types["price_plunge"], "@ shares fall 45%", subject, happened) == 5
     assert severity(types["price_plunge"], "@ shares fall", subject, happened) == 3
+    assert severity(types["price_plunge"], "@ shares fall 12%", subject, happened) == 4
+    assert severity(types["price_surge"], "@ shares up 8%", subject, happened) == 3
+    assert severity(types["acquisition"], "@ buys a bakery", subject, happened) == 2
+    assert severity(types["acquisition"], "@ buys rival for $3 billion", subject, happened) == 3
+    assert severity(types["contract_won"], "@ wins $2 billion order", subject, happened) == 3
     assert severity(types["fine"], "@ fined $2 billion", subject, happened) == 4
     assert severity(types["fine"], "@ fined $1 million", subject, happened) == 2
     assert severity(types["bankruptcy"], "@ may fail", subject, EventState.THREATENED) == 4
