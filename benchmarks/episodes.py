@@ -28,7 +28,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -37,12 +37,9 @@ from clickhouse_driver import Client
 from pydantic import SecretStr
 
 import model
-from alerts import backtest
-from alerts.backtest import AFTER, Event
-from alerts.backtest.judge import BEFORE, EARLY, is_answer
+from alerts import Rules, Transition, backtest
+from alerts.backtest import AFTER, ANSWER, BEFORE, EARLY, Event, is_answer
 from alerts.events import load_source_weights
-from alerts.rules import Rules
-from alerts.transition import Transition
 from deploy.local import Stack
 from documents import (
     AlertKind,
@@ -59,14 +56,12 @@ from documents.events import load_event_types
 from model.events import load_event_reader
 from settings import AlertSettings, ClickHouseSettings, ModelSettings
 from storage import connect, migrate, write_documents
-from stream.kafka.received import Received
+from stream.kafka import Received
 from stream.steps import Link, Read, Score
 
 BATCH = 256
 HOURS, MINUTES, STORIES = 24.0, 60.0, 2
 """In time: so many hours after a bare date, or so many minutes after the first story, or with the so manieth story."""
-
-ANSWER = timedelta(days=10)
 
 
 @dataclass(frozen=True)
