@@ -59,6 +59,11 @@ _BY_WORDING = {
         r"class.action|mass (?:law)?suit|thousands|investors? sue|shareholders? sue|attorneys? general"
         "|\u96c6\u4f53\u8bc9\u8bbc|\u7ef4\u6743"
     ),
+    # Somebody died.
+    "abuse": re.compile(
+        r"\bdie[ds]?\b|\bdeaths?\b|suicide|\bkilled\b"
+        "|\u731d\u6b7b|\u8eab\u4ea1|\u53bb\u4e16|\u79bb\u4e16|\u81ea\u6740|\u5760\u697c|\u8fc7\u52b3\u6b7b"
+    ),
     # Nobody expected it.
     "chief_arrives": re.compile(
         r"\breturn|\bback (?:as|at|to|in)\b|surprise|shock|stun|unexpected"

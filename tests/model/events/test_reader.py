@@ -156,6 +156,7 @@ def test_nothing_happened(reader: EventReader, text: str) -> None:
     [
         ("lawsuit", "class action filed against @", "rival sues @ over patent"),
         ("lawsuit", "\u8f66\u4e3b\u5230@\u95e8\u5e97\u7ef4\u6743", "@\u88ab\u540c\u884c\u8d77\u8bc9"),
+        ("abuse", "young worker dies after long shifts at @", "@ workers complain of long shifts"),
         ("chief_arrives", "@ founder returns as chief executive", "@ names finance chief"),
     ],
 )
