@@ -37,6 +37,22 @@ _DEAL = re.compile(
 )
 
 
+_SHARES = re.compile(r"\bshares?\b|\bstocks?\b|\badrs?\b|market (?:value|cap)|\u80a1|\u5e02\u503c")
+_FIGURES_MOVE = re.compile(
+    r"\b(?:profits?|sales|earnings|revenues?|income|deliveries|registrations|shipments|orders|output|bookings)\s"
+    r"(?:[a-z]+\s){0,2}?(?:plung|plummet|nosediv|slump|sink|sank|tumbl|fall|fell|drop|slid|div|dip|crash|soar|surg|jump"
+    r"|leap|rise|rose|rocket)"
+    r"|\b(?:drop|fall|slump|plunge|slide|dip|jump|surge|rise|leap) in (?:[a-z-]+\s){0,3}?"
+    r"(?:profit|sales|earnings|revenue)"
+)
+
+
+def is_of_figures(kind: str, marked: str) -> bool:
+    """Whether ``kind`` is a move of the shares read out of one of profits or sales alone."""
+    moves = kind in ("price_plunge", "price_surge")
+    return moves and bool(_FIGURES_MOVE.search(marked)) and not _SHARES.search(marked)
+
+
 def is_question(marked: str) -> bool:
     """Whether a text begins by asking about the company, as in "Will Acme miss estimates?": nothing is told of it."""
     return bool(_QUESTION.match(marked))

@@ -166,6 +166,19 @@ def test_some_words_make_it_worse_or_more_of_a_surprise(kind: str, more: str, le
     assert found == [of.severity + 1, of.severity]
 
 
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("Acme fourth-quarter profit nosedives", False),
+        ("Acme sales plunge 60% in May", False),
+        ("Acme shares plunge as sales slump", True),
+        ("Acme plunges 20% after profit warning", True),
+    ],
+)
+def test_profits_that_plunge_are_no_move_of_the_shares(reader: EventReader, text: str, moved: bool) -> None:
+    assert ("price_plunge" in read(reader, text, "Acme")) is moved
+
+
 def test_a_figure_of_the_business_is_none_of_the_share() -> None:
     plunge = load_event_types().by_name["price_plunge"]
     for text, wanted in [("@ deliveries plunge 80%", 3), ("@ shares plunge 80% as deliveries stop", 5)]:
