@@ -282,3 +282,13 @@ def test_pods_restart_when_settings_change_and_not_when_alert_rules_do() -> None
 )
 def test_what_cannot_work_is_refused_with_a_reason(values: str, words: list[str], why: str) -> None:
     assert why in refusal(values, *words)
+
+
+@with_helm
+@every_file
+def test_that_altinitys_clickhouse_is_one_server_is_said(values: str) -> None:
+    """Its operator gives every server the macro ``replica``; finsent would refuse it as one of several."""
+    manifests = rendered(values)
+    (settings,) = [one for one in of_kind(manifests, "ConfigMap") if one["metadata"]["name"].endswith("-settings")]
+    wanted = "true" if of_kind(manifests, "ClickHouseInstallation") else None
+    assert settings["data"].get("CLICKHOUSE_ONE_SERVER") == wanted

@@ -58,6 +58,10 @@ KAFKA_TOPIC_PREFIX: {{ $v.kafka.topicPrefix | quote }}
 KAFKA_CREATE_TOPICS: {{ $v.kafka.createTopics | quote }}
 KAFKA_PARTITIONS: {{ $v.kafka.partitions | quote }}
 CLICKHOUSE_URL: {{ required "clickhouse.url: say where ClickHouse is, as clickhouse://user@host:9000/database" $v.clickhouse.url | quote }}
+{{- if $v.altinity.enabled }}
+# The operator gives each server the macro "replica", this one too, which has none.
+CLICKHOUSE_ONE_SERVER: "true"
+{{- end }}
 {{- if $v.clickhouse.password.secret }}
 CLICKHOUSE_PASSWORD_FILE: /run/secrets/finsent/clickhouse/password
 {{- end }}
