@@ -5,18 +5,30 @@ from __future__ import annotations
 import getpass
 import hashlib
 import hmac
+import ipaddress
 import secrets
 import time
 from collections.abc import Callable
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Request, Response
+from itsdangerous import BadData, URLSafeTimedSerializer
 from limits import parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 
+from console.lane import Lane
 from console.oidc import Known, Provider
 from console.people import ROLES, People, Role, User
 from settings import ConsoleSettings
+
+DEVICE = "finsent-device"
+"""The cookie of a browser in which somebody has signed in: that it is theirs, so that who guesses the name elsewhere
+does not use up their attempts ("device cookies" of OWASP's page on slowing down online guessing)."""
+
+DEVICE_S = 180 * 86_400
+CHECKS_AT_ONCE = 1
+"""Passwords that are checked at the same time, of known browsers and of others, each: one check fills a core and 64 MiB
+for a twentieth of a second."""
 
 
 class TooMany(HTTPException):
@@ -43,8 +55,12 @@ class Access:
         """When a user last signed out: sessions from before are over. It need not outlive the process on its own: with
         the default secret, all sessions end with the process."""
         self._owner = User(_local_user(), "", tuple(ROLES))
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        # Its windows are forgotten when they end; those of the moving window would stay, one for each name ever tried.
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._requests, self._sign_ins = parse(settings.requests), parse(settings.sign_ins)
+        self._of_name = parse(settings.sign_ins_of_name)
+        self._devices = URLSafeTimedSerializer(self.secret, salt="a browser where somebody has signed in")
+        self._known_browsers, self._strangers = Lane(CHECKS_AT_ONCE), Lane(CHECKS_AT_ONCE)
 
     def user(self, request: Request) -> User | None:
         """Who is signed in; None for nobody.
@@ -68,15 +84,43 @@ class Access:
         return user
 
     def sign_in(self, request: Request, name: str, password: str) -> User | None:
-        """Begin a session if the password is right. Raises ``TooMany``."""
+        """Begin a session if the password is right. Raises ``TooMany`` and ``Busy``.
+
+        Nobody can use up the attempts of others: those with a name count for an address, those from everywhere for a
+        name, and a browser in which that person has signed in before has attempts of its own.
+        """
         assert self.people is not None
-        for key in (f"address {address(request)}", f"name {name}"):
-            self._count(self._sign_ins, key)
-        user = self.people.sign_in(name, password)
+        where = network(address(request))
+        device = self._device(request)
+        if device and device["name"] == name:
+            self._count(self._sign_ins, f"device {device['id']}")
+            lane = self._known_browsers
+        else:
+            self._count(self._sign_ins, f"address {where} name {name}")
+            self._count(self._of_name, f"name {name}")
+            lane = self._strangers
+        with lane.turn(where):
+            user = self.people.sign_in(name, password)
         request.session.clear()
         if user is not None:
             self._begin(request, user.name, password=self._mark(user))
         return user
+
+    def remember(self, answer: Response, user: User) -> None:
+        """Let the browser keep that ``user`` has signed in there. Another password ends that."""
+        kept = {"name": user.name, "id": secrets.token_hex(16), "password": self._mark(user)}
+        answer.set_cookie(
+            DEVICE, str(self._devices.dumps(kept)), DEVICE_S, secure=self.secure, httponly=True, samesite="strict"
+        )
+
+    def _device(self, request: Request) -> dict[str, str] | None:
+        """What the browser keeps; None if nothing, or if it does not hold any more."""
+        try:
+            kept: dict[str, str] = self._devices.loads(request.cookies.get(DEVICE, ""), max_age=DEVICE_S)
+        except BadData:
+            return None
+        user = self.people.get(kept["name"]) if self.people else None
+        return kept if user and hmac.compare_digest(kept["password"], self._mark(user)) else None
 
     def sign_in_by_provider(self, request: Request, known: Known) -> None:
         """Begin a session of a person who has signed in at the provider."""
@@ -115,8 +159,13 @@ class Access:
 
     def count(self, request: Request) -> None:
         """Count the request. Raises ``TooMany``."""
-        user = self.user(request) if self.signs_in else None
-        self._count(self._requests, f"person {user.name}" if user else f"address {address(request)}")
+        if self.signs_in and (user := self.user(request)):
+            key = f"person {user.name}"
+        elif device := self._device(request):
+            key = f"device {device['id']}"
+        else:
+            key = f"address {network(address(request))}"
+        self._count(self._requests, key)
 
     def _count(self, limit: object, key: str) -> None:
         if not self._limiter.hit(limit, key):  # type: ignore[arg-type]
@@ -141,6 +190,15 @@ class Access:
 def address(request: Request) -> str:
     """The address from which a request came."""
     return request.client.host if request.client else ""
+
+
+def network(host: str) -> str:
+    """What limits take for one address: a machine has all 2**64 addresses of an IPv6 network (RFC 6177)."""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else host
 
 
 def _local_user() -> str:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.responses import Response
@@ -19,6 +20,9 @@ from console.guard import add_error_answers, add_guard
 from console.pages import add_pages
 from console.pool import Pool
 from settings import ConsoleSettings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 HERE = Path(__file__).parent
 MOST_REQUESTS = 500
@@ -73,15 +77,22 @@ def serve(
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "https" if settings.tls_certificate else "http"
         ready(f"{scheme}://{host}:{listening.getsockname()[1]}/")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=3,
-            limit_concurrency=settings.pages + MOST_REQUESTS,
-            proxy_headers=settings.behind_tls,
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
-        )
         with suppress(KeyboardInterrupt):  # raised again by uvicorn when it has ended
-            uvicorn.Server(config).run([listening])
+            uvicorn.Server(server_config(app, settings)).run([listening])
+
+
+def server_config(app: FastAPI, settings: ConsoleSettings) -> uvicorn.Config:
+    """How uvicorn serves ``app``."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        limit_concurrency=settings.pages + MOST_REQUESTS,
+        proxy_headers=settings.behind_tls or bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies or None,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )

@@ -31,6 +31,10 @@ MOST_FAULTS = 5
 WITHOUT_SIGN_IN = ("/static/", "/sign-in", "/api/sign-in", "/healthz", "/favicon.ico")
 """Paths that are answered before signing in."""
 
+NOT_COUNTED = ("/static/", "/sign-in", "/api/sign-in")
+"""Paths without the limit of an address: one who floods must not keep others behind the same proxy from signing in.
+What is dear there waits in a ``Lane``."""
+
 
 def add_guard(app: FastAPI, access: Access, settings: ConsoleSettings) -> None:
     """Add the checks. Of the middlewares, the one that is added last sees a request first."""
@@ -64,7 +68,7 @@ async def _checked(request: Request, access: Access, call_next: Callable[[Reques
     """The answer, or a refusal."""
     path = request.url.path
     try:
-        if not path.startswith("/static/"):
+        if not path.startswith(NOT_COUNTED):
             access.count(request)
     except HTTPException as error:
         return JSONResponse({"detail": error.detail}, error.status_code, error.headers)

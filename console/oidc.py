@@ -1,7 +1,7 @@
 """Signing in at an OpenID provider: the authorization code flow of OpenID Connect Core 1.0 (section 3.1), with PKCE
 (RFC 7636).
 
-Discovery document and keys are asked for at every sign-in, so a key that the provider has changed needs no restart.
+The keys are asked for at every sign-in, so one that the provider has changed is known at once.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ import hmac
 import json
 import secrets
 import ssl
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -27,7 +25,9 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import JWTClaimsRegistry
 
+from console.lane import Lane
 from console.people import ROLES, BadUsers, Role, User
+from console.shared import Shared
 from errors import FinsentError
 from settings import ConsoleSettings
 
@@ -46,9 +46,11 @@ TIMEOUT_S, WHOLE_TIMEOUT_S = 5.0, 15.0
 """The longest silence of the provider, and the longest time for one answer."""
 
 MOST_BYTES = 1_000_000
-AT_ONCE, WAIT_S = 4, 2.0
-"""The most sign-ins that ask the provider at the same time, and how long others wait for that: while it hangs, the
-console goes on serving pages."""
+AT_ONCE = 4
+"""As many sign-ins ask the provider at the same time."""
+
+DISCOVERED_S = 60.0
+"""As long counts the discovery document: the page to sign in asks for it, and anybody may open that."""
 
 LEEWAY_S = 60
 """As far may the clocks of provider and console be apart."""
@@ -109,7 +111,8 @@ class Provider:
                 )
         self._redirect = settings.public_url.rstrip("/") + RETURN
         self._flows = URLSafeTimedSerializer(secret, salt="sign-in at the provider")
-        self._asking = threading.BoundedSemaphore(AT_ONCE)
+        self._lane = Lane(AT_ONCE)
+        self._discovery: Shared[dict[str, Any]] = Shared(DISCOVERED_S)
         trusted = ssl.create_default_context(cafile=str(settings.oidc_ca) if settings.oidc_ca else None)
         # A redirect could lead to another server, which is not the provider that the settings name.
         self._http = httpx.Client(verify=trusted, timeout=TIMEOUT_S, follow_redirects=False)
@@ -120,14 +123,14 @@ class Provider:
         roles: tuple[Role, ...] = tuple(role for role in ROLES if role in found)
         return User(name, "", roles) if roles else None
 
-    def begin(self, back_to: str) -> tuple[str, str]:
+    def begin(self, address: str, back_to: str) -> tuple[str, str]:
         """(address at the provider, what the browser has to keep until it comes back).
 
-        Raises ``ProviderAway``. ``back_to`` is the page to show then.
+        ``address`` is the browser's, ``back_to`` the page to show then. Raises ``ProviderAway`` and ``Busy``.
         """
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        with self._slot():
-            endpoint = self._discovered()["authorization_endpoint"]
+        with self._lane.turn(address):
+            endpoint = self._metadata()["authorization_endpoint"]
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = {
             "response_type": "code",
@@ -142,10 +145,10 @@ class Provider:
         flow = {"state": state, "nonce": nonce, "verifier": verifier, "next": back_to}
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}", str(self._flows.dumps(flow))
 
-    def finish(self, kept: str, given: Mapping[str, str]) -> tuple[Known, str]:
+    def finish(self, address: str, kept: str, given: Mapping[str, str]) -> tuple[Known, str]:
         """(who has signed in, the page to show), from what the browser kept and what it brings from the provider.
 
-        Raises ``SignInRefused``, ``NoRole`` and ``ProviderAway``.
+        Raises ``SignInRefused``, ``NoRole``, ``ProviderAway`` and ``Busy``.
         """
         try:
             flow = self._flows.loads(kept, max_age=FLOW_S)
@@ -158,8 +161,8 @@ class Provider:
             raise SignInRefused(f"{self.host} refuses: {said[:300]}")
         if "code" not in given:
             raise SignInRefused(f"{self.host} sent no code")
-        with self._slot():
-            metadata = self._discovered()
+        with self._lane.turn(address):
+            metadata = self._metadata()
             # RFC 9207: that the answer is of this provider, where it says so.
             promised = metadata.get("authorization_response_iss_parameter_supported") is True
             if given.get("iss", None if promised else self.issuer) != self.issuer:
@@ -171,14 +174,8 @@ class Provider:
                 claims = {**self._userinfo(metadata, tokens, claims["sub"]), **claims}
         return self._known(claims), str(flow["next"])
 
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        if not self._asking.acquire(timeout=WAIT_S):
-            raise ProviderAway(f"many people sign in at {self.host} just now: try again in a moment")
-        try:
-            yield
-        finally:
-            self._asking.release()
+    def _metadata(self) -> dict[str, Any]:
+        return self._discovery.get("", self._discovered)
 
     def _discovered(self) -> dict[str, Any]:
         """The provider's description of itself (OpenID Connect Discovery 1.0, section 4)."""

@@ -9,7 +9,9 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
+from console.access import address, network
 from console.context import Context
+from console.lane import Busy
 from console.oidc import FLOW_S, PATH, RETURN, NoRole, ProviderAway, SignInRefused, own_page
 from console.people import User
 from console.sign_in import record
@@ -52,8 +54,8 @@ def add_pages(app: FastAPI, context: Context) -> None:
         if access.provider is None:
             raise HTTPException(404)
         try:
-            url, kept = access.provider.begin(own_page(next))
-        except ProviderAway as error:
+            url, kept = access.provider.begin(network(address(request)), own_page(next))
+        except (ProviderAway, Busy) as error:
             return signing_in(request, str(error), 503)
         answer = RedirectResponse(url, 303)
         # Not strict, as the session's cookie is: the provider's page sends the browser back here.
@@ -65,10 +67,12 @@ def add_pages(app: FastAPI, context: Context) -> None:
         if access.provider is None:
             raise HTTPException(404)
         try:
-            known, back_to = access.provider.finish(request.cookies.get(FLOW, ""), request.query_params)
+            known, back_to = access.provider.finish(
+                network(address(request)), request.cookies.get(FLOW, ""), request.query_params
+            )
             if access.has_password(known.name):
                 raise NoRole(known.name, f"{known.name} is somebody who signs in with a password here")
-        except ProviderAway as error:
+        except (ProviderAway, Busy) as error:
             answer = signing_in(request, str(error), 503)
         except SignInRefused as error:
             if isinstance(error, NoRole):

@@ -46,7 +46,9 @@ def routes(context: Context) -> APIRouter:
         record(context, request, body.name, "signed in" if user else "sign-in refused")
         if user is None:
             raise HTTPException(401, "the name or the password is wrong")
-        return as_json({"name": user.name, "roles": user.roles})
+        answer = as_json({"name": user.name, "roles": user.roles})
+        access.remember(answer, user)
+        return answer
 
     @api.post("/sign-out", response_model=Done)
     def sign_out(request: Request, user: User = anybody) -> Response:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, FilePath, Json, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from settings.lists import listed
 from settings.secret_files import with_secret_of_file
 
 
@@ -38,11 +39,23 @@ class ConsoleSettings(BaseSettings):
     tls_certificate: Path | None = Field(default=None, description="The file of the TLS certificate")
     tls_key: Path | None = Field(default=None, description="The file of the certificate's key")
     behind_tls: bool = Field(default=False, description="Whether a proxy in front of the console does TLS")
+    proxies: str = Field(
+        default="",
+        description="Addresses or networks of proxies in front of it, by commas, whose X-Forwarded-For counts. "
+        "Unset, with CONSOLE_BEHIND_TLS: those on this machine",
+    )
     requests: str = Field(default="600/minute", description="The most requests of a person, or of an address")
     pages: int = Field(
         default=500, ge=1, description="The most pages that are kept up to date at once; more must wait (503)"
     )
-    sign_ins: str = Field(default="10/minute", description="The most attempts to sign in of an address, or of a name")
+    sign_ins: str = Field(
+        default="10/minute",
+        description="The most attempts to sign in with a name from an address, or in a browser where the person has "
+        "signed in before",
+    )
+    sign_ins_of_name: str = Field(
+        default="30/minute", description="The most attempts with a name from all other browsers together"
+    )
     public_url: str = Field(
         default="",
         description="The address under which browsers reach it, such as https://finsent.example; for OIDC. The "
@@ -95,6 +108,11 @@ class ConsoleSettings(BaseSettings):
     def _safe(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("CONSOLE_TLS_CERTIFICATE and CONSOLE_TLS_KEY come together")
+        for proxy in listed(self.proxies):
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"CONSOLE_PROXIES: {error}") from error
         if self.oidc_issuer:
             self._check_oidc()
         if not self.loopback and self.users is None and not self.oidc_issuer:

@@ -131,17 +131,17 @@ def test_signing_out_and_another_password_end_all_sessions(clickhouse_url: str, 
 def test_guessing_passwords_and_flooding_are_slowed_down(clickhouse_url: str, tmp_path: Path) -> None:
     users = tmp_path / "users.yaml"
     add(users, "ana", PASSWORD, ("admin",))
-    limits = {"CONSOLE_USERS": str(users), "CONSOLE_SIGN_INS": "3/minute", "CONSOLE_REQUESTS": "40/minute"}
+    limits = {"CONSOLE_USERS": str(users), "CONSOLE_SIGN_INS": "3/hour", "CONSOLE_REQUESTS": "40/hour"}
     with served(clickhouse_url, "127.0.0.1:1", **limits) as url:
         thief = Browser(url)
         assert [thief.sign_in("ana", f"guess {n}") for n in range(4)] == [401, 401, 401, 429]
         assert thief.sign_in("ana") == 429
         status, headers = 200, None
         for _ in range(60):
-            status, _, headers = thief.ask("sign-in")
+            status, _, headers = thief.ask("api/state")
             if status == 429:
                 break
-        assert status == 429 and headers is not None and 0 < int(headers["Retry-After"]) <= 60
+        assert status == 429 and headers is not None and 0 < int(headers["Retry-After"]) <= 3600
 
 
 def test_other_machines_reach_it_only_with_sign_in_and_tls(tmp_path: Path) -> None:

@@ -223,7 +223,9 @@ def test_an_answer_counts_for_the_browser_and_the_attempt_that_asked(provider: O
         answer = sign_in(ana, provider, error="access_denied", error_description="<b>not you</b>")
         assert told(answer).endswith("refuses: access_denied <b>not you</b>") and "<b>" not in answer.text
         assert "is not of" in told(sign_in(ana, provider, iss="https://elsewhere.example"))
-        provider.metadata = {"authorization_response_iss_parameter_supported": True}
+    provider.metadata = {"authorization_response_iss_parameter_supported": True}
+    with console(NOWHERE, settings(provider.issuer)) as browser:
+        ana = browser()
         assert "is not of" in told(sign_in(ana, provider)), "the provider always says who it is"
         assert sign_in(ana, provider, iss=provider.issuer).status_code == 200
 
@@ -278,12 +280,15 @@ def test_a_provider_that_is_away_or_another_is_told(provider: OpenIdProvider) ->
         provider.redirects_to = ""
         provider.metadata = {"jwks_uri": f"{provider.issuer}/nothing"}
         assert sign_in(ana, provider).status_code == 503
-        provider.metadata = {}
+    provider.metadata = {}
+    with console(NOWHERE, settings(provider.issuer)) as browser:
+        ana = browser()
         # A key that the provider has just changed is known at once.
         provider.key = RSAKey.generate_key(2048, auto_kid=True)
         assert sign_in(ana, provider).status_code == 200
+        begun = provider.approve(ana.get("/sign-in/oidc").headers["Location"])
         provider.stop()
-        assert "does not answer" in told(browser().get("/sign-in/oidc"))
+        assert "does not answer" in told(ana.get("/sign-in/oidc/callback", params=begun))
 
 
 def test_a_session_ends_with_its_provider_and_its_roles(provider: OpenIdProvider) -> None:
