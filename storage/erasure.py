@@ -29,6 +29,10 @@ WHERE hasAny(
 )
 """
 _NO_TEXT = {"document_id": "", "title": "", "text": "", "url": "", "words": []}
+_MAY_NAME = "(position(raw, %(name)s) > 0 OR position(raw, %(escape)s) > 0 OR position(raw, char(0)) > 0)"
+"""Bad records that ``Person.sent`` must judge if a name is known: all that can hold it. JSON may write it in escapes,
+or in UTF-16 or UTF-32, where every character of JSON's own has a zero byte. The others stay on the server."""
+
 MOST_POSITIONS = 1000
 NOBODY = ("nobody",)
 """No row's author. A row without one has '', which must never be looked for."""
@@ -155,8 +159,13 @@ def _alerts(client: Client, person: Person) -> Iterator[tuple[str, str, dict[str
 
 
 def _dead_letters(client: Client, person: Person) -> Iterator[DeadLetter]:
+    """The bad records of ``person``. If a pseudonym alone is known, every one is read: only the name is in them."""
+    where = f"raw != '' AND {_MAY_NAME}" if person.name else "raw != ''"
+    # Characters are escaped as \uXXXX (RFC 8259, section 7); these few have other escapes, too.
+    escape = "\\" if set(person.name) & set('"\\/\b\f\n\r\t') else "\\u"
     for table in ("record_log", "label_log"):
-        for *position, raw in client.execute(f"SELECT {_POSITION}, hex(raw) FROM {table} WHERE raw != ''"):
+        query = f"SELECT {_POSITION}, hex(raw) FROM {table} WHERE {where}"
+        for *position, raw in client.execute(query, {"name": person.name, "escape": escape}):
             letter = DeadLetter(table, tuple(position), bytes.fromhex(raw))
             if person.sent(letter.raw):
                 yield letter

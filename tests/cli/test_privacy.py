@@ -9,7 +9,7 @@ import pytest
 from clickhouse_driver import Client
 
 from documents import BadRecord, Document, Label, Position, Pseudonymiser
-from storage import audited, positions, write_documents, write_labels
+from storage import audited, find_person, held_about, positions, write_documents, write_labels
 from tests.support.commands import within
 
 KEY = "k" * 32
@@ -79,6 +79,39 @@ def test_a_person_is_exported_and_erased_and_no_position_is_lost(client: Client,
     assert client.execute("SELECT text FROM record_log WHERE topic = 'comments' AND offset = 0") == [("",)], (
         "a record that is read again must not bring it back"
     )
+
+
+NAMED = {
+    "as it is": '{"source": "forum", "author": "%s"}',
+    "as an annotator": '{"annotator": "%s"}',
+    "in no JSON": "%s, wrote",
+}
+ESCAPES = {"/": "\\/", '"': '\\"', "\\": "\\\\", "\t": "\\t"}
+
+
+@pytest.mark.parametrize("name", ["jane", "zoë/q", 'a"b\\c', "b\tb", "%_x", "李雷", "u"])
+def test_a_bad_record_is_found_however_it_writes_the_name(client: Client, name: str):
+    """The server chooses which records are looked at: it must leave out none that the look itself would find."""
+    short = "".join(ESCAPES.get(letter, letter) for letter in name)
+    long = "".join(f"\\u{ord(letter):04X}" for letter in name)
+    written = [NAMED["in no JSON"] % name, *(NAMED[how] % short for how in ("as it is", "as an annotator"))]
+    written += [NAMED["as it is"] % long, NAMED["as it is"] % (long[:6] + short.removeprefix(short[0]))]
+    own = [text.encode() for text in written]
+    own += [(NAMED["as it is"] % short).encode(code) for code in ("utf-16", "utf-16-be", "utf-32-le", "utf-8-sig")]
+    others = [
+        b'{"source": "forum", "author": "somebody"}',
+        b'{"author": "x\\u0020y"}',
+        b"\xff\x00",
+        b"nobody's \\u0041",
+    ]
+    # How a name starts with an escape of one letter can only be told if it has one.
+    own = own if short[0] == name[0] else [raw for raw in own if raw != own[4]]
+    letters = [BadRecord(Position("comments", "id", 0, n), "invalid", raw=raw) for n, raw in enumerate(own + others)]
+    write_documents(client, [comment(100, "john"), *letters])
+    person = find_person(client, name, Pseudonymiser(KEY))
+    assert [raw for raw in own if not person.sent(raw)] == []
+    found = [row["raw"] for what, row in held_about(client, person) if what == "dead letter"]
+    assert found == own
 
 
 @pytest.mark.usefixtures("configured")
