@@ -83,7 +83,8 @@ def app(clickhouse_url: str, client: Client, tmp_path: Path) -> Iterator[FastAPI
     users = tmp_path / "users.yaml"
     add(users, "ana", PASSWORD, ("admin",))
     pool = Pool(ClickHouseSettings(url=clickhouse_url))
-    settings = ConsoleSettings(users=users, requests="1000000/minute", sign_ins="1000000/minute")
+    many = "1000000/minute"
+    settings = ConsoleSettings(users=users, requests=many, sign_ins=many, sign_ins_of_name=many)
     yield create_app(pool, settings, dict, lambda *label: None)
     pool.close()
 
