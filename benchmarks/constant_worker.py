@@ -15,11 +15,16 @@ from settings import ModelSettings
 
 
 class ConstantScorer:
-    """Neutral for every text; the vectors are random ones, so that they are unlike as those of real texts are."""
+    """Neutral for every text; the vectors are random ones, so that they are unlike as those of real texts are.
+
+    All else is that of the ``real`` one, its name too, or the worker would exchange it for the champion.
+    """
 
     def __init__(self, real: Scorer) -> None:
-        # The champion's name, or the worker would exchange it for the champion.
-        self.version, self.explain, self.topics = real.version, real.explain, real.topics
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
 
     def score(
         self,
