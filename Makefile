@@ -5,7 +5,9 @@ TESTERS ?= 2
 TEXTS ?= $(wildcard ../shared/data/train/tfns.csv.gz ../shared/data/train/sentfin.csv.gz)
 HELM ?= v3.22.0
 KUBECONFORM ?= v0.8.0
-.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check images sbom docs
+PIPX ?= 1.18.4
+UV ?= 0.13.9
+.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check images install-check sbom docs
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
@@ -78,6 +80,15 @@ build/tools/dashboards: tests/deploy/dashboards/main.go tests/deploy/dashboards/
 # The dashboards against Grafana's definitions.
 grafana-check: setup build/tools/dashboards
 	.venv/bin/python -m tests.deploy.grafana_check
+
+# pipx and uv, in an environment of their own.
+build/tools/installers/bin/uv:
+	$(PYTHON) -m venv build/tools/installers
+	build/tools/installers/bin/pip install --quiet --disable-pip-version-check pipx==$(PIPX) uv==$(UV)
+
+# The wheel, installed by each of them with the packages of PyPI.
+install-check: setup build/tools/installers/bin/uv
+	.venv/bin/python -m tests.deploy.install_check
 
 # A bill of materials (CycloneDX) for each image, of what its requirements lock: build/sbom.
 sbom: setup

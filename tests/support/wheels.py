@@ -64,9 +64,9 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **settings}
 
 
-def run(*command: str | Path, cwd: Path, **settings: str) -> str:
-    """What a command prints; it must succeed."""
+def run(*command: str | Path, cwd: Path, timeout: float = 240, **settings: str) -> str:
+    """What a command prints; it must succeed within ``timeout`` seconds."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=cwd, env=environment(**settings), capture_output=True, text=True, timeout=240)
+    done = subprocess.run(words, cwd=cwd, env=environment(**settings), capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
