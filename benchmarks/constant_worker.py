@@ -38,7 +38,8 @@ class ConstantScorer:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         probabilities = np.tile(np.array([0.25, 0.5, 0.25], np.float32), (len(texts), 1))
         tokens, supported = np.ones(len(texts), np.int32), np.ones(len(texts), bool)
-        return Scores(probabilities, vectors, tokens, np.log(probabilities), supported)
+        whole, cut = np.full((len(texts), 2), -1, np.int32), np.zeros(len(texts), bool)
+        return Scores(probabilities, vectors, tokens, np.log(probabilities), supported, whole, cut)
 
 
 def load(version: str) -> Any:

@@ -162,8 +162,8 @@ def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str
         entities = [normalise(row.get("entity") or "") or None for row in batch]
         languages = [detect(text, row.get("lang")) for text, row in zip(texts, batch, strict=True)]
         scores = scorer.score(texts, entities, languages)
-        for row, p, supported, language in zip(
-            batch, scores.probabilities.tolist(), scores.supported.tolist(), languages, strict=True
+        for i, (row, p, supported, language) in enumerate(
+            zip(batch, scores.probabilities.tolist(), scores.supported.tolist(), languages, strict=True)
         ):
             scored = {name: row[name] for name in ("id", "text", "entity") if row.get(name)}
             if supported:
@@ -171,6 +171,9 @@ def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str
                 scored["sentiment"] = round(p[2] - p[0], 4)
                 if language in scorer.experimental:
                     scored["lang_quality"] = "experimental"
+                start, end = scores.deciding[i]
+                if end > 0:
+                    scored["deciding"], scored["cut"] = texts[i][start:end], bool(scores.cut[i])
                 scored["probabilities"] = {label: round(x, 4) for label, x in zip(LABELS, p, strict=True)}
             else:
                 scored["unsupported_language"] = language

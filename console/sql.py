@@ -83,7 +83,7 @@ GROUP BY model_version ORDER BY first_at
 
 DOCUMENTS = """
 SELECT published_at, kind, source, document_id, surface, label, sentiment, title, text, `topics.name` AS topics,
-       novelty, model_version, lang, lang_quality
+       novelty, model_version, lang, lang_quality, deciding, cut
 FROM mentions
 WHERE entity = %(entity)s AND published_at <= %(moment)s
 ORDER BY published_at DESC, document_id

@@ -339,7 +339,7 @@ CREATE TABLE position_log
 ENGINE = ReplacingMergeTree
 ORDER BY (desk, ticker, at);
 
--- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality
+-- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality, 0065_long_texts
 CREATE TABLE record_log
 (
     `topic` LowCardinality(String),
@@ -367,6 +367,9 @@ CREATE TABLE record_log
     `sentiment` Float32,
     `model_version` LowCardinality(String),
     `tokens` UInt16,
+    `cut` Bool,
+    `deciding_start` UInt16,
+    `deciding_end` UInt16,
     `embedding` String CODEC(NONE),
     `story_id` UInt64 CODEC(NONE),
     `novelty` Float32 DEFAULT 100,
@@ -378,6 +381,8 @@ CREATE TABLE record_log
     `mentions.p_neutral` Array(Float32),
     `mentions.p_positive` Array(Float32),
     `mentions.sentiment` Array(Float32),
+    `mentions.deciding_start` Array(UInt16),
+    `mentions.deciding_end` Array(UInt16),
     `topics.name` Array(LowCardinality(String)),
     `topics.score` Array(Float32),
     `strangeness` Float32 DEFAULT 0,
@@ -967,7 +972,7 @@ FROM label_log
 FINAL
 WHERE error_kind NOT IN ('', 'tombstone');
 
--- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality
+-- 0002_views, 0004_novelty_topics, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality, 0065_long_texts
 CREATE VIEW documents
 (
     `topic` LowCardinality(String),
@@ -995,6 +1000,9 @@ CREATE VIEW documents
     `sentiment` Float32,
     `model_version` LowCardinality(String),
     `tokens` UInt16,
+    `cut` Bool,
+    `deciding_start` UInt16,
+    `deciding_end` UInt16,
     `embedding` String,
     `story_id` UInt64,
     `novelty` Float32,
@@ -1006,6 +1014,8 @@ CREATE VIEW documents
     `mentions.p_neutral` Array(Float32),
     `mentions.p_positive` Array(Float32),
     `mentions.sentiment` Array(Float32),
+    `mentions.deciding_start` Array(UInt16),
+    `mentions.deciding_end` Array(UInt16),
     `topics.name` Array(LowCardinality(String)),
     `topics.score` Array(Float32),
     `strangeness` Float32,
@@ -1016,10 +1026,13 @@ CREATE VIEW documents
     `events.state` Array(LowCardinality(String)),
     `events.relevance` Array(UInt8),
     `events.severity` Array(UInt8),
-    `events.polarity` Array(Int8)
+    `events.polarity` Array(Int8),
+    `deciding` String
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT * EXCEPT (error_kind, error_field, error, raw)
+AS SELECT
+    * EXCEPT (error_kind, error_field, error, raw),
+    substringUTF8(concat(title, if((title != '') AND (text != ''), '\n', ''), text), deciding_start + 1, deciding_end - deciding_start) AS deciding
 FROM record_log
 FINAL
 WHERE error_kind = ''
@@ -1783,7 +1796,7 @@ FROM
         annotator
 );
 
--- 0002_views, 0004_novelty_topics, 0016_read_what_is_asked, 0060_lang_quality
+-- 0002_views, 0004_novelty_topics, 0016_read_what_is_asked, 0060_lang_quality, 0065_long_texts
 CREATE VIEW mentions
 (
     `entity` LowCardinality(String),
@@ -1814,7 +1827,9 @@ CREATE VIEW mentions
     `model_version` LowCardinality(String),
     `topics.name` Array(LowCardinality(String)),
     `topics.score` Array(Float32),
-    `lang_quality` LowCardinality(String)
+    `lang_quality` LowCardinality(String),
+    `cut` Bool,
+    `deciding` String
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1846,7 +1861,9 @@ AS SELECT
     model_version,
     `topics.name`,
     `topics.score`,
-    lang_quality
+    lang_quality,
+    cut,
+    substringUTF8(concat(title, if((title != '') AND (text != ''), '\n', ''), text), mention_start + 1, mention_end - mention_start) AS deciding
 FROM record_log
 FINAL
 ARRAY JOIN
@@ -1857,7 +1874,9 @@ ARRAY JOIN
     mentions.p_negative AS mention_p_negative,
     mentions.p_neutral AS mention_p_neutral,
     mentions.p_positive AS mention_p_positive,
-    mentions.sentiment AS mention_sentiment
+    mentions.sentiment AS mention_sentiment,
+    mentions.deciding_start AS mention_start,
+    mentions.deciding_end AS mention_end
 WHERE (error_kind = '') AND (unscored = '')
 SETTINGS use_skip_indexes_if_final_exact_mode = 0;
 

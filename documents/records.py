@@ -57,7 +57,7 @@ class Mention:
     """A company that a document is about, and the sentiment about it.
 
     ``entity`` is its ticker and ``surface`` the text that names it. ``via`` says how it was recognised. ``sentiment``
-    is the positive probability minus the negative one.
+    is the positive probability minus the negative one. ``deciding_start`` and ``deciding_end`` are as in ``Document``.
     """
 
     entity: str
@@ -68,6 +68,8 @@ class Mention:
     p_neutral: float = 0.0
     p_positive: float = 0.0
     sentiment: float = 0.0
+    deciding_start: int = 0
+    deciding_end: int = 0
 
 
 class Topic(NamedTuple):
@@ -86,7 +88,9 @@ class Document:
     - scoring: sentiment, ``lang_quality``, ``topics``, ``events``, and ``embedding``, the unit vector as int8 (value
       times 127).
       ``strangeness`` is the distance from everything in the taxonomy of topics, 0 to 1. Without a score, ``unscored``
-      gives the reason (``unsupported_language``), and the embedding is empty;
+      gives the reason (``unsupported_language``), and the embedding is empty. Of a long text, the sentence that decided
+      is ``whole_text[deciding_start:deciding_end]``, and ``cut`` says that not all of it was read. Both places are 0 of
+      a text that was read at once;
     - linking: ``story_id`` of the story that it belongs to, and ``novelty``, 0 (an old story) to 100 (a new one);
     - storing: ``ingested_at``.
     """
@@ -114,6 +118,9 @@ class Document:
     p_positive: float = 0.0
     sentiment: float = 0.0
     tokens: int = 0
+    cut: bool = False
+    deciding_start: int = 0
+    deciding_end: int = 0
     embedding: bytes = b""
     topics: list[Topic] = field(default_factory=list)
     strangeness: float = 0.0
@@ -128,6 +135,11 @@ class Document:
     def whole_text(self) -> str:
         """Title and text as one text, which is what is scored."""
         return whole_text(self.title, self.text)
+
+    def deciding(self, scored: Document | Mention) -> str:
+        """The sentence of a long text that decided the score of this document or of one of its mentions; '' of a text
+        that was read at once."""
+        return self.whole_text[scored.deciding_start : scored.deciding_end]
 
 
 @dataclass(slots=True)

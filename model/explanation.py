@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal, Protocol, get_args
 
@@ -19,6 +19,7 @@ import numpy as np
 from documents import LABELS, naming, normalise
 from errors import FinsentError
 from model.language import detect
+from model.passages import SHORT
 from model.scores import Scores
 
 Method = Literal["occlusion", "shap"]
@@ -114,7 +115,9 @@ def explain(
     weights: where several words say the same, leaving out one of them changes nothing.
 
     The entity's name stays in every variant. The score is about it, so by itself it decides nothing.
-    All variants are scored in one call. Raises ``UnsupportedLanguage``, and ``ValueError`` for an empty text.
+    All variants are scored in one call. Of a long text, which is read in passages, the sentence that decided is
+    explained; ``side`` and ``base`` are then of this sentence.
+    Raises ``UnsupportedLanguage``, and ``ValueError`` for an empty text.
     """
     text, entity = normalise(text), normalise(entity or "") or None
     if not text:
@@ -122,6 +125,28 @@ def explain(
     language = language or detect(text)
     if language not in scorer.languages:
         raise UnsupportedLanguage(f"the text is in a language ({language}) that {scorer.version} does not read")
+    if len(text) <= SHORT:
+        return _explained(scorer, text, entity, method, language, samples)
+    whole = scorer.score([text], [entity], [language])
+    start, end = whole.deciding[0].tolist()
+    if end < 0:
+        return _explained(scorer, text, entity, method, language, samples)
+    found = _explained(scorer, text[start:end], entity, method, language, samples)
+    p = [float(x) for x in whole.probabilities[0]]
+    return replace(
+        found,
+        text=text,
+        label=LABELS[int(np.argmax(p))],
+        sentiment=p[2] - p[0],
+        probabilities=(p[0], p[1], p[2]),
+        words=tuple(replace(word, start=start + word.start, end=start + word.end) for word in found.words),
+    )
+
+
+def _explained(
+    scorer: Explainable, text: str, entity: str | None, method: Method, language: str, samples: int
+) -> Explanation:
+    """``explain``, of a text that is read at once."""
     spans = _units(text)
     pieces = [text[start:end] for (start, _), end in zip(spans, [s for s, _ in spans[1:]] + [len(text)], strict=True)]
 

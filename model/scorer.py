@@ -6,31 +6,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
-from documents import as_read, whole_words
+from documents import as_read, naming, whole_words
 from model.calibration import calibrate, scale_rows
 from model.engine import Engine, Running
 from model.explanation import UnsupportedLanguage, explain
 from model.language import detect
 from model.part import Part, file_digest
+from model.passages import combined, passages_to_read, sentences, strongest, within_budget
 from model.scores import Scores
 from model.topics import Classifier
 from settings import ModelSettings
 
 MAX_TOKENS = 256
 MOST_ENTITY_CHARACTERS = 120
-_Key = tuple[str, str | None, str | None]
-"""Text, entity and language: what a score depends on."""
+MOST_CHARACTERS = 20_000
+"""Of a text, so many are tokenised: more than its passages that are read have, and the rest only costs time."""
+
+
+class _Key(NamedTuple):
+    """What a score depends on."""
+
+    text: str
+    entity: str | None
+    language: str | None
+
 
 _Row = tuple[np.ndarray, ...]
-"""One text's probabilities, embedding, tokens and logits."""
+"""One text's row of each field of ``Scores`` but ``supported``."""
 
-MOST_CHARACTERS = 20_000
-"""Of a text, so many are tokenised: the network reads 256 tokens, and the rest of a very long text only costs time."""
+
+class _Long(NamedTuple):
+    """A text that is read in passages: those that are read, from where to where, and whether others are left out."""
+
+    encodings: list[Encoding]
+    spans: list[tuple[int, int]]
+    cut: bool
 
 
 class _Encoder:
@@ -43,7 +59,8 @@ class _Encoder:
         self._tokenizer.no_padding()
         self._words = whole_words(self._tokenizer.get_vocab())
         # Of a pair the longer one is cut, which is the text.
-        self._tokenizer.enable_truncation(min(MAX_TOKENS, part.most_tokens), strategy="longest_first")
+        self._most = min(MAX_TOKENS, part.most_tokens)
+        self._tokenizer.enable_truncation(self._most, strategy="longest_first")
         self.engine = Engine(graph, running)
 
     def encode(self, texts: Sequence[str], entities: Sequence[str | None]) -> list[Encoding]:
@@ -56,13 +73,65 @@ class _Encoder:
             [(entity[:MOST_ENTITY_CHARACTERS], text) if entity and self._pairs else text for text, entity in read]
         )
 
-    def run(self, texts: Sequence[str], entities: Sequence[str | None]) -> tuple[np.ndarray, ...]:
-        """(probabilities, embeddings, tokens, logits) in the order of the texts; see ``Scores``."""
-        encodings = self.encode(texts, entities)
-        logits, embeddings = self.engine.score(encodings, self._running.batch_tokens)
-        tokens = np.array([len(encoding) for encoding in encodings], np.int32)
-        scales = self._scales[[int(bool(entity) and self._pairs) for entity in entities]]
-        return calibrate(logits, scales), embeddings, tokens, logits
+    def run(self, keys: Sequence[_Key]) -> tuple[np.ndarray, ...]:
+        """(probabilities, embeddings, tokens, logits, deciding, cut) in the order of ``keys``; see ``Scores``."""
+        encodings = self.encode([key.text for key in keys], [key.entity for key in keys])
+        long = {
+            i: self._in_passages(keys[i], encoding)
+            for i, encoding in enumerate(encodings)
+            if len(encoding) >= self._most and encoding.overflowing
+        }
+        places: list[int] = []
+        pieces: list[Encoding] = []
+        for i, encoding in enumerate(encodings):
+            places.append(len(pieces))
+            pieces += long[i].encodings if i in long else [encoding]
+        of_pieces, vectors = self.engine.score(pieces, self._running.batch_tokens)
+        lengths = np.array([len(encoding) for encoding in pieces], np.int32)
+        logits, embeddings, tokens = of_pieces[places], vectors[places], lengths[places]
+        spans, cut = np.full((len(keys), 2), -1, np.int32), np.zeros(len(keys), bool)
+        for i, one in long.items():
+            part = slice(places[i], places[i] + len(one.encodings))
+            logits[i] = combined(of_pieces[part])
+            mean = lengths[part] @ vectors[part]
+            embeddings[i] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+            tokens[i], cut[i] = lengths[part].sum(), one.cut
+            spans[i] = one.spans[strongest(of_pieces[part], logits[i])]
+        self._narrow(keys, list(long), spans, logits)
+        scales = self._scales[[int(bool(key.entity) and self._pairs) for key in keys]]
+        return calibrate(logits, scales), embeddings, tokens, logits, spans, cut
+
+    def _in_passages(self, key: _Key, encoding: Encoding) -> _Long:
+        """``key``'s text, whose truncated ``encoding`` does not hold all of it."""
+        text = key.text[:MOST_CHARACTERS]
+        tokens = len(encoding) + sum(map(len, encoding.overflowing))
+        spans = passages_to_read(text, tokens, key.entity)
+        read = within_budget(spans)
+        return _Long(self._encode_parts(key, read), read, len(read) < len(spans) or len(text) < len(key.text))
+
+    def _narrow(self, keys: Sequence[_Key], long: Sequence[int], spans: np.ndarray, logits: np.ndarray) -> None:
+        """Put in ``spans``, of the ``long`` among ``keys``, the sentence that decided in the place of its passage."""
+        found = []
+        for i in long:
+            start, end = spans[i].tolist()
+            found += [(i, start + a, start + b) for a, b in sentences(keys[i].text[start:end])]
+        if not found:
+            return
+        encodings = [encoding for i, a, b in found for encoding in self._encode_parts(keys[i], [(a, b)])]
+        of_sentences = self.engine.score(encodings, self._running.batch_tokens)[0]
+        owners = np.array([i for i, _, _ in found])
+        for i in long:
+            own = np.flatnonzero(owners == i)
+            spans[i] = found[own[strongest(of_sentences[own], logits[i])]][1:]
+
+    def _encode_parts(self, key: _Key, spans: Sequence[tuple[int, int]]) -> list[Encoding]:
+        """The encodings of parts of ``key``'s text."""
+        parts, entity = [key.text[start:end] for start, end in spans], key.entity
+        # A part that does not name the company is about it as well, but must not show its name.
+        asked = [
+            entity if entity is None or naming(entity).search(part) else self._stand_in or entity for part in parts
+        ]
+        return self.encode(parts, asked)
 
 
 class Scorer:
@@ -122,8 +191,9 @@ class Scorer:
     ) -> Scores:
         """Score each text, about the entity beside it (as written in the text) or as a whole where it is None.
 
-        ``languages`` are ISO 639-1 codes; where one is None, it is detected. Raises ``ValueError`` if there are not as
-        many entities or languages as texts.
+        ``languages`` are ISO 639-1 codes; where one is None, it is detected. A text of more tokens than the network
+        reads at once is read in passages (``model.passages``). Raises ``ValueError`` if there are not as many entities
+        or languages as texts.
         """
         n = len(texts)
         entities = [None] * n if entities is None else entities
@@ -131,15 +201,15 @@ class Scorer:
         if not len(entities) == len(languages) == n:
             raise ValueError(f"{n} texts but {len(entities)} entities and {len(languages)} languages")
         places: dict[_Key, list[int]] = {}
-        for i, key in enumerate(zip(texts, entities, languages, strict=True)):
+        for i, key in enumerate(map(_Key, texts, entities, languages)):
             places.setdefault(key, []).append(i)
         rows = self._known(places)
         reading: dict[_Encoder, list[_Key]] = {}
         for key in places:
-            if key not in rows and (encoder := self._encoders.get(key[2] or detect(key[0]))):
+            if key not in rows and (encoder := self._encoders.get(key.language or detect(key.text))):
                 reading.setdefault(encoder, []).append(key)
         for encoder, keys in reading.items():
-            columns = encoder.run([key[0] for key in keys], [key[1] for key in keys])
+            columns = encoder.run(keys)
             new = dict(zip(keys, zip(*columns, strict=True), strict=True))
             rows |= new
             self._keep(new)
@@ -149,10 +219,13 @@ class Scorer:
             np.zeros(n, np.int32),
             np.full((n, 3), np.nan, np.float32),
             np.zeros(n, bool),
+            np.full((n, 2), -1, np.int32),
+            np.zeros(n, bool),
         )
         for key, row in rows.items():
             at = places[key]
-            scores.probabilities[at], scores.embeddings[at], scores.tokens[at], scores.logits[at] = row
+            scores.probabilities[at], scores.embeddings[at], scores.tokens[at], scores.logits[at] = row[:4]
+            scores.deciding[at], scores.cut[at] = row[4:]
             scores.supported[at] = True
         return scores
 

@@ -14,6 +14,8 @@ class Scores:
     ``probabilities``: float32 [n, 3] (negative, neutral, positive), calibrated. ``embeddings``: float32 [n, hidden],
     rows of unit length. ``tokens``: int32 [n]. ``logits``: float32 [n, 3]. ``supported``: bool [n], false for a text in
     a language that the model does not read; its probabilities and logits are NaN, its embedding and tokens are 0.
+    ``deciding``: int32 [n, 2], of a text that was read in passages where the sentence that decided begins and ends in
+    it, else -1. ``cut``: bool [n], true where some of a text was too much to be read.
     """
 
     probabilities: np.ndarray
@@ -21,3 +23,5 @@ class Scores:
     tokens: np.ndarray
     logits: np.ndarray
     supported: np.ndarray
+    deciding: np.ndarray
+    cut: np.ndarray

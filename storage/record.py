@@ -21,11 +21,15 @@ _PLAIN: Values = {
         for name in (
             "ingested_at", "kind", "document_id", "source", "title", "text", "url", "author", "in_reply_to", "lang",
             "lang_quality", "published_at", "scored_at", "label", "unscored", "p_negative", "p_neutral", "p_positive",
-            "sentiment", "model_version", "tokens", "embedding", "story_id", "novelty", "strangeness",
+            "sentiment", "model_version", "tokens", "cut", "deciding_start", "deciding_end", "embedding",
+            "story_id", "novelty", "strangeness",
         )
     },
 }  # fmt: skip
-_OF_MENTION = ("entity", "surface", "via", "label", "p_negative", "p_neutral", "p_positive", "sentiment")
+_OF_MENTION = (
+    "entity", "surface", "via", "label", "p_negative", "p_neutral", "p_positive", "sentiment", "deciding_start",
+    "deciding_end",
+)  # fmt: skip
 _OF_TOPIC = ("name", "score")
 _OF_EVENT = ("entity", "type", "probability", "role", "state", "relevance", "severity", "polarity")
 _MENTIONS = tuple(f"mentions.{name}" for name in _OF_MENTION)

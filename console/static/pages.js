@@ -27,7 +27,8 @@ function documentItem(row, entity) {
   });
   return el("li", {}, el("span", { class: "source" }, row.source), " ", when(row.published_at), " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), " ",
     row.lang_quality === "experimental" ? el("span", { class: "badge", title: "No test set says how good the model is in this language." }, `${row.lang}: experimental`) : "", " ",
-    shown, " ", (row.topics ?? []).map(topic => [el("span", { class: "badge" }, topic), " "]),
+    shown, " ", row.deciding ? el("q", { title: row.cut ? "The sentence of this long text that decided; not all of the text was read." : "The sentence of this long text that decided." }, row.deciding) : "", " ",
+    (row.topics ?? []).map(topic => [el("span", { class: "badge" }, topic), " "]),
     el("button", { type: "button", "aria-label": `Why: ${text}`, click: explain }, "Why"), " ",
     el("a", { href: `/search?similar=${encodeURIComponent(row.document_id)}`, "aria-label": `Similar to: ${text}` }, "Similar"), told);
 }

@@ -19,7 +19,7 @@ LONGEST_TEXT = 1_000
 
 
 class ScoredMention(msgspec.Struct, frozen=True):
-    """The sentiment about one company."""
+    """The sentiment about one company; ``deciding`` is as in ``Scored``."""
 
     entity: str
     surface: str
@@ -28,6 +28,7 @@ class ScoredMention(msgspec.Struct, frozen=True):
     p_negative: float
     p_neutral: float
     p_positive: float
+    deciding: str
 
 
 class ScoredEvent(msgspec.Struct, frozen=True):
@@ -47,7 +48,11 @@ class ScoredEvent(msgspec.Struct, frozen=True):
 
 
 class Scored(msgspec.Struct, frozen=True):
-    """One scored document (topic ``scored``). Sent at least once: ``position`` tells repeats."""
+    """One scored document (topic ``scored``). Sent at least once: ``position`` tells repeats.
+
+    ``deciding`` is the sentence of a long text that decided, and '' of a text that was read at once; ``cut`` says that
+    not all of a very long one was read.
+    """
 
     position: Position
     kind: Kind
@@ -66,6 +71,8 @@ class Scored(msgspec.Struct, frozen=True):
     mentions: list[ScoredMention]
     events: list[ScoredEvent]
     lang_quality: LanguageQuality
+    deciding: str
+    cut: bool
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -183,11 +190,14 @@ def scored(document: Document) -> bytes:
                     mention.p_negative,
                     mention.p_neutral,
                     mention.p_positive,
+                    document.deciding(mention),
                 )
                 for mention in document.mentions
             ],
             events=[_scored_event(event) for event in document.events],
             lang_quality=document.lang_quality,
+            deciding=document.deciding(document),
+            cut=document.cut,
         )
     )
 

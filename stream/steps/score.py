@@ -101,6 +101,7 @@ def _fill_in(documents: Sequence[Document], firsts: Sequence[int], scores: Score
     scored_at = datetime.now(UTC)
     labels = [LABELS[i] for i in np.nan_to_num(scores.probabilities).argmax(axis=1)]
     probabilities = scores.probabilities.tolist()
+    deciding = np.maximum(scores.deciding, 0).tolist()
     vectors = np.rint(scores.embeddings * 127).astype(np.int8)
     for document, first in zip(documents, firsts, strict=True):
         document.model_version = scorer.version
@@ -112,10 +113,12 @@ def _fill_in(documents: Sequence[Document], firsts: Sequence[int], scores: Score
         document.p_negative, document.p_neutral, document.p_positive = probabilities[first]
         document.sentiment = document.p_positive - document.p_negative
         document.label = labels[first]
-        document.tokens = int(scores.tokens[first])
+        document.tokens, document.cut = int(scores.tokens[first]), bool(scores.cut[first])
+        document.deciding_start, document.deciding_end = deciding[first]
         document.embedding = vectors[first].tobytes()
         alone = len(document.mentions) != 1  # the first score is then that of the text by itself
         for number, mention in enumerate(document.mentions, first + alone):
             mention.p_negative, mention.p_neutral, mention.p_positive = probabilities[number]
             mention.sentiment = mention.p_positive - mention.p_negative
             mention.label = labels[number]
+            mention.deciding_start, mention.deciding_end = deciding[number]

@@ -230,7 +230,8 @@ class Spelling(Scorer):
             p[i, 2 - side if "not" in words else side] = 0.8
         supported = np.array([language != "ja" for language in languages])
         empty = np.zeros((len(texts), 1), np.float32)
-        return Scores(p, empty, empty[:, 0], p, supported)
+        whole, cut = np.full((len(texts), 2), -1, np.int32), np.zeros(len(texts), bool)
+        return Scores(p, empty, empty[:, 0], p, supported, whole, cut)
 
 
 def test_a_scorer_that_only_knows_spellings_is_seen_through():

@@ -34,7 +34,9 @@ class Known(Scorer):
             words = re.findall(r"[\u4e00-\u9fff]|\w+", text)
             logits[i, 2] = sum(self.weights.get(word, 0) for word in words) * (-1 if "not" in words else 1)
         p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        return Scores(p, logits[:, :0], np.ones(len(texts), np.int32), logits, np.ones(len(texts), bool))
+        n = len(texts)
+        ones, whole, cut = np.ones(n, np.int32), np.full((n, 2), -1, np.int32), np.zeros(n, bool)
+        return Scores(p, logits[:, :0], ones, logits, np.ones(n, bool), whole, cut)
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,9 @@ class Scorer:
             raise Broken
         p = np.array([[0.2, 0.3, 0.5] if len(text) % 2 else [0.5, 0.3, 0.2] for text in texts], np.float32)
         vectors = np.eye(len(texts), EMBEDDING_BYTES, dtype=np.float32)
-        return Scores(p, vectors, np.ones(len(texts), np.int32), np.log(p), np.ones(len(texts), bool))
+        n = len(texts)
+        ones, whole, cut = np.ones(n, np.int32), np.full((n, 2), -1, np.int32), np.zeros(n, bool)
+        return Scores(p, vectors, ones, np.log(p), np.ones(n, bool), whole, cut)
 
 
 class ClickHouse:
