@@ -10,7 +10,7 @@ UV ?= 0.13.9
 .PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check images install-check sbom docs
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
-.venv/.ready: pyproject.toml constraints.txt model/engine/kernel.c deploy/local/node/package-lock.json
+.venv/.ready: pyproject.toml constraints.txt $(wildcard model/engine/kernel/*) deploy/local/node/package-lock.json
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,registry,files,feeds,client,mcp,otel,docs,dev]'
 	.venv/bin/python -m deploy.local.install

@@ -1,12 +1,14 @@
 """The scorer beside what users run today, on the same texts in the same run:
 
-``python -m benchmarks.scorer --texts FILE --json OUT [--count N] [--threads 1] [--device cuda]``
+``python -m benchmarks.scorer --texts FILE --json OUT [--count N] [--threads 1] [--device cuda] [--cpu avx2]``
 
 Contenders: finsent as its workers call it, and with ONNX Runtime in the place of its own engine; a Hugging Face
 pipeline on the very same weights (batch 1 and 32) and one on a BERT-base of FinBERT's shape (its weights are random:
 the time does not depend on them); ONNX Runtime used plainly (the same weights exported as they are, float32, padded,
 batches of 32 in the order of arrival); and the machine's int8 limit, which is the time of the network's matrix products
 alone, on as many tokens, by ONNX Runtime.
+
+With ``--cpu``, finsent uses that instruction set (``FINSENT_CPU``); the other contenders use what they find.
 
 Slow contenders score a sample with the same lengths. Rounds are interleaved, so that a busy machine is busy for all;
 figures are medians over the rounds.
@@ -40,6 +42,7 @@ HEADLINES = (
     "Profit of company {n} rose by {n} percent in the third quarter",
     "Company {n} warns of lower sales in year {n}",
 )
+INSTRUCTION_SETS = ("avx2", "avxvnni", "avx512", "neon")
 RECORDS = 512
 """A full batch of a worker."""
 
@@ -256,8 +259,12 @@ def report(
             "mean_tokens": statistics.fmean(lengths),
         },
         "device": arguments.device,
+        "processor_features": processor_features(),
         "threads": arguments.threads,
         "engine": scorer.running.engine,
+        "providers": scorer.providers,
+        "cascade": None,  # there is one stage
+        "stage_share": scorer.stage_share,
         "batch_tokens": scorer.running.batch_tokens,
         "rounds": arguments.rounds,
         "texts_per_second": rates,
@@ -292,6 +299,16 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def processor_features() -> list[str]:
+    """The instruction sets for numbers that the processor has, as Linux names them; none elsewhere."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = next((line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), [])
+    return sorted(
+        name for name in named if name.startswith(("amx", "asimd", "avx", "bf16", "fma", "i8mm", "sse", "sve"))
+    )
 
 
 def table(result: dict[str, Any]) -> str:
@@ -341,6 +358,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--cpu", choices=INSTRUCTION_SETS, help="the instruction set that finsent uses")
     arguments = parser.parse_args()
     if min(arguments.count // 64, arguments.threads, arguments.rounds) < 1:
         parser.error("--count is at least 64; --threads and --rounds at least 1")
@@ -350,6 +368,8 @@ def main() -> None:
     # Read when the tokenizers and the networks start: nobody gets more threads than asked for.
     os.environ["RAYON_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     os.environ["MODEL_DEVICE"] = arguments.device
+    if arguments.cpu:
+        os.environ["FINSENT_CPU"] = arguments.cpu
     result = measure(arguments)
     text = json.dumps(result, indent=1)
     if arguments.json == "-":

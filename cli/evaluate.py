@@ -58,7 +58,7 @@ def evaluate(
     with progress_bar(file.name) as show:
         predictions = evaluation.predict(scorer, rows, show)
     scored = time.perf_counter()
-    report: dict[str, Any] = {"file": file.name, "model_version": scorer.version}
+    report: dict[str, Any] = {"file": file.name, "model_version": scorer.version, "stage_share": scorer.stage_share}
     try:
         report |= evaluation.evaluate(rows, predictions)
     except evaluation.BadData as error:

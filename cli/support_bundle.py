@@ -59,12 +59,12 @@ def _versions() -> dict[str, Any]:
     import platform
     from importlib.metadata import distributions
 
-    from model.engine import kernel_problem
+    from model.engine import NAMES, kernel_problem, kernel_set
 
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "native engine": kernel_problem() or "can be used",
+        "native engine": kernel_problem() or f"can be used, with {NAMES[kernel_set()]}",
         "packages": dict(sorted((one.metadata["Name"], one.version) for one in distributions())),
     }
 

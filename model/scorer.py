@@ -179,6 +179,11 @@ class Scorer:
         """Where it computes: ``cpu`` or ``cuda``."""
         return self.running.device
 
+    @property
+    def stage_share(self) -> dict[str, float]:
+        """The share of texts that each stage decides. There is one stage, the encoder, and no cascade."""
+        return {"encoder": 1.0}
+
     def encoder(self, languages: frozenset[str]) -> str:
         """Identifies the encoder of the part that reads ``languages``, one of ``parts``; versions may share it."""
         return " ".join(file_digest(path) for path in self._files[languages])

@@ -35,8 +35,8 @@ VARIABLES = (
     Variable(
         "FINSENT_CPU",
         "`auto`",
-        "What the scorer counts on: auto, what the processor has; avx2, nothing above AVX2; avx512, AVX-512 VNNI, and "
-        "it fails without.",
+        "What the scorer counts on: auto, what the processor has; avx2, nothing above AVX2; avxvnni, AVX-VNNI; avx512, "
+        "AVX-512 VNNI; neon, Arm's dot product. All but avx2 fail where the processor has not got it.",
     ),
     Variable("FINSENT_TRACEBACK", "", "Any text: commands show the traceback of a failure in place of one line."),
 )

@@ -17,8 +17,15 @@ from clickhouse_driver import Client
 
 import model
 from deploy.local import BrokerKind, Stack, kafka
+from tests.support.kernel import compile_kernel
 
 ZONES = ("America/New_York", "Asia/Kolkata")
+
+
+def pytest_configure() -> None:
+    """Once for all processes of a run, before any of them loads the kernel."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        compile_kernel()
 
 
 @pytest.fixture(scope="session")

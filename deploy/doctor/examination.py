@@ -18,7 +18,7 @@ from pydantic import ValidationError
 import model
 from documents import load_watchlist
 from errors import FinsentError
-from model.engine import kernel_problem
+from model.engine import NAMES, kernel_is_stale, kernel_problem, kernel_set
 from settings import (
     ClickHouseSettings,
     KafkaSettings,
@@ -63,6 +63,7 @@ def examine(data: Path) -> list[Finding]:
         ("schema registry", _registry),
         ("ClickHouse", _clickhouse),
         ("model", _model),
+        ("native engine", _native_engine),
         ("watch list", _watchlist),
         ("pseudonym key", _key),
         ("stream settings", lambda: Finding("stream settings", True, str(StreamSettings()))),
@@ -91,6 +92,7 @@ _REMEDIES = {
     "schema registry": "correct KAFKA_SCHEMA_REGISTRY_URL and the settings beside it, or start the registry",
     "ClickHouse": "set CLICKHOUSE_URL, or start the service with 'finsent up'",
     "model": "remove the broken version, or set MODEL_REGISTRY",
+    "native engine": "correct FINSENT_CPU",
     "watch list": "mend the file, or unset FINSENT_WATCHLIST",
     "pseudonym key": "set FINSENT_PSEUDONYM_KEY to at least 32 random characters",
     "stream settings": "correct the environment variable",
@@ -143,12 +145,18 @@ def _model() -> Finding:
         folder = model.champion_folder(registry)
     except FileNotFoundError:
         return Finding("model", None, f"{registry}: no champion yet; the first worker builds the default")
-    engine = kernel_problem() or "this machine can use it"
     scorer = model.load(folder)
     read = f"reads {' '.join(sorted(scorer.languages - scorer.experimental))}"
     if scorer.experimental:
         read += f" (experimental: {' '.join(sorted(scorer.experimental))})"
-    return Finding("model", True, f"{scorer.version}, from {registry}, {read}; native engine: {engine}")
+    return Finding("model", True, f"{scorer.version}, from {registry}, {read}")
+
+
+def _native_engine() -> Finding:
+    problem = kernel_problem()
+    if kernel_is_stale():
+        return Finding("native engine", False, f"not used: {problem}", "install finsent again, as it was installed")
+    return Finding("native engine", None, f"not used: {problem}" if problem else f"runs with {NAMES[kernel_set()]}")
 
 
 def _watchlist() -> Finding:

@@ -2,7 +2,7 @@
 # Installs finsent, whose requirements are there, and builds the model in: deploy/images/install.sh [PACKAGE ...]. The named
 # packages, and what only building needs, are taken out again.
 set -eu
-# The kernel is compiled for any x86-64, and chosen at run time by what the processor has.
+# The kernel is compiled for all its instruction sets, and one is chosen at run time by what the processor has.
 pip install --no-cache-dir --no-deps --no-build-isolation .
 # What is installed builds the model, not what lies here; and nothing is built in yet that could be copied.
 (cd / && env -u MODEL_BUILT_IN python -c "import model; model.ensure_default('/opt/finsent/models')")

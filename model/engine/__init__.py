@@ -3,7 +3,7 @@
 from model.engine.backend import Backend, NoDevice, Running
 from model.engine.engine import Engine
 from model.engine.exact_padding import exact_multiple
-from model.engine.native import NoKernel, kernel_problem
+from model.engine.native import NAMES, NoKernel, kernel_is_stale, kernel_problem, kernel_set
 from model.engine.packing import padding_share
 
 __all__ = [
@@ -12,9 +12,12 @@ __all__ = [
     "Engine",
     "Running",
     # what this machine can run
+    "NAMES",
     "NoDevice",
     "NoKernel",
+    "kernel_is_stale",
     "kernel_problem",
+    "kernel_set",
     # padding
     "exact_multiple",
     "padding_share",

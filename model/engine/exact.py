@@ -1,9 +1,10 @@
 """Integer products that are exact on every processor.
 
 The promise: every sum of products of int8 numbers is exact, with every engine and on every processor. With exact sums
-and the same float32 numbers in between, probabilities are the same (tests allow 0.001). Another processor or engine may
-differ in the last bits of float32. Now and then this changes how a value is rounded to int8, and every layer amplifies
-it: with ONNX Runtime, probabilities on AVX-512 and on AVX2 differed by 0.0006 in the mean and 0.009 at most (60 texts).
+and the same float32 numbers in between, probabilities are the same (tests allow 0.001). Our own engine's scores are the
+same to the bit on all processors. ONNX Runtime's may differ in the last bits of float32 from processor to processor,
+and from our own engine's. Now and then this changes how a value is rounded to int8, and every layer amplifies it: with
+ONNX Runtime, probabilities on AVX-512 and on AVX2 differed by 0.0006 in the mean and 0.009 at most (60 texts).
 
 Activations are u8, and a graph stores its weights as s8. ONNX Runtime multiplies the two fastest where the processor
 has VNNI: twice as fast as u8 and u8. On x86 processors without it, its kernels for u8 and s8 add pairs of products in
@@ -26,7 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 from model.engine.backend import NoDevice
 from settings import given
 
-Level = Literal["auto", "avx2", "avx512"]
+Level = Literal["auto", "avx2", "avxvnni", "avx512", "neon"]
 PRODUCTS = {"MatMulInteger": 3, "MatMulIntegerToFloat": 5}
 """The operations that multiply integers, and which of their inputs is the zero point of the weights."""
 
@@ -39,7 +40,9 @@ def level() -> Level:
     for known in get_args(Level):
         if found == known:
             return cast(Level, found)
-    raise NoDevice(f"FINSENT_CPU is {found!r}; it can be avx2, avx512, or auto for what the processor has")
+    raise NoDevice(
+        f"FINSENT_CPU is {found!r}; it can be avx2, avxvnni, avx512, neon, or auto for what the processor has"
+    )
 
 
 def signed_weights() -> bool:

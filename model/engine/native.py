@@ -1,9 +1,10 @@
-"""The backend for our own kernel, ``kernel.c``, for processors with AVX-512 VNNI.
+"""The backend for our own kernel, in the folder ``kernel``, which is compiled for several instruction sets.
 
-It computes what the int8 graph says, from that graph's weights. It is about twice as fast as ONNX Runtime, because it
-computes attention text by text, without padding, and does not write what lies between two matrix products to memory.
-Its scores differ from ONNX Runtime's as those of two kinds of processors differ: rounding to int8 amplifies differences
-in the last bits.
+It computes what the int8 graph says, from that graph's weights. It is faster than ONNX Runtime, because it computes
+attention text by text, without padding, and does not write what lies between two matrix products to memory.
+
+The promise: its scores are the same to the bit with every instruction set. They differ from ONNX Runtime's as ONNX
+Runtime's differ between two kinds of processors: rounding to int8 amplifies differences in the last bits.
 """
 
 from __future__ import annotations
@@ -24,15 +25,28 @@ from tokenizers import Encoding
 
 from model.encoder.graph import CENTER, LEAST_OF_GELU
 from model.engine.backend import NoDevice
-from model.engine.exact import level
+from model.engine.exact import Level, level
 from model.engine.packing import own_tokens
 
-VERSION = 3
-"""The version of the kernel's interface; ``kernel.c`` has the same number."""
+VERSION = 4
+"""The version of the kernel's interface; ``kernel/kernel.h`` has the same number."""
 
-COLUMNS, SIZES, MOST_TOKENS = 32, (32, 64), 512
-"""What the kernel is written for: widths that are multiples of ``COLUMNS``, attention heads of one of ``SIZES``, and
+WIDTHS, SIZES, MOST_TOKENS = 32, (32, 64), 512
+"""What the kernel is written for: widths that are multiples of ``WIDTHS``, attention heads of one of ``SIZES``, and
 texts of at most ``MOST_TOKENS``."""
+
+MOST_SUMMED = 32768
+"""Products in one sum: no sum of so many leaves 32 bits."""
+
+INSTRUCTION_SETS: tuple[Level, ...] = ("avx512", "avxvnni", "avx2", "neon")
+"""Those that the kernel is compiled for, the fastest first. NEON is with its dot product."""
+
+NAMES = {
+    "avx512": "AVX-512 VNNI",
+    "avxvnni": "AVX-VNNI",
+    "avx2": "AVX2 with FMA",
+    "neon": "NEON with the dot product",
+}
 
 _Pointer = ctypes.c_void_p
 
@@ -62,8 +76,24 @@ class _Network(ctypes.Structure):
     )
 
 
+class _InstructionSet(ctypes.Structure):
+    """The kernel, compiled for one instruction set; see ``kernel/kernel.h``."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        *((name, ctypes.c_int64) for name in ("columns", "group", "zero")),
+        ("scratch", ctypes.CFUNCTYPE(ctypes.c_int64, _Pointer, ctypes.c_int64, ctypes.c_int64)),
+        ("run", ctypes.CFUNCTYPE(None, _Pointer, ctypes.c_int64, *([_Pointer] * 7))),
+        ("product", ctypes.CFUNCTYPE(None, _Pointer, ctypes.c_int64, *([_Pointer] * 4))),
+    )
+
+
 class NoKernel(NoDevice):
     """The native engine cannot be used. The text says why."""
+
+
+class StaleKernel(NoKernel):
+    """The compiled kernel is of other sources."""
 
 
 @cache
@@ -75,24 +105,36 @@ def _library() -> ctypes.CDLL:
             "it was not compiled when finsent was installed (there was no C compiler; install finsent again)"
         )
     library = ctypes.CDLL(spec.origin)
-    if (version := library.finsent_kernel()) != VERSION:
-        raise NoKernel(
-            "it was compiled from other sources; install finsent again"
-            if version
-            else "this processor has no AVX-512 VNNI"
-        )
-    library.finsent_scratch.restype = ctypes.c_int64
-    library.finsent_run.restype = None
-    library.finsent_product.restype = None
+    version = getattr(library, "finsent_version", None)
+    if version is None or version() != VERSION:
+        raise StaleKernel(f"{spec.origin} was compiled from other sources; install finsent again")
+    library.finsent_instruction_set.restype = ctypes.POINTER(_InstructionSet)
     return library
 
 
-def _allowed_library() -> ctypes.CDLL:
-    """Raises ``NoKernel``."""
-    library = _library()
-    if level() == "avx2":
-        raise NoKernel("FINSENT_CPU=avx2 rules out AVX-512")
-    return library
+def instruction_sets() -> list[Level]:
+    """Those of ``INSTRUCTION_SETS`` that this processor has, whatever FINSENT_CPU says. Raises ``NoKernel``."""
+    return [name for name in INSTRUCTION_SETS if _library().finsent_instruction_set(name.encode())]
+
+
+def _chosen() -> _InstructionSet:
+    """The best of this processor, or that which FINSENT_CPU names. Raises ``NoKernel``."""
+    wanted = level()
+    for name in instruction_sets():
+        if wanted in ("auto", name):
+            found: _InstructionSet = _library().finsent_instruction_set(name.encode()).contents
+            return found
+    if wanted == "auto":
+        raise NoKernel(f"this processor has none of {', '.join(NAMES.values())}")
+    raise NoKernel(f"this processor has no {NAMES[wanted]}")
+
+
+def kernel_set() -> str:
+    """The instruction set that the native engine uses here, or an empty string if it cannot be used."""
+    try:
+        return str(_chosen().name.decode())
+    except NoKernel:
+        return ""
 
 
 def kernel_digest() -> str:
@@ -104,10 +146,21 @@ def kernel_digest() -> str:
 def kernel_problem() -> str:
     """Why the native engine cannot be used on this machine, or an empty string if it can."""
     try:
-        _allowed_library()
+        _chosen()
     except NoKernel as error:
         return str(error)
     return ""
+
+
+def kernel_is_stale() -> bool:
+    """Whether there is a compiled kernel, but of other sources: it would be used if finsent were installed again."""
+    try:
+        _library()
+    except StaleKernel:
+        return True
+    except NoKernel:
+        return False
+    return False
 
 
 def unfit(graph: Path) -> str:
@@ -137,36 +190,37 @@ def _shape(model: onnx.ModelProto) -> _Shape:
         found = _Shape(layers, hidden, heads, inner, float(facts["epsilon"]))
     except (KeyError, ValueError) as error:
         raise NoKernel(f"the version does not say its shape: {error}") from error
-    if min(found[:4]) < 1 or hidden % heads or hidden // heads not in SIZES or hidden % COLUMNS or inner % COLUMNS:
+    if min(found[:4]) < 1 or hidden % heads or hidden // heads not in SIZES or hidden % WIDTHS or inner % WIDTHS:
         raise NoKernel(
             f"the version has {found.heads} heads in {found.hidden} numbers a token, which this engine was not "
             "written for"
         )
+    if max(hidden, inner) > MOST_SUMMED:
+        raise NoKernel(f"the version sums up {max(hidden, inner)} products, whose sum can leave 32 bits")
     return found
 
 
-def _tiled(weight: np.ndarray) -> np.ndarray:
-    """int8 [K, N] in the kernel's order."""
-    k, n = weight.shape
-    return np.ascontiguousarray(weight.reshape(k // 4, 4, n // COLUMNS, COLUMNS).transpose(2, 0, 3, 1))
+def _tiled(weight: np.ndarray, chosen: _InstructionSet) -> np.ndarray:
+    """int8 [K, N] in the order of an instruction set."""
+    (k, n), group, columns = weight.shape, chosen.group, chosen.columns
+    return np.ascontiguousarray(weight.reshape(k // group, group, n // columns, columns).transpose(2, 0, 3, 1))
 
 
 def product(activations: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """float32 [T, N]: ``activations`` u8 [T, K], of zero point 128, times ``weight`` s8 [K, N], by the kernel's own
     product; to be compared with exact sums. Raises ``NoKernel``."""
-    library = _allowed_library()
+    chosen = _chosen()
     (rows, k), n = activations.shape, weight.shape[1]
     kept = (
-        _tiled(weight),
-        128 * weight.sum(axis=0, dtype=np.int32),
+        _tiled(weight, chosen),
+        (128 - chosen.zero) * weight.sum(axis=0, dtype=np.int32),
         np.ones(n, np.float32),
         np.zeros(n, np.float32),
     )
     linear = _Linear(*(array.ctypes.data for array in kept), k, n)
     given, scales = np.ascontiguousarray(activations), np.ones(rows, np.float32)
-    found = np.empty((rows, n), np.float32)
-    pointers = (_Pointer(array.ctypes.data) for array in (given, scales, found))
-    library.finsent_product(ctypes.byref(linear), ctypes.c_int64(rows), *pointers)
+    memory, found = np.empty(2 * rows * k + 64, np.uint8), np.empty((rows, n), np.float32)
+    chosen.product(ctypes.addressof(linear), rows, *(array.ctypes.data for array in (given, scales, memory, found)))
     return found
 
 
@@ -175,10 +229,10 @@ class Native:
 
     def __init__(self, graph: Path | bytes) -> None:
         """Raises ``NoKernel`` if the kernel cannot run on this processor or cannot run the graph."""
-        self._library = _allowed_library()
+        self._set = _chosen()
         model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(graph)
         shape = _shape(model)
-        self.width, self.providers = shape.hidden, ["native"]
+        self.width, self.providers = shape.hidden, ["native", self._set.name.decode()]
         self._values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         self._kept: list[np.ndarray] = []
         self._network = self._described(shape)
@@ -197,16 +251,14 @@ class Native:
         own = own_tokens(encodings, lengths).astype(np.uint8)
         logits = np.empty((len(encodings), 3), np.float32)
         embeddings = np.empty((len(encodings), self.width), np.float32)
-        network, count = ctypes.byref(self._network), ctypes.c_int64(len(encodings))
-        needed = self._library.finsent_scratch(
-            network, ctypes.c_int64(int(lengths.sum())), ctypes.c_int64(int(lengths.max()))
-        )
+        network = ctypes.addressof(self._network)
+        needed = self._set.scratch(network, int(lengths.sum()), int(lengths.max()))
         memory = getattr(self._scratch, "memory", None)
         if memory is None or len(memory) < needed:
             memory = self._scratch.memory = np.empty(needed, np.uint8)
         arrays = (lengths, ids, types, own, memory, logits, embeddings)
         # ctypes releases the interpreter's lock, so other threads run at the same time.
-        self._library.finsent_run(network, count, *(_Pointer(array.ctypes.data) for array in arrays))
+        self._set.run(network, len(encodings), *(array.ctypes.data for array in arrays))
         return logits, embeddings
 
     def _described(self, shape: _Shape) -> _Network:
@@ -230,10 +282,12 @@ class Native:
         def linear(name: str, k: int, n: int, bias: np.ndarray | None) -> _Linear:
             weight = taken(f"{name}.weight", k, n, kind=np.int8)
             sums, scale = weight.sum(axis=0, dtype=np.int32), taken(f"{name}.scale", n)
-            added = 128 * sums
+            zero = 128
             if bias is None:  # the outputs of GELU are quantised with another zero point
-                added, bias = 0 * sums, -LEAST_OF_GELU * sums * scale
-            return _Linear(kept(_tiled(weight), np.int8), kept(added, np.int32), kept(scale), kept(bias), k, n)
+                zero, bias = 0, -LEAST_OF_GELU * sums * scale
+            tiled = _tiled(weight, self._set)
+            added = (zero - self._set.zero) * sums
+            return _Linear(kept(tiled, np.int8), kept(added, np.int32), kept(scale), kept(bias), k, n)
 
         layers = (_Layer * shape.layers)()
         for number, layer in enumerate(layers):

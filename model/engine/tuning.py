@@ -20,7 +20,7 @@ from tokenizers import Encoding
 from model.engine.backend import EngineName, Running
 from model.engine.engine import Engine
 from model.engine.exact import signed_weights
-from model.engine.native import kernel_digest
+from model.engine.native import kernel_digest, kernel_set
 from model.engine.packing import BATCH_TOKENS
 
 BATCHES = (256, 512, 1024, 2048)
@@ -122,7 +122,8 @@ def tuning_key(graph: Path, engines: Sequence[EngineName]) -> str:
         digest.update(node.op_type.encode())
     for tensor in model.graph.initializer:
         digest.update(repr((tensor.data_type, tuple(tensor.dims))).encode())
-    for fact in (_processor(), os.cpu_count(), onnxruntime.__version__, kernel_digest(), signed_weights(), *engines):
+    kernel = kernel_digest(), kernel_set()
+    for fact in (_processor(), os.cpu_count(), onnxruntime.__version__, *kernel, signed_weights(), *engines):
         digest.update(repr(fact).encode())
     return digest.hexdigest()[:24]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from model.encoder import base_of, graph_of, merged
-from model.engine import NoDevice, NoKernel, Running, kernel_problem
+from model.engine import NoDevice, NoKernel, Running, kernel_is_stale, kernel_problem
 from model.engine.backend import EngineName
 from model.engine.device import choose_device
 from model.engine.exact import level
@@ -88,8 +88,9 @@ def _running(folder: Path, manifest: Manifest, settings: ModelSettings) -> Runni
 
 def _engines(folder: Path, manifest: Manifest, settings: ModelSettings) -> list[EngineName]:
     """The engines that ``settings`` allow and that can run all parts. Raises ``NoDevice`` and ``NoKernel``."""
-    if level() == "avx512" and (reason := kernel_problem()):
-        raise NoKernel(f"FINSENT_CPU=avx512, but {reason}; mend that, or unset FINSENT_CPU")
+    wanted = level()
+    if wanted not in ("auto", "avx2") and (reason := kernel_problem()):
+        raise NoKernel(f"FINSENT_CPU={wanted}, but {reason}; mend that, or unset FINSENT_CPU")
     if settings.engine == "onnxruntime":
         return ["onnxruntime"]
     problems = [kernel_problem(), *(unfit(folder / f"{part.name}.onnx") for part in manifest.parts)]
@@ -98,7 +99,7 @@ def _engines(folder: Path, manifest: Manifest, settings: ModelSettings) -> list[
     reason = next(filter(None, problems))
     if settings.engine == "native":
         raise NoKernel(f"MODEL_ENGINE=native, but {reason}; or use MODEL_ENGINE=auto or onnxruntime")
-    log.info("The native engine is not used: %s", reason)
+    log.log(logging.WARNING if kernel_is_stale() else logging.INFO, "The native engine is not used: %s", reason)
     return ["onnxruntime"]
 
 

@@ -113,6 +113,7 @@ def test_an_evaluation_is_written_printed_and_drawn(tmp_path: Path, registry: Pa
     for wanted in (version, version[:-3], str(registry / version)):
         done = within("evaluate", str(tmp_path / "x.csv"), "--json", "-", "--model", wanted, "--limit", "5")
         assert json.loads(done.stdout)["model_version"] == version and json.loads(done.stdout)["rows"] == 5
+        assert json.loads(done.stdout)["stage_share"] == {"encoder": 1.0}
     assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv"), "--model", "nothing"), "nothing")
 
 

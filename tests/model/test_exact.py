@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from model.registry import best_running, copy_adapters, describe
 from settings import ModelSettings
 from tests.model import reference
 
-WAYS = ["onnxruntime", "onnxruntime as on AVX2", "native"]
+WAYS = ["onnxruntime", "onnxruntime as on AVX2", *(f"native {name}" for name in native.INSTRUCTION_SETS)]
 SHAPES = [(1, 384, 384), (2, 64, 96), (13, 384, 1152), (67, 1536, 384)]
 CLOSE = 1e-3
 """Of probabilities."""
@@ -43,12 +44,17 @@ TEXTS = [f"{who} {what}" for who in SUBJECTS for what in NEWS]
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Named by its engine; the session behaves so until the test ends."""
-    if request.param == "native":
+    engine, _, rest = str(request.param).partition(" ")
+    if engine == "native":
         request.getfixturevalue("kernel")
-    if request.param == "onnxruntime as on AVX2":
+        if rest not in native.instruction_sets():
+            pytest.skip(f"this processor has no {native.NAMES[rest]}")
+        monkeypatch.setenv("FINSENT_CPU", rest)
+        assert native.kernel_set() == rest
+    elif rest:
         monkeypatch.setenv("FINSENT_CPU", "avx2")
-        assert not signed_weights() and native.kernel_problem() == "FINSENT_CPU=avx2 rules out AVX-512"
-    return str(request.param).split()[0]
+        assert not signed_weights()
+    return engine
 
 
 def multiplied(way: str, activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -219,19 +225,17 @@ def test_every_kind_of_integer_product_becomes_unsigned():
 def test_the_level_is_a_setting(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = model.champion_folder(shipped)
     settings = ModelSettings(device="cpu", threads=1, batch_tokens=256, cache=tmp_path / "models")
-    monkeypatch.setenv("FINSENT_CPU", "avx2")
-    assert best_running(folder, settings).engine == "onnxruntime"
-    with pytest.raises(NoKernel, match="MODEL_ENGINE=native, but FINSENT_CPU=avx2 rules out AVX-512"):
-        best_running(folder, settings.model_copy(update={"engine": "native"}))
-    monkeypatch.setenv("FINSENT_CPU", "avx512")
     native_only = settings.model_copy(update={"engine": "native"})
-    if problem := native.kernel_problem():
-        with pytest.raises(NoKernel, match=f"FINSENT_CPU=avx512, but {problem}"):
-            best_running(folder, native_only)
-    else:
-        assert best_running(folder, native_only).engine == "native"
+    for name in native.INSTRUCTION_SETS:
+        monkeypatch.setenv("FINSENT_CPU", name)
+        if problem := native.kernel_problem():
+            variable = "MODEL_ENGINE=native" if name == "avx2" else f"FINSENT_CPU={name}"
+            with pytest.raises(NoKernel, match=re.escape(f"{variable}, but {problem}")):
+                best_running(folder, native_only)
+        else:
+            assert best_running(folder, native_only).engine == "native"
     monkeypatch.setenv("FINSENT_CPU", "sse")
     ways: list[Callable[[], object]] = [lambda: best_running(folder, settings), lambda: model.load(folder)]
     for act in ways:
-        with pytest.raises(NoDevice, match="FINSENT_CPU is 'sse'; it can be avx2, avx512, or auto"):
+        with pytest.raises(NoDevice, match="FINSENT_CPU is 'sse'; it can be avx2, avxvnni, avx512, neon, or auto"):
             act()

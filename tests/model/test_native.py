@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
 from model.encoder.graph import CENTER, Architecture, build
-from model.engine import NoKernel, Running
+from model.engine import NoKernel, Running, native
 from model.engine.engine import Engine
 from model.engine.native import Native
 from model.engine.packing import pack
@@ -87,10 +87,12 @@ def graphs(request: pytest.FixtureRequest, kernel: None) -> dict[str, bytes]:
     return {name: build(made, shape, name).SerializeToString() for name in ("int8", "fp32")}  # type: ignore[arg-type]
 
 
-def test_it_computes_what_the_graph_says(graphs: dict[str, bytes]):
+def test_it_computes_what_the_graph_says(graphs: dict[str, bytes], instruction_set: str):
     texts = encodings(LENGTHS)
     assert [len(text) for text in texts] == LENGTHS
-    logits, embeddings = Native(graphs["int8"]).run(texts)
+    backend = Native(graphs["int8"])
+    assert backend.providers == ["native", instruction_set]
+    logits, embeddings = backend.run(texts)
     exact, rounded = (
         onnxruntime.InferenceSession(graphs[name]).run(["logits", "sentence_embedding"], pack(texts))
         for name in ("fp32", "int8")
@@ -102,7 +104,7 @@ def test_it_computes_what_the_graph_says(graphs: dict[str, bytes]):
     assert np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
 
 
-def test_a_text_has_the_same_bits_in_any_batch_order_and_thread(graphs: dict[str, bytes]):
+def test_a_text_has_the_same_bits_in_any_batch_order_and_thread(graphs: dict[str, bytes], instruction_set: str):
     texts = encodings(LENGTHS * 2)
     logits, embeddings = Engine(graphs["int8"], Running(engine="native")).score(texts, 512)
     for threads, tokens in ((1, 1), (1, 100), (2, 512), (3, 5000)):
@@ -111,6 +113,19 @@ def test_a_text_has_the_same_bits_in_any_batch_order_and_thread(graphs: dict[str
         again = engine.score([texts[i] for i in order], tokens)
         assert np.array_equal(again[0], logits[order]) and np.array_equal(again[1], embeddings[order])
     assert [len(rows) for rows in engine.score([], 512)] == [0, 0]
+
+
+def test_all_instruction_sets_give_the_same_bits(graphs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch):
+    texts, found = encodings(LENGTHS), []
+    for name in native.instruction_sets():
+        monkeypatch.setenv("FINSENT_CPU", name)
+        backend = Native(graphs["int8"])
+        assert backend.providers[-1] == name
+        found.append(backend.run(texts))
+    if len(found) == 1:
+        pytest.skip("this processor has only one of the instruction sets")
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
 def test_what_the_kernel_cannot_run_is_refused(graphs: dict[str, bytes]):
@@ -135,3 +150,6 @@ def test_what_the_kernel_cannot_run_is_refused(graphs: dict[str, bytes]):
     narrow = Architecture(1, 32, 2)
     with pytest.raises(NoKernel, match="2 heads in 32 numbers a token"):
         Native(build(weights(narrow, 32), narrow).SerializeToString())
+    wide = Architecture(1, 32, 1)
+    with pytest.raises(NoKernel, match="sums up 32800 products"):
+        Native(build(weights(wide, 32800), wide).SerializeToString())

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 import model
 from deploy.demo import recorded_week
+from deploy.doctor import examine
 from model import Scorer, Scores
 from model.encoder import base_of, graph_of, merged
 from model.engine import NoDevice, NoKernel, Running, native, tuning
@@ -257,6 +258,24 @@ def test_an_engine_that_cannot_run_is_said(registry: Path, tmp_path: Path, monke
         assert best_running(folder, settings).engine == "onnxruntime"
     finally:
         native._library.cache_clear()
+
+
+def test_a_kernel_of_other_sources_is_said(
+    registry: Path, kernel: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(native, "VERSION", native.VERSION + 1)
+    native._library.cache_clear()
+    try:
+        assert native.kernel_is_stale()
+        settings = ModelSettings(engine="auto", device="cpu", threads=1, batch_tokens=256, cache=tmp_path)
+        assert best_running(model.champion_folder(registry), settings).engine == "onnxruntime"
+        warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert len(warned) == 1 and "compiled from other sources; install finsent again" in warned[0]
+        found = next(found for found in examine(tmp_path) if found.what == "native engine")
+        assert found.ok is False and "other sources" in found.state and "install finsent again" in found.todo
+    finally:
+        native._library.cache_clear()
+    assert not native.kernel_is_stale()
 
 
 def test_bound_and_bucketed_inputs_change_nothing(registry: Path, texts: list[str]):
