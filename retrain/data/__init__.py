@@ -4,7 +4,6 @@ from retrain.data.augment import perturbed
 from retrain.data.examples import (
     LABELS,
     NOT_NEGATIVE,
-    OWN_CONVENTION,
     PEOPLE,
     PEOPLES,
     SELF_LABELLED,
@@ -37,7 +36,6 @@ __all__ = [
     "NOT_NEGATIVE",
     "OF_WHOLE_TWEETS",
     "ONLY_MEASURED",
-    "OWN_CONVENTION",
     "PEOPLE",
     "PART_LANGUAGES",
     "PEOPLES",

@@ -32,9 +32,6 @@ SIGN_ONLY = frozenset(
 )  # fmt: skip
 """Sets with hardly any neutral rows. Only the order of positive and negative is learned and measured on them."""
 
-OWN_CONVENTION = frozenset({"sentivent", "sentifm", "newsmtsc", "mams"})
-"""Sets that call a text neutral less often than a risk team would: facts about a company, people in politics, meals."""
-
 
 @dataclass(frozen=True, slots=True)
 class Example:

@@ -23,7 +23,6 @@ from model.encoder import Base, Weights
 from retrain.data import PEOPLES, SELF_LABELLED, Example, perturbed
 from retrain.fit import checkpoint
 from retrain.fit.adversary import Adversary
-from retrain.fit.conventions import RATE, Conventions
 from retrain.fit.inference import predict
 from retrain.fit.inputs import Reader, batches, collate, encode
 from retrain.fit.losses import class_weights, divergence, losses
@@ -215,15 +214,12 @@ class _Training:
         self._observers, self._keep = observers, keep
         self._network = new_network(material.encoder, material.start, recipe)
         self._trained = {name: p for name, p in self._network.named_parameters() if p.requires_grad}
-        self._conventions = Conventions(material.training).to(accelerator.device)
-        self._rates = (recipe.learning_rate, recipe.learning_rate * recipe.head_rate, RATE)
+        self._rates = (recipe.learning_rate, recipe.learning_rate * recipe.head_rate)
         layers = [p for name, p in self._trained.items() if not name.startswith("head")]
         groups = [
             {"params": layers, "lr": self._rates[0]},
             {"params": list(self._network.head.parameters()), "lr": self._rates[1]},
-            {"params": [self._conventions.offsets], "lr": RATE},
         ]
-        self._trained["conventions"] = self._conventions.offsets
         optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
         self._module, self._optimizer = accelerator.prepare(self._network, optimizer)
         self._adversary = Adversary(self._network, recipe.adversarial) if recipe.adversarial else None
@@ -302,14 +298,14 @@ class _Training:
         with accelerator.no_sync(self._module) if self._adversary else nullcontext():
             with autocast(accelerator.device):
                 logits, embedding = self._module(*inputs)
-            loss = (losses(logits + self._conventions(rows), rows, recipe.smoothing) * counted).mean()
+            loss = (losses(logits, rows, recipe.smoothing) * counted).mean()
             distance = 1 - functional.cosine_similarity(embedding, target).mean()
             moved = divergence(logits, self._before[chosen], self._replayed[chosen])
             accelerator.backward(loss + recipe.distill * distance + recipe.keep * moved)
         if self._adversary:
             with self._adversary.attacking(), autocast(accelerator.device):
                 logits, _ = self._module(*inputs)
-            accelerator.backward((losses(logits + self._conventions(rows), rows, recipe.smoothing) * counted).mean())
+            accelerator.backward((losses(logits, rows, recipe.smoothing) * counted).mean())
         norm = torch.nn.utils.clip_grad_norm_(self._trained.values(), 1.0)
         for group, full in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = full * _rate_share(self._step, self._steps, recipe.warmup)
