@@ -66,15 +66,16 @@ def _pieces(text: str, longest: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def passages_to_read(text: str, tokens: int, entity: str | None) -> list[tuple[int, int]]:
+def passages_to_read(text: str, tokens: int, entity: str | None, most: int) -> list[tuple[int, int]]:
     """(start, end) of the passages of ``text``, which has so many ``tokens``: of the whole text, or those that name
-    ``entity``. If none names it, the whole text is about it."""
+    ``entity``. If none names it, the whole text is about it. ``most`` tokens can be read at once."""
+    room = most * 3 // 8  # a sentence may be twice as long as a passage, and the company's name comes on top
     if entity:
-        name = naming(entity)
-        about = [span for span in passages(text, COMPANY_TOKENS * len(text) // tokens) if name.search(text, *span)]
+        name, longest = naming(entity), min(COMPANY_TOKENS, room) * len(text) // tokens
+        about = [span for span in passages(text, longest) if name.search(text, *span)]
         if about:
             return about
-    return passages(text, WHOLE_TOKENS * len(text) // tokens)
+    return passages(text, min(WHOLE_TOKENS, room) * len(text) // tokens)
 
 
 def within_budget(spans: Sequence[tuple[int, int]], most: int = MOST_PASSAGES) -> list[tuple[int, int]]:

@@ -105,7 +105,7 @@ class _Encoder:
         """``key``'s text, whose truncated ``encoding`` does not hold all of it."""
         text = key.text[:MOST_CHARACTERS]
         tokens = len(encoding) + sum(map(len, encoding.overflowing))
-        spans = passages_to_read(text, tokens, key.entity)
+        spans = passages_to_read(text, tokens, key.entity, self._most)
         read = within_budget(spans)
         return _Long(self._encode_parts(key, read), read, len(read) < len(spans) or len(text) < len(key.text))
 

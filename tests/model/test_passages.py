@@ -99,12 +99,12 @@ def test_of_a_company_the_passages_that_name_it_are_read():
     text = f"Acme rose on Monday. {article(80)} Globex fell by a tenth of its value. {article(80)}"
     tokens = len(text) // 4
     of_acme, of_globex = (
-        [text[start:end] for start, end in passages_to_read(text, tokens, name)] for name in ("Acme", "Globex")
+        [text[start:end] for start, end in passages_to_read(text, tokens, name, 256)] for name in ("Acme", "Globex")
     )
     assert len(of_acme) == len(of_globex) == 1
     assert "Acme rose" in of_acme[0] and "Globex fell" in of_globex[0]
-    whole = passages_to_read(text, tokens, None)
-    assert len(whole) > 2 and passages_to_read(text, tokens, "Initech") == whole, "named nowhere"
+    whole = passages_to_read(text, tokens, None, 256)
+    assert len(whole) > 2 and passages_to_read(text, tokens, "Initech", 256) == whole, "named nowhere"
 
 
 def test_of_too_many_passages_the_first_and_the_last_are_read():
