@@ -57,10 +57,11 @@ def passages(text: str, longest: int) -> list[tuple[int, int]]:
 
 
 def _pieces(text: str, longest: int) -> Iterator[tuple[int, int]]:
+    longest = max(1, longest)  # or a text of more tokens than characters would never end
     for start, end in sentences(text):
         while end - start > 2 * longest:
-            cut = text.rfind(" ", start + longest // 2, start + longest)
-            cut = cut if cut > 0 else start + longest
+            cut = text.rfind(" ", start + 1 + longest // 2, start + longest)
+            cut = cut if cut > start else start + longest
             yield start, cut
             start = cut
         yield start, end
