@@ -111,18 +111,18 @@ class _Encoder:
 
     def _narrow(self, keys: Sequence[_Key], long: Sequence[int], spans: np.ndarray, logits: np.ndarray) -> None:
         """Put in ``spans``, of the ``long`` among ``keys``, the sentence that decided in the place of its passage."""
-        found = []
+        parts = {}
         for i in long:
             start, end = spans[i].tolist()
-            found += [(i, start + a, start + b) for a, b in sentences(keys[i].text[start:end])]
-        if not found:
+            parts[i] = [(start + a, start + b) for a, b in sentences(keys[i].text[start:end])]
+        if not parts:
             return
-        encodings = [encoding for i, a, b in found for encoding in self._encode_parts(keys[i], [(a, b)])]
+        encodings = [encoding for i, part in parts.items() for encoding in self._encode_parts(keys[i], part)]
         of_sentences = self.engine.score(encodings, self._running.batch_tokens)[0]
-        owners = np.array([i for i, _, _ in found])
-        for i in long:
-            own = np.flatnonzero(owners == i)
-            spans[i] = found[own[strongest(of_sentences[own], logits[i])]][1:]
+        at = 0
+        for i, part in parts.items():
+            spans[i] = part[strongest(of_sentences[at : at + len(part)], logits[i])]
+            at += len(part)
 
     def _encode_parts(self, key: _Key, spans: Sequence[tuple[int, int]]) -> list[Encoding]:
         """The encodings of parts of ``key``'s text."""
