@@ -85,15 +85,18 @@ class Notifier:
         positions = holdings_by_company(client) if rows else {}
         for row in rows:
             row["exposure"] = positions.get(row["entity"], [])
-        messages, held = route(rows, rules, Moment(now, silent, market), self._under_way)
+        with self._lock:
+            under_way = set(self._under_way)
+        messages, held = route(rows, rules, Moment(now, silent, market), under_way)
         write_deliveries(client, held)
         for message in messages:
             self._put(message)
-        self._put_digests(client, rules, now)
+        # What is on its way stays out of a digest, also when another worker turns out to send it.
+        self._put_digests(client, rules, now, under_way.union(*(message.keys for message in messages)))
 
-    def _put_digests(self, client: Client, rules: Rules, now: datetime) -> None:
+    def _put_digests(self, client: Client, rules: Rules, now: datetime, on_their_way: set[Key]) -> None:
         done = digests_done(client, now - DIGEST_FOR) if any_digest(rules) else set()
-        for digest in due_digests(client, rules, now, done | self._under_way):
+        for digest in due_digests(client, rules, now, done | on_their_way):
             self._put(digest)
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from clickhouse_driver import Client
@@ -15,6 +16,7 @@ from alerts.rules import BadRules, Rules
 from alerts.rules_file import doubts, read_rules
 from settings import ClickHouseSettings
 from storage import connect
+from storage.reads import digests_done
 from storage.writes import acknowledge, add_silence, write_alerts, write_deliveries, write_holdings
 from tests.alerts.test_receivers import NOW, Server, another, notifier, outcomes, server, settled, transition
 from tests.support import eventually
@@ -26,12 +28,12 @@ CLOCK = f"{NOW:%H:%M}"
 BEFORE = NOW.replace(second=0) - timedelta(minutes=1)
 
 
-def rules(server: Server, more: str = "") -> Rules:
+def rules(server: Server, more: str = "", defaults: str = f'{{digest: "{CLOCK}"}}') -> Rules:
     return read_rules(f"""
 receivers:
   - {{name: hook, type: webhook, url: "{server.url}/hook", private_addresses: true}}
   - {{name: chat, type: slack, url: "{server.url}/chat", private_addresses: true}}
-defaults: {{digest: "{CLOCK}"}}
+defaults: {defaults}
 rules: [{{name: all, severity: critical, receivers: [hook{more}]}}]
 """)
 
@@ -110,6 +112,29 @@ def test_it_has_what_was_not_sent_by_itself_and_is_sent_once_by_several_workers(
     assert len(texts) == 2  # the critical alert came by itself
     assert "3 alerts at 2 companies" in chat["text"] and len(chat["blocks"]) == 4
     assert "A &lt;bad&gt; story [bad]" in chat["blocks"][1]["text"]["text"]
+
+
+def test_an_alert_that_another_worker_is_sending_is_in_no_digest(
+    client: Client, clickhouse_url: str, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    write_alerts(client, [transition(1, severity="critical", recorded_at=BEFORE), transition(2, recorded_at=BEFORE)])
+    first, second = another(clickhouse_url), another(clickhouse_url)
+    server.gate.clear()  # the first worker's message is under way as long as nobody answers
+    first(client, rules(server, defaults="{}"))
+    eventually(lambda: len(server.got) == 1, 60, "the first worker's message")
+
+    def when_the_claim_is_lost(*of: Any) -> Any:
+        eventually(lambda: not second._under_way, 60, "the second worker to see that the message is claimed")
+        return digests_done(*of)
+
+    monkeypatch.setattr("alerts.receivers.notifier.digests_done", when_the_claim_is_lost)
+    second(client, rules(server))
+    eventually(lambda: digests(server), 60, "the digest")
+    server.gate.set()
+    settled(client, 2)
+    first.stop(), second.stop()
+    (digest,) = digests(server)
+    assert [row["id"] for row in digest["alerts"]] == ["a2"]
 
 
 def test_a_quiet_day_says_so_and_a_failed_digest_is_tried_again(client: Client, notifier: Notifier, server: Server):
