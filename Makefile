@@ -57,9 +57,10 @@ build/tools/kubeconform:
 
 k8s-tools: build/tools/helm build/tools/kubeconform
 
-# The chart against the schemas of three Kubernetes versions; says what it proved, and what not.
+# The chart against the schemas of three Kubernetes versions; says what it proved, and what not. SERVER=1: on a real API
+# server too, which Go compiles the first time (see docs/deploy.md); CRDS=FOLDER: it knows the CRDs in there.
 acceptance-k8s: setup k8s-tools
-	.venv/bin/python -m tests.deploy.acceptance_k8s
+	.venv/bin/python -m tests.deploy.acceptance_k8s $(if $(SERVER),--server) $(if $(CRDS),--crds "$(CRDS)")
 
 # The compose file against the compose specification.
 compose-check: setup

@@ -1,27 +1,33 @@
 """``make acceptance-k8s``: the chart against Helm's linter, the schemas of three Kubernetes versions and those of CRDs.
+With ``--server`` (``make acceptance-k8s SERVER=1``) against a real API server as well (``api_server_checks``).
 
 It prints what it proved and what not, and exits 1 on a fault. Each check is first seen to fail on a broken object.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import yaml
 
+from tests.deploy import api_server_checks
+from tests.support import api_server
 from tests.support.helm import CHART, ROOT, VALUES, Manifest, helm, of_kind, rendered, tool
-from tests.support.kubernetes_schemas import CRDS, KUBERNETES, make_schemas
+from tests.support.kubernetes_schemas import CRDS, KUBERNETES, crds, make_schemas, read_crds
 
 SCHEMAS = ROOT / "build/k8s"
-NOT_PROVEN = (
-    "that an API server takes the objects: what it checks beyond the schemas (names, ranges, what refers to what)",
-    "that pods start",
-    "Strimzi's and Altinity's resources: their CRDs are in no Go module; they are rendered, and "
-    "tests/deploy/test_chart.py compares topics and rights with what finsent needs",
+PODS = "that pods start: there is no node"
+SERVER = "that an API server takes the objects and upgrades of them: make acceptance-k8s SERVER=1"
+OPERATORS = (
+    "Strimzi's and Altinity's resources: their CRDs are in no Go module, so they are rendered, and tests/deploy/"
+    "test_chart.py compares topics and rights with what finsent needs; with SERVER=1 and CRDS=FOLDER the API server "
+    "is given the CRDs of your operators, and takes the resources"
 )
 UNKNOWN = "KafkaTopic,KafkaUser,ClickHouseInstallation"
 
@@ -76,8 +82,8 @@ def spoilt(manifests: list[Manifest]) -> dict[str, list[Manifest]]:
     }
 
 
-def main() -> int:
-    """The exit code."""
+def check_schemas() -> list[str]:
+    """The faults."""
     faults: list[str] = []
     print(f"schemas of Kubernetes {', '.join(KUBERNETES)}, and the CRDs of {', '.join(CRDS)} ...", flush=True)
     make_schemas(SCHEMAS)
@@ -94,17 +100,37 @@ def main() -> int:
             print(f"values {values}, Kubernetes {version}: {done.stdout.strip().splitlines()[-1]}", flush=True)
             if done.returncode:
                 faults.append(f"{values}, {version}: {done.stdout}{done.stderr}")
-    _report(faults)
-    return 1 if faults else 0
+    return faults
 
 
-def _report(faults: list[str]) -> None:
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.deploy.acceptance_k8s", description=__doc__)
+    parser.add_argument("--server", action="store_true", help="ask a real API server as well; it is compiled once")
+    parser.add_argument("--crds", type=Path, metavar="FOLDER", help="CRDs for the server, of Strimzi and Altinity")
+    arguments = parser.parse_args()
+    faults = check_schemas()
+    proven = [f"{len(VALUES)} files of values pass helm lint and the schemas; six broken objects do not"]
+    missing = [PODS]
+    if arguments.server:
+        api_server.build()
+        known = [crd for name in CRDS for crd in crds(SCHEMAS, name)]
+        if arguments.crds:
+            files = sorted(file for file in arguments.crds.iterdir() if file.suffix in (".yaml", ".yml"))
+            known += read_crds(file.read_text() for file in files)
+        checks = api_server_checks.check(known)
+        faults += checks.faults
+        proven += checks.lines
+        missing += [OPERATORS] if checks.unknown else []
+    else:
+        missing += [SERVER, OPERATORS]
     for fault in faults:
         print(f"FAULT: {fault}")
-    if not faults:
-        print(f"proven: {len(VALUES)} files of values pass helm lint and the schemas; six broken objects do not")
-    for one in NOT_PROVEN:
+    for one in proven if not faults else ():
+        print(f"proven: {one}")
+    for one in missing:
         print(f"not proven: {one}")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -119,16 +119,32 @@ def make_schemas(folder: Path) -> None:
             with module(f"k8s.io/kubernetes@v{version}", folder) as held:
                 page = json.loads(held.read(f"k8s.io/kubernetes@v{version}/api/openapi-spec/swagger.json"))
             _write(place, dict(of_kubernetes(page)))
-    for name, beginnings in CRDS.items():
+    for name in CRDS:
         place = folder / name.replace("/", "_")
         if not place.exists():
-            with module(name, folder) as held:
-                wanted = tuple(f"{name}/{beginning}" for beginning in beginnings)
-                pages = [held.read(file) for file in held.namelist() if file.startswith(wanted)]
-            if not pages:
-                raise RuntimeError(f"{name} holds no CRD at {wanted}")
-            _write(place, {file: schema for page in pages for file, schema in of_crd(yaml.load(page, _Loader))})
+            _write(place, {file: schema for crd in crds(folder, name) for file, schema in of_crd(crd)})
     shutil.rmtree(folder / "modules", ignore_errors=True)
+
+
+def crds(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The CustomResourceDefinitions of a module of ``CRDS``; they are kept in ``folder``."""
+    kept = folder / f"{name.replace('/', '_')}.crds.json"
+    if not kept.exists():
+        with module(name, folder) as held:
+            wanted = tuple(f"{name}/{beginning}" for beginning in CRDS[name])
+            found = list(read_crds(held.read(file) for file in held.namelist() if file.startswith(wanted)))
+        if not found:
+            raise RuntimeError(f"{name} holds no CRD at {wanted}")
+        kept.write_text(json.dumps(found))
+    return list(json.loads(kept.read_text()))
+
+
+def read_crds(pages: Iterable[str | bytes]) -> Iterator[dict[str, Any]]:
+    """Of pages of YAML; what else they hold is left out."""
+    for page in pages:
+        for one in yaml.load_all(page, _Loader):
+            if one and one.get("kind") == "CustomResourceDefinition":
+                yield one
 
 
 class _Loader(yaml.SafeLoader):
