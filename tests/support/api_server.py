@@ -105,7 +105,7 @@ class ApiServer:
             *(f"--tls-cert-file={own.certificate}", f"--tls-private-key-file={own.key}"),
             *(f"--token-auth-file={tokens}", "--authorization-mode=RBAC"),
             "--service-account-issuer=https://kubernetes.default.svc",
-            *(f"--service-account-{one}-file={own.key}" for one in ("key", "signing-key")),
+            *(f"--service-account-key-file={own.certificate}", f"--service-account-signing-key-file={own.key}"),
             "--service-cluster-ip-range=10.96.0.0/16",
             # Nobody would answer for it: an address that is not of this machine.
             "--endpoint-reconciler-type=none",
