@@ -18,7 +18,8 @@ LIMITS = """\
   it, is {faust_share:.0%} of that time ({faust:,.0f} events a second that are only counted; aiokafka alone counts
   {aiokafka:,.0f}). So without Faust a worker would gain {faust_share:.0%} at most, and next to nothing where texts are
   scored on the processor. What lies beyond is more processes. Faust's leader assigns all partitions at each
-  rebalance; more than 4 workers in one group were not measured ([rolling restart](../benchmarks/README.md)).
+  rebalance; 16 workers shared 64 partitions again 23 to 51 s after a change, on two busy cores
+  ([a large group](../benchmarks/README.md#a-large-group-python--m-benchmarkslarge_group---json-out)).
 - **ClickHouse: one shard.** All workers insert into one table, each {least:g} to {most:g} times a second, and the
   ledger needs one table. About {inserts} inserts a second are as many as should be. Fewer workers with more cores each
   make fewer.
