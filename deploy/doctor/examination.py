@@ -18,7 +18,7 @@ from pydantic import ValidationError
 import model
 from documents import load_watchlist
 from errors import FinsentError
-from model.engine import NAMES, kernel_is_stale, kernel_problem, kernel_set
+from model.engine import NAMES, choose_device, kernel_is_stale, kernel_problem, kernel_set
 from settings import (
     ClickHouseSettings,
     KafkaSettings,
@@ -63,6 +63,7 @@ def examine(data: Path) -> list[Finding]:
         ("schema registry", _registry),
         ("ClickHouse", _clickhouse),
         ("model", _model),
+        ("device", _device),
         ("native engine", _native_engine),
         ("watch list", _watchlist),
         ("pseudonym key", _key),
@@ -92,6 +93,7 @@ _REMEDIES = {
     "schema registry": "correct KAFKA_SCHEMA_REGISTRY_URL and the settings beside it, or start the registry",
     "ClickHouse": "set CLICKHOUSE_URL, or start the service with 'finsent up'",
     "model": "remove the broken version, or set MODEL_REGISTRY",
+    "device": "mend what is missing, or set MODEL_DEVICE=auto",
     "native engine": "correct FINSENT_CPU",
     "watch list": "mend the file, or unset FINSENT_WATCHLIST",
     "pseudonym key": "set FINSENT_PSEUDONYM_KEY to at least 32 random characters",
@@ -150,6 +152,11 @@ def _model() -> Finding:
     if scorer.experimental:
         read += f" (experimental: {' '.join(sorted(scorer.experimental))})"
     return Finding("model", True, f"{scorer.version}, from {registry}, {read}")
+
+
+def _device() -> Finding:
+    device, why = choose_device(ModelSettings().device)
+    return Finding("device", None, f"scores on {device}: {why}")
 
 
 def _native_engine() -> Finding:

@@ -226,6 +226,11 @@ def test_cuda_is_taken_only_where_it_can_be_used(registry: Path, tmp_path: Path,
         pytest.skip("this machine has a GPU")
     with pytest.raises(NoDevice, match=r"MODEL_DEVICE=cuda, but .*use MODEL_DEVICE=auto or cpu"):
         best_running(folder, ModelSettings(device="cuda", cache=tmp_path / "models"))
+    for wanted, ok, said in (("auto", None, "scores on cpu: "), ("cuda", False, "MODEL_DEVICE=cuda, but ")):
+        monkeypatch.setenv("MODEL_DEVICE", wanted)
+        found = next(found for found in examine(tmp_path) if found.what == "device")
+        assert found.ok is ok and found.state.startswith(said), found
+    monkeypatch.delenv("MODEL_DEVICE")
     fixed = ModelSettings(
         device="auto", engine="onnxruntime", threads=1, batch_tokens=256, repeats=7, cache=tmp_path / "models"
     )
