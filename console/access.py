@@ -8,7 +8,8 @@ import hmac
 import ipaddress
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from fastapi import HTTPException, Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -52,8 +53,8 @@ class Access:
         self.secure = settings.secure
         self.seconds = int(settings.session_hours * 3600)
         self._ended: dict[str, float] = {}
-        """When a user last signed out: sessions from before are over. It need not outlive the process on its own: with
-        the default secret, all sessions end with the process."""
+        """When a user last signed out: sessions from before are over. ``learn`` adds what other consoles noted, and
+        this one before it was started anew."""
         self._owner = User(_local_user(), "", tuple(ROLES))
         # Its windows are forgotten when they end; those of the moving window would stay, one for each name ever tried.
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
@@ -142,6 +143,11 @@ class Access:
         """End all sessions of ``user``: a copy of the cookie is worth nothing from now on."""
         self._ended[user.name] = time.time()
         request.session.clear()
+
+    def learn(self, ended: Mapping[str, datetime]) -> None:
+        """End the sessions of each user from before the moment that ``ended`` gives."""
+        for name, moment in ended.items():
+            self._ended[name] = max(self._ended.get(name, 0.0), moment.timestamp())
 
     def _mark(self, user: User) -> str:
         """What a session holds in place of the password. It changes with the password, and does not reveal it."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickhouse_driver.errors import ServerException
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
@@ -20,6 +24,8 @@ from console.guard import add_error_answers, add_guard
 from console.pages import add_pages
 from console.pool import Pool
 from settings import ConsoleSettings
+from storage import StorageUnavailable
+from storage.reads import signed_out_since
 
 if TYPE_CHECKING:
     import uvicorn
@@ -27,6 +33,10 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MOST_REQUESTS = 500
 """Connections beside those of open pages; more are refused at once (503), so that those who are there are served."""
+
+
+SIGN_OUTS_S = 2.0
+"""Seconds between two looks at who signed out at another console."""
 
 
 def create_app(
@@ -41,7 +51,22 @@ def create_app(
     """
     settings = settings or ConsoleSettings()
     context = Context(pool or Pool(), Access(settings), backlog, send_label)
-    app = FastAPI(title="finsent console", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        """Before the first request it is known who has signed out, so that no session of theirs comes back."""
+        await run_in_threadpool(_learn_sign_outs, context)
+        keeping = asyncio.create_task(_keep_learning(context))
+        yield
+        keeping.cancel()
+
+    app = FastAPI(
+        title="finsent console",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan if context.access.signs_in else None,
+    )
     add_guard(app, context.access, settings)
     add_error_answers(app)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
@@ -57,6 +82,19 @@ def create_app(
 
     add_pages(app, context)
     return app
+
+
+def _learn_sign_outs(context: Context) -> None:
+    """From the log of people's actions, as far back as a session lasts. Nothing is read while ClickHouse is away."""
+    since = datetime.now(UTC) - timedelta(seconds=context.access.seconds)
+    with suppress(StorageUnavailable, ServerException):
+        context.access.learn(context.pool.read(lambda client: signed_out_since(client, since)))
+
+
+async def _keep_learning(context: Context) -> None:
+    while True:
+        await asyncio.sleep(SIGN_OUTS_S)
+        await run_in_threadpool(_learn_sign_outs, context)
 
 
 def serve(

@@ -20,3 +20,13 @@ def actions(client: Client, since: datetime | None = None, user: str = "", limit
         """,
         {"since": since, "user": user, "limit": limit},
     )
+
+
+def signed_out_since(client: Client, since: datetime) -> dict[str, datetime]:
+    """When each person who signed out at the console after ``since`` last did so."""
+    rows = client.execute(
+        "SELECT user, max(at) FROM audit_log WHERE action = 'signed out' AND via = 'console' AND at > %(since)s "
+        "GROUP BY user",
+        {"since": since},
+    )
+    return dict(rows)

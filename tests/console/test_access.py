@@ -21,7 +21,7 @@ from storage import connect, migrate
 from storage.reads import actions, alerts_now
 from stream.kafka import ensure_topics
 from tests.console.test_console import CHROMIUM, ROOT, fill, served
-from tests.support import kafka_at
+from tests.support import eventually, kafka_at
 
 PASSWORD = "correct horse battery"
 
@@ -129,6 +129,32 @@ def test_signing_out_and_another_password_end_all_sessions(clickhouse_url: str, 
         add(users, "ana", PASSWORD + "!", ("risk_reader",))
         assert here.ask("api/market")[0] == 401
         assert here.sign_in("ana", PASSWORD + "!") == 200 and here.ask("api/market")[0] == 200
+
+
+def test_a_session_that_was_ended_stays_so_at_another_console_and_after_a_restart(
+    clickhouse_url: str, tmp_path: Path
+) -> None:
+    users = tmp_path / "users.yaml"
+    add(users, "ana", PASSWORD, ("risk_reader",))
+    with connect(ClickHouseSettings(url=clickhouse_url)) as client:
+        migrate(client)
+    settings = {"CONSOLE_USERS": str(users), "CONSOLE_SECRET": "s" * 32}
+    with served(clickhouse_url, "127.0.0.1:9", **settings) as url:
+        ana = Browser(url)
+        assert ana.sign_in("ana") == 200
+        copied = Browser(url)
+        for cookie in ana.jar:
+            copied.jar.set_cookie(cookie)
+        with served(clickhouse_url, "127.0.0.1:9", **settings) as other:
+            copied.url = other
+            assert copied.ask("api/market")[0] == 200
+            assert ana.ask("api/sign-out", {})[0] == 200
+            eventually(lambda: copied.ask("api/market")[0] == 401, 30, "the other console to know")
+    with served(clickhouse_url, "127.0.0.1:9", **settings) as url:
+        copied.url = url
+        assert copied.ask("api/market")[0] == 401
+        again = Browser(url)
+        assert again.sign_in("ana") == 200 and again.ask("api/market")[0] == 200
 
 
 def test_guessing_passwords_and_flooding_are_slowed_down(clickhouse_url: str, tmp_path: Path) -> None:
