@@ -26,6 +26,7 @@ from cli import (
     mcp,
     model,
     positions,
+    prices,
     privacy,
     produce,
     repair,
@@ -68,6 +69,6 @@ COMMANDS = (
         doctor,
         support_bundle,
     ),
-    *(feeds, dead_letters, console, model, alerts, watchlist, positions, label, privacy, storage),
+    *(feeds, dead_letters, console, model, alerts, watchlist, positions, prices, label, privacy, storage),
 )
 """In the order of ``finsent --help``, which lists single commands before groups."""

@@ -339,6 +339,17 @@ CREATE TABLE position_log
 ENGINE = ReplacingMergeTree
 ORDER BY (desk, ticker, at);
 
+-- 0066_prices
+CREATE TABLE price_log
+(
+    `ticker` LowCardinality(String),
+    `date` Date32,
+    `close` Float64,
+    `recorded_at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(recorded_at)
+ORDER BY (ticker, date);
+
 -- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality, 0065_long_texts
 CREATE TABLE record_log
 (
@@ -2148,6 +2159,23 @@ GROUP BY
     desk,
     ticker
 HAVING exposure != 0;
+
+-- 0066_prices
+CREATE VIEW prices
+(
+    `ticker` LowCardinality(String),
+    `date` Date32,
+    `close` Float64,
+    `recorded_at` DateTime64(3, 'UTC')
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    ticker,
+    date,
+    close,
+    recorded_at
+FROM price_log
+FINAL;
 
 -- 0010_public_views
 CREATE VIEW retrainings

@@ -4,15 +4,18 @@ from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.labels import label_spellings, spelled, what_is_known
 from documents.files.messages import TOPIC_OF_KIND, Messages, Outgoing, Reading, RowFault, tickers_in
+from documents.files.prices import Close, Prices
 from documents.files.recognising import BadFile, Recognised, recognise
 from documents.files.tables import Table, TableRow, flat, read_table
 
 __all__ = [
     "BadFile",
+    "Close",
     "Columns",
     "Messages",
     "Order",
     "Outgoing",
+    "Prices",
     "Reading",
     "Recognised",
     "RowFault",

@@ -102,6 +102,22 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "renamed": ("renamed", "namechangedate", "datechanged", "datechange", "renamedat"),
         "fund": ("etf", "isetf", "fund"),
     },
+    "prices": {
+        "ticker": (
+            "ticker", "symbol", "tickersymbol", "stocksymbol", "tic", "ric", "code", "stockcode", "instrument",
+            "entity", "company", "security", "stock", "name",
+        ),
+        "date": (
+            "date", "tradedate", "tradingdate", "tradingday", "pricedate", "quotedate", "datadate", "businessdate",
+            "day", "asof", "asofdate", "datetime", "timestamp", "time",
+        ),
+        "close": (
+            "adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjustedcloseprice",
+            "adjclosingprice", "adjustedclosingprice", "adjprice", "adjustedprice", "adjlast", "totalreturnindex",
+            "close", "closeprice", "closingprice", "closelast", "pxlast", "last", "lastprice", "settle",
+            "settlement", "price", "prc", "value",
+        ),
+    },
 }  # fmt: skip
 """The names that columns of each field have, in small letters and without signs; the first one counts most. Every field
 of a message needs an entry."""
@@ -125,8 +141,8 @@ class Columns:
 
 
 def find_columns(topic: str, names: Iterable[str], given: Mapping[str, str] | None = None) -> Columns:
-    """The column for each field of the messages of ``topic``, or of "companies". ``given`` decides where it names a
-    field; "" means that the field has no column.
+    """The column for each field of the messages of ``topic``, or of "companies" or "prices". ``given`` decides
+    where it names a field; "" means that the field has no column.
 
     Raises ``BadFile`` for a field or a column that is not there.
     """

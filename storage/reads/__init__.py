@@ -18,6 +18,7 @@ from storage.reads.feeds import Feed, active_feeds, event_time_watermark, newest
 from storage.reads.holdings import exposures, holdings, holdings_by_company, recorded_holdings
 from storage.reads.labels import count_labels, first_label_at, latest_labels
 from storage.reads.moving import moving_documents, rising_topics
+from storage.reads.prices import Closes, closes, priced
 from storage.reads.rescoring import Rescoring
 from storage.reads.shadow import ShadowScores, count_shadow_documents, shadow_scores
 from storage.reads.silences import silences_at
@@ -66,6 +67,10 @@ __all__ = [
     "holdings",
     "holdings_by_company",
     "recorded_holdings",
+    # prices
+    "Closes",
+    "closes",
+    "priced",
     # labels
     "confident_documents",
     "count_labels",

@@ -15,6 +15,7 @@ from storage.writes.emerging_topics import write_emerging_topics
 from storage.writes.feed_polls import FeedPoll, write_feed_polls
 from storage.writes.holdings import write_holdings
 from storage.writes.models import write_model, write_model_event
+from storage.writes.prices import write_prices
 from storage.writes.rescored import write_rescored
 from storage.writes.shadow import ShadowRow, write_shadow_rows
 from storage.writes.silences import add_silence
@@ -32,6 +33,8 @@ __all__ = [
     "write_deliveries",
     # positions
     "write_holdings",
+    # prices
+    "write_prices",
     # topics
     "write_emerging_topics",
     # models

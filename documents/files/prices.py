@@ -1,0 +1,152 @@
+"""Rows of a file as closes of shares, each checked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from documents.files.columns import Columns, find_columns
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.messages import RowFault
+from documents.files.recognising import BadFile
+from documents.files.tables import Table
+from documents.linking import Linker
+from documents.watchlist import Watchlist
+
+AHEAD = timedelta(days=1)
+"""A close may be dated so far in the future: the date of another time zone."""
+
+_ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?")
+_NUMBER = re.compile(r"(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d+)?")
+_SIGN_IN_FRONT = re.compile(r"^[$€£¥]\s*")
+
+
+class Close(NamedTuple):
+    """The close of ``ticker`` on the trading day ``date``. ``number`` is the row of the file, and ``given`` what the
+    file calls the ticker."""
+
+    number: int
+    ticker: str
+    date: date
+    close: float
+    given: str
+
+
+class _Fault(Exception):
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class Prices:
+    """The closes in ``table``. Raises ``BadFile`` where it has no dates, closes or tickers.
+
+    ``given`` names the columns of fields, ``ticker`` is that of all rows of a file without such a column, and ``order``
+    says what 03/04/2024 is, where the file does not tell. A symbol or name of the watch list becomes its ticker; any
+    other symbol, such as that of an index, stays as it is, in capital letters.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        watchlist: Watchlist,
+        given: Mapping[str, str] | None = None,
+        ticker: str = "",
+        order: Order | None = None,
+    ) -> None:
+        self.table, self._ticker = table, ticker
+        try:
+            self.columns: Columns = find_columns("prices", table.columns, given)
+        except BadFile as error:
+            raise BadFile(f"{table.path}: {error}") from error
+        missing = [name for name in ("date", "close") if name not in self.columns.of]
+        names = ", ".join(map(repr, table.columns[:20]))[:300] or "none"
+        if missing:
+            raise BadFile(
+                f"{table.path} was read as {table}: no column is known to be the {' or the '.join(missing)} of prices "
+                f"(there are {names}); name one with --map {missing[0]}=COLUMN"
+            )
+        if ticker and "ticker" in self.columns.of:
+            raise BadFile(
+                f"{table.path} has a column of tickers, {self.columns.of['ticker']!r}: leave out --ticker, or give "
+                "--map ticker="
+            )
+        if not ticker and "ticker" not in self.columns.of:
+            raise BadFile(
+                f"{table.path} was read as {table}: no column is known to be the ticker (there are {names}); name one "
+                "with --map ticker=COLUMN, or the ticker of all rows with --ticker"
+            )
+        self._linker, self._tickers = Linker(watchlist), watchlist.by_ticker
+        self._by_name = {name.lower(): one.ticker for one in watchlist.companies for name in one.names}
+        self._known: dict[str, str] = {}
+        self._order = order or self._found_order()
+
+    def __iter__(self) -> Iterator[Close | RowFault]:
+        """Every row, as a close or as what is wrong with it, in the file's order. Of rows that say the same, only the
+        first one counts."""
+        seen: dict[tuple[str, date], Close] = {}
+        for row in self.table.rows():
+            try:
+                if row.fault:
+                    raise _Fault("", row.fault)
+                one = self._close(row.number, row.values)
+                before = seen.setdefault((one.ticker, one.date), one)
+                if before is one:
+                    yield one
+                elif before.close != one.close:
+                    raise _Fault(
+                        "close",
+                        f"{one.close:g} for {one.given} on {one.date}, but row {before.number} ({before.given}) has "
+                        f"{before.close:g}: keep one of them",
+                    )
+            except _Fault as fault:
+                yield RowFault(row.number, fault.field, str(fault))
+
+    def _close(self, number: int, values: Mapping[str, Any]) -> Close:
+        given = {name: values.get(column) for name, column in self.columns.of.items()}
+        symbol = self._ticker or str(given["ticker"] if given["ticker"] is not None else "").strip()
+        if not symbol:
+            raise _Fault("ticker", "the ticker is missing: fill it in")
+        day = self._day(given["date"])
+        return Close(number, self._as_known(symbol), day, _price(given["close"]), symbol)
+
+    def _as_known(self, symbol: str) -> str:
+        if symbol not in self._known:
+            ticker = symbol if symbol in self._tickers else self._linker.ticker(symbol)
+            named = ticker if ticker in self._tickers else self._by_name.get(symbol.lower(), "")
+            self._known[symbol] = named or symbol.lstrip("$").upper()
+        return self._known[symbol]
+
+    def _day(self, value: Any) -> date:
+        """The trading day as the file writes it: a time with a zone, such as midnight in Tokyo, is of its own day."""
+        if value is None or not str(value).strip():
+            raise _Fault("date", "the date is missing: fill it in")
+        iso = _ISO_DAY.fullmatch(str(value).strip())
+        moment = parse_date(iso[1] if iso else value, UTC, self._order)
+        if moment is None:
+            two = isinstance(value, str) and is_ambiguous(value)
+            remedy = "say --day-first or --month-first" if two else "write 2024-01-31"
+            raise _Fault("date", f"{str(value)!r} {'may mean two days' if two else 'is no date'}: {remedy}")
+        if moment > datetime.now(UTC) + AHEAD:
+            raise _Fault("date", f"{str(value)!r} is in the future: correct it, or leave the row out")
+        return moment.date()
+
+    def _found_order(self) -> Order | None:
+        """What comes first in this file's dates of three numbers, told by those that can only be read in one way."""
+        column = self.columns.of["date"]
+        orders = {numeric_order(str(row.values.get(column) or "")) for row in self.table.rows()} - {None}
+        return orders.pop() if len(orders) == 1 else None
+
+
+def _price(value: Any) -> float:
+    text = str(value if value is not None else "").strip()
+    if not text:
+        raise _Fault("close", "the close is missing: fill it in, or leave the row out")
+    plain = _SIGN_IN_FRONT.sub("", text)
+    close = float(plain.replace(",", "")) if _NUMBER.fullmatch(plain) else math.nan
+    if not (math.isfinite(close) and close > 0):
+        raise _Fault("close", f"{text!r} is no price above 0: write it as 1234.56, or leave the row out")
+    return close

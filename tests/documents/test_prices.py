@@ -1,0 +1,87 @@
+"""Files of prices: which columns are which, and what is said of a row that cannot be used."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from documents import Company, Watchlist
+from documents.files import BadFile, Close, Prices, RowFault, read_table
+
+LIST = Watchlist([Company("ACME.DE", "Acme", "industry", "Tools", aliases=["Acme AG"], symbols=["ACM"])])
+
+
+def read(path: Path, text: str, **options: str) -> list[tuple[str, date, float] | tuple[int, str, str]]:
+    path.write_text(text, encoding="utf-8")
+    prices = Prices(read_table(path), LIST, **options)  # type: ignore[arg-type]
+    return [one[1:4] if isinstance(one, Close) else tuple(one) for one in prices]
+
+
+def test_tickers_days_and_closes_are_recognised(tmp_path: Path):
+    assert read(
+        tmp_path / "p.csv",
+        "Trade Date;Symbol;Close/Last\n"
+        "31/01/2026;ACM;$1,234.50\n"
+        "02/01/2026;Acme AG;12\n"
+        "02/01/2026;acm;12.0\n"  # the same again
+        "02/01/2026;^gspc;6900.5\n",
+    ) == [
+        ("ACME.DE", date(2026, 1, 31), 1234.5),
+        ("ACME.DE", date(2026, 1, 2), 12.0),
+        ("^GSPC", date(2026, 1, 2), 6900.5),
+    ]
+    # Midnight in Tokyo is of its own day, and not of the day before, which it is in UTC.
+    assert read(tmp_path / "q.csv", "Date,Close\n2026-01-30 00:00:00+09:00,5\n", ticker="7203") == [
+        ("7203", date(2026, 1, 30), 5.0)
+    ]
+
+
+def test_spreadsheets_and_parquet_are_read(tmp_path: Path):
+    import pyarrow
+    from openpyxl import Workbook
+    from pyarrow import parquet
+
+    book = Workbook()
+    for row in (["Ticker", "Date", "Adj. Close"], ["ACM", datetime(2026, 1, 30), 5.5]):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(tmp_path / "p.xlsx")
+    at = pyarrow.array([datetime(2026, 1, 30, tzinfo=UTC)])
+    parquet.write_table(pyarrow.table({"ticker": ["ACM"], "date": at, "close": [5.5]}), tmp_path / "p.parquet")
+    for name in ("p.xlsx", "p.parquet"):
+        (one,) = Prices(read_table(tmp_path / name), LIST)
+        assert not isinstance(one, RowFault) and one[1:4] == ("ACME.DE", date(2026, 1, 30), 5.5)
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "said"),
+    [
+        (",ACM,5", "date", "the date is missing"),
+        ("soon,ACM,5", "date", "'soon' is no date: write 2024-01-31"),
+        ("03/04/2026,ACM,5", "date", "may mean two days: say --day-first or --month-first"),
+        ("2999-01-01,ACM,5", "date", "in the future"),
+        ("2026-01-02,,5", "ticker", "the ticker is missing"),
+        ("2026-01-02,ACM,", "close", "the close is missing"),
+        ("2026-01-02,ACM,0", "close", "'0' is no price above 0"),
+        ("2026-01-02,ACM,-3", "close", "'-3' is no price above 0"),
+        ("2026-01-02,ACM,\"5,25\"", "close", "'5,25' is no price above 0: write it as 1234.56"),
+        ("2026-01-01,Acme,6", "close", "6 for Acme on 2026-01-01, but row 2 (ACM) has 5: keep one of them"),
+        ("2026-01-02,ACM,5,6", "", "4 cells, and the header has 3"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_says_field_and_remedy(tmp_path: Path, row: str, field: str, said: str):
+    good, bad = read(tmp_path / "p.csv", f"date,ticker,close\n2026-01-01,ACM,5\n{row}\n")
+    assert good == ("ACME.DE", date(2026, 1, 1), 5.0)
+    assert bad[:2] == (3, field) and said in str(bad[2])
+
+
+def test_a_file_without_a_needed_column_is_refused(tmp_path: Path):
+    for text, said, options in (
+        ("date,open\n2026-01-01,5\n", "no column is known to be the close of prices .* --map close=COLUMN", {}),
+        ("date,close\n2026-01-01,5\n", "with --map ticker=COLUMN, or the ticker of all rows with --ticker", {}),
+        ("date,close,sym\n2026-01-01,5,A\n", "there is no column 'Last'", {"given": {"close": "Last"}}),
+        ("date,close,ticker\n2026-01-01,5,A\n", "leave out --ticker", {"ticker": "A"}),
+    ):
+        with pytest.raises(BadFile, match=said):
+            read(tmp_path / "p.csv", text, **options)  # type: ignore[arg-type]
