@@ -81,6 +81,8 @@ class Half:
             "STREAM_TRACES": collector,
             "STREAM_TELEMETRY": collector,
             "MODEL_THREADS": "1",
+            # The records come again and again; what a real feed brings is new.
+            "MODEL_REPEATS": "0",
         }
         argv = [sys.executable, "-m", *(["finsent", "worker"] if scores else ["benchmarks.constant_worker"])]
         log = service.stack.logs / f"{name}.log"
