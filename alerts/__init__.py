@@ -10,6 +10,7 @@
 - ``transition``: the rows of the table ``alerts``. ``evidence``: the documents and words behind an alert.
 - ``rules``: what rules say. ``rules_file``: reads and checks their file. ``receivers/``: who is sent what, and how.
 - ``briefs``: what happened at a desk's companies, in sentences of the documents.
+- ``event_study/``: how share prices moved around alerts.
 - ``backtest/``: the same rules over stored history.
 
 This room knows no Kafka and no model. The functions that publish messages and explain words are passed in.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
 from clickhouse_driver import Client
 from typer.testing import CliRunner
 
+from documents import load_watchlist
 from finsent import app
 from storage.reads import actions, closes
+from storage.writes import write_alerts
 
 pytestmark = pytest.mark.usefixtures("configured")
 
@@ -67,3 +70,58 @@ def test_with_a_bad_row_nothing_is_stored(client: Client, tmp_path: Path):
     assert "row 4, close: 'null' is no price above 0: write it as 1234.56" in refused.stderr
     assert "nothing was stored: 1 bad row; --skip-bad stores the others" in refused.stderr
     assert "1 bad row left out\n" in imported(path, "--skip-bad")[1] and len(closes(client)["AAPL"]) == 2
+
+
+def test_alerts_are_studied_against_the_prices(client: Client, tmp_path: Path):
+    """Each company falls by 8 % on the trading day before its alert, and by 2 % on the day."""
+    rng = np.random.default_rng(5)
+    days = [day for n in range(280) if (day := date(2025, 1, 1) + timedelta(days=n)).weekday() < 5]
+    tickers = [company.ticker for company in load_watchlist().companies[:24]]
+    returns = rng.normal(0, 0.01, (len(tickers), len(days)))
+    at = [150 + n for n in range(len(tickers))]
+    for n, place in enumerate(at):
+        returns[n, place - 1 : place + 1] += (-0.08, -0.02)
+    closes = 50 * np.cumprod(1 + returns, axis=1)
+    path, out, picture = tmp_path / "p.csv", tmp_path / "study.json", tmp_path / "study.png"
+    rows = [f"{t},{d},{c:.6f}" for t, own in zip(tickers, closes, strict=True) for d, c in zip(days, own, strict=True)]
+    path.write_text("\n".join(["ticker,date,close", *rows]))
+    imported(path)
+    alerts = [
+        alert(ticker, datetime.combine(days[place], time(15), UTC)) for ticker, place in zip(tickers, at, strict=True)
+    ]
+    alerts += [alerts[0] | {"id": "market", "entity": "*"}, alerts[0] | {"id": "never fired", "state": "pending"}]
+    alerts.append(alerts[1] | {"id": "early", "fired_at": datetime(2024, 12, 1, tzinfo=UTC)})
+    write_alerts(client, alerts)
+
+    done = prices("study", "--since", "2025-01-01", "--severity", "warning", "--json", out, "--plot", picture)
+    assert done.exit_code == 0, done.output
+    found = json.loads(out.read_text())
+    assert (found["used"], found["left_out"], found["offsets"]) == (24, {"about no company": 1}, list(range(-5, 6)))
+    (group,) = found["groups"]
+    assert (group["direction"], group["events"], group["days"]) == ("negative", 24, 24)
+    assert group["abnormal"][4]["high"] < -0.06 and group["abnormal"][4]["low"] < -0.08 < group["abnormal"][4]["high"]
+    assert group["share_before"]["mean"] == pytest.approx(0.8, abs=0.1)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    said = done.stdout
+    assert "24 alerts used, 1 left out\n  1 about no company\n" in said
+    assert "of the move had come before the alert's day" in said and "and not what caused what" in said
+    assert "chosen with hindsight" in said and "24 tickers" not in said
+
+    one = prices("study", "--entity", tickers[3], "--benchmark", tickers[4], "--json", "-")
+    found = json.loads(one.stdout)
+    assert (found["used"], found["market"]) == (1, tickers[4]) and "No intervals" in " ".join(found["notes"])
+    none = prices("study", "--since", "2025-01-01", "--kind", "event")
+    assert none.exit_code == 1 and "there are no such alerts" in none.stderr
+    none = prices("study", "--until", "2025-01-01")
+    assert none.exit_code == 1 and "1 no prices at that time" in none.stdout
+    for wrong in (("--severity", "bad"), ("--close", "16:00 Nowhere"), ("--close", "later")):
+        assert prices("study", *wrong).exit_code == 2
+
+
+def alert(ticker: str, at: datetime) -> dict[str, Any]:
+    return {
+        "id": ticker, "kind": "sentiment_shift", "entity": ticker, "direction": "negative", "severity": "warning",
+        "state": "firing", "fired_at": at, "at": at, "recorded_at": at, "before_mean": 0.1, "after_mean": -0.5,
+        "before_documents": 9, "after_documents": 9, "began_at": at, "model_version": "m",
+        "evidence": {"documents": []},
+    }  # fmt: skip
