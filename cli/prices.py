@@ -164,7 +164,8 @@ def study_alerts(
     # Two calendar days for a trading day is ample, with a month for holidays.
     first = min(one.at for one in chosen) - timedelta(days=2 * (days + estimation) + 31)
     last = max(one.at for one in chosen) + timedelta(days=2 * days + 31)
-    market = Market(closes(client, first.date(), last.date()), benchmark)
+    needed = [*{one.ticker for one in chosen}, benchmark] if benchmark else None
+    market = Market(closes(client, first.date(), last.date(), needed), benchmark)
     found = study(chosen, market, design)
     notes = _notes(found, market, severity)
     if plot and found.groups:

@@ -45,8 +45,8 @@ class Market:
             )
         if not benchmark and len(closes) < 2:
             raise NoMarket(
-                "a market of the mean of all other tickers needs prices of two tickers at least around the alerts: import "
-                "more, or name a --benchmark"
+                "a market of the mean of all other tickers needs prices of two tickers at least around the alerts: "
+                "import more, or name a --benchmark"
             )
         self.benchmark, self.tickers = benchmark, len(closes)
         self._days = np.array(sorted({day for own in closes.values() for day in own}), "datetime64[D]")
