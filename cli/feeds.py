@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from feeds import FeedHealth
 
 group = typer.Typer(
-    no_args_is_help=True, help="Feeds: public sources (RSS, Atom, JSON, EDGAR, GDELT, a folder) read into Kafka."
+    no_args_is_help=True,
+    help="Feeds: public sources (RSS, Atom, JSON, web sockets, EDGAR, GDELT, a folder) read into Kafka.",
 )
 File = Annotated[Path, typer.Argument(metavar="FEEDS.yaml", exists=True, dir_okay=False, readable=True)]
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def run(
 
     plan, settings = load_plan(file), FeedSettings()
     logging.config.dictConfig(logging_config(log_level.upper()))
-    for library in ("httpx", "httpcore"):  # they log addresses, and a key may be in one
+    for library in ("httpx", "httpcore", "websockets"):  # they log addresses, and a key may be in one
         logging.getLogger(library).setLevel("WARNING")
     kafka = kafka_answering()
     ensure_topics(kafka, kafka.partitions, ["news", "comments"])

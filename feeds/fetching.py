@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -17,8 +18,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies
+from weakref import WeakSet
 
 import httpx
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.sync.client import ClientConnection, reconnect
 
 MOST_REDIRECTS = 5
 LONGEST_WAIT_S = 86_400.0
@@ -70,10 +74,13 @@ class Fetcher:
         self._hosts: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._free_at: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._web_sockets: WeakSet[ClientConnection] = WeakSet()
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        for one in list(self._web_sockets):
+            one.close()
 
     def get(
         self,
@@ -102,6 +109,53 @@ class Fetcher:
             target = urljoin(target, location)
         raise FetchError(f"{told(url)} leads from one address to the next without end")
 
+    def web_socket(self, url: str, headers: Mapping[str, str]) -> ClientConnection:
+        """A web socket to ``url``, which pings and ends when nobody answers. Raises ``FetchError``.
+
+        A redirect is not followed: the address is one that somebody wrote into the file of feeds.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise FetchError(f"{told(url)} is no ws or wss address")
+        with self._turn(parts.netloc):
+            dialled = (
+                None if self._through_proxy else self.dial(url, parts.port or (443 if parts.scheme == "wss" else 80))
+            )
+            try:
+                made = _Connecting(
+                    url,
+                    sock=dialled,
+                    proxy=None if dialled else True,
+                    additional_headers=dict(headers),
+                    user_agent_header=self._agent,
+                    open_timeout=self._timeout_s,
+                    ping_interval=self._timeout_s,
+                    ping_timeout=self._timeout_s,
+                    close_timeout=1,
+                    max_size=self._most_bytes,
+                ).__enter__()  # whoever has it closes it
+            except InvalidStatus as error:
+                said = error.response
+                raise _refused(
+                    url, said.status_code, said.headers.get("Retry-After", ""), said.reason_phrase
+                ) from error
+            except ssl.SSLError as error:
+                raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
+            except TimeoutError as error:
+                raise FetchError(f"{told(url)} did not answer within {self._timeout_s:g} s") from error
+            except (OSError, EOFError, InvalidHandshake, InvalidURI) as error:
+                raise FetchError(f"{told(url)} broke off: {error}") from error
+        self._web_sockets.add(made)
+        return made
+
+    def dial(self, url: str, port: int) -> socket.socket:
+        """A connection to the host of ``url``, whose address was judged. Raises ``FetchError``."""
+        address = self._address(url, port, proxied=False) or urlsplit(url).hostname
+        try:
+            return socket.create_connection((address, port), self._timeout_s)
+        except OSError as error:
+            raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
+
     def _once(self, url: str, headers: dict[str, str]) -> tuple[Answer | None, str]:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -110,7 +164,8 @@ class Fetcher:
             return self._answered(url, headers)
 
     def _answered(self, url: str, headers: dict[str, str]) -> tuple[Answer | None, str]:
-        address = self._address(url)
+        parts = urlsplit(url)
+        address = self._address(url, parts.port or (443 if parts.scheme == "https" else 80), self._through_proxy)
         target = httpx.URL(url)
         extensions = {}
         sent = dict(headers)
@@ -126,7 +181,8 @@ class Fetcher:
                 if response.is_redirect:
                     return None, response.headers.get("location", "")
                 if response.status_code != 200:
-                    raise _refused(url, response)
+                    wait = response.headers.get("retry-after", "")
+                    raise _refused(url, response.status_code, wait, response.reason_phrase)
                 body = self._body(url, response, deadline)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
@@ -148,20 +204,21 @@ class Fetcher:
             parts.append(chunk)
         return b"".join(parts)
 
-    def _address(self, url: str) -> str:
-        """The address to connect to, "" where a proxy does that. Raises ``FetchError`` for one that is private."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+    def _address(self, url: str, port: int, proxied: bool) -> str:
+        """The address to connect to, "" where a proxy does that or the host is an address itself.
+
+        Raises ``FetchError`` for one that is private.
+        """
+        host = urlsplit(url).hostname or ""
         try:
             literal = ipaddress.ip_address(host)
         except ValueError:
-            if self._through_proxy:
+            if proxied:
                 return ""
         else:
             self._judge(url, [str(literal)])
             return ""
         try:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
             found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         except (OSError, UnicodeError) as error:
             raise FetchError(
@@ -178,6 +235,13 @@ class Fetcher:
         with self._lock:
             lock = self._hosts[host]
         return _Turn(lock, self._free_at, host, self._pause_s)
+
+
+class _Connecting(reconnect):
+    """Follows no redirect: the library would judge no address, and would send most headers, and so keys, along."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 class _Turn:
@@ -201,11 +265,11 @@ def told(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _refused(url: str, response: httpx.Response) -> FetchError:
-    wait = retry_after(response.headers.get("retry-after", "")) if response.status_code in ASK_LATER else 0.0
+def _refused(url: str, status: int, later: str, reason: str) -> FetchError:
+    wait = retry_after(later) if status in ASK_LATER else 0.0
     words = {401: "the key is not accepted", 403: "it may not be read", 404: "there is nothing", 429: "asked too often"}
-    why = words.get(response.status_code, response.reason_phrase or "no answer")
-    return FetchError(f"{told(url)}: {response.status_code}, {why}{f'; again in {wait:.0f} s' if wait else ''}", wait)
+    why = words.get(status, reason or "no answer")
+    return FetchError(f"{told(url)}: {status}, {why}{f'; again in {wait:.0f} s' if wait else ''}", wait)
 
 
 def retry_after(text: str) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -58,8 +58,27 @@ class Since(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     template: str = "{}"
 
 
+class Socket(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What is different where messages come over a web socket.
+
+    A message that is an object counts as a list of that one. ``cursor`` (a JSONPath) finds how far a message is; a new
+    connection asks for what is behind it with ``param``, less ``overlap``, as messages are a little out of order.
+    ``send`` are messages to begin with; in these, ``$NAME`` is the secret of the key with ``env: NAME``.
+    """
+
+    cursor: str = ""
+    param: str = ""
+    overlap: int = 0
+    send: list[dict[str, Any]] = []
+    silence: str = "5m"
+    """After so long without a message the connection is made anew."""
+
+    most_bytes: int = 1_000_000
+    """Of one message; a longer one is left out."""
+
+
 class Mapped(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A JSON interface: its address, and where in an answer what is."""
+    """A JSON interface: its address, and where in an answer, or in a web socket's message, what is."""
 
     url: str
     items: str
@@ -69,6 +88,7 @@ class Mapped(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     keys: list[Key] = []
     paging: Paging | None = None
     since: Since | None = None
+    socket: Socket | None = None
     topic: Literal["news", "comments"] = "news"
     source: str = ""
     error: str = ""
@@ -92,6 +112,9 @@ class Feed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     source: str = ""
     every: str = ""
     terms: str = ""
+    watchlist: bool = False
+    """Only items that name a company of the watch list."""
+
     params: dict[str, str] = {}
     given: dict[str, str] = {}
     address: str = ""
@@ -160,9 +183,9 @@ def check(plan: Plan) -> None:
             _check_mapping(feed, mapped)
 
 
-def _check_address(feed: Feed, address: str) -> None:
-    if not address.startswith(("https://", "http://")):
-        raise BadFeeds(f"feed {feed.name}: {address!r} is no http or https address")
+def _check_address(feed: Feed, address: str, schemes: tuple[str, ...] = ("https://", "http://")) -> None:
+    if not address.startswith(schemes):
+        raise BadFeeds(f"feed {feed.name}: {address!r} does not begin with {' or '.join(schemes)}")
 
 
 def _check_mapping(feed: Feed, mapped: Mapped) -> None:
@@ -175,12 +198,23 @@ def _check_mapping(feed: Feed, mapped: Mapped) -> None:
     if missing := [name for name in mapped.need if not feed.given.get(name)]:
         raise BadFeeds(f"feed {feed.name}: with needs {', '.join(missing)}")
     try:
-        _check_address(feed, mapped.url.format_map(feed.given))
+        schemes = ("wss://", "ws://") if mapped.socket else ("https://", "http://")
+        _check_address(feed, mapped.url.format_map(feed.given), schemes)
     except (KeyError, IndexError, ValueError) as error:
         raise BadFeeds(
             f"feed {feed.name}: the address {mapped.url!r} has {{{error}}}, and 'with' does not say it"
         ) from error
-    paths = [mapped.items, mapped.error, *(path for value in mapped.fields.values() for path in alternatives(value))]
+    if mapped.socket:
+        seconds(mapped.socket.silence, f"feed {feed.name}: socket.silence")
+        if mapped.paging or mapped.since:
+            raise BadFeeds(f"feed {feed.name}: paging and since are not for web sockets; socket.cursor goes on")
+    cursor = mapped.socket.cursor if mapped.socket else ""
+    paths = [
+        mapped.items,
+        mapped.error,
+        cursor,
+        *(path for value in mapped.fields.values() for path in alternatives(value)),
+    ]
     for path in filter(lambda one: one.startswith("$"), paths):
         try:
             jsonpath.compile(path)

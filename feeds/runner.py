@@ -28,6 +28,9 @@ LONGEST_PAUSE_S = 3600.0
 KAFKA_PAUSE_S = 5.0
 TOLD_FAULTS = 3
 IDLE_S = 0.2
+REPORT_S = 10.0
+STREAM_EVERY = "1s"
+"""How soon a web socket is listened to again: it stays open, and what comes meanwhile waits."""
 
 
 @dataclass
@@ -39,6 +42,8 @@ class _Turn:
     every: float
     due: float = 0.0
     fails: int = 0
+    told_at: float = -REPORT_S
+    told_error: str = ""
     health: FeedHealth = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,7 +78,8 @@ class Runner:
                 self._keyless.append(feed.name)
                 continue
             mapped = mapping_of(feed)
-            every = seconds(feed.every or (mapped.every if mapped else "") or plan.every)
+            usual = STREAM_EVERY if mapped and mapped.socket else plan.every
+            every = seconds(feed.every or (mapped.every if mapped else "") or usual)
             wait_s = max(0.0, state.of(feed.name).not_before - time.time())  # a restart is no reason to ask sooner
             self._turns.append(_Turn(feed, make(feed, self._fetcher), every, time.monotonic() + wait_s))
         self._day = datetime.now(UTC).date()
@@ -136,7 +142,7 @@ class Runner:
             if result is not None:
                 sent, faults = result
                 self._read(turn, sent, [*polled.faults, *faults], polled.more)
-        self._report([turn.health])
+        self._tell_how_it_does(turn)
         self._tell_if_nothing_is_reached()
         return sent
 
@@ -179,6 +185,18 @@ class Runner:
             self._day = now.date()
             for turn in self._turns:
                 turn.health.errors = 0
+
+    def _tell_how_it_does(self, turn: _Turn) -> None:
+        mapped = mapping_of(turn.feed)
+        if (
+            mapped
+            and mapped.socket
+            and turn.health.error == turn.told_error
+            and time.monotonic() < turn.told_at + REPORT_S
+        ):
+            return  # it is listened to each second, and nobody looks so often
+        turn.told_at, turn.told_error = time.monotonic(), turn.health.error
+        self._report([turn.health])
 
     def _tell_if_nothing_is_reached(self) -> None:
         asked = [turn for turn in self._turns if not turn.feed.folder]

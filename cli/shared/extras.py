@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from cli.shared.failures import fail
 
-FEEDS = ("defusedxml", "feedparser", "httpx", "jsonpath")
+FEEDS = ("defusedxml", "feedparser", "httpx", "jsonpath", "websockets")
 
 
 def need_feeds() -> None:

@@ -1,4 +1,4 @@
-"""The kinds of source: syndication (RSS, Atom, JSON Feed), JSON interfaces, EDGAR, GDELT, a folder."""
+"""The kinds of source: syndication (RSS, Atom, JSON Feed), JSON interfaces and web sockets, EDGAR, GDELT, a folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,22 @@ from feeds.sources.folder import Folder
 from feeds.sources.gdelt import Gdelt
 from feeds.sources.interface import Interface
 from feeds.sources.syndication import Syndication
+from feeds.sources.watched import Watched
+from feeds.sources.web_socket import WebSocket
 
 __all__ = ["BadAnswer", "Polled", "Source", "publisher_of", "source_of", "topic_of"]
 
 
 def source_of(feed: Feed, fetcher: Fetcher) -> Source:
     """What reads ``feed``."""
+    source = _source_of(feed, fetcher)
+    return Watched(source) if feed.watchlist else source
+
+
+def _source_of(feed: Feed, fetcher: Fetcher) -> Source:
     if mapped := mapping_of(feed):
+        if mapped.socket:
+            return WebSocket(mapped, mapped.socket, fetcher, feed.params, feed.given)
         return Interface(mapped, fetcher, feed.params, feed.given)
     if feed.edgar is not None:
         return Edgar(feed.edgar, fetcher, feed.address)

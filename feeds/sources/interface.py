@@ -51,7 +51,7 @@ class Interface:
                 params[paging.param] = str(paging.start + page)
             document = self._document(url, params)
             before = len(found.items)
-            self._take(document, found)
+            take(self._mapped, document, found)
             if page == 0:
                 self._remember_cursor(document, remember)
             page += 1
@@ -74,17 +74,6 @@ class Interface:
             return json.loads((answer.body or b"").decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise BadAnswer(f"{told(url)} answers with no JSON, or breaks off: {error}") from error
-
-    def _take(self, document: Any, found: Polled) -> None:
-        rows = find(self._mapped.items, document)
-        if not rows and self._mapped.error and (said := find(self._mapped.error, document)):
-            raise BadAnswer(f"the source says: {str(said[0])[:200]}")
-        for row in rows:
-            item = self._item(row)
-            if item is None:
-                found.faults.append(f"an item without id or text: {json.dumps(row)[:100]}")
-            else:
-                found.items.append(item)
 
     def _following(self, document: Any, params: dict[str, str]) -> str | None:
         """The address of the next page, "" for the same one with other ``params``, None if there is none."""
@@ -117,25 +106,38 @@ class Interface:
                 if found:
                     remember["cursor"] = str(found)
 
-    def _item(self, row: Any) -> Item | None:
-        fields = self._mapped.fields
-        values = {name: _value(path, row) for name, path in fields.items() if name != "tickers"}
-        title, body = (_text(values.get(name)) for name in ("title", "body"))
-        key = _text(values.get("id")) or _text(values.get("url"))
-        if not key or not (title or body):
-            return None
-        return Item(
-            key=key,
-            title=title,
-            body=body,
-            url=_text(values.get("url")),
-            published_at=parse_date(values.get("published_at")),
-            source=_text(values.get("source")),
-            author=_text(values.get("author")),
-            in_reply_to=_text(values.get("in_reply_to")),
-            lang=_text(values.get("lang")),
-            tickers=tuple(_tickers(fields.get("tickers"), row)),
-        )
+
+def take(mapped: Mapped, document: Any, found: Polled) -> None:
+    """Put the items of ``document`` into ``found``. Raises ``BadAnswer`` where it says what is wrong instead."""
+    rows = find(mapped.items, document)
+    if not rows and mapped.error and (said := find(mapped.error, document)):
+        raise BadAnswer(f"the source says: {str(said[0])[:200]}")
+    for row in rows:
+        item = _item(mapped.fields, row)
+        if item is None:
+            found.faults.append(f"an item without id or text: {json.dumps(row)[:100]}")
+        else:
+            found.items.append(item)
+
+
+def _item(fields: Mapping[str, Paths], row: Any) -> Item | None:
+    values = {name: _value(path, row) for name, path in fields.items() if name != "tickers"}
+    title, body = (_text(values.get(name)) for name in ("title", "body"))
+    key = _text(values.get("id")) or _text(values.get("url"))
+    if not key or not (title or body):
+        return None
+    return Item(
+        key=key,
+        title=title,
+        body=body,
+        url=_text(values.get("url")),
+        published_at=parse_date(values.get("published_at")),
+        source=_text(values.get("source")),
+        author=_text(values.get("author")),
+        in_reply_to=_text(values.get("in_reply_to")),
+        lang=_text(values.get("lang")),
+        tickers=tuple(_tickers(fields.get("tickers"), row)),
+    )
 
 
 @lru_cache(512)
