@@ -101,6 +101,25 @@ ORDER BY published_at DESC, type, document_id
 LIMIT 100
 """
 
+PRICES = """
+SELECT p.date AS date, p.close AS close, if(s.documents = 0, NULL, s.tone) AS sentiment, s.documents AS documents
+FROM
+(
+    SELECT date, close FROM prices
+    WHERE ticker = %(entity)s AND date >= toDate(%(moment)s) - 60 AND date < toDate(%(moment)s)
+) AS p
+LEFT JOIN
+(
+    SELECT toDate32(published_at) AS date, avg(m.sentiment) AS tone, count() AS documents
+    FROM counted_mentions AS m
+    WHERE entity = %(entity)s AND published_at >= toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 61 DAY
+        AND published_at <= %(moment)s
+    GROUP BY date
+) AS s ON p.date = s.date
+ORDER BY date
+"""
+"""Closes of days before the moment: that of its own day was not known then."""
+
 LINES = """
 SELECT name AS entity, groupArray(start) AS times, groupArray(round(sentiment, 3)) AS tones
 FROM
@@ -136,6 +155,7 @@ OF_ENTITY = {
     "models": MODELS,
     "documents": DOCUMENTS,
     "events": EVENTS,
+    "prices": PRICES,
 }
 
 SEARCH = """

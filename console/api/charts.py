@@ -77,11 +77,12 @@ def add_routes(api: APIRouter, context: Context) -> None:
     def of_entity(
         as_of: AsOf,
         entity: Annotated[Company, Path()],
-        what: Literal["now", "sentiment", "volume", "topics", "models", "documents", "events"],
+        what: Literal["now", "sentiment", "volume", "topics", "models", "documents", "events", "prices"],
         form: Form = "json",
         page: Page = 0,
     ) -> Response:
-        """One company now, and its last week: sentiment with its band, volume, topics, models, documents, events."""
+        """One company now, and its last week: sentiment with its band, volume, topics, models, documents, events. And
+        the closes of its last 60 days, if prices were imported, each with the mean sentiment of the day's stories."""
         query = sql.OF_ENTITY[what]
         return chart(context, query, as_of, form, what, entity=entity, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
 

@@ -98,6 +98,18 @@ export function volumeChart(entity, rows, marks, moment) {
     `Volume of documents about ${entity} over the week`, target => draw(target, data, series, { height: 200, marks, scales: { x: week(moment, data[0]), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
 }
 
+export function priceChart(entity, rows, marks, moment) {
+  const tones = rows.map(row => row.sentiment === null ? null : Number(row.sentiment));
+  const data = [rows.map(row => seconds(row.date)), tones, rows.map(row => Number(row.close))];
+  const series = [
+    { label: "sentiment", stroke: COLOURS[0], width: 1, points: { show: false }, paths: uPlot.paths.bars({ size: [0.6] }), fill: "rgba(90,140,220,.3)" },
+    { label: "close", scale: "close", stroke: COLOURS[1], width: 2, points: { show: false } },
+  ];
+  return figure("Close of each trading day (line, at the right), and the mean sentiment of the day's stories (bars). Lines: alerts. Side by side is not cause and effect.",
+    `Price and sentiment of ${entity} over 60 days; the numbers are in the table below`,
+    target => draw(target, data, series, { height: 240, marks, scales: { x: week(moment, data[0]), y: { range: [-1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1], axes: [{ scale: "close", side: 1 }] }));
+}
+
 export function topicsChart(entity, rows, moment) {
   const days = [...new Set(rows.map(row => row.day))].sort();
   const totals = new Map();

@@ -1,7 +1,7 @@
 // What each page shows; a page is a function that gives its nodes.
 import { alertCard, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
-import { sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
+import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
 import { ask, coloured, company, duration, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 
 const parameters = new URLSearchParams(location.search);
@@ -74,8 +74,8 @@ export const pages = {
 
   async entity(page, again) {
     const entity = page.dataset.entity, base = `/api/entities/${encodeURIComponent(entity)}`, number = Number(location.hash.slice(1)) || 0;
-    const names = ["now", "sentiment", "volume", "topics", "models", "events"];
-    const [now, tones, volume, topics, models, events, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}&${moment}`)]);
+    const names = ["now", "sentiment", "volume", "topics", "models", "events", "prices"];
+    const [now, tones, volume, topics, models, events, prices, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}&${moment}`)]);
     const all = now.rows.find(row => row.kind === "all");
     const told = alerts.rows.filter(row => !["inactive", "pending"].includes(row.state));
     const marks = [...told.map(row => [row.fired_at, "#d33"]), ...models.rows.slice(1).map(row => [row.first_at, "#39f"])];
@@ -90,6 +90,7 @@ export const pages = {
       sources(`${base}/sentiment?${moment}`, tones.sql),
       ...(events.rows.length ? [el("h2", {}, "Events"), table("Events", ["When", "What", "State", "Severity", "News", "Stories", "Source", "Text"], events.rows.map(row => [when(row.published_at), el("span", { class: row.polarity ? tone(row.polarity) : "" }, row.type.replaceAll("_", " ")), row.state, row.severity, row.novelty, row.stories, row.source, row.title || row.text])), sources(`${base}/events?${moment}`, events.sql)] : []),
       el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks, volume.moment) : null, sources(`${base}/volume?${moment}`, volume.sql),
+      ...(prices.rows.length ? [el("h2", {}, "Price"), priceChart(entity, prices.rows, told.map(row => [row.fired_at, "#d33"]), prices.moment), el("details", {}, el("summary", {}, "As a table"), table("Prices", ["Day", "Close", "Sentiment", "Stories"], prices.rows.map(row => [row.date, row.close, row.sentiment === null ? "" : signed(row.sentiment), row.documents]))), sources(`${base}/prices?${moment}`, prices.sql)] : []),
       ...(topics.rows.length ? [el("h2", {}, "Topics"), topicsChart(entity, topics.rows, topics.moment), el("details", {}, el("summary", {}, "As a table"), table("Topics", ["Day", "Topic", "Documents"], topics.rows.map(row => [when(row.day), row.topic, row.documents]))), sources(`${base}/topics?${moment}`, topics.sql)] : []),
       el("h2", {}, "Documents"), el("ul", { class: "documents" }, items), pager(number, documents.rows.length === 20, n => `#${n}`),
       sources(`${base}/documents?page=${number}&${moment}`, documents.sql),

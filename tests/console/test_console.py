@@ -29,7 +29,7 @@ from documents.events import Event, EventRole, EventState
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, write_documents
 from storage.reads import alerts_now, silences_at
-from storage.writes import FeedPoll, write_alerts, write_feed_polls, write_holdings
+from storage.writes import FeedPoll, write_alerts, write_feed_polls, write_holdings, write_prices
 from stream.kafka import ensure_topics, watermarks
 from tests.support import eventually, kafka_at
 
@@ -172,6 +172,21 @@ def test_the_api_answers_from_clickhouse(console: Console) -> None:
     assert console.ask("api/explain?document=nope").status == 404
     assert console.ask("nope").status == 404
     assert "/api/market" in console.ask("api").body
+
+
+def test_a_company_has_its_prices_beside_its_sentiment(console: Console) -> None:
+    base = "api/entities/ACME/prices"
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=n) for n in (80, 50, 3, 2, 0)]
+    write_prices(console.client, [("ACME", day, 100.0 + n) for n, day in enumerate(days)] + [("OTHER", days[2], 5.0)])
+    rows = console.ask(base).json["rows"]
+    # The close of the day of the moment is not known yet.
+    assert [(row["date"], row["close"]) for row in rows] == [(str(day), 101.0 + n) for n, day in enumerate(days[1:4])]
+    assert rows[0]["sentiment"] is None and rows[0]["documents"] == 0
+    assert rows[1]["sentiment"] == pytest.approx(0.6) and rows[1]["documents"] > 0
+    earlier = console.ask(f"{base}?as_of={days[3]}T12:00:00Z").json["rows"]
+    assert [row["date"] for row in earlier] == [str(day) for day in days[1:3]]
+    assert console.ask("api/entities/NOBODY/prices").json["rows"] == []
 
 
 def test_what_comes_from_the_feed_stays_text(console: Console) -> None:
@@ -362,6 +377,13 @@ def test_pages_in_a_browser(console: Console) -> None:
         page.get_by_role("button", name="Acknowledge").click()
         page.get_by_role("button", name="Reopen").wait_for()
         eventually(lambda: alerts_now(console.client)[0]["acknowledged_by"], 10, "the acknowledgement")
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        closes = [("ACME", yesterday - timedelta(days=n), 100.0 - n) for n in range(30)]
+        write_prices(console.client, closes)
+        visit("entity/ACME?as_of=" + datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        expect(page.locator("figure canvas")).to_have_count(4)  # and the price
+        page.get_by_role("heading", name="Price", exact=True).wait_for()
+        visit("entity/ACME")
         page.get_by_role("link", name="Older").click()
         page.get_by_text("Acme wins order 3", exact=False).first.wait_for()
         page.get_by_role("button", name="Why: Acme wins order 3", exact=True).click()
