@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(
     no_args_is_help=True,
-    help="Feeds: public sources (RSS, Atom, JSON, web sockets, EDGAR, GDELT, a folder) read into Kafka.",
+    help="Feeds: public sources (RSS, Atom, JSON, web sockets, EDGAR, GDELT, a folder, IMAP) read into Kafka.",
 )
 File = Annotated[Path, typer.Argument(metavar="FEEDS.yaml", exists=True, dir_okay=False, readable=True)]
 log = logging.getLogger(__name__)

@@ -64,7 +64,7 @@ class Fetcher:
     ) -> None:
         self._agent = f"finsent/{version or '0'} ({contact})"
         self._allow_private, self._most_bytes = allow_private, most_bytes
-        self._timeout_s, self._pause_s = timeout_s, host_pause_s
+        self.timeout_s, self._pause_s = timeout_s, host_pause_s
         self._through_proxy = bool({"http", "https", "all"} & getproxies().keys())
         # No connection is kept: they are made to addresses, and one address may be that of several hosts, of which each
         # has to show its own certificate.
@@ -117,7 +117,7 @@ class Fetcher:
         parts = urlsplit(url)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise FetchError(f"{told(url)} is no ws or wss address")
-        with self._turn(parts.netloc):
+        with self.turn(parts.netloc):
             dialled = (
                 None if self._through_proxy else self.dial(url, parts.port or (443 if parts.scheme == "wss" else 80))
             )
@@ -128,9 +128,9 @@ class Fetcher:
                     proxy=None if dialled else True,
                     additional_headers=dict(headers),
                     user_agent_header=self._agent,
-                    open_timeout=self._timeout_s,
-                    ping_interval=self._timeout_s,
-                    ping_timeout=self._timeout_s,
+                    open_timeout=self.timeout_s,
+                    ping_interval=self.timeout_s,
+                    ping_timeout=self.timeout_s,
                     close_timeout=1,
                     max_size=self._most_bytes,
                 ).__enter__()  # whoever has it closes it
@@ -142,7 +142,7 @@ class Fetcher:
             except ssl.SSLError as error:
                 raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
             except TimeoutError as error:
-                raise FetchError(f"{told(url)} did not answer within {self._timeout_s:g} s") from error
+                raise FetchError(f"{told(url)} did not answer within {self.timeout_s:g} s") from error
             except (OSError, EOFError, InvalidHandshake, InvalidURI) as error:
                 raise FetchError(f"{told(url)} broke off: {error}") from error
         self._web_sockets.add(made)
@@ -152,7 +152,7 @@ class Fetcher:
         """A connection to the host of ``url``, whose address was judged. Raises ``FetchError``."""
         address = self._address(url, port, proxied=False) or urlsplit(url).hostname
         try:
-            return socket.create_connection((address, port), self._timeout_s)
+            return socket.create_connection((address, port), self.timeout_s)
         except OSError as error:
             raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
 
@@ -160,7 +160,7 @@ class Fetcher:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise FetchError(f"{told(url)} is no http or https address")
-        with self._turn(parts.netloc):
+        with self.turn(parts.netloc):
             return self._answered(url, headers)
 
     def _answered(self, url: str, headers: dict[str, str]) -> tuple[Answer | None, str]:
@@ -173,7 +173,7 @@ class Fetcher:
             sent["Host"] = target.netloc.decode("ascii")
             extensions = {"sni_hostname": target.host}
             target = target.copy_with(host=address)
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + self.timeout_s
         try:
             with self._client.stream("GET", target, headers=sent, extensions=extensions) as response:
                 if response.status_code == 304:
@@ -187,7 +187,7 @@ class Fetcher:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
         except httpx.TimeoutException as error:
-            raise FetchError(f"{told(url)} did not answer within {self._timeout_s:g} s") from error
+            raise FetchError(f"{told(url)} did not answer within {self.timeout_s:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FetchError(f"{told(url)} broke off: {error}") from error
         found = response.headers
@@ -200,7 +200,7 @@ class Fetcher:
             if size > self._most_bytes:
                 raise FetchError(f"{told(url)} has more than {self._most_bytes:,} bytes (most_bytes)")
             if time.monotonic() > deadline:
-                raise FetchError(f"{told(url)} took longer than {self._timeout_s:g} s (timeout_s)")
+                raise FetchError(f"{told(url)} took longer than {self.timeout_s:g} s (timeout_s)")
             parts.append(chunk)
         return b"".join(parts)
 
@@ -231,7 +231,8 @@ class Fetcher:
         if not self._allow_private and any(not ipaddress.ip_address(one).is_global for one in addresses):
             raise FetchError(f"{told(url)} is at a private address ({addresses[0]}); allow_private: true allows that")
 
-    def _turn(self, host: str) -> _Turn:
+    def turn(self, host: str) -> _Turn:
+        """For ``with``: waits until ``host`` may be asked, and keeps others from asking it."""
         with self._lock:
             lock = self._hosts[host]
         return _Turn(lock, self._free_at, host, self._pause_s)

@@ -97,9 +97,29 @@ class Mapped(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     """What a feed must say in ``with``, as {symbol} in the address."""
 
 
+class Imap(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A mailbox. The environment variable ``password_env`` has the password; without TLS only loopback is read."""
+
+    host: str
+    user: str
+    password_env: str
+    mailbox: str = "INBOX"
+    port: int = 993
+    tls: Literal["implicit", "starttls", "none"] = "implicit"
+    days: int = 7
+    """So old may mails be that are there when it is read for the first time."""
+
+    source_from: bool = False
+    """The source of a mail is the domain in its From."""
+
+    @property
+    def address(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 class Feed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, rename={"given": "with"}):
-    """One source: exactly one of ``url`` (RSS, Atom, JSON Feed), ``preset``, ``json``, ``edgar``, ``gdelt`` and
-    ``folder``."""
+    """One source: exactly one of ``url`` (RSS, Atom, JSON Feed), ``preset``, ``json``, ``edgar``, ``gdelt``,
+    ``folder`` and ``imap``."""
 
     name: str
     url: str = ""
@@ -108,6 +128,7 @@ class Feed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     edgar: list[str] | None = None
     gdelt: list[str] | None = None
     folder: str = ""
+    imap: Imap | None = None
     topic: Literal["news", "comments", ""] = ""
     source: str = ""
     every: str = ""
@@ -125,7 +146,7 @@ class Feed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
         return next(one for one in KINDS if getattr(self, one) not in ("", None))
 
 
-KINDS = ("url", "preset", "json", "edgar", "gdelt", "folder")
+KINDS = ("url", "preset", "json", "edgar", "gdelt", "folder", "imap")
 
 
 class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -179,6 +200,12 @@ def check(plan: Plan) -> None:
             )
         seconds(feed.every or plan.every, f"feed {feed.name}: every")
         _check_address(feed, feed.url or feed.address or "https://")
+        if feed.imap and not re.fullmatch(r"[!#$&'+-\[\]-z|~]+", feed.imap.user):
+            raise BadFeeds(f"feed {feed.name}: imap.user {feed.imap.user!r} has characters that IMAP does not take")
+        if feed.imap and not feed.imap.mailbox.isprintable():
+            raise BadFeeds(
+                f"feed {feed.name}: imap.mailbox {feed.imap.mailbox!r} has characters that cannot be printed"
+            )
         if mapped := mapping_of(feed):
             _check_mapping(feed, mapped)
 
@@ -225,7 +252,8 @@ def _check_mapping(feed: Feed, mapped: Mapped) -> None:
 def missing_keys(feed: Feed, environment: Mapping[str, str] = os.environ) -> list[str]:
     """The environment variables that ``feed`` needs and that are not set."""
     mapped = mapping_of(feed)
-    return [key.env for key in mapped.keys if not environment.get(key.env)] if mapped else []
+    names = [feed.imap.password_env] if feed.imap else [key.env for key in mapped.keys] if mapped else []
+    return [name for name in names if not environment.get(name)]
 
 
 def alternatives(value: Paths) -> list[str]:

@@ -1,4 +1,4 @@
-"""The kinds of source: syndication (RSS, Atom, JSON Feed), JSON interfaces and web sockets, EDGAR, GDELT, a folder."""
+"""The kinds of source: syndication (RSS, Atom, JSON Feed), JSON interfaces, web sockets, EDGAR, GDELT, folder, IMAP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from feeds.sources.edgar import Edgar
 from feeds.sources.folder import Folder
 from feeds.sources.gdelt import Gdelt
 from feeds.sources.interface import Interface
+from feeds.sources.mailbox import Mailbox
 from feeds.sources.syndication import Syndication
 from feeds.sources.watched import Watched
 from feeds.sources.web_socket import WebSocket
@@ -35,6 +36,8 @@ def _source_of(feed: Feed, fetcher: Fetcher) -> Source:
         return Gdelt(feed.gdelt, fetcher, feed.address)
     if feed.folder:
         return Folder(Path(feed.folder).expanduser(), topic_of(feed))
+    if feed.imap:
+        return Mailbox(feed.imap, fetcher)
     return Syndication(feed.url, fetcher)
 
 

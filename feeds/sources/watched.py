@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from documents import Linker, TooLong, load_watchlist, normalise
+from documents import Linker, load_watchlist, normalise
 from feeds.item import Item
 from feeds.sources.contract import Polled, Source
 
@@ -23,11 +23,7 @@ class Watched:
         return polled
 
     def _names_a_company(self, item: Item) -> bool:
-        try:
-            text = normalise(f"{item.title}\n{item.body}")
-        except TooLong:
-            return True  # whoever stores it decides
-        return bool(self._linker.find(text, item.tickers))
+        return bool(self._linker.find(normalise(f"{item.title}\n{item.body}"), item.tickers))
 
 
 @cache

@@ -16,12 +16,13 @@ import pytest
 from feeds.fetching import Answer as FeedAnswer
 from feeds.fetching import Fetcher
 from feeds.item import Item
-from feeds.plan import Feed, Mapped, Paging, Since, presets
+from feeds.plan import Feed, Imap, Mapped, Paging, Since, presets
 from feeds.sources import BadAnswer, source_of
 from feeds.sources.edgar import Edgar
 from feeds.sources.folder import Folder
 from feeds.sources.gdelt import Gdelt
 from feeds.sources.interface import Interface
+from feeds.sources.mailbox import Mailbox
 from feeds.sources.syndication import Syndication, items_of
 from feeds.sources.watched import Watched
 from feeds.sources.web_socket import WebSocket
@@ -352,6 +353,7 @@ def test_a_feed_finds_its_source(fetcher: Fetcher, tmp_path: Path) -> None:
         (Feed(name="a", edgar=["8-K"]), Edgar),
         (Feed(name="a", gdelt=[]), Gdelt),
         (Feed(name="a", folder=str(tmp_path)), Folder),
+        (Feed(name="a", imap=Imap(host="e.test", user="me", password_env="MAIL_PASSWORD")), Mailbox),
     ]
     for feed, kind in kinds:
         assert isinstance(source_of(feed, fetcher), kind)
