@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
-from documents.files.messages import RowFault
+from documents.files.messages import SAMPLE, RowFault
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
 from documents.linking import Linker
@@ -19,6 +20,7 @@ from documents.watchlist import Watchlist
 AHEAD = timedelta(days=1)
 """A close may be dated so far in the future: the date of another time zone."""
 
+_THREE_NUMBERS = re.compile(r"\s*\d{1,2}[/.-]\d{1,2}[/.-]\d")
 _ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?")
 _NUMBER = re.compile(r"(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d+)?")
 _SIGN_IN_FRONT = re.compile(r"^[$€£¥]\s*")
@@ -137,6 +139,10 @@ class Prices:
     def _found_order(self) -> Order | None:
         """What comes first in this file's dates of three numbers, told by those that can only be read in one way."""
         column = self.columns.of["date"]
+        dates = (str(row.values.get(column) or "") for row in self.table.rows())
+        if not any(map(_THREE_NUMBERS.match, islice(dates, SAMPLE))):
+            return None
+        # All of them: the first rows of a file that is sorted by day are of one day, for many tickers.
         orders = {numeric_order(str(row.values.get(column) or "")) for row in self.table.rows()} - {None}
         return orders.pop() if len(orders) == 1 else None
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from documents import load_watchlist
 from finsent import app
 from storage.reads import actions, closes
-from storage.writes import write_alerts
+from storage.writes import write_alerts, write_prices
 
 pytestmark = pytest.mark.usefixtures("configured")
 
@@ -60,6 +60,13 @@ def test_closes_are_stored_once_and_corrected(client: Client, tmp_path: Path):
     assert closes(client)["AAPL"][date(2026, 1, 27)] == 202.0
     assert [row["action"] for row in actions(client)] == ["imported prices"] * 3
     assert prices("list", "-f", "csv").stdout.splitlines()[1] == "AAPL,2,2026-01-26,2026-01-27,202.0"
+
+
+def test_more_tickers_than_a_query_can_name(client: Client):
+    tickers = [f"A-LONG-SYMBOL-OF-AN-INDEX-{n}" for n in range(12_000)]
+    write_prices(client, [(ticker, date(2026, 1, 26), 1.0) for ticker in tickers])
+    assert len(closes(client, tickers=tickers[1:])) == 11_999
+    assert list(closes(client, tickers=tickers[:1])) == tickers[:1]
 
 
 def test_with_a_bad_row_nothing_is_stored(client: Client, tmp_path: Path):

@@ -32,6 +32,10 @@ def test_tickers_days_and_closes_are_recognised(tmp_path: Path):
         ("ACME.DE", date(2026, 1, 2), 12.0),
         ("^GSPC", date(2026, 1, 2), 6900.5),
     ]
+    # A file that is sorted by day tells what comes first in its dates only further down.
+    early = "".join(f"02/01/2026,X{n},1\n" for n in range(300))
+    found = read(tmp_path / "r.csv", f"date,ticker,close\n{early}30/01/2026,X1,2\n")
+    assert found[0] == ("X0", date(2026, 1, 2), 1.0) and len(found) == 301
     # Midnight in Tokyo is of its own day, and not of the day before, which it is in UTC.
     assert read(tmp_path / "q.csv", "Date,Close\n2026-01-30 00:00:00+09:00,5\n", ticker="7203") == [
         ("7203", date(2026, 1, 30), 5.0)
