@@ -254,8 +254,10 @@ class Scorer:
 
     @cached_property
     def topics(self) -> Classifier:
-        """The classifier of topics for this version's embeddings, fitted at the first use."""
-        return Classifier.of(self, ModelSettings().cache.parent / "topics")
+        """The classifier of topics for this version's embeddings, fitted at the first use, or as it is built in."""
+        settings = ModelSettings()
+        built_in = settings.built_in and settings.built_in.parent / "topics"
+        return Classifier.of(self, settings.cache.parent / "topics", built_in)
 
     def explain(self, text: str, entity: str | None = None) -> list[tuple[str, float]]:
         """(word, weight) of each word of ``text``, in order; see ``model.explanation``. Empty if the text's language

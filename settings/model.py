@@ -30,7 +30,7 @@ class ModelSettings(BaseSettings):
     built_in: Path | None = Field(
         default=None,
         description="A folder with a registry that has the model that ships, built already, as the images have one: an "
-        "empty registry is given a copy, and nothing is built",
+        "empty registry is given a copy, and nothing is built. The folder `topics` beside it has its fitted topics",
     )
     signing_key: SecretStr | None = Field(
         default=None,

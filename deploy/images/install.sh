@@ -4,8 +4,13 @@
 set -eu
 # The kernel is compiled for all its instruction sets, and one is chosen at run time by what the processor has.
 pip install --no-cache-dir --no-deps --no-build-isolation .
-# What is installed builds the model, not what lies here; and nothing is built in yet that could be copied.
-(cd / && env -u MODEL_BUILT_IN python -c "import model; model.ensure_default('/opt/finsent/models')")
+# What is installed builds the model, not what lies here; and nothing is built in yet that could be copied. Its topics are
+# fitted here, into /opt/finsent/topics: a pod that starts with an empty volume would do so each time.
+(cd / && env -u MODEL_BUILT_IN MODEL_CACHE=/opt/finsent/models python -c "
+import model
+registry = '/opt/finsent/models'
+model.load(model.version_folder(registry, model.ensure_default(registry))).topics
+")
 # Whoever runs it may read it.
 chmod -R a+rX /opt/finsent
 pip uninstall --yes "$@" setuptools wheel pip

@@ -91,15 +91,16 @@ class Classifier:
         self._taxonomy = load_taxonomy()
 
     @classmethod
-    def of(cls, embedder: Embedder, folder: Path | None = None) -> Classifier:
+    def of(cls, embedder: Embedder, folder: Path | None = None, built_in: Path | None = None) -> Classifier:
         """The classifier for the embeddings of ``embedder``.
 
-        Fitting takes some seconds of scoring. With a ``folder``, fits are stored there and read again.
+        Fitting takes some seconds of scoring. With a ``folder``, fits are stored there and read again. What it does not
+        hold is looked for in the folder ``built_in``, which is only read.
         """
         heads = []
         for languages in embedder.parts:
             if languages & COMPANY_NAMES.keys():
-                heads.append((languages, _fitted(embedder, languages, folder)))
+                heads.append((languages, _fitted(embedder, languages, folder, built_in)))
         return cls(heads)
 
     def classify(self, texts: Sequence[str], embeddings: np.ndarray, languages: Sequence[str | None]) -> list[Topics]:
@@ -125,13 +126,15 @@ class Classifier:
         return results
 
 
-def _fitted(embedder: Embedder, languages: frozenset[str], folder: Path | None) -> _Head:
+def _fitted(embedder: Embedder, languages: frozenset[str], folder: Path | None, built_in: Path | None) -> _Head:
     if folder is None:
         return _fit(embedder, languages)
     facts = (FORMAT, embedder.encoder(languages), embedder.device, sorted(languages), load_taxonomy().digest)
-    path = folder / f"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.npz"
-    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(path) as stored:
-        return _Head(*(stored[name] for name in _Head._fields))
+    name = f"{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.npz"
+    path = folder / name
+    for held in (path, *([built_in / name] if built_in else [])):
+        with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(held) as stored:
+            return _Head(*(stored[field] for field in _Head._fields))
     head = _fit(embedder, languages)
     with suppress(OSError):  # on a read-only disk the fit is only repeated the next time
         folder.mkdir(parents=True, exist_ok=True)

@@ -110,6 +110,19 @@ def test_what_is_kept_is_what_was_fitted(scorer: Scorer, tmp_path: Path):
     assert Classifier.of(part, tmp_path).classify(TEXTS, embeddings, LANGUAGES) == first
 
 
+def test_a_fit_that_is_built_in_is_not_made_again(scorer: Scorer, tmp_path: Path):
+    own, built_in = tmp_path / "own", tmp_path / "built in"
+    embeddings = scorer.score(TEXTS, None, LANGUAGES).embeddings
+    part = OnlyChinese(scorer)
+    first = Classifier.of(part, built_in).classify(TEXTS, embeddings, LANGUAGES)
+    assert Classifier.of(part, own, built_in).classify(TEXTS, embeddings, LANGUAGES) == first
+    assert not own.exists()
+    (made,) = built_in.iterdir()
+    made.rename(built_in / "of another encoder.npz")
+    assert Classifier.of(part, own, built_in).classify(TEXTS, embeddings, LANGUAGES) == first
+    assert [path.name for path in own.iterdir()] == [made.name]
+
+
 def test_other_languages_and_texts_without_an_embedding_have_no_topics(scorer: Scorer):
     nothing = Topics([], [], 0.0)
     assert scorer.topics.classify(["Der Konzern senkt die Prognose"], np.ones((1, 384), np.float32), ["de"]) == [
