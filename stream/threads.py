@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,7 +22,11 @@ class WorkerThread:
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
         """``run`` for another thread, which waits."""
-        return self._executor.submit(function, *arguments).result()
+        return self.begin(function, *arguments).result()
+
+    def begin(self, function: Callable[..., T], *arguments: object) -> Future[T]:
+        """``run`` for another thread, which may wait later."""
+        return self._executor.submit(function, *arguments)
 
 
 class Threads:

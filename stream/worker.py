@@ -169,6 +169,16 @@ class Worker:
         self.traces = tracing.traces(settings, kafka.group_id, record.worker)
         self.telemetry = telemetry(settings, self.metrics.registry, record.worker)
 
+        self.takeover = Takeover(
+            record.worker,
+            self.client,
+            lambda: identity.assigned,
+            partial(waiting, kafka),
+            lambda records: Trial(settings.record_seconds, identity.assigned).deadly(records),
+            settings.batch_records,
+        )
+        read = self._read(watchlist, identity, decode)
+        warm = self.threads.read.begin(read.warm_up)  # while the model is loaded
         models = Models(load)
         self.score = Score(models.champion(), models.event_reader())
         shadow = ShadowScoring(models.shadow, models.load_without_repeats, connecting, self.metrics, record.worker)
@@ -179,15 +189,6 @@ class Worker:
         link = Link(settings.novelty_documents)
         self.learner = StoryLearner(link, self.client, self.threads)
         self.registry = RegistryPatience(self.metrics)
-        self.takeover = Takeover(
-            record.worker,
-            self.client,
-            lambda: identity.assigned,
-            partial(waiting, kafka),
-            lambda records: Trial(settings.record_seconds, identity.assigned).deadly(records),
-            settings.batch_records,
-        )
-        read = self._read(watchlist, identity, decode)
         self.pipeline = self._pipeline(read, link, identity, (self.stored.stored, shadow.offer))
         self.assignment = Assignment(
             kafka, self.intake, identity, losing, self.stored, self.threads, self.progress,
@@ -204,10 +205,11 @@ class Worker:
         )
         self.alerts = AlertTimer(self.evaluator(watchlist, connecting), self.leads, self.metrics)
         self._schedule()
+        warm.result()
 
     def _read(self, watchlist: Watchlist, identity: TopicIdentity, decode: Decode) -> Read:
-        """The first step, ready to start."""
-        read = Read(
+        """The first step."""
+        return Read(
             Linker(watchlist),
             Pseudonymiser(PrivacySettings().pseudonym_key.get_secret_value()),
             identity.of,
@@ -216,8 +218,6 @@ class Worker:
             self.settings.record_characters,
             self.settings.known_annotators,
         )
-        read.warm_up()
-        return read
 
     def _pipeline(
         self,

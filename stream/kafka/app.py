@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from faust.tables import TableManager
 
 from settings import KafkaSettings, StreamSettings
 from stream.kafka.ledger_consumer import Ledger, LedgerApp
@@ -28,6 +29,15 @@ class WorkerApp(LedgerApp):
         await super().on_stop()
 
 
+class NoTables(TableManager):
+    """Faust's manager of tables where there are none: it does not wait a second for tables that may yet be declared."""
+
+    async def on_start(self) -> None:
+        """Called by Faust when it starts."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 DATA = Path(tempfile.gettempdir()) / f"finsent-faust-{os.getuid()}"
 """Where Faust would keep its tables. There are none: all workers may share the folder, and none leaves one behind."""
 
@@ -39,6 +49,7 @@ def make_app(kafka: KafkaSettings, settings: StreamSettings, ledger: Ledger) -> 
         ledger,
         settings.stop_within_s,
         store="memory://",
+        TableManager=NoTables,
         datadir=DATA,
         topic_disable_leader=True,
         topic_allow_declare=False,
