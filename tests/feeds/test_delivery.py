@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from websockets.sync.server import ServerConnection
 
 from feeds.delivery import Delivery
 from feeds.item import Item
-from feeds.plan import Feed
+from feeds.plan import Feed, Mapped, Plan, Socket
+from feeds.runner import Runner
 from feeds.sources import Polled
 from feeds.state import BadState, InUse, StateFile
 from settings import KafkaSettings
 from stream.kafka import KafkaAway, RecordOutlet, ensure_topics
+from tests.support.socket_server import socket_server
 
 FEED = Feed(name="wire", url="https://e.test/rss")
 MANY = 700
@@ -132,3 +137,46 @@ def test_a_state_that_is_no_state_and_one_in_use_are_refused(tmp_path: Path) -> 
         StateFile(path)
     held.close()
     StateFile(path).close()
+
+
+def test_a_web_socket_goes_on_where_a_killed_process_was(kafka: KafkaSettings, tmp_path: Path) -> None:
+    numbers, stop = 1200, threading.Event()
+
+    def send(connection: ServerConnection, params: dict[str, str]) -> None:
+        for number in range(int(params.get("from", 0)), numbers):
+            connection.send(json.dumps({"id": f"i{number}", "t": f"Title {number}", "n": number}))
+
+    class Once(RecordOutlet):
+        """Sends the first records, and dies with half of the next ones."""
+
+        def send(self, topic: str, records: Sequence[tuple[bytes, bytes]]) -> None:
+            first = not sum(self.positions(topic).values())
+            super().send(topic, records if first else records[: len(records) // 2])
+            if not first:
+                raise Killed
+
+    class Ending(RecordOutlet):
+        """Ends the runner when all is there."""
+
+        def send(self, topic: str, records: Sequence[tuple[bytes, bytes]]) -> None:
+            super().send(topic, records)
+            if sum(self.positions(topic).values()) >= numbers:
+                stop.set()
+
+    with socket_server() as server:
+        server.script = send
+        socket = Socket(cursor="$[*].n", param="from", overlap=10)
+        mapped = Mapped(url=server.url, items="$[*]", fields={"id": "$.id", "title": "$.t"}, socket=socket)
+        feed = Feed(name="wire", json=mapped, every="0.1s")
+        plan = Plan(contact="me@firm.test", feeds=[feed], allow_private=True, host_pause_s=0)
+        state = StateFile(tmp_path / "state.json")
+        with pytest.raises(Killed):
+            Runner(plan, state, Once(kafka)).run(stop)
+        state.close()
+        state = StateFile(tmp_path / "state.json")
+        runner = Runner(plan, state, Ending(kafka))
+        runner.run(stop)
+    assert keys_in(kafka) == sorted(f"wire/i{number}" for number in range(numbers))
+    assert state.of("wire").sent == numbers and state.of("wire").remember == {"cursor": numbers - 1}
+    assert len(server.asked) == 2 and int(server.asked[1]["from"]) > 0 and runner.failed == []
+    state.close()
