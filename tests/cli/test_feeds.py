@@ -38,7 +38,7 @@ def one(**feed: object) -> dict[str, object]:
         ({}, "missing required field `feeds`"),
         ({"feeds": []}, "there are none"),
         (one(url="https://e.com") | {"contact": "set-me@example.com"}, "FEEDS_CONTACT"),
-        (one(url="ftp://e.com/x"), "'ftp://e.com/x' is no http or https address"),
+        (one(url="ftp://e.com/x"), "'ftp://e.com/x' does not begin with https:// or http://"),
         (one(url="https://e.com", every="soon"), "feed a: every: 'soon' is no time"),
         (one(url="https://e.com", folder="x"), "exactly one of url, preset"),
         (one(url="https://e.com", lnag="en"), "unknown field `lnag`"),
