@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -27,10 +30,23 @@ def finsent(*args: str | Path, **environment: str) -> subprocess.CompletedProces
 
 def within(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The same in this process, where a test runs many commands."""
-    done = CliRunner().invoke(app, args, env=environment)
+    with _logging_as_before():
+        done = CliRunner().invoke(app, args, env=environment)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)
+
+
+@contextmanager
+def _logging_as_before() -> Iterator[None]:
+    """A command that configures logging leaves a handler for its own stderr, which is closed when the command ends."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def assert_one_line_failure(done: subprocess.CompletedProcess[str], *words: str) -> None:
