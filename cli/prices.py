@@ -305,8 +305,7 @@ def _checked(prices: Prices, skip_bad: bool) -> list[Close]:
             continue
         bad += 1
         if bad <= MOST_FAULTS:
-            where = f"row {one.number}{f', {one.field}' if one.field else ''}"
-            echo(f"finsent: {prices.table.path.name}, {where}: {one.sentence}", err=True)
+            echo(f"finsent: {prices.table.path.name}, {one}", err=True)
     if bad and not skip_bad:
         fail(f"nothing was stored: {many(bad, 'bad row')}; --skip-bad stores the others")
     if not found:

@@ -154,7 +154,7 @@ def _checked(made: list[Messages], skip_bad: bool) -> int:
                     break
     if faults:
         for path, fault in faults:
-            echo(f"finsent: {path.name}, {_told(fault)}", err=True)
+            echo(f"finsent: {path.name}, {fault}", err=True)
         many = (
             f"the first {MOST_FAULTS} bad rows are above" if len(faults) == MOST_FAULTS else f"{len(faults)} bad rows"
         )
@@ -162,10 +162,6 @@ def _checked(made: list[Messages], skip_bad: bool) -> int:
     if not total:
         fail(f"nothing was sent: {', '.join(str(one.table.path) for one in made)} has no rows that are messages")
     return total
-
-
-def _told(fault: RowFault) -> str:
-    return f"row {fault.number}{f', {fault.field}' if fault.field else ''}: {fault.sentence}"
 
 
 def _waiting(kafka: KafkaSettings, topic: str | None) -> Waiting:

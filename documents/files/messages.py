@@ -51,14 +51,19 @@ class Outgoing(NamedTuple):
 
 
 class RowFault(NamedTuple):
-    """Why a row is no message, in which field, and what to do."""
+    """Why a row cannot be used, in which field, and what to do."""
 
     number: int
     field: str
     sentence: str
 
+    def __str__(self) -> str:
+        return f"row {self.number}{f', {self.field}' if self.field else ''}: {self.sentence}"
 
-class _NotAMessage(Exception):
+
+class BadRow(Exception):
+    """A row that cannot be used: the field that is wrong, or '', and what to do. Caught within this package."""
+
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field
@@ -101,7 +106,7 @@ class Messages:
                 at = parse_date(moment).timestamp() if moment else at  # type: ignore[union-attr]
                 key = message.get("id") or message.get("document_id") or ""
                 yield Outgoing(row.number, at, topic, key.encode() or None, value)
-            except _NotAMessage as fault:
+            except BadRow as fault:
                 yield RowFault(row.number, fault.field, str(fault))
 
     def _kinds(self) -> list[str]:
@@ -151,10 +156,10 @@ class Messages:
 
     def _topic_of(self, row: TableRow) -> str:
         if row.fault:
-            raise _NotAMessage("", row.fault)
+            raise BadRow("", row.fault)
         topic = self._topic or TOPIC_OF_KIND.get(str(row.values.get("kind") or "").strip().lower())
         if topic is None:
-            raise _NotAMessage("kind", f"{row.values.get('kind')!r} is none of {', '.join(TOPIC_OF_KIND)}")
+            raise BadRow("kind", f"{row.values.get('kind')!r} is none of {', '.join(TOPIC_OF_KIND)}")
         if topic not in self.columns:
             self.columns[topic] = self._columns(topic)
             self._spellings = self._found_spellings()
@@ -171,9 +176,9 @@ class Messages:
             value = msgspec.json.encode(message)
             return value, msgspec.to_builtins(decode(topic, value))
         except InvalidMessage as error:
-            raise _NotAMessage(error.field, f"{error}{_remedy(error)}") from error
+            raise BadRow(error.field, f"{error}{_remedy(error)}") from error
         except UnicodeEncodeError as error:
-            raise _NotAMessage("", "it holds half of a character (a surrogate)") from error
+            raise BadRow("", "it holds half of a character (a surrogate)") from error
 
     def _message(self, topic: str, values: Mapping[str, Any]) -> dict[str, Any]:
         of = self.columns[topic].of
@@ -192,7 +197,7 @@ class Messages:
             if title := next(filter(None, titles), ""):
                 message["text"] = title
         if text_field not in message:
-            raise _NotAMessage(text_field, f"it is empty (column {of.get(text_field, '')!r}); name another with --map")
+            raise BadRow(text_field, f"it is empty (column {of.get(text_field, '')!r}); name another with --map")
         message["published_at"] = self._date("published_at", self._with_time(topic, date, values))
         message.setdefault("source", self.table.path.name.split(".")[0])
         if "tickers" in of:
@@ -205,7 +210,7 @@ class Messages:
     def _label(self, message: dict[str, Any], date: Any) -> dict[str, Any]:
         given = message.get("label", "")
         if spelled(given) not in self._spellings:
-            raise _NotAMessage(
+            raise BadRow(
                 "label", f"{given!r} is no label; known are {what_is_known()}; --label {given or 'X'}=negative"
             )
         message["label"] = self._spellings[spelled(given)]
@@ -215,7 +220,7 @@ class Messages:
         if self._reading.annotator:
             message.setdefault("annotator", self._reading.annotator)
         if "annotator" not in message:
-            raise _NotAMessage("annotator", "who judged is missing; name a column with --map annotator=COLUMN")
+            raise BadRow("annotator", "who judged is missing; name a column with --map annotator=COLUMN")
         return message
 
     def _with_time(self, topic: str, date: Any, values: Mapping[str, Any]) -> Any:
@@ -229,13 +234,13 @@ class Messages:
     def _date(self, field: str, date: Any) -> str:
         if date is None or not str(date).strip():
             if self._reading.undated is None:
-                raise _NotAMessage(field, "there is no date; --undated TIME dates such rows, --map names a column")
+                raise BadRow(field, "there is no date; --undated TIME dates such rows, --map names a column")
             return _rfc3339(self._reading.undated)
         found = parse_date(date, self._reading.zone, self._order)
         if found is None and is_ambiguous(str(date)):
-            raise _NotAMessage(field, f"{date!r} may be two days; say --day-first or --month-first")
+            raise BadRow(field, f"{date!r} may be two days; say --day-first or --month-first")
         if found is None:
-            raise _NotAMessage(
+            raise BadRow(
                 field, f"{str(date)[:60]!r} is no date; write 2024-01-31T12:00:00Z, or name another column with --map"
             )
         return _rfc3339(found)
@@ -267,7 +272,7 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, list | tuple | dict):
         if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
             return ", ".join(value) if name in ("author", "source") else "\n".join(value).strip()
-        raise _NotAMessage(name, "is no text, but a list or an object; name another column with --map")
+        raise BadRow(name, "is no text, but a list or an object; name another column with --map")
     return str(value).strip()
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
-from documents.files.messages import SAMPLE, RowFault
+from documents.files.messages import SAMPLE, BadRow, RowFault
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
 from documents.linking import Linker
@@ -35,12 +35,6 @@ class Close(NamedTuple):
     date: date
     close: float
     given: str
-
-
-class _Fault(Exception):
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
 
 
 class Prices:
@@ -93,25 +87,25 @@ class Prices:
         for row in self.table.rows():
             try:
                 if row.fault:
-                    raise _Fault("", row.fault)
+                    raise BadRow("", row.fault)
                 one = self._close(row.number, row.values)
                 before = seen.setdefault((one.ticker, one.date), one)
                 if before is one:
                     yield one
                 elif before.close != one.close:
-                    raise _Fault(
+                    raise BadRow(
                         "close",
                         f"{one.close:g} for {one.given} on {one.date}, but row {before.number} ({before.given}) has "
                         f"{before.close:g}: keep one of them",
                     )
-            except _Fault as fault:
+            except BadRow as fault:
                 yield RowFault(row.number, fault.field, str(fault))
 
     def _close(self, number: int, values: Mapping[str, Any]) -> Close:
         given = {name: values.get(column) for name, column in self.columns.of.items()}
         symbol = self._ticker or str(given["ticker"] if given["ticker"] is not None else "").strip()
         if not symbol:
-            raise _Fault("ticker", "the ticker is missing: fill it in")
+            raise BadRow("ticker", "the ticker is missing: fill it in")
         day = self._day(given["date"])
         return Close(number, self._as_known(symbol), day, _price(given["close"]), symbol)
 
@@ -125,15 +119,15 @@ class Prices:
     def _day(self, value: Any) -> date:
         """The trading day as the file writes it: a time with a zone, such as midnight in Tokyo, is of its own day."""
         if value is None or not str(value).strip():
-            raise _Fault("date", "the date is missing: fill it in")
+            raise BadRow("date", "the date is missing: fill it in")
         iso = _ISO_DAY.fullmatch(str(value).strip())
         moment = parse_date(iso[1] if iso else value, UTC, self._order)
         if moment is None:
             two = isinstance(value, str) and is_ambiguous(value)
             remedy = "say --day-first or --month-first" if two else "write 2024-01-31"
-            raise _Fault("date", f"{str(value)!r} {'may mean two days' if two else 'is no date'}: {remedy}")
+            raise BadRow("date", f"{str(value)!r} {'may mean two days' if two else 'is no date'}: {remedy}")
         if moment > datetime.now(UTC) + AHEAD:
-            raise _Fault("date", f"{str(value)!r} is in the future: correct it, or leave the row out")
+            raise BadRow("date", f"{str(value)!r} is in the future: correct it, or leave the row out")
         return moment.date()
 
     def _found_order(self) -> Order | None:
@@ -150,9 +144,9 @@ class Prices:
 def _price(value: Any) -> float:
     text = str(value if value is not None else "").strip()
     if not text:
-        raise _Fault("close", "the close is missing: fill it in, or leave the row out")
+        raise BadRow("close", "the close is missing: fill it in, or leave the row out")
     plain = _SIGN_IN_FRONT.sub("", text)
     close = float(plain.replace(",", "")) if _NUMBER.fullmatch(plain) else math.nan
     if not (math.isfinite(close) and close > 0):
-        raise _Fault("close", f"{text!r} is no price above 0: write it as 1234.56, or leave the row out")
+        raise BadRow("close", f"{text!r} is no price above 0: write it as 1234.56, or leave the row out")
     return close
