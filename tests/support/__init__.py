@@ -19,13 +19,17 @@ from storage import connect
 
 T = TypeVar("T")
 
+PATIENCE_S = 180.0  # a shared machine can stand still for a minute, and a Kafka group waits out a lost member's session
+
 
 def eventually(condition: Callable[[], T], timeout: float, message: str) -> T:
-    """The first truthy answer of ``condition``; fails the test after ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
+    """The first truthy answer of ``condition``; fails the test after ``timeout`` seconds, or after ``PATIENCE_S`` if
+    that is longer: ``timeout`` says what a quiet machine needs at most."""
+    waits = max(timeout, PATIENCE_S)
+    deadline = time.monotonic() + waits
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s: {message}; last answer: {found!r}")
+            raise AssertionError(f"not within {waits:g} s: {message}; last answer: {found!r}")
         time.sleep(0.05)
     return found
 
