@@ -49,7 +49,7 @@ class ModelSettings(BaseSettings):
     engine: Literal["auto", "onnxruntime", "native"] = Field(
         default="auto",
         description="The engine on a CPU: `onnxruntime`, `native` (finsent's own, for AVX2, AVX-VNNI, AVX-512 "
-        "VNNI and Arm's dot product), or `auto`: the one that a short measurement finds faster",
+        "VNNI and Arm's dot product), or `auto`: `native` wherever it runs",
     )
     threads: int | None = Field(
         default=None, ge=1, description="Threads of one scorer; unset: what a short measurement finds best"
