@@ -68,7 +68,7 @@ compose-check: setup
 
 # The images, built and run without Docker: needs root, and buildah, crun and debootstrap of Debian. IMAGES="worker console" are
 # only those.
-images: setup
+images: kafka
 	.venv/bin/python -m tests.deploy.images_check $(IMAGES)
 
 # The pages of docs/ as a site, in build/site.

@@ -1,7 +1,8 @@
 """``make images``: images built by buildah, and run by crun with a read-only root against a broker and a ClickHouse.
 
 ``python -m tests.deploy.images_check [IMAGE ...]`` builds and checks only those. It prints what it proved and what not,
-and exits 1 on a fault. Root builds here, without a daemon; the broker and ClickHouse are finsent's own.
+and exits 1 on a fault. Root builds here, without a daemon. The broker is Apache Kafka, the ClickHouse
+finsent's own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from deploy.demo.recorded_week import write
 from deploy.images.bill import IMAGES
 from deploy.local import Stack, free_port
+from errors import ExitCode
 from settings import ClickHouseSettings, KafkaSettings
 from storage import accounts, connect
 from stream.kafka import topic_ids
@@ -32,6 +34,9 @@ MB = 1e6
 MOST_BYTES = {"worker": 700e6, "console": 700e6}
 MOST_SECONDS = 10.0
 """From the start of a container until it is ready."""
+
+KAFKA = {"group.initial.rebalance.delay.ms": "3000"}
+"""How long a broker waits for more members of a new group is what Apache Kafka itself has: it is part of a start."""
 
 PATIENCE_S = 600.0
 """For a machine that is busy with other things; it is then not said to be too slow."""
@@ -54,6 +59,20 @@ for place in ('/', '/opt/finsent', '/opt/finsent/models', '/etc', '/home'):
     else:
         sys.exit(f'{place} can be written to')
 """
+
+
+LINKS_OF_CUDA = """
+import ctypes, pathlib, subprocess, onnxruntime
+onnxruntime.preload_dlls()
+packages = pathlib.Path(onnxruntime.__file__).parents[1]
+for name in ('cudnn', 'cufft'):
+    ctypes.CDLL(str(next(packages.glob(f'nvidia/**/lib{name}.so.*'))))
+folders = ':'.join(sorted({str(path.parent) for path in packages.glob('nvidia/**/*.so*')}))
+provider = packages / 'onnxruntime/capi/libonnxruntime_providers_cuda.so'
+told = {'LD_LIBRARY_PATH': folders, 'LD_TRACE_LOADED_OBJECTS': '1'}
+subprocess.run(['/lib64/ld-linux-x86-64.so.2', str(provider)], env=told)
+"""
+"""Loads what ONNX Runtime loads by itself, and prints what its provider is linked to. The driver is the host's."""
 
 
 class Report:
@@ -109,6 +128,12 @@ def _programs(folder: Path) -> Iterator[str]:
                 yield path
 
 
+def settings_of(stack: Stack) -> dict[str, str]:
+    """What a container is told of ``stack``."""
+    given = ("KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "CLICKHOUSE_HTTP_URL", "FINSENT_PSEUDONYM_KEY")
+    return {key: stack.environment()[key] for key in given}
+
+
 @contextmanager
 def started(
     name: str,
@@ -120,8 +145,7 @@ def started(
     **extra: str,
 ) -> Iterator[Container]:
     """A container that is ready, as long as the block lasts; how soon it was so, and that it ends when asked to."""
-    given = ("KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "CLICKHOUSE_HTTP_URL", "FINSENT_PSEUDONYM_KEY")
-    environment = {key: stack.environment()[key] for key in given} | extra
+    environment = settings_of(stack) | extra
     log = stack.logs / f"{name}-{time.time_ns()}.log"
     began = time.monotonic()
     with Container(image, log, environment, {"/week": stack.data / "week"}) as container:
@@ -166,14 +190,14 @@ def checked_by_its_own_command(name: str, container: Container, port: str, repor
     report.proven(f"{name}'s HEALTHCHECK notices a port without answers", not container.healthy(**{port: "1"}))
 
 
-def worker(name: str, image: Image, stack: Stack, report: Report) -> None:
-    """Start it twice, and let the news of the recorded week go through."""
+def worker(name: str, image: Image, stack: Stack, report: Report, **extra: str) -> None:
+    """Start it twice, with the settings ``extra``, and let the news of the recorded week go through."""
     port = str(free_port())
 
     def ready(container: Container) -> bool:
         return _answers(f"http://127.0.0.1:{port}/ready")
 
-    settings = {"STREAM_WEB_PORT": port}
+    settings = {"STREAM_WEB_PORT": port, **extra}
     with started(f"{name} (which makes topics and tables)", image, stack, ready, report, **settings) as container:
         unprivileged(name, container, report)
         checked_by_its_own_command(name, container, "STREAM_WEB_PORT", report)
@@ -186,6 +210,31 @@ def worker(name: str, image: Image, stack: Stack, report: Report) -> None:
         report.proven(f"{name} sends and waits", done.returncode == 0, done.stdout + done.stderr)
         if done.returncode == 0:
             counted(name, said, stack, report)
+
+
+def worker_gpu(name: str, image: Image, stack: Stack, report: Report) -> None:
+    """What there is to see of it without a GPU: that it says so, that it has its libraries, and that it works."""
+    said = stack.logs / f"{name}-alone.log"
+    with Container(image, said, settings_of(stack)) as container:
+        code = container.wait(PATIENCE_S)
+    told = said.read_text(errors="replace")
+    report.proven(
+        f"{name} ends without a GPU and says why",
+        code == ExitCode.CONFIG and "MODEL_DEVICE=cuda, but there is no NVIDIA driver" in told,
+        f"exit code {code}, {told[-2000:]}",
+    )
+    worker(f"{name} on the CPU", image, stack, report, MODEL_DEVICE="cpu")
+    links = stack.logs / f"{name}-links.log"
+    with Container(image, links, {}, command=("python", "-c", LINKS_OF_CUDA)) as container:
+        code = container.wait(PATIENCE_S)
+    told = links.read_text(errors="replace")
+    missing = {line.split()[0] for line in told.splitlines() if "not found" in line} - {"libcuda.so.1"}
+    report.proven(
+        f"{name} has all libraries of ONNX Runtime's CUDA provider but the driver's, which is the host's",
+        code == 0 and "libcublas" in told and not missing and "Failed" not in told,
+        f"exit code {code}, missing {missing}, {told[-2000:]}",
+    )
+    print(f"not proven: that {name} scores on a GPU: there is none here", flush=True)
 
 
 def counted(name: str, said: dict[str, float], stack: Stack, report: Report) -> None:
@@ -243,8 +292,8 @@ RUN: dict[str, Callable[[str, Image, Stack, Report], None]] = {
     "worker": worker,
     "console": console,
     "scheduler": scheduler,
+    "worker-gpu": worker_gpu,
 }
-"""How each is run. The worker for a GPU needs one."""
 
 
 def main() -> int:
@@ -262,17 +311,14 @@ def main() -> int:
         print(f"  built in {time.monotonic() - began:.0f} s", flush=True)
         with mounted(tag) as image, tempfile.TemporaryDirectory(prefix="finsent-images-") as folder:
             inspect(name, image, report)
-            if run := RUN.get(name):
-                data = Path(folder)
-                (data / "week").mkdir()
-                write(data / "week")
-                with Stack(data) as stack:
-                    try:
-                        run(name, image, stack, report)
-                    except AssertionError as error:
-                        report.proven(f"{name} runs", False, error)
-            else:
-                print(f"not proven: that {name} runs: that takes its device")
+            data = Path(folder)
+            (data / "week").mkdir()
+            write(data / "week")
+            with Stack(data, broker="kafka", kafka_settings=KAFKA) as stack:
+                try:
+                    RUN[name](name, image, stack, report)
+                except AssertionError as error:
+                    report.proven(f"{name} runs", False, error)
     for one in NOT_PROVEN:
         print(f"not proven: {one}")
     print(f"{len(report.faults)} faults")

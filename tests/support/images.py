@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,13 +71,20 @@ class Container:
     """A container of ``image`` as long as a ``with`` block lasts: in this machine's network, else alone.
 
     Its root is read-only, it has no capabilities and gets none, and it writes to ``WRITABLE`` alone, which is memory.
-    ``shown`` are folders of this machine that it sees, by the place where. ``log`` has what it prints.
+    ``shown`` are folders of this machine that it sees, by the place where. ``log`` has what it prints. It runs the
+    image's own command, or ``command``.
     """
 
     def __init__(
-        self, image: Image, log: Path, environment: Mapping[str, str], shown: Mapping[str, Path] | None = None
+        self,
+        image: Image,
+        log: Path,
+        environment: Mapping[str, str],
+        shown: Mapping[str, Path] | None = None,
+        command: Sequence[str] = (),
     ) -> None:
         self.image, self.log = image, log
+        self._command = command or [*image.config["Entrypoint"], *image.config["Cmd"]]
         self._environment, self._shown = environment, shown or {}
         self._folder = tempfile.TemporaryDirectory(prefix="finsent-container-")
         self._name = Path(self._folder.name).name
@@ -116,6 +123,10 @@ class Container:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    def wait(self, within: float) -> int:
+        """The exit code. Raises ``subprocess.TimeoutExpired``."""
+        return self._process.wait(within)
+
     def pids(self) -> list[int]:
         """Its first process, and those that came of it."""
         state = subprocess.run([*self._crun("state"), self._name], capture_output=True, text=True).stdout
@@ -153,7 +164,7 @@ class Container:
         config, process = self.image.config, spec["process"]
         uid, gid = map(int, config["User"].split(":"))
         settings = [f"{name}={value}" for name, value in self._environment.items()]
-        process.update(terminal=False, user={"uid": uid, "gid": gid}, args=[*config["Entrypoint"], *config["Cmd"]])
+        process.update(terminal=False, user={"uid": uid, "gid": gid}, args=[*self._command])
         process.update(env=[*config["Env"], *settings], capabilities={}, noNewPrivileges=True)
         process.pop("rlimits")
         spec["root"] = {"path": str(self.image.root), "readonly": True}
