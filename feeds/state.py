@@ -72,11 +72,13 @@ class StateFile:
         except OSError as error:
             raise InUse(f"another process reads feeds with the state in {path}") from error
         try:
-            self.state = msgspec.json.decode(path.read_bytes(), type=State)
+            written = path.read_bytes()
+            self.state = msgspec.json.decode(written, type=State)
         except FileNotFoundError:
-            self.state = State()
+            written, self.state = b"", State()
         except (OSError, msgspec.MsgspecError) as error:
             raise BadState(f"{path}: {error}") from error
+        self._written = _digest(written)
 
     def close(self) -> None:
         """Let another process use it."""
@@ -87,10 +89,13 @@ class StateFile:
         return self.state.feeds.setdefault(feed, OfFeed())
 
     def save(self) -> None:
-        """Replace the file. It is whole at any time, also after a loss of power."""
+        """Replace the file, if it would be another one. It is whole at any time, also after a loss of power."""
+        data = msgspec.json.encode(self.state)
+        if _digest(data) == self._written:
+            return
         part = self.path.with_name(self.path.name + ".part")
         with part.open("wb") as file:
-            file.write(msgspec.json.encode(self.state))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(self.path)
@@ -99,6 +104,11 @@ class StateFile:
             os.fsync(folder)
         finally:
             os.close(folder)
+        self._written = _digest(data)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def mark(key: str) -> str:

@@ -119,6 +119,25 @@ def test_items_that_are_no_messages_are_told_once_and_keep_back_no_other(kafka: 
     assert keys_in(kafka) == ["wire/good"]
 
 
+def test_the_state_is_written_again_only_if_it_changed(kafka: KafkaSettings, tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    state = StateFile(path)
+    delivery = Delivery(state, RecordOutlet(kafka))
+    assert delivery.deliver(FEED, polled(range(3), etag="a")) == (3, [])
+    first = path.stat()
+    assert delivery.deliver(FEED, polled(range(3), etag="a")) == (0, [])
+    assert delivery.deliver(FEED, polled([], etag="a")) == (0, [])
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    state.close()
+    again = StateFile(path)
+    again.save()
+    assert path.stat().st_mtime_ns == first.st_mtime_ns
+    delivery = Delivery(again, RecordOutlet(kafka))
+    assert delivery.deliver(FEED, polled(range(3), etag="b")) == (0, [])
+    assert path.stat().st_mtime_ns != first.st_mtime_ns and '"b"' in path.read_text()
+    again.close()
+
+
 def test_a_clock_that_lies_dates_nothing_in_the_future(kafka: KafkaSettings, tmp_path: Path) -> None:
     now, state = datetime(2024, 1, 31, 12, tzinfo=UTC), StateFile(tmp_path / "state.json")
     ahead = Polled([Item("a", "T", published_at=datetime(2031, 1, 1, tzinfo=UTC)), Item("b", "T")])

@@ -15,7 +15,7 @@ import pytest
 
 from feeds.fetching import Answer as FeedAnswer
 from feeds.fetching import Fetcher
-from feeds.item import Item
+from feeds.item import Item, message_of
 from feeds.plan import Feed, Imap, Mapped, Paging, Since, presets
 from feeds.sources import BadAnswer, source_of
 from feeds.sources.edgar import Edgar
@@ -172,9 +172,9 @@ ANSWERS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"key": "8", "title": "T", "author": "jane"},
     ),
     "mastodon": (
-        [{"id": "4", "uri": "https://m.e/4", "content": "<p>B</p>", "language": "en", "created_at": AT["iso"],
-          "account": {"acct": "jane@m.e"}, "in_reply_to_id": None}],
-        {"key": "https://m.e/4", "body": "<p>B</p>", "author": "jane@m.e", "lang": "en"},
+        [{"id": "4", "uri": "https://m.e/users/jane/statuses/4", "content": "<p>B</p>", "language": "en",
+          "created_at": AT["iso"], "account": {"acct": "jane@m.e"}, "in_reply_to_id": "3"}],
+        {"key": "4", "in_reply_to": "3", "body": "<p>B</p>", "author": "jane@m.e", "lang": "en"},
     ),
 }  # fmt: skip
 
@@ -195,6 +195,7 @@ def test_presets_read_the_shapes_of_their_sources(server: FeedServer, fetcher: F
     polled = source.poll({})
     (item,) = polled.items[:1]
     assert {key: getattr(item, key) for key in expected} == expected and item.published_at == NOON
+    assert not item.author or item.author.partition("@")[0] not in item.key, "ids are stored as they are"
     asked = server.of(path)[0]
     for key in mapped.keys:
         given = asked.headers[key.header.lower()] if key.header else asked.params[key.param]
@@ -204,6 +205,19 @@ def test_presets_read_the_shapes_of_their_sources(server: FeedServer, fetcher: F
         asked = server.of(path)[-1]
         told = [one.params.get(mapped.since.param) for one in server.of(path)]
         assert told[0] is None and any(told), "the second time only what is new is asked for"
+
+
+@pytest.mark.parametrize("key", ["https://m.e/users/jane/statuses/4", "tag:m.e,2024:jane/4", "4.jane@m.e"])
+def test_an_answer_has_the_id_of_what_it_answers_and_neither_holds_an_author(key: str) -> None:
+    def record(item: Item) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(message_of(item, "comments", "social", "s", NOON)[1])
+        return found
+
+    asked = record(Item(key, body="B", author="jane"))
+    answer = record(Item("5", body="C", in_reply_to=key))
+    assert answer["in_reply_to"] == asked["id"] and asked["id"].startswith("social/") and "jane" not in asked["id"]
+    assert answer["id"] == "social/5" and record(Item("6", body="D", in_reply_to="5"))["in_reply_to"] == "social/5"
+    assert "in_reply_to" not in {name for name, value in asked.items() if value}
 
 
 def mapped(url: str, **more: Any) -> Mapped:
