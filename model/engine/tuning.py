@@ -75,7 +75,7 @@ def tuned(graph: Path, encodings: Sequence[Encoding], folder: Path, engine: Engi
 
 
 def measure(opened: Callable[[int], Scoring], encodings: Sequence[Encoding], cores: int) -> Tuned:
-    """Choose 1, 2, 4 ... ``cores`` threads, then one of ``BATCHES``. ``opened`` gives an engine with so many threads."""
+    """Choose 1, 2, 4 to ``cores`` threads, then one of ``BATCHES``. ``opened`` gives an engine with so many threads."""
     ends = time.monotonic() + 9
     threads, scoring = 1, opened(1)
     speed = _speed(scoring, encodings, BATCH_TOKENS)
