@@ -220,7 +220,7 @@ def worker_gpu(name: str, image: Image, stack: Stack, report: Report) -> None:
     told = said.read_text(errors="replace")
     report.proven(
         f"{name} ends without a GPU and says why",
-        code == ExitCode.CONFIG and "MODEL_DEVICE=cuda, but there is no NVIDIA driver" in told,
+        code == ExitCode.FAILED and "MODEL_DEVICE=cuda, but there is no NVIDIA driver" in told,
         f"exit code {code}, {told[-2000:]}",
     )
     worker(f"{name} on the CPU", image, stack, report, MODEL_DEVICE="cpu")
