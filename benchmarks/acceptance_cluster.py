@@ -1,6 +1,7 @@
 """Whether a real cluster of ClickHouse keeps what finsent needs of it: ``make acceptance-cluster``.
 
-CLICKHOUSE_CLUSTER and CLICKHOUSE_URL name the cluster and an empty database in it. The command makes finsent's tables
+CLICKHOUSE_CLUSTER (replicas), CLICKHOUSE_SHARDS or both name the clusters, and CLICKHOUSE_URL an empty database in
+them. The command makes finsent's tables
 there and leaves them, with rows of the topic ``acceptance``. What it must print is in docs/clickhouse.md.
 """
 
@@ -30,7 +31,7 @@ from storage import (
 )
 from storage.writes import claim
 
-BATCHES, ROWS, MESSAGES = 100, 100, 50
+BATCHES, ROWS, MESSAGES, PARTITIONS = 100, 100, 50, 12
 TOPIC = "acceptance"
 
 
@@ -68,13 +69,15 @@ def check(what: str, said: str, right: bool) -> None:
 
 
 def tables(settings: ClickHouseSettings) -> None:
-    """The schema is on all servers, and its tables are replicated ones."""
+    """The schema is made; it is on all servers of the cluster, and its tables are replicated ones."""
     with connect() as client:
         check_one_server(client, settings)
         migrate(client)
         set_durability(client, settings.fsync)
         set_retention(client, settings)
         check_one_server(client, settings)  # now there are tables, and all must be replicated
+        if not settings.cluster:
+            return
         rows = client.execute(
             "SELECT hostName(), count(), countIf(engine LIKE '%%MergeTree' AND engine NOT LIKE 'Replicated%%') "
             f"FROM clusterAllReplicas(`{settings.cluster}`, system.tables) WHERE database = %(d)s GROUP BY hostName()",
@@ -102,6 +105,27 @@ def records(run: str) -> None:
     check("ledger", f"{right} of {len(ends)} replicas end at {last}", right == len(ends))
 
 
+def spread(run: str, shards: str) -> None:
+    """Batches of many partitions: each partition is on one shard, and every shard has some."""
+    offsets = range(ROWS)
+    with connect() as client:
+        for offset in offsets:
+            write_documents(client, [Document(Position(TOPIC, run, number, offset)) for number in range(PARTITIONS)])
+        servers = client.execute(
+            f"SELECT hostName(), tcpPort(), count() FROM clusterAllReplicas(`{shards}`, system.tables) "
+            "WHERE database = %(d)s AND endsWith(name, '_local') GROUP BY ALL",
+            {"d": client.execute("SELECT currentDatabase()")[0][0]},
+        )
+        ask = "SELECT _shard_num, partition, count() FROM record_log WHERE topic_id = %(run)s GROUP BY ALL"
+        held = client.execute(ask, {"run": run}, settings={"select_sequential_consistency": 1})
+        ledger = last_stored(client, [(TOPIC, run)])
+    tables, used = {count for *_, count in servers}, {shard for shard, *_ in held}
+    whole = sorted((number, count) for _, number, count in held) == [(number, ROWS) for number in range(PARTITIONS)]
+    right = len(tables) == 1 and whole and len(used) > 1 and set(ledger.values()) == {offsets[-1]}
+    said = f"{max(tables)} tables on {len(servers)} servers, {PARTITIONS} partitions, each on one of {len(used)} shards"
+    check("shards", said if right else f"tables {servers}, rows {held}, ledger {ledger}", right)
+
+
 def claims(run: str) -> None:
     """Of two workers, one may send a message, whichever replicas they speak to."""
 
@@ -122,11 +146,15 @@ def main() -> None:
     parser.add_argument("--start", help="the command that starts it again")
     arguments = parser.parse_args()
     settings = ClickHouseSettings()
-    if not settings.cluster:
-        sys.exit("set CLICKHOUSE_CLUSTER and CLICKHOUSE_URL (all hosts), with an empty database")
+    if not settings.cluster and not settings.shards:
+        sys.exit(
+            "set CLICKHOUSE_CLUSTER, CLICKHOUSE_SHARDS or both, and CLICKHOUSE_URL (all hosts), with an empty database"
+        )
     try:
         tables(settings)
         records(uuid.uuid4().hex)
+        if settings.shards:
+            spread(uuid.uuid4().hex, settings.shards)
         claims(uuid.uuid4().hex)
         if arguments.stop:
             subprocess.run(arguments.stop, shell=True, check=True)

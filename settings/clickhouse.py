@@ -67,6 +67,13 @@ class ClickHouseSettings(BaseSettings):
         description="A cluster of the server's configuration, of one shard: tables are then made on all its servers, "
         "as replicas of each other, and records count once a majority of them has them; for an empty database",
     )
+    shards: str = Field(
+        default="",
+        pattern=r"^[\w.-]*$",
+        description="A cluster of the server's configuration, of several shards: records are then spread over them, by "
+        "topic and partition; everything else stays where CLICKHOUSE_URL leads, on servers of one of the shards; "
+        "for an empty database",
+    )
     one_server: bool = Field(
         default=False,
         description="Whether CLICKHOUSE_URL always leads to the same server, though that one has replicas or is a "

@@ -25,6 +25,12 @@ class BadPlace(FinsentError, ValueError):
     remedy = "give a name, File('path'), Disk('disk', 'path') or S3(named_collection, 'path')"
 
 
+class OverShards(FinsentError, RuntimeError):
+    """A copy of this server's tables would have its own shard's records only."""
+
+    remedy = "copy the database on each shard; see 'Shards' in docs/clickhouse.md"
+
+
 class NotEmpty(FinsentError, RuntimeError):
     """The database has tables already."""
 
@@ -44,7 +50,8 @@ def place_of(text: str) -> str:
 
 
 def back_up(client: Client, place: str) -> int:
-    """Copy all tables and views to ``place``; how many they are. Raises ``StorageUnavailable``."""
+    """Copy all tables and views to ``place``; how many they are. Raises ``OverShards`` and ``StorageUnavailable``."""
+    _check_unspread(client)
     names = _tables(client)
     _run(client, f"BACKUP {', '.join(f'TABLE `{name}`' for name in names)} TO {place}")
     return len(names)
@@ -52,7 +59,9 @@ def back_up(client: Client, place: str) -> int:
 
 def restore(client: Client, place: str, database: str = "") -> int:
     """Put back what ``back_up`` has copied of ``database`` (the same name, if it is not given) into this one, which
-    must be empty; how many tables and views there are then. Raises ``NotEmpty`` and ``StorageUnavailable``."""
+    must be empty; how many tables and views there are then. Raises ``NotEmpty``, ``OverShards`` and
+    ``StorageUnavailable``."""
+    _check_unspread(client)
     here = client.execute("SELECT currentDatabase()")[0][0]
     if found := _tables(client):
         raise NotEmpty(f"the database {here} has {len(found)} tables and views")
@@ -62,6 +71,11 @@ def restore(client: Client, place: str, database: str = "") -> int:
         f"RESTORE DATABASE `{source}` AS `{here}` FROM {place} SETTINGS allow_different_database_def = 1",
     )
     return len(_tables(client))
+
+
+def _check_unspread(client: Client) -> None:
+    if shards := getattr(client, "shards", ""):
+        raise OverShards(f"records are spread over the shards of {shards!r} (CLICKHOUSE_SHARDS)")
 
 
 def _tables(client: Client) -> list[str]:

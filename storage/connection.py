@@ -14,7 +14,7 @@ from clickhouse_driver.util.helpers import parse_url
 
 from errors import FinsentError
 from settings import ClickHouseSettings
-from storage.cluster import EVERYWHERE, everywhere
+from storage.cluster import EVERYWHERE, ON_SHARDS, over_shards
 from storage.pinned import PINNED
 
 
@@ -61,6 +61,9 @@ class _Client(Client):
     cluster = ""
     """CLICKHOUSE_CLUSTER. A statement that declares or changes something goes to all its servers."""
 
+    shards = ""
+    """CLICKHOUSE_SHARDS. A statement that declares or changes a table that is on shards goes to all of them."""
+
     _known: object = None
     """The socket of the connection that ``on_connected`` was called for."""
 
@@ -77,8 +80,10 @@ class _Client(Client):
 
     def execute(self, query: str, *args: Any, **how: Any) -> Any:
         """See ``Client.execute``."""
-        if self.cluster:
-            query = everywhere(query, self.cluster, self.connection.user)
+        if self.cluster or self.shards:
+            *before, query = over_shards(query, self.cluster, self.shards, self.connection.user)
+            for statement in before:
+                super().execute(statement, *args, **how)
         return super().execute(query, *args, **how)
 
 
@@ -130,6 +135,10 @@ def _client(settings: ClickHouseSettings) -> _Client:
     client.settings.update(PINNED)
     if settings.cluster:
         client.cluster = settings.cluster
+    if settings.shards:
+        client.shards = settings.shards
+        client.settings.update(ON_SHARDS)
+    if settings.cluster or settings.shards:
         client.settings.update(EVERYWHERE)
     return client
 

@@ -20,7 +20,6 @@ AT_ONCE = {"mutations_sync": 2}
 
 _POSITION = "topic, topic_id, partition, offset"
 _OWN = "(SELECT {} FROM record_log WHERE author IN %(pseudonyms)s)"
-_OWN_IDS, _OWN_POSITIONS = _OWN.format("document_id"), _OWN.format(_POSITION)
 _SHOWN_IN = """
 SELECT id, toString(state), evidence FROM alerts
 WHERE hasAny(
@@ -127,18 +126,37 @@ def erase_person(client: Client, person: Person) -> None:
         emptied = json.dumps(evidence | {"documents": documents})
         where = "id = %(id)s AND toString(state) = %(state)s"
         update("alerts", "evidence = %(evidence)s", where, id=identifier, state=state, evidence=emptied)
-    for table in ("rescored_log", "shadow_log"):
-        update(table, "document_id = 'erased'", f"({_POSITION}) IN {_OWN_POSITIONS}")
-    update("label_log", "document_id = 'erased'", f"document_id != '' AND document_id IN {_OWN_IDS}")
+    for own, values in _own(client, person, _POSITION):
+        for table in ("rescored_log", "shadow_log"):
+            update(table, "document_id = 'erased'", f"({_POSITION}) IN {own}", **values)
+    for own, values in _own(client, person, "document_id"):
+        update("label_log", "document_id = 'erased'", f"document_id != '' AND document_id IN {own}", **values)
     update("label_log", "annotator = %(nobody)s", "annotator = %(name)s AND annotator != ''")
     _empty_dead_letters(client, person)
-    update("record_log", "in_reply_to = ''", f"in_reply_to != '' AND in_reply_to IN {_OWN_IDS}")
+    for own, values in _own(client, person, "document_id"):
+        update("record_log", "in_reply_to = ''", f"in_reply_to != '' AND in_reply_to IN {own}", **values)
     update(
         "record_log",
         "document_id = concat('erased-', topic_id, '-', toString(partition), '-', toString(offset)), title = '', "
         "text = '', url = '', in_reply_to = '', embedding = '', author = ''",
         "author IN %(pseudonyms)s AND author != ''",
     )
+
+
+def _own(client: Client, person: Person, columns: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the person's documents have in ``columns``, as SQL with its parameters.
+
+    A change with a sub-query would give each replica the answer of its own moment, and ClickHouse refuses it; a shard
+    does not have the tables that it asks. So a cluster gets the values, some at a time."""
+    if not getattr(client, "cluster", "") and not getattr(client, "shards", ""):
+        yield _OWN.format(columns), {}
+        return
+    rows = client.execute(
+        f"SELECT DISTINCT {columns} FROM record_log WHERE author IN %(pseudonyms)s", _parameters(person)
+    )
+    values = [row if len(row) > 1 else row[0] for row in rows]
+    for start in range(0, len(values), MOST_POSITIONS):
+        yield "%(own)s", {"own": tuple(values[start : start + MOST_POSITIONS])}
 
 
 def _parameters(person: Person) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from errors import FinsentError
+from storage.cluster import stored_in
 
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations
@@ -102,6 +103,6 @@ def set_durability(client: Client, fsync: bool) -> None:
     """Let the server write each insert of records to its disk before it acknowledges it, or not."""
     wanted = f"fsync_after_insert = {int(fsync)}"
     for table in ("record_log", "label_log"):
-        declared = client.execute(f"SHOW CREATE TABLE {table}")[0][0]
+        declared = client.execute(f"SHOW CREATE TABLE {stored_in(client, table)}")[0][0]
         if wanted not in declared and (fsync or "fsync_after_insert" in declared):
             client.execute(f"ALTER TABLE {table} MODIFY SETTING {wanted}, fsync_part_directory = {int(fsync)}")

@@ -1,4 +1,5 @@
-"""Whether CLICKHOUSE_URL leads to one server, as it must: our tables have no replicas, and hold the ledger."""
+"""Whether CLICKHOUSE_URL leads to one server, as it must: our tables have no replicas, and hold the ledger; or to
+those of the cluster that the settings name."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 
 from errors import ExitCode, FinsentError
 from settings import ClickHouseSettings
-from storage.cluster import check_cluster
+from storage.cluster import check_cluster, check_shards, check_unspread
 from storage.connection import StorageUnavailable, connect
 from storage.refusals import LACKS_RIGHTS
 
@@ -41,9 +42,14 @@ class SeveralServers(FinsentError, RuntimeError):
 
 
 def check_one_server(client: Client, settings: ClickHouseSettings) -> None:
-    """Raises ``UnusableCluster`` if the settings name a cluster that will not do, or that a host in the URL is not of.
+    """Raises ``UnusableCluster`` if the settings name a cluster that will not do, or that a host in the URL is not of,
+    or do not name the shards that there are.
     Without a cluster, raises ``SeveralServers`` where the hosts in the URL are several servers, or ``client`` is
     connected to one that has replicas or is a shard, and the settings do not say that it is reached alone."""
+    if settings.shards:
+        check_shards(client, settings.shards, settings.cluster)
+    elif settings.cluster or settings.one_server:
+        check_unspread(client)
     if settings.cluster:
         check_cluster(client, settings.cluster)
         for _, other in _others(settings):

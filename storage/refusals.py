@@ -5,6 +5,7 @@ from __future__ import annotations
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
+from storage.cluster import stored_in
 from storage.connection import first_line
 
 LACKS_RIGHTS = 497
@@ -47,7 +48,7 @@ FROM
         ) AS most
     FROM system.parts AS parts
     INNER JOIN system.tables AS tables ON tables.database = parts.database AND tables.name = parts.table
-    WHERE parts.active AND parts.database = currentDatabase() AND parts.table IN ('record_log', 'label_log')
+    WHERE parts.active AND parts.database = currentDatabase() AND parts.table IN %(tables)s
     GROUP BY parts.table, parts.partition_id
     HAVING parts >= most
 ) AS p
@@ -67,9 +68,10 @@ def refusal(error: BaseException | None) -> str:
 
 def obstacles(client: Client) -> list[str]:
     """Why ClickHouse would take no rows now, as its own tables tell it; nothing is known where the user may not read
-    them. Raises what the driver raises."""
+    them, or of other shards. Raises what the driver raises."""
+    tables = tuple(stored_in(client, table) for table in ("record_log", "label_log"))
     try:
-        return [text for (text,) in client.execute(OBSTACLES, {"least": LEAST_FREE_BYTES})]
+        return [text for (text,) in client.execute(OBSTACLES, {"least": LEAST_FREE_BYTES, "tables": tables})]
     except ServerException as error:
         if error.code != LACKS_RIGHTS:
             raise

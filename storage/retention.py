@@ -8,6 +8,7 @@ import re
 from clickhouse_driver import Client
 
 from settings import ClickHouseSettings
+from storage.cluster import stored_in
 
 NEVER = "toDateTime('2106-02-07 00:00:00', 'UTC')"
 DAYS = "toDateTime(ingested_at) + toIntervalDay({days})"
@@ -18,7 +19,7 @@ def set_retention(client: Client, settings: ClickHouseSettings) -> int:
     server then empties them by itself, in the background, also in rows that are stored already."""
     changed = 0
     for table, columns in _wanted(settings).items():
-        declared = client.execute(f"SHOW CREATE TABLE {table}")[0][0]
+        declared = client.execute(f"SHOW CREATE TABLE {stored_in(client, table)}")[0][0]
         for column, expiry in columns.items():
             found = re.search(rf"^\s*`{column}` .*? TTL (.*?),?$", declared, re.MULTILINE)
             if (found[1] if found else "") != expiry:

@@ -105,6 +105,16 @@ def rights(database: str, person: Person) -> Iterator[str]:
         yield from (f"SELECT ON {database}.{name}" for name in person.reads)
 
 
+def rights_over_servers(cluster: str, shards: str) -> Iterator[str]:
+    """The rights that the service needs besides, to make tables on other servers and to read from them."""
+    if cluster or shards:
+        yield "CLUSTER ON *.*"
+    if cluster:
+        yield from (f"TABLE ENGINE ON Replicated{engine}" for engine in ENGINES)
+    if shards:
+        yield from ("TABLE ENGINE ON Distributed", "REMOTE ON *.*", "CREATE TEMPORARY TABLE ON *.*")
+
+
 def row_filter(database: str, desk: str, column: str) -> str:
     """SQL: which rows of a view belong to ``desk``; ``column`` is the view's under ``rows`` in the dictionary."""
     own = f"SELECT ticker FROM {database}.{COMPANIES} WHERE desk = {quoted(desk)}"

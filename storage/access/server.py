@@ -16,8 +16,10 @@ from storage.access.people import (
     Person,
     quoted,
     rights,
+    rights_over_servers,
     row_filter,
 )
+from storage.cluster import OVER_SHARDS
 from storage.dictionary import public
 
 
@@ -41,7 +43,8 @@ def grant(client: Client, everybody: Sequence[Person], known: Mapping[str, str],
     if strangers := taken(client, everybody):
         raise TakenNames(f"there are other people's accounts of these names: {', '.join(strangers)}")
     database = client.execute("SELECT currentDatabase()")[0][0]
-    wanted = grant_statements(database, everybody, known, prefix)
+    spread = getattr(client, "cluster", ""), getattr(client, "shards", "")
+    wanted = grant_statements(database, everybody, known, prefix, *spread)
     for statement in wanted:
         client.execute(statement)
     return len(wanted)
@@ -60,10 +63,16 @@ def taken(client: Client, everybody: Sequence[Person]) -> list[str]:
 
 
 def grant_statements(
-    database: str, everybody: Sequence[Person], known: Mapping[str, str], prefix: str = ""
+    database: str,
+    everybody: Sequence[Person],
+    known: Mapping[str, str],
+    prefix: str = "",
+    cluster: str = "",
+    shards: str = "",
 ) -> list[str]:
-    """The statements that give a server the declared users, whatever users it had before."""
-    limits = ", ".join(map(_setting, SETTINGS.items()))
+    """The statements that give a server the declared users, whatever users it had before. ``cluster`` and ``shards``
+    are CLICKHOUSE_CLUSTER and CLICKHOUSE_SHARDS."""
+    limits = ", ".join(map(_setting, (SETTINGS | (OVER_SHARDS if shards else {})).items()))
     readers = ", ".join(person.role for person in everybody if not person.writes)
     found = [f"CREATE ROLE IF NOT EXISTS {person.role}" for person in everybody]
     found += [
@@ -74,6 +83,8 @@ def grant_statements(
     for person in everybody:
         found.append(f"REVOKE ALL ON *.* FROM {person.role}")
         found += [f"GRANT {right} TO {person.role}" for right in rights(database, person)]
+        if person.writes:
+            found += [f"GRANT {right} TO {person.role}" for right in rights_over_servers(cluster, shards)]
         identified = f"IDENTIFIED WITH sha256_hash BY '{hashed(known[person.user])}'"
         found.append(f"CREATE USER OR REPLACE {person.user} {identified} DEFAULT DATABASE {database}")
         found.append(f"GRANT {person.role} TO {person.user}")
