@@ -8,12 +8,12 @@ import hmac
 import ipaddress
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from fastapi import HTTPException, Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
@@ -21,6 +21,7 @@ from console.lane import Lane
 from console.oidc import Known, Provider
 from console.people import ROLES, People, Role, User
 from settings import ConsoleSettings
+from storage.reads import SignInAttempt
 
 DEVICE = "finsent-device"
 """The cookie of a browser in which somebody has signed in: that it is theirs, so that who guesses the name elsewhere
@@ -30,6 +31,15 @@ DEVICE_S = 180 * 86_400
 CHECKS_AT_ONCE = 1
 """Passwords that are checked at the same time, of known browsers and of others, each: one check fills a core and 64 MiB
 for a twentieth of a second."""
+
+
+Attempts = Callable[[str, datetime], Sequence[SignInAttempt]]
+"""The attempts to sign in with a name since a moment, at all consoles, the oldest first."""
+
+
+def no_attempts(name: str, since: datetime) -> Sequence[SignInAttempt]:
+    """Of other consoles nothing is known."""
+    return ()
 
 
 class TooMany(HTTPException):
@@ -60,6 +70,7 @@ class Access:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._requests, self._sign_ins = parse(settings.requests), parse(settings.sign_ins)
         self._of_name = parse(settings.sign_ins_of_name)
+        self._sign_in_limits = (self._sign_ins, self._of_name)
         self._devices = URLSafeTimedSerializer(self.secret, salt="a browser where somebody has signed in")
         self._known_browsers, self._strangers = Lane(CHECKS_AT_ONCE), Lane(CHECKS_AT_ONCE)
 
@@ -84,28 +95,40 @@ class Access:
             return None
         return user
 
-    def sign_in(self, request: Request, name: str, password: str) -> User | None:
+    def sign_in(self, request: Request, name: str, password: str, attempts: Attempts = no_attempts) -> User | None:
         """Begin a session if the password is right. Raises ``TooMany`` and ``Busy``.
 
         Nobody can use up the attempts of others: those with a name count for an address, those from everywhere for a
-        name, and a browser in which that person has signed in before has attempts of its own.
+        name, and a browser in which that person has signed in before has attempts of its own. ``attempts`` tells those
+        at all consoles.
         """
         assert self.people is not None
-        where = network(address(request))
-        device = self._device(request)
-        if device and device["name"] == name:
-            self._count(self._sign_ins, f"device {device['id']}")
-            lane = self._known_browsers
+        where, browser = network(address(request)), self.known_browser(request, name)
+        if browser:
+            self._count(self._sign_ins, browser)
         else:
             self._count(self._sign_ins, f"address {where} name {name}")
             self._count(self._of_name, f"name {name}")
-            lane = self._strangers
+        lane = self._known_browsers if browser else self._strangers
         with lane.turn(where):
+            now = datetime.now(UTC)
+            alike = [
+                one for one in attempts(name, now - max(map(_window, self._sign_in_limits))) if one.detail == browser
+            ]
+            from_here = [one for one in alike if browser or network(one.address) == where]
+            _check(self._sign_ins, from_here, now)
+            if not browser:
+                _check(self._of_name, alike, now)
             user = self.people.sign_in(name, password)
         request.session.clear()
         if user is not None:
             self._begin(request, user.name, password=self._mark(user))
         return user
+
+    def known_browser(self, request: Request, name: str) -> str:
+        """What the log of actions calls the browser of the request, if ``name`` has signed in there before; else ''."""
+        device = self._device(request)
+        return f"known browser {device['id'][:12]}" if device and device["name"] == name else ""
 
     def remember(self, answer: Response, user: User) -> None:
         """Let the browser keep that ``user`` has signed in there. Another password ends that."""
@@ -173,9 +196,9 @@ class Access:
             key = f"address {network(address(request))}"
         self._count(self._requests, key)
 
-    def _count(self, limit: object, key: str) -> None:
-        if not self._limiter.hit(limit, key):  # type: ignore[arg-type]
-            raise TooMany(self._limiter.get_window_stats(limit, key).reset_time - time.time())  # type: ignore[arg-type]
+    def _count(self, limit: RateLimitItem, key: str) -> None:
+        if not self._limiter.hit(limit, key):
+            raise TooMany(self._limiter.get_window_stats(limit, key).reset_time - time.time())
 
     def allow(self, *roles: Role) -> Callable[[Request], User]:
         """A dependency for FastAPI: the user, who must have one of ``roles``. Without roles, any user will do."""
@@ -191,6 +214,17 @@ class Access:
             return user
 
         return dependency
+
+
+def _window(limit: RateLimitItem) -> timedelta:
+    return timedelta(seconds=limit.get_expiry())
+
+
+def _check(limit: RateLimitItem, attempts: Sequence[SignInAttempt], now: datetime) -> None:
+    """Raises ``TooMany`` if as many ``attempts``, the oldest first, are within the limit's time as it allows."""
+    within = [one.at for one in attempts if one.at > now - _window(limit)]
+    if len(within) >= limit.amount:
+        raise TooMany((within[-limit.amount] + _window(limit) - now).total_seconds())
 
 
 def address(request: Request) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from clickhouse_driver.errors import ServerException
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -14,6 +16,7 @@ from console.answers import ALWAYS, FORBIDDEN, UNKNOWN, Done, SignedIn
 from console.context import Context, as_json
 from console.people import User
 from storage import StorageUnavailable
+from storage.reads import SignInAttempt, sign_in_attempts
 from storage.writes import record_action
 
 
@@ -37,13 +40,21 @@ def routes(context: Context) -> APIRouter:
     api, access = APIRouter(prefix="/api", responses=ALWAYS | FORBIDDEN), context.access
     anybody = Depends(access.allow())
 
+    def attempts(name: str, since: datetime) -> Sequence[SignInAttempt]:
+        """At all consoles. None are known while ClickHouse is away: people can still sign in to see why."""
+        try:
+            return context.pool.read(lambda client: sign_in_attempts(client, name, since))
+        except (StorageUnavailable, ServerException):
+            return ()
+
     @api.post("/sign-in", response_model=SignedIn, responses=UNKNOWN)
     def sign_in(body: Credentials, request: Request) -> Response:
         """Begin a session."""
         if access.people is None:
             raise HTTPException(404, "nobody signs in here with a password")
-        user = access.sign_in(request, body.name, body.password)
-        record(context, request, body.name, "signed in" if user else "sign-in refused")
+        browser = access.known_browser(request, body.name)
+        user = access.sign_in(request, body.name, body.password, attempts)
+        record(context, request, body.name, "signed in" if user else "sign-in refused", browser)
         if user is None:
             raise HTTPException(401, "the name or the password is wrong")
         answer = as_json({"name": user.name, "roles": user.roles})

@@ -5,7 +5,7 @@ which show each record once, and need no more than SELECT; writers append to the
 as parameters. All functions raise what clickhouse-driver raises (``storage.UNAVAILABLE``), unless they say otherwise.
 """
 
-from storage.reads.actions import actions, signed_out_since
+from storage.reads.actions import SignInAttempt, actions, sign_in_attempts, signed_out_since
 from storage.reads.alerts import alerts_now, alerts_recorded, transitions_to_send
 from storage.reads.candidates import confident_documents, unlabelled_documents
 from storage.reads.dead_letters import dead_letters, dead_letters_at, dead_letters_between
@@ -101,6 +101,8 @@ __all__ = [
     "newest_document",
     "live_workers",
     "restarts",
+    "SignInAttempt",
+    "sign_in_attempts",
     "signed_out_since",
     "trouble",
     "worker_ends",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from console import add, create_app
 from console.access import DEVICE, network
@@ -18,6 +19,7 @@ from console.app import server_config
 from console.lane import MOST_OF_ONE, MOST_WAITING, Busy, Lane
 from console.pool import Pool
 from settings import ClickHouseSettings, ConsoleSettings
+from storage import connect, migrate
 from tests.console.test_access import PASSWORD
 from tests.console.test_oidc import NOWHERE
 from tests.support import eventually
@@ -75,6 +77,29 @@ def test_who_guesses_a_name_from_everywhere_does_not_keep_its_owner_out(
     forged = browser(app, "192.0.2.9")
     forged.cookies.set(DEVICE, "eyJuYW1lIjoiYW5hIn0.aaaa.bbbb")
     assert sign_in(forged, "ana") == 429
+
+
+def test_attempts_at_several_consoles_count_together(clickhouse_url: str, settings: ConsoleSettings) -> None:
+    clickhouse = ClickHouseSettings(url=clickhouse_url)
+    with connect(clickhouse) as client:
+        migrate(client)
+    settings = settings.model_copy(update={"secret": SecretStr("s" * 32)})
+    pools = [Pool(clickhouse), Pool(clickhouse)]
+    one, other = (create_app(pool, settings) for pool in pools)
+    ana = browser(one, "192.0.2.7")
+    assert sign_in(ana, "ana") == 200
+    guesses = [sign_in(browser(app), "ana", "guess") for app in (one, other, one, other, one)]
+    assert guesses == [401, 401, 401, 429, 429], "three from one address"
+    assert [sign_in(browser(app), "ben") for app in (one, other)] == [200, 200], "others there are not kept out"
+    guesses = [sign_in(browser(app, "198.51.100.1"), "ana", "guess") for app in (other, one, other, one)]
+    assert guesses == [401, 401, 429, 429], "six from everywhere, of which one was her own"
+    at_the_other = browser(other, "192.0.2.7")
+    at_the_other.cookies.update(ana.cookies)
+    tried = [sign_in(at_the_other, "ana", "mistyped"), sign_in(ana, "ana"), sign_in(at_the_other, "ana")]
+    assert tried == [401, 200, 200], "in her browser she has attempts of her own, at any console"
+    assert sign_in(browser(other, "192.0.2.8"), "ana") == 429
+    for pool in pools:
+        pool.close()
 
 
 def test_who_guesses_behind_a_proxy_does_not_keep_others_there_out(app: FastAPI) -> None:
