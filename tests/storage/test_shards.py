@@ -10,6 +10,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +19,12 @@ import pytest
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
+from alerts import Evaluator
 from benchmarks import acceptance_cluster
+from deploy.demo.recorded_week import MONDAY
 from deploy.local import Service
 from documents import BadRecord, Document, Position, Pseudonymiser
-from settings import ClickHouseSettings
+from settings import AlertSettings, ClickHouseSettings
 from storage import (
     StorageUnavailable,
     UnusableCluster,
@@ -39,6 +42,7 @@ from storage.cluster import ON_SHARDS, PREVIOUS_QUORUM_NOT_MET, SHARDED, everywh
 from storage.dictionary import public_views
 from storage.erasure import counts_about, erase_person, find_person
 from storage.questions import ask, questions
+from storage.reads import entities_stored, event_reports, latest_offsets, sentiment_windows
 from stream.kafka import produce
 from tests.storage.test_cluster import all_statements
 from tests.support import Asking, data_folder, eventually, kafka_at
@@ -374,6 +378,29 @@ def test_every_question_of_the_cookbook_is_answered_as_by_one_server(both: tuple
         assert near(*map(sorted_rows, answers)), question.name
         compared += bool(answers[0])
     assert compared > 25
+
+
+def test_what_the_service_reads_is_that_of_one_server(both: tuple[Client, Client]):
+    """The windows and reports that alerts are made of, and an evaluation over the whole week."""
+    week = MONDAY, MONDAY + timedelta(days=7)
+    windows = [sentiment_windows(client, *week, width_s=3600) for client in both]
+    assert len(windows[0].entity) > 100 and Counter(map(str, windows[0].entity)) == Counter(map(str, windows[1].entity))
+    for read in (
+        lambda client: sorted(event_reports(client, *week), key=repr),
+        lambda client: sorted(latest_offsets(client).items()),
+        lambda client: sorted(entities_stored(client, dict.fromkeys(latest_offsets(client), 5), week[1])),
+    ):
+        answers = [read(client) for client in both]
+        assert answers[0] and near(*answers)
+    # Alerts that the week has already would leave nothing to tell.
+    for client in both:
+        client.execute("TRUNCATE TABLE alerts")
+    told = []
+    for client in both:
+        evaluator = Evaluator(lambda client=client: client, AlertSettings(clock="stream"))
+        made = evaluator.evaluate(*(int(moment.timestamp()) for moment in week))
+        told.append(sorted((one.id, str(one.state), one.at) for one in made))
+    assert told[0] and told[0] == told[1]
 
 
 def test_views_are_declared_alike_but_for_what_shards_need():
