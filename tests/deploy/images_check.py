@@ -191,14 +191,19 @@ def checked_by_its_own_command(name: str, container: Container, port: str, repor
 
 
 def worker(name: str, image: Image, stack: Stack, report: Report, **extra: str) -> None:
-    """Start it twice, with the settings ``extra``, and let the news of the recorded week go through."""
+    """Make the tables, start it twice with the settings ``extra``, and let the news of the recorded week go through."""
+    migrating = stack.logs / f"{name}-migrate.log"
+    command = (*image.config["Entrypoint"], "storage", "migrate")
+    with Container(image, migrating, settings_of(stack), command=command) as container:  # as the chart's hook does
+        code = container.wait(PATIENCE_S)
+    report.proven(f"{name} makes the tables", code == 0, migrating.read_text(errors="replace")[-2000:])
     port = str(free_port())
 
     def ready(container: Container) -> bool:
         return _answers(f"http://127.0.0.1:{port}/ready")
 
     settings = {"STREAM_WEB_PORT": port, **extra}
-    with started(f"{name} (which makes topics and tables)", image, stack, ready, report, **settings) as container:
+    with started(f"{name} (which makes the topics)", image, stack, ready, report, **settings) as container:
         unprivileged(name, container, report)
         checked_by_its_own_command(name, container, "STREAM_WEB_PORT", report)
         done = container.execute("python", "-c", "from model.engine import kernel_problem; print(kernel_problem())")
