@@ -59,10 +59,8 @@ def of_event(level: int, pages: bool, state: EventState) -> Severity:
     """The severity of an alert about an event of ``level`` 1 to 5: 5 is critical, 4 a warning, and the others are
     notices.
 
-    Without ``pages``, the type may wake nobody, and the alert is at most a warning. In any state but ``happened``, such
-    as threatened or rumoured, it is one lower.
+    The level already says that what is only threatened or rumoured is less bad. In these states, and without ``pages``,
+    which says that the type may wake nobody, the alert is at most a warning.
     """
-    rank = max(0, level - 3) if pages else min(1, max(0, level - 3))
-    if state is not EventState.HAPPENED:
-        rank = max(0, rank - 1)
-    return list(Severity)[rank]
+    most = Severity.CRITICAL if pages and state is EventState.HAPPENED else Severity.WARNING
+    return list(Severity)[min(most.rank, max(0, level - 3))]

@@ -23,11 +23,18 @@ from storage.reads import EventReport
 ENOUGH = 1.0
 """The least weight of all witnesses together: one story of a trusted source, or two of unknown ones."""
 
+ENOUGH_IF_CERTAIN = 0.5
+"""The least weight of one story that alone makes a warning of a grave event that happened, if it tells it without doubt
+(``CERTAIN``): a story of ordinary news, and no post."""
+
+GRAVE = 4
+"""An event of this level that happened needs as few witnesses as the weights allow, whatever its type asks for."""
+
 LIKELY = 0.8
 """The least probability that the stories of all witnesses are not all misread (they are read independently)."""
 
-CERTAIN = 0.9
-"""The same for an event that makes a critical alert: it may wake somebody."""
+CERTAIN, BEYOND_DOUBT = 0.9, 0.97
+"""What is told without doubt, and the least probability for a critical alert: it may wake somebody."""
 
 SURGE = 4.0
 """The weight must be at least this many times the usual one."""
@@ -44,6 +51,10 @@ sure ones."""
 
 RUMOUR_WITNESSES = 2
 """A rumour is believed only if at least this many independent stories tell it."""
+
+MANY, MANY_WEIGH, WORST_OF_MANY = 4, 2.0, 4
+"""What so many independent stories tell, with at least this weight together, counts as one level worse than each says,
+but at most as this one: sheer attention wakes nobody. It is no news either of what is neither good nor bad."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +90,21 @@ def believed(
     type, oldest first."""
     at, span = reports[-1].published_at, span_of(kind)
     recent = [report for report in _since(reports, at - span) if report.state in setting.event_states & STRENGTH.keys()]
-    if not _enough(_told(recent, weights), kind.witnesses):
+    if not recent:
         return None
     before = list(_between(reports, at - BASELINE, at - span))
     earlier = _told(before, weights)
     usual = sum(earlier.values()) * (span / (BASELINE - span))
     for state, level in _worst_first(kind, setting):
-        chosen = [r for r in recent if STRENGTH[r.state] >= STRENGTH[state] and r.severity >= level]
-        told = _told(chosen, weights)
-        needed = max(kind.witnesses, RUMOUR_WITNESSES) if state is EventState.RUMOURED else kind.witnesses
         bad = severity.of_event(level, kind.pages, state)
-        least = CERTAIN if bad is Severity.CRITICAL else LIKELY
-        if _enough(told, needed) and sum(told.values()) >= SURGE * usual and _probability(chosen) >= least:
+        surer = [r for r in recent if STRENGTH[r.state] >= STRENGTH[state]]
+        chosen = [r for r in surer if r.severity >= level]
+        if not _is_enough(chosen, kind, state, level, bad, weights):
+            chosen = [r for r in surer if r.severity >= level - 1]
+            if level > WORST_OF_MANY or not kind.polarity or not _is_told_by_many(chosen, weights):
+                continue
+        told = _told(chosen, weights)
+        if sum(told.values()) >= SURGE * usual:
             first = {report.story_id: report for report in reversed(chosen)}
             witnesses = sorted(first.values(), key=lambda report: report.order)
             return Belief(state, level, bad, sum(told.values()), usual, len(earlier), witnesses)
@@ -123,8 +137,31 @@ def _probability(reports: Sequence[EventReport]) -> float:
     return round(1 - math.prod(1 - probability for probability in stories.values()), 4)
 
 
-def _enough(told: dict[int, float], witnesses: int) -> bool:
-    return len(told) >= witnesses and sum(told.values()) >= ENOUGH
+def _is_enough(
+    reports: Sequence[EventReport],
+    kind: EventType,
+    state: EventState,
+    level: int,
+    bad: Severity,
+    weights: SourceWeights,
+) -> bool:
+    """Whether ``reports`` are enough for an alert of the severity ``bad`` about an event of this state and level."""
+    told, probability = _told(reports, weights), _probability(reports)
+    weight = sum(told.values())
+    if state is EventState.HAPPENED and level >= GRAVE:
+        if bad is Severity.CRITICAL:
+            return weight >= ENOUGH and probability >= BEYOND_DOUBT
+        alone = any(
+            round(report.probability, 4) >= CERTAIN and told[report.story_id] >= ENOUGH_IF_CERTAIN for report in reports
+        )
+        return alone or (weight >= ENOUGH and probability >= LIKELY)
+    needed = max(kind.witnesses, RUMOUR_WITNESSES) if state is EventState.RUMOURED else kind.witnesses
+    return len(told) >= needed and weight >= ENOUGH and probability >= LIKELY
+
+
+def _is_told_by_many(reports: Sequence[EventReport], weights: SourceWeights) -> bool:
+    told = _told(reports, weights)
+    return len(told) >= MANY and sum(told.values()) >= MANY_WEIGH and _probability(reports) >= LIKELY
 
 
 def _since(reports: Sequence[EventReport], since: datetime) -> list[EventReport]:

@@ -169,7 +169,7 @@ class _Group:
     def _tell(self, i: int, at: datetime) -> Iterator[Transition]:
         """Fire an alert, or escalate the firing one, if the ``i``-th report and those before it are enough for that."""
         report, setting = self._reports[i], self._life.setting(self._key[0], self._kind)
-        if setting is None or report.severity < setting.least_event(self._kind.polarity):
+        if setting is None or report.severity < setting.least_event(self._kind.polarity) - 1:
             return
         alert = self._firing()
         if alert is not None and alert.severity is Severity.CRITICAL:

@@ -19,7 +19,7 @@ class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``polarity`` is its usual direction for the subject, ``severity`` 1 (routine) to 5 (the company's existence).
     ``half_life_h`` is after how many hours half of its weight is gone. ``pages`` says whether it may wake somebody.
-    ``witnesses`` independent stories make it believed; one of a trusted source is enough for most.
+    ``witnesses`` independent stories make it believed while it is no crisis that has happened.
     """
 
     name: Name

@@ -19,7 +19,7 @@ from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
 from model.events.unknown_companies import LONGEST_CHINESE, asked_about, counts_for, other_names
 from model.events.weights import EventWeights
-from model.events.wording import VERDICTS, is_of_figures, is_only_verdict, is_question, verdict_role
+from model.events.wording import VERDICTS, is_of_bidder, is_of_figures, is_only_verdict, is_question, verdict_role
 
 LEAST_PROBABILITY = 0.5
 """Events less probable than this are not told."""
@@ -169,6 +169,7 @@ class EventReader:
             if i not in asks
             and not is_only_verdict(names[k], kinds[i], marked[i])
             and not is_of_figures(names[k], marked[i])
+            and not is_of_bidder(names[k], marked[i])
         }
 
     def _of_unknown(
@@ -233,7 +234,7 @@ class EventReader:
             state=state,
             relevance=relevance(share, role),
             severity=severity(kind, text, role, state),
-            polarity=polarity(kind, role, state),
+            polarity=polarity(kind, text, role, state),
         )
 
 

@@ -64,6 +64,22 @@ _BY_WORDING = {
         r"\bdie[ds]?\b|\bdeaths?\b|suicide|\bkilled\b"
         "|\u731d\u6b7b|\u8eab\u4ea1|\u53bb\u4e16|\u79bb\u4e16|\u81ea\u6740|\u5760\u697c|\u8fc7\u52b3\u6b7b"
     ),
+    # Far more than on an ordinary day.
+    "price_surge": re.compile(
+        r"\b(?:shares?|stock)\b.{0,30}(?:\bsoar|rocket|\bleap|\brecord\b)|\b(?:soar|leap)s? on\b"
+        r"|\bhits? (?:an? )?(?:record|all-time) high|\btrillion\b"
+        "|\u6da8\u505c|\u66b4\u6da8|\u98d9|\u65b0\u9ad8|\u7834\u4e07\u4ebf"
+    ),
+    # Not a few.
+    "layoffs": re.compile(
+        r"\bmass\b|\bthousands\b|\b(?:half|third|quarter|fifth|tenth) of\b|all (?:staff|employees)"
+        "|\u5927\u88c1|\u5927\u89c4\u6a21|\u5168\u5458|\u8fc7\u534a"
+    ),
+    # One of the great indices.
+    "index_change": re.compile(
+        r"s&p 500|nasdaq.100|\bdow\b|ftse 100|hang seng index|\bdax\b|euro stoxx 50|nikkei 225"
+        "|\u6807\u666e500|\u7eb3\u65af\u8fbe\u514b100|\u6caa\u6df1300|\u6052\u751f\u6307\u6570"
+    ),
     # Nobody expected it.
     "chief_arrives": re.compile(
         r"\breturn|\bback (?:as|at|to|in)\b|surprise|shock|stun|unexpected"
@@ -71,6 +87,29 @@ _BY_WORDING = {
     ),
 }
 """Types that are worse, or more of a surprise, by one step with these words."""
+
+_LESS_BY_WORDING = {
+    # A small move, where no figure says that it is none.
+    "price_plunge": re.compile(
+        r"^(?!.*\d\s?(?:%|p)).*(?:\b(?:slip|slid|slide|dip|ease|edge|drift|inch)(?:s|es|ed|ped|pped|ping)?\b|slightly"
+        "|\u5c0f\u5e45|\u5fae\u8dcc)"
+    ),
+    # A part of the company is sold, and not the company.
+    "takeover_target": re.compile(
+        r"\b(?:assets?|units?|stakes?|business|division|plants?|stores?|brands?|fields?)\b|\u8d44\u4ea7|\u4e1a\u52a1|\u5b50\u516c\u53f8"
+    ),
+}
+"""Types that are less, by one step, with these words."""
+
+_JOINS = re.compile(r"\bjoin|\badd(?:ed|s)?\b|\binclu|\benter|\u7eb3\u5165|\u5165\u9009|\u8c03\u5165")
+_LEAVES = re.compile(r"\bdropp?e?d?\b|\bremov|\bdelet|\bleav|\bout of\b|\bexclu|\u5254\u9664|\u8c03\u51fa")
+"""An index that takes a company in, or no longer has it: good or bad news of one type."""
+
+_FIRST_DAY = re.compile(
+    r"\bdebuts?\b|\bipos?\b|initial public offering|first (?:day|trade)|direct listing"
+    "|\u9996\u65e5|\u6302\u724c|\u65b0\u80a1"
+)
+"""A jump of the shares on their first day is part of the listing, and no surprise."""
 
 _OF_PRICE = frozenset({"price_plunge", "price_surge"})
 _SHARES = re.compile(
@@ -100,15 +139,22 @@ def severity(kind: EventType, text: str, role: EventRole, state: EventState) -> 
     change = _figures(kind.name, text) + _BY_STATE[state] + _BY_ROLE[role]
     if (wording := _BY_WORDING.get(kind.name)) and wording.search(text):
         change += 1
+    if (wording := _LESS_BY_WORDING.get(kind.name)) and wording.search(text):
+        change -= 1
+    if kind.name == "price_surge" and _FIRST_DAY.search(text):
+        change = min(change, 2 - kind.severity)
     return min(5, max(1, kind.severity + change))
 
 
-def polarity(kind: EventType, role: EventRole, state: EventState) -> int:
+def polarity(kind: EventType, text: str, role: EventRole, state: EventState) -> int:
     """The polarity of the type for the company that it happened to, reversed if it was averted or denied; 0 in other
-    roles."""
+    roles. Joining an index is good, and leaving it is bad."""
     if role is not EventRole.SUBJECT:
         return 0
-    return -kind.polarity if state in (EventState.AVERTED, EventState.DENIED) else kind.polarity
+    own: int = kind.polarity
+    if kind.name == "index_change":
+        own = bool(_JOINS.search(text)) - bool(_LEAVES.search(text))
+    return -own if state in (EventState.AVERTED, EventState.DENIED) else own
 
 
 def _figures(name: str, text: str) -> int:

@@ -32,6 +32,13 @@ _JUDGED = re.compile(
 )
 _OF_TARGET = re.compile(rf"\b{_TARGET}\b|\u76ee\u6807\u4ef7")
 _OUTLOOK = re.compile(r"guid|outlook|forecast|\bsees\b|\bfy ?\d|\bexpects\b|\u6307\u5f15|\u9884\u671f|\u9884\u8ba1")
+_BIDDER = re.compile(
+    r"\b(?:acquired|bought|purchased|taken over) by @|\bsold to @"
+    r"|@(?:'s)? (?:(?!reject|get|receiv|accept|rebuff|spurn|approv)[\w&'.-]+ ){0,4}?"
+    r"(?:to (?:buy|acquire|take over)|buys|acquires|(?:bid|offer|takeover|purchase|buyout"
+    r"|acquisition) (?:of|for)) (?!@|usd|gbp|eur)[a-z]"
+    r"|@(?:\u62df|\u5c06|\u5ba3\u5e03|\u5b8c\u6210|\u51fa\u8d44)?\u6536\u8d2d(?!\u8981\u7ea6)"
+)
 _DEAL = re.compile(
     r"acqui|merg|take-?over|\btake over\b|\bbids?\b|\bdeal\b|stake|purchase|buys\b|buyout|\u6536\u8d2d|\u5e76\u8d2d"
 )
@@ -56,6 +63,11 @@ def is_of_figures(kind: str, marked: str) -> bool:
 def is_question(marked: str) -> bool:
     """Whether a text begins by asking about the company, as in "Will Acme miss estimates?": nothing is told of it."""
     return bool(_QUESTION.match(marked))
+
+
+def is_of_bidder(kind: str, marked: str) -> bool:
+    """Whether ``kind`` is a takeover in which the company is the one that buys."""
+    return kind == "takeover_target" and bool(_BIDDER.search(_PADDING.sub("@ ", marked)))
 
 
 def verdict_role(marked: str) -> EventRole | None:

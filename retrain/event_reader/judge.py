@@ -16,6 +16,9 @@ FEW = 10
 """Types with fewer cases are left out of the mean over types."""
 
 SHIFTS = np.arange(-4, 2.01, 0.25)
+NEARLY_BEST = 0.98
+"""F1 is flat around its maximum: thresholds with at least this share of the best one are as good by this measure. Of
+those for grave types the middle one is taken, since a crisis that is missed costs as well; for others the highest."""
 
 
 def set_thresholds(weights: EventWeights, types: EventTypes, rows: Sequence[Labelled]) -> None:
@@ -24,7 +27,9 @@ def set_thresholds(weights: EventWeights, types: EventTypes, rows: Sequence[Labe
     logits, told = _told(weights, types, rows)
     grave = _grave(weights, types)
     for chosen in (grave, ~grave):
-        shift = max(SHIFTS, key=lambda one: _scores(told[:, chosen], logits[:, chosen] >= one)["f1"])
+        f1 = [_scores(told[:, chosen], logits[:, chosen] >= one)["f1"] for one in SHIFTS]
+        good = [one for one, score in zip(SHIFTS, f1, strict=True) if score >= NEARLY_BEST * max(f1)]
+        shift = good[len(good) // 2] if chosen is grave else good[-1]
         weights.bias[: len(weights.types)][chosen] -= shift
 
 

@@ -43,7 +43,7 @@ class Told:
         severity: int = 0,
         kind: Kind = "news",
         polarity: int = -1,
-        probability: float = 0.9,
+        probability: float = 0.98,
     ) -> None:
         number = len(self.reports) + 1
         self.reports.append(
@@ -69,10 +69,10 @@ def short(made: list[Transition]) -> list[tuple[str, str, datetime]]:
 
 
 def test_one_story_of_a_trusted_source_is_enough_and_two_of_others(told: Told):
-    told(NOON, source="Some blog")
-    told(NOON + MINUTE, source="Another copy", story=1)
+    told(NOON, source="Some blog", probability=0.85)
+    told(NOON + MINUTE, source="Another copy", story=1, probability=0.85)
     assert run(told, NOON + HOUR) == []
-    told(NOON + 2 * MINUTE, source="Some other blog")
+    told(NOON + 2 * MINUTE, source="Some other blog", probability=0.85)
     (alert,) = run(told, NOON + HOUR)
     assert (alert.kind, alert.entity, alert.topic, alert.direction) == ("event", "ACME", "bankruptcy", "negative")
     assert (alert.state, alert.severity, alert.at, alert.began_at) == ("firing", "critical", NOON + 2 * MINUTE, NOON)
@@ -83,6 +83,37 @@ def test_one_story_of_a_trusted_source_is_enough_and_two_of_others(told: Told):
     trusted = Told()
     trusted(NOON)
     assert short(run(trusted, NOON + HOUR)) == [("firing", "critical", NOON)]
+
+
+def test_one_story_of_ordinary_news_warns_of_a_grave_event_if_it_is_read_without_doubt(told: Told):
+    told(NOON, source="Some blog", probability=0.95)
+    assert short(run(told, NOON + HOUR)) == [("firing", "warning", NOON)]
+    told(NOON + MINUTE, source="Some other blog", probability=0.95)
+    assert short(run(told, NOON + HOUR))[1:] == [("escalated_to_critical", "critical", NOON + MINUTE)]
+    for more in (
+        {"probability": 0.85}, {"kind": "comment"}, {"state": EventState.THREATENED}, {"type_": "layoffs"},
+    ):  # fmt: skip
+        other = Told()
+        other(NOON, source="Some blog", **more)
+        assert run(other, NOON + HOUR) == []
+
+
+def test_what_many_tell_is_one_level_worse_but_wakes_nobody(told: Told):
+    for number in range(3):
+        told(NOON + number * MINUTE, "boycott")
+    assert [row.severity for row in run(told, NOON + HOUR)] == ["notice"]
+    told(NOON + 3 * MINUTE, "boycott")
+    assert short(run(told, NOON + HOUR))[1:] == [("escalated_to_warning", "warning", NOON + 3 * MINUTE)]
+    for level, type_, found in (
+        (2, "layoffs", ["notice"]),
+        (1, "layoffs", []),
+        (2, "ipo", []),
+        (4, "raid", ["warning"]),
+    ):
+        other = Told()
+        for number in range(6):
+            other(NOON + number * MINUTE, type_, severity=level)
+        assert [row.severity for row in run(other, NOON + HOUR)] == found
 
 
 def test_a_story_that_is_read_with_doubt_wants_another_one(told: Told):
@@ -99,7 +130,7 @@ def test_a_story_that_is_read_with_doubt_wants_another_one(told: Told):
 def test_a_critical_alert_asks_for_more_certainty(told: Told):
     told(NOON, probability=0.85)
     assert short(run(told, NOON + HOUR)) == [("firing", "warning", NOON)]
-    told(NOON + MINUTE, source="Bloomberg", probability=0.6)
+    told(NOON + MINUTE, source="Bloomberg", probability=0.85)
     assert short(run(told, NOON + HOUR))[1:] == [("escalated_to_critical", "critical", NOON + MINUTE)]
 
 
@@ -114,11 +145,14 @@ def test_posts_and_types_that_ask_for_two_need_more(told: Told):
     assert run(told, NOON + HOUR) == []
     told(NOON + 5 * MINUTE, source="board 5", kind="comment")
     assert short(run(told, NOON + HOUR)) == [("firing", "critical", NOON + 5 * MINUTE)]
-    run_on_bank = Told()
-    run_on_bank(NOON, "bank_run")
-    assert run(run_on_bank, NOON + HOUR) == []
-    run_on_bank(NOON + MINUTE, "bank_run", "Some blog")
-    assert short(run(run_on_bank, NOON + HOUR)) == [("firing", "critical", NOON + MINUTE)]
+    routine = Told()
+    routine(NOON, "investigation")
+    assert run(routine, NOON + HOUR) == []
+    routine(NOON + MINUTE, "investigation", "Some blog")
+    assert short(run(routine, NOON + HOUR)) == [("firing", "notice", NOON + MINUTE)]
+    grave = Told()
+    grave(NOON, "bank_run")  # one trusted story of a grave event is enough, whatever its type asks for
+    assert short(run(grave, NOON + HOUR)) == [("firing", "critical", NOON)]
 
 
 def test_a_rumour_is_lower_rises_when_it_is_confirmed_and_ends_when_it_is_denied(told: Told):
@@ -167,7 +201,7 @@ def test_what_is_told_all_the_time_is_new_only_when_it_surges(told: Told):
     def firings() -> list[datetime]:
         return [row.at for row in run(told, NOON + HOUR) if row.state == "firing"]
 
-    assert firings() == [NOON - 29 * DAY]  # the second story; it ends after 14 days, and what follows is usual
+    assert firings() == [NOON - 30 * DAY]  # it ends after 14 days, and what follows is usual
     told(NOON, "accident")
     assert len(firings()) == 1
     for number in range(1, 15):
@@ -176,9 +210,9 @@ def test_what_is_told_all_the_time_is_new_only_when_it_surges(told: Told):
 
 
 def test_a_late_report_is_put_in_its_place_and_told_when_it_comes(told: Told):
-    told(NOON, source="Some blog")
+    told(NOON, source="Some blog", probability=0.85)
     late = Told()
-    late(NOON - HOUR, source="Some other blog")
+    late(NOON - HOUR, source="Some other blog", probability=0.85)
     whole = [*late.reports, *(report._replace(offset=9, story_id=9) for report in told.reports)]
     life = EventLifecycle(TYPES, WEIGHTS, Rules())
     assert life.run(told.reports, LONG_AGO, NOON + HOUR) == []
@@ -243,9 +277,9 @@ def test_an_unknown_source_that_is_alone_too_often_counts_half(told: Told):
     assert mine.of("Loner", "news", NOON - 20 * DAY) == 0.5  # it was not known then
     assert mine.of("Loner", "news", NOON + 100 * DAY) == 0.5  # and is forgotten
     told(NOON, source="Loner")
-    told(NOON + MINUTE, source="Some blog")
+    told(NOON + MINUTE, source="Some blog", probability=0.85)
     assert EventLifecycle(TYPES, mine, Rules()).run(told.reports, LONG_AGO, NOON + HOUR) == []
-    assert len(run(told, NOON + HOUR)) == 1
+    assert [row.severity for row in run(told, NOON + HOUR)] == ["warning", "critical"]
     # Where nobody is ever confirmed, being alone says nothing.
     mine.learn(SourceRecord(day._replace(alone=day.told) for day in days))
     assert mine.of("Loner", "news", NOON) == 0.5
@@ -301,7 +335,7 @@ def document(offset: int, at: datetime, source: str = "Reuters", type_: str = "b
     made.published_at, made.story_id, made.label, made.model_version = at, offset, "negative", "m1"
     made.mentions = [Mention("ACME", "Acme", "name", "negative", 0.6, 0.3, 0.1, -0.5)]
     made.events = [
-        Event("ACME", type_, 0.9, EventRole.SUBJECT, EventState.HAPPENED, 80, 5, -1),
+        Event("ACME", type_, 0.98, EventRole.SUBJECT, EventState.HAPPENED, 80, 5, -1),
         Event("ACME", "fine", 0.4, EventRole.SUBJECT, EventState.HAPPENED, 80, 5, -1),
         Event("ACME", "arrest", 0.9, EventRole.MENTIONED, EventState.HAPPENED, 80, 5, -1),
         Event("ACME", "raid", 0.9, EventRole.SUBJECT, EventState.HISTORIC, 80, 5, -1),

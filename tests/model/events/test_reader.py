@@ -158,6 +158,8 @@ def test_nothing_happened(reader: EventReader, text: str) -> None:
         ("lawsuit", "\u8f66\u4e3b\u5230@\u95e8\u5e97\u7ef4\u6743", "@\u88ab\u540c\u884c\u8d77\u8bc9"),
         ("abuse", "young worker dies after long shifts at @", "@ workers complain of long shifts"),
         ("chief_arrives", "@ founder returns as chief executive", "@ names finance chief"),
+        ("price_surge", "@ shares soar", "@ shares rise"),
+        ("layoffs", "mass layoffs at @", "layoffs at @"),
     ],
 )
 def test_some_words_make_it_worse_or_more_of_a_surprise(kind: str, more: str, less: str) -> None:
@@ -199,9 +201,35 @@ def test_severity_and_polarity_follow_figures_state_and_role() -> None:
     assert severity(types["fine"], "@ fined $1 million", subject, happened) == 2
     assert severity(types["bankruptcy"], "@ may fail", subject, EventState.THREATENED) == 4
     assert severity(types["bankruptcy"], "rival of @ fails", EventRole.MENTIONED, happened) == 3
-    assert polarity(types["strike"], subject, EventState.AVERTED) == 1
-    assert polarity(types["bankruptcy"], subject, EventState.DENIED) == 1
-    assert polarity(types["bankruptcy"], EventRole.MENTIONED, happened) == 0
+    assert polarity(types["strike"], "@ strike averted", subject, EventState.AVERTED) == 1
+    assert polarity(types["bankruptcy"], "@ denies it", subject, EventState.DENIED) == 1
+    assert polarity(types["bankruptcy"], "rival of @ fails", EventRole.MENTIONED, happened) == 0
+
+
+def test_an_index_that_takes_a_company_in_is_good_news_and_one_that_drops_it_bad() -> None:
+    change = load_event_types().by_name["index_change"]
+    for text, level, direction in [
+        ("@ to join s&p 500", 3, 1),
+        ("@ removed from ftse 100", 3, -1),
+        ("@ added to regional index", 2, 1),
+        ("@\u88ab\u5254\u9664\u51fa\u6307\u6570", 2, -1),
+    ]:
+        assert severity(change, text, EventRole.SUBJECT, EventState.HAPPENED) == level
+        assert polarity(change, text, EventRole.SUBJECT, EventState.HAPPENED) == direction
+
+
+@pytest.mark.parametrize(
+    ("kind", "usual", "less"),
+    [
+        ("price_plunge", "@ shares slip 7%", "@ shares slip"),
+        ("price_surge", "@ shares jump 30%", "@ shares jump 30% in market debut"),
+        ("takeover_target", "rival to buy @", "rival to buy gas assets of @"),
+    ],
+)
+def test_a_small_move_a_first_day_and_a_part_of_the_company_are_less(kind: str, usual: str, less: str) -> None:
+    of = load_event_types().by_name[kind]
+    levels = [severity(of, text, EventRole.SUBJECT, EventState.HAPPENED) for text in (usual, less)]
+    assert levels[0] > levels[1]
 
 
 @pytest.mark.parametrize(
