@@ -76,7 +76,7 @@ class EventLifecycle:
             if kind := self._types.by_name.get(key[1]):
                 one = _Group(self, key, kind, told)
                 made += one.run(after, until, late.get(key))
-        return sorted(made, key=lambda row: (row.at, row.fired_at, row.entity, row.topic, row.state))
+        return sorted(made, key=lambda row: (row.at, row.fired_at, row.entity, row.topic))
 
     def alerts(self, key: Key) -> list[Alert]:
         """The alerts about a company and type, the oldest first."""
