@@ -116,7 +116,7 @@ def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
     assert rates["all"] == {"alerts": 0, "rate": None}  # all of it is near the known events
     rates = backtest.judge(transitions, watched, history, [])["alerts_per_entity_year"]
     assert rates["by_kind"]["event"]["alerts"] == found["event_alerts"] == 3  # raid, bankruptcy, the other's results
-    assert [rates[name]["alerts"] for name in ("all", "notice", "warning", "critical")] == [4, 1, 2, 1]
+    assert [rates[name]["alerts"] for name in ("all", "notice", "warning", "critical")] == [4, 0, 3, 1]
     assert rates["all"]["rate"] > 4
     picture = tmp_path / "charts" / "crisis.png"
     span = (events[0].at - timedelta(days=3), events[0].at + timedelta(days=1))
