@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    view: Annotated[str, typer.Argument(help="documents, mentions, events, labels or alert_history.")],
+    view: Annotated[str, typer.Argument(help="documents, mentions, events, labels, alert_history or prices.")],
     out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go; it is made if it is not there.")],
     since: Annotated[str, typer.Option(metavar="DATE", help="The first day (UTC).")],
     until: Annotated[str, typer.Option(metavar="DATE", help="The last day, which is included.")] = "today",

@@ -23,11 +23,15 @@ DAY_OF = {
     "events": "published_at",
     "labels": "labelled_at",
     "alert_history": "at",
+    "prices": "date",
 }
 """The views that can be exported, and the column that says to which day (UTC) a row belongs."""
 
 AS_OF = ("documents", "mentions", "labels")
 """Those of them that can be exported as they were at a moment."""
+
+KNOWN_AT = {"alert_history": "recorded_at", "prices": "recorded_at"}
+"""The column that says when a row became known, where it is not ``ingested_at``."""
 
 LEFT_OUT = {"documents": ("embedding",)}
 """Columns that are of no use outside: an embedding is compared with others of the same version only."""
@@ -60,7 +64,7 @@ def export_days(client: Client, view: str, first: date, last: date, as_of: datet
 def export_day(client: Client, view: str, day: date, path: Path, as_of: datetime | None = None) -> int:
     """Write the rows of ``view`` of the UTC day ``day`` to ``path`` as Parquet; the number of rows.
 
-    Rows are in the order in which they became known (``ingested_at``). The file is there as a whole or not at all; an
+    Rows are in the order in which they became known. The file is there as a whole or not at all; an
     earlier one is replaced. Raises ``CannotExport`` where pyarrow is not installed.
     """
     if find_spec("pyarrow") is None:
@@ -88,7 +92,7 @@ def _tables(client: Client, view: str, day: date, as_of: datetime | None) -> Ite
     import pyarrow
 
     left_out = f" EXCEPT ({', '.join(LEFT_OUT[view])})" if view in LEFT_OUT else ""
-    order = "recorded_at" if view == "alert_history" else "ingested_at"
+    order = KNOWN_AT.get(view, "ingested_at")
     rows = client.execute_iter(
         f"SELECT *{left_out} FROM {_source(view, as_of)} WHERE {_between(view)} ORDER BY {order}",
         _parameters(day, day, as_of),
@@ -114,7 +118,7 @@ def arrow_type(kind: str) -> Any:
         unit = {None: "s", "3": "ms", "6": "us", "9": "ns"}.get(found[1])
         if unit:
             return pyarrow.timestamp(unit, tz="UTC")
-    simple = {"Date": "date32", "Bool": "bool_", "Float32": "float32", "Float64": "float64"}
+    simple = {"Date": "date32", "Date32": "date32", "Bool": "bool_", "Float32": "float32", "Float64": "float64"}
     if found := re.fullmatch(r"(U?)Int(8|16|32|64)", kind):
         return getattr(pyarrow, f"{found[1].lower()}int{found[2]}")()
     if kind in simple:
@@ -127,7 +131,8 @@ def _source(view: str, as_of: datetime | None) -> str:
 
 
 def _between(view: str) -> str:
-    return f"{DAY_OF[view]} >= %(first)s AND {DAY_OF[view]} < %(until)s"
+    moment = DAY_OF[view]
+    return f"{moment} >= toDateTime64(%(first)s, 3, 'UTC') AND {moment} < toDateTime64(%(until)s, 3, 'UTC')"
 
 
 def _parameters(first: date, last: date, as_of: datetime | None) -> dict[str, datetime]:

@@ -43,7 +43,7 @@ JUDGED = {
 }
 """Whole numbers that hang on scores: how many texts have a label, or when a threshold was passed."""
 
-TIMED = {"why-this-alert", "what-became-of-the-alerts", "how-soon", "alerts-at-noon"}
+TIMED = {"why-this-alert", "what-became-of-the-alerts", "how-soon", "alerts-at-noon", "after-the-alerts"}
 """Their times are those of alerts: a score that is a little higher passes a threshold some minutes sooner."""
 
 FREE = {"why-this-alert": {"position"}, "worth-labelling": {"label"}}

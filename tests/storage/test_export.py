@@ -65,6 +65,17 @@ def test_as_of_a_moment_nothing_later_is_in_it(week: Client, view: str):
     assert sum(export_days(week, view, FIRST, LAST, after).values()) == wanted
 
 
+def test_closes_keep_their_day(week: Client, tmp_path: Path):
+    path = tmp_path / "day.parquet"
+    export_day(week, "prices", date(2020, 6, 18), path)
+    table = parquet.read_table(path)
+    assert table.schema.field("date").type == pyarrow.date32()
+    assert {(row["ticker"], row["date"], row["close"]) for row in table.to_pylist()} >= {
+        ("WDI.DE", date(2020, 6, 18), 40.0),
+        ("LLY", date(2020, 6, 18), 164.0),
+    }
+
+
 def test_what_cannot_be_exported_is_said(week: Client):
     with pytest.raises(CannotExport, match="'record_log' cannot be exported; documents, mentions"):
         export_days(week, "record_log", FIRST, LAST)

@@ -30,7 +30,7 @@ from model.registry import copy_adapters, publish
 from settings import AlertSettings
 from storage import replace_entities, replace_event_types, write_documents, write_labels
 from storage.reads import Rescoring
-from storage.writes import write_rescored
+from storage.writes import write_prices, write_rescored
 from stream.kafka import Received
 from stream.steps import Read, Score
 
@@ -169,5 +169,14 @@ def _add_people_and_models(client: Client, first: str, second: str) -> None:
         [
             (row["desk"], row["ticker"], row["exposure"], "USD", row.get("at", MONDAY).replace(tzinfo=UTC))
             for row in held
+        ],
+    )
+    prices = yaml.safe_load((resources.files(__package__) / "prices.yaml").read_text(encoding="utf-8"))
+    write_prices(
+        client,
+        [
+            (ticker, day, float(close))
+            for ticker, closes in prices["closes"].items()
+            for day, close in zip(prices["dates"], closes, strict=True)
         ],
     )
