@@ -6,9 +6,9 @@ SELECT
     round(100 * (after / before - 1), 1) AS change_pct
 FROM
 (
-    SELECT id, entity, toString(kind) AS kind, direction, min(t.fired_at) AS fired, toDate32(fired) AS day
-    FROM alerts AS t
-    WHERE state = 'firing' AND t.fired_at >= {since:DateTime64(3, 'UTC')}
+    SELECT id, entity, toString(kind) AS kind, direction, min(t.at) AS fired, toDate32(fired) AS day
+    FROM alert_history AS t
+    WHERE state = 'firing' AND t.at >= {since:DateTime64(3, 'UTC')}
     GROUP BY id, entity, kind, direction
 ) AS a
 ASOF INNER JOIN prices AS b ON a.entity = b.ticker AND a.day > b.date

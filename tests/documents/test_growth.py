@@ -97,7 +97,8 @@ def test_growth_is_seen_where_it_is() -> None:
     def quadratic(text: str) -> int:
         return sum(text.count("b", start) for start in range(len(text)))
 
-    assert grows(quadratic, lambda n: "a" * n)
+    # A busy machine can hide it once: the time at the single length is then taken while others disturb it.
+    assert any(grows(quadratic, lambda n: "a" * n) for _ in range(5))
 
 
 HOSTILE = (
