@@ -8,7 +8,7 @@ FROM
 (
     SELECT id, entity, toString(kind) AS kind, direction, min(t.at) AS fired, toDate32(fired) AS day
     FROM alert_history AS t
-    WHERE state = 'firing' AND t.at >= {since:DateTime64(3, 'UTC')}
+    WHERE event = 'firing' AND t.at >= {since:DateTime64(3, 'UTC')}
     GROUP BY id, entity, kind, direction
 ) AS a
 ASOF INNER JOIN prices AS b ON a.entity = b.ticker AND a.day > b.date
