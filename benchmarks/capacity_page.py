@@ -22,7 +22,8 @@ LIMITS = """\
   ([a large group](../benchmarks/README.md#a-large-group-python--m-benchmarkslarge_group---json-out)).
 - **ClickHouse: inserts.** All workers insert into one table, each {least:g} to {most:g} times a second. About {inserts}
   inserts a second are as many as should be. Fewer workers with more cores each make fewer.
-  [Shards](clickhouse.md#shards) make room for more rows, but no fewer inserts: a batch of many partitions goes to each of them.
+  [Shards](clickhouse.md#shards) make room for more rows, but no fewer inserts: a batch of many partitions goes to each
+  of them.
 - **Alerts: one leader.** An evaluation reads all documents of the last 12 to 36 hours. It is due every `ALERT_TICK_S`
   (900 s) and must take much less than that. The first one after a takeover reads 44 days; while it runs, alerts wait.
 - **Stories.** A worker compares a document with the latest `STREAM_NOVELTY_DOCUMENTS` (20,000) of the last 24 hours.
