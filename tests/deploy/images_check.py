@@ -1,8 +1,8 @@
 """``make images``: images built by buildah, and run by crun with a read-only root against a broker and a ClickHouse.
 
 ``python -m tests.deploy.images_check [IMAGE ...]`` builds and checks only those. It prints what it proved and what not,
-and exits 1 on a fault. Root builds here, without a daemon. The broker is Apache Kafka, the ClickHouse
-finsent's own.
+and exits 1 on a fault. Root builds here, without a daemon. The broker is Apache Kafka, the
+ClickHouse finsent's own.
 """
 
 from __future__ import annotations
