@@ -98,14 +98,11 @@ def suggest(
     from documents import Linker, load_watchlist, whole_text
     from documents.universe import Spoken, suggestions
     from storage import connect
+    from storage.reads import english_stories
 
     end = parse_time(until).astimezone(UTC)
     begin = end - timedelta(days=7) if since == "week" else parse_time(since).astimezone(UTC)
-    rows = connect().execute_iter(
-        "SELECT title, text, story_id, source FROM documents "
-        "WHERE published_at > %(begin)s AND published_at <= %(end)s AND lang = 'en' LIMIT 1 BY story_id, source",
-        {"begin": begin, "end": end},
-    )
+    rows = english_stories(connect(), begin, end)
     told = (Spoken(whole_text(title, text), story, source) for title, text, story, source in rows)
     found = suggestions(told, Linker(load_watchlist()), fewest)
     shown = [[one.name, len(one.stories), len(one.sources), " ".join(one.example.split())[:100]] for one in found[:100]]

@@ -25,6 +25,13 @@ class Table(BaseModel):
     sql: str
 
 
+class Dated(BaseModel):
+    """Rows as of a moment, in an order that the route tells."""
+
+    moment: datetime
+    rows: list[Row]
+
+
 class Rows(BaseModel):
     """Rows, in an order that the route tells."""
 

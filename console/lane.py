@@ -20,8 +20,9 @@ class Busy(FinsentError, RuntimeError):
 class Lane:
     """Serves ``at_once`` at a time, in the order in which they come. Safe for threads."""
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
+    def __init__(self, at_once: int, why: str = "many people sign in just now") -> None:
+        """``why`` is what those are told for whom there is no place."""
+        self._at_once, self._why = at_once, why
         self._places: dict[object, str] = {}
         """Who is served or waits, in order."""
 
@@ -34,7 +35,7 @@ class Lane:
         with self._changed:
             of_one = sum(other == address for other in self._places.values())
             if len(self._places) >= MOST_WAITING or of_one >= MOST_OF_ONE:
-                raise Busy("many people sign in just now: try again in a moment")
+                raise Busy(f"{self._why}: try again in a moment")
             self._places[place] = address
             self._changed.wait_for(lambda: place in list(self._places)[: self._at_once])
         try:

@@ -12,6 +12,18 @@ const byName = (rows, key) => {
   return groups;
 };
 
+// To find names on no list takes some seconds, so the page does not wait for them.
+let unknown = null;
+function unknownCompanies() {
+  const shown = el("div");
+  const link = row => el("a", { href: `/search?q=${encodeURIComponent(row.name)}${asOf ? `&${moment}` : ""}` }, row.name);
+  const fill = () => shown.replaceChildren(unknown ? table("Unknown companies this week", ["Name", "Stories", "Sources", "For example"], unknown.map(row => [link(row), row.stories, row.sources, row.example]))
+    : el("p", { class: "quiet" }, "Looking for them, some seconds ..."));
+  fill();
+  ask(`/api/unknown?${moment}`).then(found => { unknown = found.rows; fill(); }, error => shown.replaceChildren(el("p", { class: "quiet" }, `Not known: ${error.message}`)));
+  return [el("h2", {}, "Unknown companies this week"), el("p", { class: "quiet" }, "Names on no list that stand beside \"shares\", \"CEO\" and the like in three English stories or more of 7 days. Some are people or places: look before you add one to the watch list."), shown];
+}
+
 async function why(row, entity, shown) {
   const found = await ask(`/api/explain?document=${encodeURIComponent(row.document_id)}&entity=${encodeURIComponent(entity)}`);
   if (found.reason) return `No words: ${found.reason}.`;
@@ -69,7 +81,8 @@ export const pages = {
       el("h2", {}, "Movers, 24 hours against 7 days"),
       table("Movers", ["Company", "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), el("span", { class: tone(row.change) }, signed(row.change)), row.documents, row.z.toFixed(1)])),
       sources(`/api/movers?${moment}`, movers.sql),
-      ...(asOf ? [el("h2", {}, "Emerging: what no known topic fits"), el("p", { class: "quiet" }, "Not known as of a moment: only what the latest search found is kept.")] : emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "Companies", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : [])];
+      ...(asOf ? [el("h2", {}, "Emerging: what no known topic fits"), el("p", { class: "quiet" }, "Not known as of a moment: only what the latest search found is kept.")] : emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "Companies", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : []),
+      ...unknownCompanies()];
   },
 
   async entity(page, again) {

@@ -13,6 +13,7 @@ from storage.reads.deliveries import deliveries, digests_done, has_outcome
 from storage.reads.documents import entities_stored, latest_offsets, latest_texts, recent_documents
 from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
 from storage.reads.emerging_topics import SampledDocument, emerging_documents, emerging_topics, sample_documents
+from storage.reads.english_stories import english_stories
 from storage.reads.events import EventReport, SourceDay, event_reports, events_stored, source_days
 from storage.reads.feeds import Feed, active_feeds, event_time_watermark, newest_document
 from storage.reads.holdings import exposures, holdings, holdings_by_company, recorded_holdings
@@ -31,6 +32,7 @@ from storage.reads.workers import HEARTBEAT_S, live_workers
 __all__ = [
     # documents
     "Rescoring",
+    "english_stories",
     "entities_stored",
     "latest_offsets",
     "latest_texts",

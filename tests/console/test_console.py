@@ -189,6 +189,19 @@ def test_a_company_has_its_prices_beside_its_sentiment(console: Console) -> None
     assert console.ask("api/entities/NOBODY/prices").json["rows"] == []
 
 
+def test_companies_on_no_list_are_shown(console: Console) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    said = ("Zyxtron shares fall as regulator looks in", "Zyxtron CEO leaves", "Why Zyxtron shares may rise again")
+    records = [document(60 + n, now - timedelta(hours=30 + n), 0.1, title) for n, title in enumerate(said)]
+    for record in records:
+        record.mentions, record.lang = [], "en"
+    write_documents(console.client, records)
+    (row,) = console.ask("api/unknown").json["rows"]
+    assert (row["name"], row["stories"], row["sources"]) == ("Zyxtron", 3, 1) and "Zyxtron" in row["example"]
+    before = (now - timedelta(hours=31)).isoformat().replace("+00:00", "Z")
+    assert console.ask(f"api/unknown?as_of={before}").json["rows"] == []  # only two were told by then
+
+
 def test_what_comes_from_the_feed_stays_text(console: Console) -> None:
     rows = list(csv.DictReader(io.StringIO(console.ask("api/entities/ACME/documents?format=csv").body)))
     assert [row["title"] for row in rows[:2]] == ["'" + FORMULA, HOSTILE]
@@ -367,6 +380,8 @@ def test_pages_in_a_browser(console: Console) -> None:
             assert page.locator("#page img, #page script").count() == 0 and page.title().endswith("- finsent")
 
         visit("")
+        page.get_by_role("heading", name="Unknown companies this week").wait_for()
+        expect(page.get_by_text("Looking for them")).to_have_count(0)
         page.get_by_text("The alert, with its documents").click()
         assert page.get_by_role("article", name="Alert about Acme & Sons").count() == 1
         page.locator(".heat a", has_text="ACME").click()
