@@ -202,16 +202,22 @@ def _interval(shift: Shift, mean: float, error: float) -> list[float]:
 
 def _query(shift: Shift) -> str:
     """SQL that shows the documents of a shift."""
-    view, entity = "counted_mentions", "entity, "
-    only = "" if shift.entity == MARKET else f"entity = {sql_string(shift.entity)} AND "
-    has = f"has(`topics.name`, {sql_string(shift.topic)}) AND " if shift.topic else ""
+    since, until = (f"'{moment:%Y-%m-%d %H:%M:%S}'" for moment in (recent_since(shift), event_time(shift.at)))
     if shift.topic == NO_COMPANY:
-        view, entity, only, has = "documents", "", "empty(mentions.entity) AND unscored = '' AND ", ""
-    since, at = recent_since(shift), event_time(shift.at)
+        return (
+            "SELECT published_at, source, sentiment, title, text FROM documents "
+            f"WHERE empty(mentions.entity) AND unscored = '' AND published_at > {since} AND published_at <= {until} "
+            "ORDER BY sentiment"
+        )
+    conditions = []
+    if shift.entity != MARKET:
+        conditions.append(f"entity = {sql_string(shift.entity)}")
+    if shift.topic:
+        conditions.append(f"has(`topics.name`, {sql_string(shift.topic)})")
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     return (
-        f"SELECT published_at, source, {entity}sentiment, title, text FROM {view} WHERE {only}{has}"
-        f"published_at > '{since:%Y-%m-%d %H:%M:%S}' AND published_at <= '{at:%Y-%m-%d %H:%M:%S}' "
-        "ORDER BY sentiment"
+        "SELECT published_at, source, entity, sentiment, title, text "
+        f"FROM counted_mentions_between(first = {since}, until = {until}, known = now64(3)) {where}ORDER BY sentiment"
     )
 
 

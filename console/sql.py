@@ -67,9 +67,9 @@ ORDER BY slot
 
 TOPICS = """
 SELECT toStartOfDay(published_at) AS day, topic_name AS topic, count() AS documents
-FROM counted_mentions ARRAY JOIN `topics.name` AS topic_name
-WHERE entity = %(entity)s AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY
-    AND published_at <= %(moment)s
+FROM counted_mentions_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
+    known = now64(3)) ARRAY JOIN `topics.name` AS topic_name
+WHERE entity = %(entity)s
 GROUP BY day, topic ORDER BY day, documents DESC
 """
 
@@ -111,9 +111,9 @@ FROM
 LEFT JOIN
 (
     SELECT toDate32(published_at) AS date, avg(m.sentiment) AS tone, count() AS documents
-    FROM counted_mentions AS m
-    WHERE entity = %(entity)s AND published_at >= toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 61 DAY
-        AND published_at <= %(moment)s
+    FROM counted_mentions_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 61 DAY, until = %(moment)s,
+        known = now64(3)) AS m
+    WHERE entity = %(entity)s
     GROUP BY date
 ) AS s ON p.date = s.date
 ORDER BY date

@@ -434,7 +434,7 @@ PARTITION BY toYYYYMM(ingested_at)
 ORDER BY (topic, topic_id, partition, offset)
 SETTINGS deduplicate_merge_projection_mode = 'rebuild', index_granularity = 8192;
 
--- 0005_rescored
+-- 0005_rescored, 0068_dated_questions
 CREATE TABLE rescored_log
 (
     `topic` LowCardinality(String),
@@ -465,7 +465,8 @@ CREATE TABLE rescored_log
     `mentions.p_neutral` Array(Float32),
     `mentions.p_positive` Array(Float32),
     `mentions.sentiment` Array(Float32),
-    `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(rescored_at))
+    `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(rescored_at)),
+    INDEX published_range published_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(rescored_at)
@@ -894,7 +895,7 @@ AS SELECT
 FROM entities
 FINAL;
 
--- 0002_views, 0004_novelty_topics, 0008_indices
+-- 0002_views, 0004_novelty_topics, 0008_indices, 0068_dated_questions
 CREATE VIEW counted_mentions
 (
     `entity` LowCardinality(String),
@@ -924,8 +925,17 @@ CREATE VIEW counted_mentions
     `novelty` Float32,
     `model_version` LowCardinality(String),
     `topics.name` Array(LowCardinality(String)),
-    `topics.score` Array(Float32)
+    `topics.score` Array(Float32),
+    `lang_quality` LowCardinality(String),
+    `cut` Bool,
+    `deciding` String
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM counted_mentions_between(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
+
+-- 0068_dated_questions
+CREATE VIEW counted_mentions_between
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT * EXCEPT (told_before, sent_before)
 FROM
@@ -935,8 +945,9 @@ FROM
         lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
         lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
     FROM mentions
+    WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
 )
-WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1)));
+WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')});
 
 -- 0002_views, 0006_labels_models, 0019_tombstones
 CREATE VIEW dead_letters
@@ -1049,7 +1060,7 @@ FINAL
 WHERE error_kind = ''
 SETTINGS use_skip_indexes_if_final_exact_mode = 0;
 
--- 0005_rescored
+-- 0005_rescored, 0068_dated_questions
 CREATE VIEW documents_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
@@ -1062,9 +1073,10 @@ LIMIT 1 BY
     topic,
     topic_id,
     partition,
-    offset;
+    offset,
+    published_at;
 
--- 0005_rescored
+-- 0005_rescored, 0068_dated_questions
 CREATE VIEW documents_by_model
 (
     `topic` LowCardinality(String),
@@ -1097,70 +1109,80 @@ CREATE VIEW documents_by_model
     `mentions.sentiment` Array(Float32)
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT
-    topic,
-    topic_id,
-    partition,
-    offset,
-    kind,
-    document_id,
-    source,
-    lang,
-    published_at,
-    ingested_at,
-    scored_at,
-    ingested_at AS known_at,
-    story_id,
-    model_version,
-    label,
-    p_negative,
-    p_neutral,
-    p_positive,
-    sentiment,
-    tokens,
-    mentions.entity,
-    mentions.surface,
-    mentions.via,
-    mentions.label,
-    mentions.p_negative,
-    mentions.p_neutral,
-    mentions.p_positive,
-    mentions.sentiment
-FROM record_log
-FINAL
-WHERE (error_kind = '') AND (unscored = '')
+AS SELECT *
+FROM
+(
+    SELECT
+        topic,
+        topic_id,
+        partition,
+        offset,
+        kind,
+        document_id,
+        source,
+        lang,
+        published_at,
+        ingested_at,
+        scored_at,
+        ingested_at AS known_at,
+        story_id,
+        model_version,
+        label,
+        p_negative,
+        p_neutral,
+        p_positive,
+        sentiment,
+        tokens,
+        mentions.entity,
+        mentions.surface,
+        mentions.via,
+        mentions.label,
+        mentions.p_negative,
+        mentions.p_neutral,
+        mentions.p_positive,
+        mentions.sentiment
+    FROM record_log
+    FINAL
+    WHERE (error_kind = '') AND (unscored = '')
+    SETTINGS use_skip_indexes_if_final_exact_mode = 0
+)
 UNION ALL
-SELECT
-    topic,
-    topic_id,
-    partition,
-    offset,
-    kind,
-    document_id,
-    source,
-    lang,
-    published_at,
-    ingested_at,
-    scored_at,
-    rescored_at AS known_at,
-    story_id,
-    model_version,
-    label,
-    p_negative,
-    p_neutral,
-    p_positive,
-    sentiment,
-    tokens,
-    mentions.entity,
-    mentions.surface,
-    mentions.via,
-    mentions.label,
-    mentions.p_negative,
-    mentions.p_neutral,
-    mentions.p_positive,
-    mentions.sentiment
-FROM rescored_log
-FINAL;
+SELECT *
+FROM
+(
+    SELECT
+        topic,
+        topic_id,
+        partition,
+        offset,
+        kind,
+        document_id,
+        source,
+        lang,
+        published_at,
+        ingested_at,
+        scored_at,
+        rescored_at AS known_at,
+        story_id,
+        model_version,
+        label,
+        p_negative,
+        p_neutral,
+        p_positive,
+        sentiment,
+        tokens,
+        mentions.entity,
+        mentions.surface,
+        mentions.via,
+        mentions.label,
+        mentions.p_negative,
+        mentions.p_neutral,
+        mentions.p_positive,
+        mentions.sentiment
+    FROM rescored_log
+    FINAL
+    SETTINGS use_skip_indexes_if_final_exact_mode = 0
+);
 
 -- 0012_shadow_drift_views
 CREATE VIEW drifts
@@ -1891,7 +1913,7 @@ ARRAY JOIN
 WHERE (error_kind = '') AND (unscored = '')
 SETTINGS use_skip_indexes_if_final_exact_mode = 0;
 
--- 0010_public_views
+-- 0010_public_views, 0068_dated_questions
 CREATE VIEW mentions_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1961,12 +1983,13 @@ INNER JOIN
         topic_id,
         partition,
         offset,
+        published_at,
         url,
         title,
         text
     FROM documents
     WHERE (ingested_at <= {moment:DateTime64(3, 'UTC')}) AND notEmpty(mentions.entity)
-) AS d USING (topic, topic_id, partition, offset);
+) AS d USING (topic, topic_id, partition, offset, published_at);
 
 -- 0010_public_views
 CREATE VIEW model_history
@@ -2398,7 +2421,7 @@ FROM feed_polls
 FINAL
 ORDER BY feed ASC;
 
--- 0010_public_views
+-- 0010_public_views, 0068_dated_questions
 CREATE VIEW topics
 (
     `entity` LowCardinality(String),
@@ -2418,26 +2441,8 @@ CREATE VIEW topics
     `model_version` LowCardinality(String)
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT
-    m.entity AS entity,
-    theme AS topic,
-    strength AS score,
-    m.label AS label,
-    m.sentiment AS sentiment,
-    m.kind AS kind,
-    m.document_id AS document_id,
-    m.source AS source,
-    m.title AS title,
-    m.text AS text,
-    m.url AS url,
-    m.published_at AS published_at,
-    m.ingested_at AS ingested_at,
-    m.story_id AS story_id,
-    m.model_version AS model_version
-FROM counted_mentions AS m
-ARRAY JOIN
-    `topics.name` AS theme,
-    `topics.score` AS strength;
+AS SELECT *
+FROM topics_between(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
 -- 0010_public_views
 CREATE VIEW topics_as_of
@@ -2478,6 +2483,30 @@ ARRAY JOIN themes AS theme
 GROUP BY
     entity,
     theme;
+
+-- 0068_dated_questions
+CREATE VIEW topics_between
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    m.entity AS entity,
+    theme AS topic,
+    strength AS score,
+    m.label AS label,
+    m.sentiment AS sentiment,
+    m.kind AS kind,
+    m.document_id AS document_id,
+    m.source AS source,
+    m.title AS title,
+    m.text AS text,
+    m.url AS url,
+    m.published_at AS published_at,
+    m.ingested_at AS ingested_at,
+    m.story_id AS story_id,
+    m.model_version AS model_version
+FROM counted_mentions_between(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}) AS m
+ARRAY JOIN
+    `topics.name` AS theme,
+    `topics.score` AS strength;
 
 -- 0010_public_views
 CREATE VIEW workers

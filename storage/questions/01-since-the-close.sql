@@ -11,8 +11,7 @@ INNER JOIN sentiment_as_of(moment = {close:DateTime64(3, 'UTC')}, known = {close
 INNER JOIN
 (
     SELECT entity, count() AS documents
-    FROM counted_mentions
-    WHERE published_at > {close:DateTime64(3, 'UTC')} AND published_at <= {moment:DateTime64(3, 'UTC')}
+    FROM counted_mentions_between(first = {close:DateTime64(3, 'UTC')}, until = {moment:DateTime64(3, 'UTC')}, known = now64(3))
     GROUP BY entity
 ) AS since ON since.entity = now.name
 INNER JOIN companies AS c ON c.ticker = now.name

@@ -14,8 +14,8 @@ FROM
 LEFT JOIN
 (
     SELECT toDate32(published_at) AS date, avg(m.sentiment) AS tone, count() AS documents
-    FROM counted_mentions AS m
-    WHERE entity = {entity:String} AND published_at >= {first:DateTime64(3, 'UTC')} AND published_at < {until:DateTime64(3, 'UTC')}
+    FROM counted_mentions_between(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = now64(3)) AS m
+    WHERE entity = {entity:String}
     GROUP BY date
 ) AS s ON p.date = s.date
 ORDER BY date

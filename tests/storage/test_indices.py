@@ -87,6 +87,9 @@ def test_copies_count_once_a_day_however_much_is_read(client: Client):
     assert len(sentiment_windows(client, NOON - timedelta(days=9), NOON + timedelta(days=9)).start) == 2
     days = "SELECT sum(documents) FROM sentiment_1d WHERE scope = 'market' AND kind = 'all'"
     assert client.execute(days) == [(2,)]
+    span = f"first = '{NOON:%F %T}', until = '{late:%F %T}'"
+    # The first copy is not in the span, but before it, so that the second does not count.
+    assert client.execute(f"SELECT count() FROM counted_mentions_between({span}, known = now64(3))") == [(0,)]
 
 
 def test_volume_is_compared_with_the_same_weekday(client: Client):
@@ -137,6 +140,24 @@ FROM numbers(%(count)s)
 """
 
 
+RESCORED = """
+INSERT INTO rescored_log (topic, topic_id, partition, offset, model_version, rescored_at, kind, document_id, source,
+    published_at, ingested_at, story_id, label, sentiment, mentions.entity, mentions.label, mentions.sentiment)
+SELECT topic, topic_id, partition, offset, 'm2', ingested_at, kind, document_id, source, published_at, ingested_at,
+    story_id, label, -0.5, mentions.entity, mentions.label, [-0.5]
+FROM record_log
+"""
+SPAN = "first = '{first}', until = '{until}', known = '{until}'"
+DATED = {
+    "documents": "FROM documents WHERE published_at > '{first}'",
+    "documents_by_model": "FROM documents_by_model WHERE published_at > '{first}'",
+    "documents_as_of": "FROM documents_as_of(moment = '{until}') WHERE published_at > '{first}'",
+    "mentions_as_of": "FROM mentions_as_of(moment = '{until}') WHERE published_at > '{first}'",
+    "counted_mentions_between": f"FROM counted_mentions_between({SPAN})",
+    "topics_between": f"FROM topics_between({SPAN})",
+}
+
+
 def test_a_question_about_a_day_does_not_read_older_history(client: Client):
     """With 10 days of 43,200 documents in four partitions, merged or not, and what follows of them."""
     count = 432_000
@@ -156,3 +177,11 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
         assert client.last_query.progress.rows < count / 8
         moving_documents(client, "AAA", NOON, until, 0.0)
         assert client.last_query.progress.rows < count / 4
+    client.execute(RESCORED)
+    for merged in (False, True):
+        if merged:
+            client.execute("OPTIMIZE TABLE rescored_log FINAL")
+        for name, query in DATED.items():
+            found = client.execute(f"SELECT * {query.format(first=f'{NOON:%F %T}', until=f'{until:%F %T}')}")
+            assert len(found) == (798 if name == "documents_by_model" else 399), name
+            assert client.last_query.progress.rows < count / 2, (name, client.last_query.progress.rows)
