@@ -14,8 +14,9 @@ from clickhouse_driver.util.helpers import parse_url
 
 from errors import FinsentError
 from settings import ClickHouseSettings
-from storage.cluster import EVERYWHERE, ON_SHARDS, over_shards
+from storage.cluster import EVERYWHERE
 from storage.pinned import PINNED
+from storage.shards import ON_SHARDS, over_shards
 
 
 class StorageUnavailable(FinsentError, ConnectionError):

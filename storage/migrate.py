@@ -11,7 +11,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from errors import FinsentError
-from storage.cluster import stored_in
+from storage.shards import stored_in
 
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations

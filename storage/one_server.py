@@ -13,9 +13,10 @@ from pydantic import SecretStr
 
 from errors import ExitCode, FinsentError
 from settings import ClickHouseSettings
-from storage.cluster import check_cluster, check_shards, check_unspread
+from storage.cluster import check_cluster
 from storage.connection import StorageUnavailable, connect
 from storage.refusals import LACKS_RIGHTS
+from storage.shards import check_shards, check_unspread
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
-from storage.cluster import stored_in
 from storage.connection import first_line
+from storage.shards import stored_in
 
 LACKS_RIGHTS = 497
 REASONS = {

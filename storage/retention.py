@@ -8,7 +8,7 @@ import re
 from clickhouse_driver import Client
 
 from settings import ClickHouseSettings
-from storage.cluster import stored_in
+from storage.shards import stored_in
 
 NEVER = "toDateTime('2106-02-07 00:00:00', 'UTC')"
 DAYS = "toDateTime(ingested_at) + toIntervalDay({days})"

@@ -10,8 +10,8 @@ from clickhouse_driver import Client
 
 from documents import KINDS, BadRecord, Document, Kind, Label, Row, Tombstone
 from documents.events import EventType
-from storage.cluster import insert_alone
 from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue
+from storage.insert import insert_alone
 from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
 

@@ -19,8 +19,8 @@ from storage.access.people import (
     rights_over_servers,
     row_filter,
 )
-from storage.cluster import OVER_SHARDS
 from storage.dictionary import public
+from storage.shards import OVER_SHARDS
 
 
 class FixedUsers(FinsentError, RuntimeError):

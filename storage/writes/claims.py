@@ -6,7 +6,8 @@ import time
 
 from clickhouse_driver import Client
 
-from storage.cluster import SEQUENTIAL, insert_alone
+from storage.cluster import SEQUENTIAL
+from storage.insert import insert_alone
 
 CLAIM_VISIBLE_S = 0.3
 """After this time all workers see a claim: an insert of one row takes some milliseconds."""

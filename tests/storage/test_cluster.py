@@ -19,7 +19,8 @@ from documents import Document, Position
 from errors import ExitCode
 from settings import ClickHouseSettings
 from storage import SeveralServers, UnusableCluster, check_one_server, connect, last_stored, refusal, write_documents
-from storage.cluster import LEAST_QUORUM, PREVIOUS_QUORUM_NOT_MET, check_cluster, everywhere
+from storage.cluster import check_cluster, everywhere
+from storage.insert import LEAST_QUORUM, PREVIOUS_QUORUM_NOT_MET
 from storage.migrate import DEFINER, LEDGER, VIEW, files, statements
 from tests.support.commands import within
 

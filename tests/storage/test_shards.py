@@ -38,11 +38,13 @@ from storage import (
     write_documents,
 )
 from storage.backups import OverShards, back_up, restore
-from storage.cluster import ON_SHARDS, PREVIOUS_QUORUM_NOT_MET, SHARDED, everywhere, insert_alone, over_shards
+from storage.cluster import everywhere
 from storage.dictionary import public_views
 from storage.erasure import counts_about, erase_person, find_person
+from storage.insert import PREVIOUS_QUORUM_NOT_MET, insert_alone
 from storage.questions import ask, questions
 from storage.reads import entities_stored, event_reports, latest_offsets, sentiment_windows
+from storage.shards import ON_SHARDS, SHARDED, over_shards
 from stream.kafka import produce
 from tests.storage.test_cluster import all_statements
 from tests.support import Asking, data_folder, eventually, kafka_at
