@@ -32,6 +32,23 @@ class Dated(BaseModel):
     rows: list[Row]
 
 
+class Personal(BaseModel):
+    """Documents in a personal order, each with its reasons; the desks to choose from; how many actions of this person
+    the order has learnt from; the SELECT that finds the documents."""
+
+    moment: datetime
+    desks: list[str]
+    acts: int
+    rows: list[Row]
+    sql: str
+
+
+class Opened(BaseModel):
+    """For whom it is remembered."""
+
+    by: str
+
+
 class Rows(BaseModel):
     """Rows, in an order that the route tells."""
 

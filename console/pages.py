@@ -17,13 +17,20 @@ from console.people import User
 from console.sign_in import record
 
 HERE = Path(__file__).parent
-PAST = {"market", "entity", "alerts", "search"}
+PAST = {"market", "for-you", "entity", "alerts", "search"}
 """The pages that can show an earlier moment."""
 
 FLOW = "finsent-oidc"
 """The cookie that a browser keeps while its owner is at the provider."""
 
-PAGES = {"": "Market", "alerts": "Alerts", "label": "Label", "search": "Search", "health": "Health"}
+PAGES = {
+    "": "Market",
+    "for-you": "For you",
+    "alerts": "Alerts",
+    "label": "Label",
+    "search": "Search",
+    "health": "Health",
+}
 """Title by path, of the pages that everybody sees in the menu."""
 
 

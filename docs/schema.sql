@@ -285,6 +285,18 @@ CREATE TABLE models
 ENGINE = ReplacingMergeTree(judged_at)
 ORDER BY version;
 
+-- 0067_opened
+CREATE TABLE opened_log
+(
+    `user` String,
+    `document_id` String,
+    `entity` LowCardinality(String),
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (user, at)
+TTL toDateTime(at) + toIntervalDay(90);
+
 -- 0018_losses_and_ends
 CREATE TABLE partition_ends
 (

@@ -38,7 +38,8 @@ NOBODY = ("nobody",)
 
 
 class Person(NamedTuple):
-    """An author, or somebody who labelled. ``name`` is the id as the feed gave it, '' if only a pseudonym is known."""
+    """An author, or somebody who labelled or read. ``name`` is the id as the feed gave it, '' if only a pseudonym is
+    known."""
 
     pseudonyms: tuple[str, ...]
     name: str
@@ -97,6 +98,9 @@ def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
         known,
     ):
         yield "label", row
+    opened = "SELECT user, at, document_id, entity FROM opened_log WHERE user = %(name)s AND user != '' ORDER BY at"
+    for row in select(client, opened, known):
+        yield "opened", row
     for letter in _dead_letters(client, person):
         names = zip(("topic", "topic_id", "partition", "offset"), letter.position, strict=True)
         yield "dead letter", {**dict(names), "raw": letter.raw}
@@ -106,7 +110,7 @@ def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
 
 def counts_about(client: Client, person: Person) -> dict[str, int]:
     """How many rows of each kind are held about ``person``."""
-    counts = {"document": 0, "label": 0, "dead letter": 0, "alert's evidence": 0}
+    counts = {"document": 0, "label": 0, "opened": 0, "dead letter": 0, "alert's evidence": 0}
     for what, _ in held_about(client, person):
         counts[what] += 1
     return counts
@@ -130,8 +134,10 @@ def erase_person(client: Client, person: Person) -> None:
         for table in ("rescored_log", "shadow_log"):
             update(table, "document_id = 'erased'", f"({_POSITION}) IN {own}", **values)
     for own, values in _own(client, person, "document_id"):
-        update("label_log", "document_id = 'erased'", f"document_id != '' AND document_id IN {own}", **values)
+        for table in ("label_log", "opened_log"):
+            update(table, "document_id = 'erased'", f"document_id != '' AND document_id IN {own}", **values)
     update("label_log", "annotator = %(nobody)s", "annotator = %(name)s AND annotator != ''")
+    client.execute("ALTER TABLE opened_log DELETE WHERE user = %(name)s AND user != ''", known, settings=AT_ONCE)
     _empty_dead_letters(client, person)
     for own, values in _own(client, person, "document_id"):
         update("record_log", "in_reply_to = ''", f"in_reply_to != '' AND in_reply_to IN {own}", **values)

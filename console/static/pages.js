@@ -31,9 +31,13 @@ async function why(row, entity, shown) {
   return `Green speaks for positive, red for negative; ${found.model_version} now says ${signed(found.sentiment)}.`;
 }
 
-function documentItem(row, entity) {
+// What a person opens orders their own page "For you", and nothing else.
+const remember = (document_id, entity) => { if (!asOf) ask("/api/opened", { document_id, entity }, true).catch(() => {}); };
+
+function documentItem(row, entity, ...more) {
   const text = row.title || row.text, shown = el("span", {}, text), told = el("div", { class: "why", "aria-live": "polite" });
   const explain = guarded(async () => {
+    remember(row.document_id, entity);
     told.replaceChildren("Reading the model, a few seconds at the first time ...");
     told.replaceChildren(await why(row, entity, shown));
   });
@@ -42,7 +46,7 @@ function documentItem(row, entity) {
     shown, " ", row.deciding ? el("q", { title: row.cut ? "The sentence of this long text that decided; not all of the text was read." : "The sentence of this long text that decided." }, row.deciding) : "", " ",
     (row.topics ?? []).map(topic => [el("span", { class: "badge" }, topic), " "]),
     el("button", { type: "button", "aria-label": `Why: ${text}`, click: explain }, "Why"), " ",
-    el("a", { href: `/search?similar=${encodeURIComponent(row.document_id)}`, "aria-label": `Similar to: ${text}` }, "Similar"), told);
+    el("a", { href: `/search?similar=${encodeURIComponent(row.document_id)}`, "aria-label": `Similar to: ${text}`, click: () => remember(row.document_id, entity) }, "Similar"), more, told);
 }
 
 // The deciding words of the newest documents are coloured by themselves, one after the other; of the others on request.
@@ -85,8 +89,26 @@ export const pages = {
       ...unknownCompanies()];
   },
 
+  async "for-you"(page, again) {
+    const desk = localStorage.getItem("desk") ?? "";
+    const found = await ask(`/api/for-you?desk=${encodeURIComponent(desk)}&${moment}`);
+    if (desk && !found.desks.includes(desk)) { // the watch list has another one by now
+      localStorage.removeItem("desk");
+      return pages["for-you"](page, again);
+    }
+    const choose = el("select", {}, ["", ...found.desks].map(name => el("option", { value: name, selected: name === desk }, name || "all desks")));
+    choose.addEventListener("change", () => { localStorage.setItem("desk", choose.value); again(); });
+    const reasons = row => el("ul", { class: "reasons", "aria-label": "Why it stands here" }, row.reasons.map(one => el("li", {}, `${one.text} `, el("strong", {}, signed(one.points)))), el("li", {}, "its age: times ", el("strong", {}, row.freshness.toFixed(2))));
+    const items = found.rows.map(row => documentItem(row, row.entity, " ", company(row), /^https?:\/\//i.test(row.url) ? [" ", el("a", { href: row.url, rel: "noopener noreferrer", "aria-label": `Source of: ${row.title || row.text}`, click: () => remember(row.document_id, row.entity) }, "Source")] : null, reasons(row)));
+    return [el("p", {}, el("label", {}, "Desk ", choose)),
+      el("p", { class: "quiet" }, "The last 3 days before ", when(found.moment), ", by the desk's watch list and positions, severity, novelty, and what you opened, acknowledged and labelled in 90 days ", `(${found.acts} times).`, " Points add up and are halved every 12 hours. Nobody else sees what you opened."),
+      items.length ? el("ul", { class: "documents" }, items) : el("p", { class: "quiet" }, "Nothing was said of a company."),
+      el("details", { class: "sources" }, el("summary", {}, "SQL"), el("pre", { tabindex: 0 }, found.sql))];
+  },
+
   async entity(page, again) {
     const entity = page.dataset.entity, base = `/api/entities/${encodeURIComponent(entity)}`, number = Number(location.hash.slice(1)) || 0;
+    if (!page.dataset.ready) remember("", entity); // once, and not with each page of the list
     const names = ["now", "sentiment", "volume", "topics", "models", "events", "prices"];
     const [now, tones, volume, topics, models, events, prices, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}&${moment}`)]);
     const all = now.rows.find(row => row.kind === "all");

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from storage.access.people import SERVER_TABLES, Person, quoted
+from storage.access.people import OPENED, SERVER_TABLES, Person, quoted
 from storage.dictionary import COMPANIES
 
 OPEN_TABLES = frozenset(
@@ -39,14 +39,16 @@ OUTSIDE = {
 """Table functions that reach out of the database, with arguments."""
 
 INSIDE = {
-    "merge": "currentDatabase(), '^record_log$'",
-    "loop": "record_log",
-    "view": "SELECT * FROM record_log",
-    "cluster": "'{cluster}', currentDatabase(), record_log",
-    "mergeTreeIndex": "currentDatabase(), record_log",
-    "mergeTreeProjection": "currentDatabase(), record_log, ledger",
+    "merge": "currentDatabase(), '^{table}$'",
+    "loop": "{table}",
+    "view": "SELECT * FROM {table}",
+    "cluster": "'{cluster}', currentDatabase(), {table}",
+    "mergeTreeIndex": "currentDatabase(), {table}",
 }
 """Table functions that read a table by another way, with arguments that name one that people may not read."""
+
+OF_PROJECTIONS = {"mergeTreeProjection": "currentDatabase(), record_log, ledger"}
+"""The same for a table with a projection."""
 
 
 class Try(NamedTuple):
@@ -72,15 +74,16 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
     everything = "*" in person.reads
     yield from _views(person, server.calls)
     yield Try("read the table record_log", "SELECT * FROM record_log LIMIT 0", everything)
+    yield Try(f"read the table {OPENED}", f"SELECT * FROM {OPENED} LIMIT 0", person.writes)
     yield Try("read the table alerts", "SELECT * FROM alerts LIMIT 0", everything)
     yield Try("write to label_log", "INSERT INTO label_log (topic) SELECT topic FROM label_log LIMIT 0", person.writes)
     yield from _changes(person)
     for name, arguments in _usable(OUTSIDE, server):
         yield Try(f"use {name}()", f"SELECT * FROM {name}({arguments})", False)
-    for name, arguments in _usable(INSIDE, server):
-        if not everything:
-            yield Try(f"read record_log by {name}()", f"SELECT * FROM {name}({arguments}) LIMIT 0", False)
+    if not everything:
+        yield from _by_another_way("record_log", INSIDE | OF_PROJECTIONS, server)
     if not person.writes:
+        yield from _by_another_way(OPENED, INSIDE, server)
         yield Try("run a script", "SELECT * FROM executable('x.sh', TabSeparated, 'a String')", False)
     may_see = OPEN_TABLES | set(SERVER_TABLES if person.writes else ())
     for name in sorted(server.tables):
@@ -102,11 +105,16 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
         yield from _of_its_desk(person.desk)
 
 
-def _usable(functions: Mapping[str, str], server: Server) -> Iterator[tuple[str, str]]:
+def _by_another_way(table: str, functions: Mapping[str, str], server: Server) -> Iterator[Try]:
+    for name, arguments in _usable(functions, server, table):
+        yield Try(f"read {table} by {name}()", f"SELECT * FROM {name}({arguments}) LIMIT 0", False)
+
+
+def _usable(functions: Mapping[str, str], server: Server, table: str = "") -> Iterator[tuple[str, str]]:
     """Those that the server has, with their arguments. Some want a cluster."""
     for name, arguments in functions.items():
         if name in server.functions and (server.cluster or "{cluster}" not in arguments):
-            yield name, arguments.format(cluster=server.cluster)
+            yield name, arguments.format(cluster=server.cluster, table=table)
 
 
 def _views(person: Person, calls: Mapping[str, str]) -> Iterator[Try]:

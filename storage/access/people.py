@@ -54,6 +54,10 @@ QUERIES_A_MINUTE, SECONDS_A_MINUTE = 1200, 300
 ANNOTATORS = ("documents", "mentions", COMPANIES, "labels", "labels_as_of")
 
 
+OPENED = "opened_log"
+"""What people opened on the console: it orders their own pages, and nobody but the service may read it."""
+
+
 class SameUser(FinsentError, ValueError):
     """Two desks would get one user, and so see each other's rows."""
 
@@ -66,7 +70,7 @@ class Person(NamedTuple):
     user: str
     what: str
     reads: tuple[str, ...]
-    """Names of views; '*' for everything in the database."""
+    """Names of views; '*' for everything in the database but ``OPENED``."""
 
     desk: str = ""
     writes: bool = False
@@ -84,7 +88,7 @@ def people(desks: Sequence[str], prefix: str = "") -> list[Person]:
         Person(f"{prefix}writer", "the service: migrates, reads and writes", ("*",), writes=True),
         Person(f"{prefix}risk_reader", "the public views, of all desks", names),
         Person(f"{prefix}annotator", "documents and labels", ANNOTATORS),
-        Person(f"{prefix}auditor", "everything, also bad records and what was sent to whom", ("*",)),
+        Person(f"{prefix}auditor", "also bad records and what was sent to whom; not what people opened", ("*",)),
     ]
     by_user: dict[str, str] = {}
     for desk in sorted(set(desks)):
@@ -103,6 +107,12 @@ def rights(database: str, person: Person) -> Iterator[str]:
         yield from (f"SELECT ON system.{table}" for table in SERVER_TABLES)
     else:
         yield from (f"SELECT ON {database}.{name}" for name in person.reads)
+
+
+def withheld(database: str, person: Person) -> Iterator[str]:
+    """What ``person`` may not do although their ``rights`` say so."""
+    if "*" in person.reads and not person.writes:
+        yield f"SELECT ON {database}.{OPENED}"
 
 
 def rights_over_servers(cluster: str, shards: str) -> Iterator[str]:

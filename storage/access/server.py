@@ -18,6 +18,7 @@ from storage.access.people import (
     rights,
     rights_over_servers,
     row_filter,
+    withheld,
 )
 from storage.dictionary import public
 from storage.shards import OVER_SHARDS
@@ -83,6 +84,7 @@ def grant_statements(
     for person in everybody:
         found.append(f"REVOKE ALL ON *.* FROM {person.role}")
         found += [f"GRANT {right} TO {person.role}" for right in rights(database, person)]
+        found += [f"REVOKE {right} FROM {person.role}" for right in withheld(database, person)]
         if person.writes:
             found += [f"GRANT {right} TO {person.role}" for right in rights_over_servers(cluster, shards)]
         identified = f"IDENTIFIED WITH sha256_hash BY '{hashed(known[person.user])}'"

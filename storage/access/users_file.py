@@ -15,6 +15,7 @@ from storage.access.people import (
     Person,
     rights,
     row_filter,
+    withheld,
 )
 from storage.dictionary import public
 
@@ -70,6 +71,7 @@ def users_xml(database: str, everybody: Sequence[Person], known: Mapping[str, st
     roles, users = [], []
     for person in everybody:
         grants = "".join(f"<query>GRANT {escape(right)}</query>" for right in rights(database, person))
+        grants += "".join(f"<query>REVOKE {escape(right)}</query>" for right in withheld(database, person))
         roles.append(f"    <{person.role}><grants>{grants}</grants></{person.role}>")
         filters = "".join(
             f"<{view}><filter>{escape(row_filter(database, person.desk, column))}</filter></{view}>"

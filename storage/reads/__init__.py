@@ -19,6 +19,7 @@ from storage.reads.feeds import Feed, active_feeds, event_time_watermark, newest
 from storage.reads.holdings import exposures, holdings, holdings_by_company, recorded_holdings
 from storage.reads.labels import count_labels, first_label_at, latest_labels
 from storage.reads.moving import moving_documents, rising_topics
+from storage.reads.opened import LookedAt, looked_at
 from storage.reads.prices import Closes, closes, priced
 from storage.reads.rescoring import Rescoring
 from storage.reads.shadow import ShadowScores, count_shadow_documents, shadow_scores
@@ -43,6 +44,9 @@ __all__ = [
     "event_reports",
     "events_stored",
     "source_days",
+    # people
+    "LookedAt",
+    "looked_at",
     # series and shifts
     "Windows",
     "moving_documents",

@@ -15,6 +15,7 @@ from storage.writes.emerging_topics import write_emerging_topics
 from storage.writes.feed_polls import FeedPoll, write_feed_polls
 from storage.writes.holdings import write_holdings
 from storage.writes.models import write_model, write_model_event
+from storage.writes.opened import write_opened
 from storage.writes.prices import write_prices
 from storage.writes.rescored import write_rescored
 from storage.writes.shadow import ShadowRow, write_shadow_rows
@@ -52,6 +53,7 @@ __all__ = [
     "WorkerEnd",
     "record_action",
     "record_dead_letter_actions",
+    "write_opened",
     "write_feed_polls",
     "write_heartbeat",
     "write_worker_ends",

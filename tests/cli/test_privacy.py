@@ -10,6 +10,7 @@ from clickhouse_driver import Client
 
 from documents import BadRecord, Document, Label, Position, Pseudonymiser
 from storage import audited, find_person, held_about, positions, write_documents, write_labels
+from storage.writes import write_opened
 from tests.support.commands import within
 
 KEY = "k" * 32
@@ -39,6 +40,8 @@ def store(client: Client) -> None:
         [Label(Position("labels", "id", 0, n), "negative", who, NOW, which) for n, (who, which) in enumerate(given)],
     )
     evidence = json.dumps({"documents": [{"document_id": d, "text": "words", "words": ["w"]} for d in ("c0", "c2")]})
+    for reader, which in (("jane", "c2"), ("ann", "c0"), ("ann", "c2")):
+        write_opened(client, reader, which, "ACME")
     # Evidence that shows nothing of a person is not read, whatever it is.
     alerts = [("a", "firing", evidence, NOW), ("b", "firing", "", NOW), ("c", "firing", '{"documents": 7', NOW)]
     client.execute("INSERT INTO alerts (id, state, evidence, recorded_at) VALUES", alerts)
@@ -46,7 +49,7 @@ def store(client: Client) -> None:
 
 def dump(client: Client) -> str:
     """Everything in the tables that hold texts or names."""
-    tables = ("record_log", "label_log", "alerts", "audit_log", "rescored_log", "shadow_log")
+    tables = ("record_log", "label_log", "alerts", "audit_log", "opened_log", "rescored_log", "shadow_log")
     return " ".join(str(client.execute(f"SELECT * FROM {table}")) for table in tables)
 
 
@@ -57,7 +60,9 @@ def test_a_person_is_exported_and_erased_and_no_position_is_lost(client: Client,
     ledger, accounts = positions(client, {"comments": "id", "labels": "id"}), audited(client)
 
     lines = [json.loads(line) for line in within("privacy", "export", "jane").stdout.splitlines()]
-    assert [one["held"] for one in lines] == ["document"] * 2 + ["label"] + ["dead letter"] * 2 + ["alert's evidence"]
+    assert [one["held"] for one in lines] == ["document"] * 2 + ["label", "opened"] + ["dead letter"] * 2 + [
+        "alert's evidence"
+    ]
     assert "words of jane" in str(lines) and "words of john" not in str(lines)
 
     done = within("privacy", "erase", "jane", "--yes")

@@ -89,10 +89,14 @@ def test_who_signs_in_may_do_what_the_role_says_and_it_is_noted(
         status, body, _ = ana.ask("api/labels", {"document_id": "d/3", "label": "neutral"})
         assert status == 403 and "annotator" in body
         assert ana.ask("api/audit")[0] == ana.ask("audit")[0] == 403
+        assert ana.ask("api/opened", {"document_id": "d/3", "entity": "ACME"})[0] == 200
+        # The alert and the document; who else asks is told of neither.
+        assert json.loads(ana.ask("api/for-you")[1])["acts"] == 2
 
         ben = Browser(url)
         assert ben.sign_in("ben") == 200
         assert ben.ask("api/alerts/a1/acknowledge", {})[0] == 403
+        assert json.loads(ben.ask("api/for-you")[1])["acts"] == 0 and "you looked" not in ben.ask("api/for-you")[1]
         assert ben.ask("api/labels", {"document_id": "d/3", "label": "neutral"})[0] == 200
 
         eve = Browser(url)

@@ -28,7 +28,7 @@ from documents import Document, Mention, Position, Topic
 from documents.events import Event, EventRole, EventState
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, write_documents
-from storage.reads import alerts_now, silences_at
+from storage.reads import alerts_now, looked_at, silences_at
 from storage.writes import FeedPoll, write_alerts, write_feed_polls, write_holdings, write_prices
 from stream.kafka import ensure_topics, watermarks
 from tests.support import eventually, kafka_at
@@ -187,6 +187,44 @@ def test_a_company_has_its_prices_beside_its_sentiment(console: Console) -> None
     earlier = console.ask(f"{base}?as_of={days[3]}T12:00:00Z").json["rows"]
     assert [row["date"] for row in earlier] == [str(day) for day in days[1:3]]
     assert console.ask("api/entities/NOBODY/prices").json["rows"] == []
+
+
+def test_a_person_s_own_order_learns_from_what_they_open(console: Console) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    others = [document(70 + n, now - timedelta(hours=1, minutes=n), 0.3, f"Lonely opens shop {n}") for n in range(3)]
+    for record in others:
+        record.mentions = [Mention("LONE", "Lonely", "name", "positive", 0.1, 0.3, 0.6, 0.5)]
+        record.topics = [Topic("expansion", 0.9)]
+    write_documents(console.client, others)
+    desks = {"ACME": "Industry", "LONE": "Shops"}
+    companies = [SimpleNamespace(ticker=name, name=name, desk=desk, sector="Tools") for name, desk in desks.items()]
+    replace_entities(console.client, companies)
+    write_holdings(console.client, [("Industry", "ACME", -5e6, "USD", None, now - timedelta(days=1))])
+
+    def best(desk: str = "") -> str:
+        found = console.ask(f"api/for-you?desk={desk}").json
+        assert found["desks"] == ["Industry", "Shops"] and console.client.execute(found["sql"].replace("%", "%%"))
+        for row in found["rows"]:
+            points = sum(reason["points"] for reason in row["reasons"])
+            assert row["score"] == pytest.approx(row["freshness"] * points), row
+        return str(found["rows"][0]["entity"])
+
+    assert best() == best("Industry") == "ACME"  # it is held
+    assert best("Shops") == "LONE"
+    for body in ({"document_id": "nope"}, {"entity": "NOPE"}, {"document_id": "d/70", "entity": "NOPE"}, {}):
+        assert console.post("api/opened", body).status == 404
+    assert console.ask("api/opened", {"entity": "LONE"}).status == 403  # without the page's token
+    for n in range(12):
+        assert console.post("api/opened", {"document_id": f"d/{70 + n % 3}", "entity": "LONE"}).status == 200
+    console.post("api/opened", {"entity": "LONE"})
+    console.post("api/alerts/a1/acknowledge", {})
+    found = console.ask("api/for-you").json
+    assert found["acts"] == 14 and found["rows"][0]["entity"] == "LONE"
+    assert "you looked at LONE 13 times, expansion 12 times" in [one["text"] for one in found["rows"][0]["reasons"]]
+    yesterday = (now - timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    assert console.ask(f"api/for-you?as_of={yesterday}").json["acts"] == 0
+    own = looked_at(console.client, "somebody else", now - timedelta(days=1), now + timedelta(days=1))
+    assert own == [] and console.ask("api/audit").json["rows"][0]["action"] == "acknowledged"
 
 
 def test_companies_on_no_list_are_shown(console: Console) -> None:
@@ -404,7 +442,12 @@ def test_pages_in_a_browser(console: Console) -> None:
         page.get_by_role("button", name="Why: Acme wins order 3", exact=True).click()
         page.get_by_text("Green speaks for positive").wait_for(timeout=60_000)
         assert page.locator("mark").count() > 0
-        for path in ("alerts", "label", "search", "search?q=acme", "search?similar=d/3", "health"):
+        opened = set(console.client.execute("SELECT document_id, entity FROM opened_log"))
+        assert opened == {("", "ACME"), ("d/3", "ACME")}  # the page, and what was asked about; nothing as of a moment
+        visit("for-you")
+        page.get_by_label("Desk").select_option("Industry")
+        page.get_by_text("on the desk's watch list").first.wait_for()
+        for path in ("for-you", "alerts", "label", "search", "search?q=acme", "search?similar=d/3", "health"):
             visit(path)
         visit("alerts")
         page.get_by_role("button", name="Silence 2 hours").click()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,7 +51,7 @@ HARMLESS = {
     "minutes": 1,
     "identity": "a1",
     "document_id": "d/3",
-    "at": "2026-01-01T00:00:00Z",
+    "as_of": (datetime.now(UTC) + timedelta(hours=12)).isoformat(),
 }
 """What is given for the other inputs meanwhile; "nothing" for those that are not here."""
 
@@ -71,9 +72,10 @@ class Route:
         yield from (("body", name) for name in self.body)
 
     def required(self) -> list[tuple[str, str]]:
-        """Those without which the route answers nothing, and ``at``: rows must not depend on the time of the test."""
+        """Those without which the route answers nothing, and ``as_of``: rows must not depend on when they are asked
+        for."""
         named = self.described.get("parameters", [])
-        wanted = [(one["in"], one["name"]) for one in named if one["required"] or one["name"] == "at"]
+        wanted = [(one["in"], one["name"]) for one in named if one["required"] or one["name"] == "as_of"]
         return wanted + [("body", name) for name, needed in self.body.items() if needed]
 
 

@@ -25,7 +25,7 @@ from storage import access, connect, public_views
 from storage.dictionary import COMPANIES, public
 
 RUN = CliRunner()
-NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED = 497, 511, 514
+READ_ONLY, NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED = 495, 497, 511, 514
 
 
 @pytest.fixture
@@ -55,6 +55,8 @@ def test_everybody_may_do_what_they_must_and_nothing_else(stack_of_people: Stack
     for user in users:  # a check in which nothing must fail, or nothing must work, shows nothing
         assert {row["must"] for row in rows if row["user"] == user} == {"works", "fails"}
     refused = {(row["user"], row["tries to"]) for row in rows if row["refusal"]}
+    for user in ("risk_reader", "annotator", "auditor"):
+        assert {(user, "read the table opened_log"), (user, "read opened_log by merge()")} <= refused
     assert ("risk_reader", "read dead_letters") in refused and ("auditor", "read dead_letters") not in refused
     assert ("annotator", "read alerts_now") in refused and ("risk_reader", "use 5 GB of memory") in refused
 
@@ -122,9 +124,11 @@ def test_the_statements_for_a_server_are_sql(client_of_default: Client):
     for statement in wanted:  # the embedded ClickHouse reads them, and then has no place for them
         with pytest.raises(ServerException) as refused:
             client_of_default.execute(statement)
-        assert refused.value.code in (NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED), f"{statement}: {refused.value}"
+        assert refused.value.code in (READ_ONLY, NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED), f"{statement}: {refused.value}"
     assert any("GRANT SELECT ON default.movers TO finsent_risk_reader" in one for one in wanted)
     assert not any("dead_letters TO finsent_risk_reader" in one for one in wanted)
+    granted, withheld = "GRANT SELECT ON default.* TO finsent_auditor", "REVOKE SELECT ON default.opened_log FROM "
+    assert wanted.index(granted) < wanted.index(f"{withheld}finsent_auditor")
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from clickhouse_driver import Client
 
 import model
 from alerts import Evaluator, Transition
-from deploy.demo.recorded_week import MONDAY, SEED, Week, write
+from deploy.demo.recorded_week.composer import write
+from deploy.demo.recorded_week.week import MONDAY, SEED, Week
 from documents import Document, Label, Linker, Pseudonymiser, Row, load_watchlist
 from documents.events import load_event_types
 from documents.stories import Novelty
