@@ -61,7 +61,8 @@ def _names(text: str, linker: Linker) -> Iterator[str]:
         while words and (is_word(words[0]) or is_people(words[0]) or len(words[0]) < 2):
             words.pop(0)  # "Why", "Former", "German"
         start = match.end(1) - len(" ".join(words))
-        known = any(begin < match.end(1) and start < end for begin, end in linked)
+        # The linker tells where a company stands first; farther on, the name alone is asked for.
+        known = any(begin < match.end(1) and start < end for begin, end in linked) or linker.find(match.group())
         alone = len(words) == 1 and (is_part_of_names(words[0]) or is_no_company(words[0]))
         if words and not known and not alone and not all(map(is_mostly_word, words)):
             yield " ".join(words)

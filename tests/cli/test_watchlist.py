@@ -43,6 +43,7 @@ def test_companies_on_no_list_are_suggested(client: Client):
         "Zybrand Works shares fall", "Why Zybrand Works CEO leaves", "Zybrand Works to buy a rival",
         "Zybrand Works shares fall", "Apple shares fall", "Trump says no", "UK sales fall", "Stronger sales",
         "Apple shares rise", "UK sales rise", "Apple CEO speaks", "UK workers strike",
+        "A day at Apple: Apple shares fall", "News of Apple: Apple CEO leaves", "About Apple: why Apple sales rose",
     ]  # fmt: skip
     records = []
     for number, text in enumerate(texts):
