@@ -17,7 +17,7 @@ from console.people import User
 from console.sign_in import record
 
 HERE = Path(__file__).parent
-PAST = {"market", "for-you", "entity", "alerts", "search"}
+PAST = {"market", "for-you", "entity", "sector", "topic", "compare", "alerts", "search"}
 """The pages that can show an earlier moment."""
 
 FLOW = "finsent-oidc"
@@ -27,6 +27,7 @@ PAGES = {
     "": "Market",
     "for-you": "For you",
     "alerts": "Alerts",
+    "compare": "Compare",
     "label": "Label",
     "search": "Search",
     "health": "Health",
@@ -100,6 +101,14 @@ def add_pages(app: FastAPI, context: Context) -> None:
     @app.get("/entity/{entity}", include_in_schema=False)
     def show_entity(request: Request, entity: str) -> Response:
         return page(request, "page", entity, name="entity", entity=entity)
+
+    @app.get("/sector/{sector}", include_in_schema=False)
+    def show_sector(request: Request, sector: str) -> Response:
+        return page(request, "page", f"Sector: {sector}", name="sector", entity=sector)
+
+    @app.get("/topic/{topic}", include_in_schema=False)
+    def show_topic(request: Request, topic: str) -> Response:
+        return page(request, "page", f"Topic: {topic}", name="topic", entity=topic)
 
     @app.get("/alerts/{identity}", include_in_schema=False)
     def show_alert(request: Request, identity: str) -> Response:

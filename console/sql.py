@@ -37,12 +37,12 @@ WHERE s.scope = 'entity' AND s.name = %(entity)s
 ORDER BY kind
 """
 
-SENTIMENT = """
+_SENTIMENT = """
 SELECT start, sentiment, sentiment - 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS low,
        sentiment + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
 FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
     until = %(moment)s, known = now64(3))
-WHERE scope = 'entity' AND name = %(entity)s AND kind = 'all'
+WHERE scope = '{scope}' AND name = %({scope})s AND kind = 'all'
 ORDER BY start
 """
 
@@ -133,6 +133,84 @@ FROM
 GROUP BY name ORDER BY name
 """
 
+OF_SECTOR = {
+    "companies": """
+SELECT e.ticker AS entity, e.name AS name, s.sentiment AS sentiment, s.documents_1d AS documents, s.usual_1d AS usual,
+       s.buzz AS buzz, s.latest_at AS latest_at
+FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
+INNER JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
+WHERE s.scope = 'entity' AND s.kind = 'all' AND e.sector = %(sector)s
+ORDER BY documents DESC, entity
+""",
+    "sentiment": _SENTIMENT.format(scope="sector"),
+    "events": """
+SELECT published_at, entity, type, state, severity, polarity, novelty, stories, source, document_id, title, text
+FROM events_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
+    known = now64(3))
+WHERE entity IN (SELECT ticker FROM entities FINAL WHERE sector = %(sector)s) AND novelty IN ('first', 'development')
+ORDER BY severity DESC, published_at DESC, entity, type
+LIMIT 30
+""",
+}
+
+OF_TOPIC = {
+    "companies": """
+SELECT t.entity AS entity, e.name AS name, t.documents AS documents, t.documents_before AS documents_before,
+       t.share AS share, t.change AS change, t.sentiment AS sentiment
+FROM topics_as_of(moment = %(moment)s, known = now64(3)) AS t
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON t.entity = e.ticker
+WHERE t.topic = %(theme)s AND t.documents > 0
+ORDER BY documents DESC, entity
+LIMIT 50
+""",
+    "days": """
+SELECT toStartOfDay(published_at) AS day, %(theme)s AS topic, uniqExact(source, document_id) AS documents,
+       avg(d.sentiment) AS sentiment
+FROM documents AS d
+WHERE has(`topics.name`, %(theme)s) AND unscored = '' AND published_at <= %(moment)s
+    AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY
+GROUP BY day ORDER BY day
+""",
+    "documents": """
+SELECT published_at, kind, source, document_id, mentions.entity AS entities, label, sentiment, title, text, lang,
+       lang_quality
+FROM documents
+WHERE has(`topics.name`, %(theme)s) AND unscored = '' AND published_at <= %(moment)s
+    AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY
+ORDER BY published_at DESC, document_id
+LIMIT 1 BY source, document_id
+LIMIT %(limit)s OFFSET %(offset)s
+""",
+}
+
+COMPARED = """
+SELECT s.name AS entity, e.name AS name, e.sector AS sector, s.sentiment AS sentiment,
+       s.negative_share AS negative_share, s.documents_1d AS documents, s.usual_1d AS usual, s.buzz AS buzz,
+       m.documents > 0 AS moved, m.change AS change, m.z AS z, t.topics AS topics, v.worst AS worst
+FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
+LEFT JOIN
+(
+    SELECT name, change, z, documents FROM movers_as_of(moment = %(moment)s, known = now64(3))
+    WHERE scope = 'entity' AND kind = 'all'
+) AS m ON s.name = m.name
+LEFT JOIN
+(
+    SELECT entity, arraySlice(arrayMap(x -> x.2, arrayReverseSort(groupArray((documents, topic)))), 1, 3) AS topics
+    FROM topics_as_of(moment = %(moment)s, known = now64(3))
+    WHERE documents > 0 GROUP BY entity
+) AS t ON s.name = t.entity
+LEFT JOIN
+(
+    SELECT entity, argMax(type, (severity, published_at)) AS worst
+    FROM events_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
+        known = now64(3))
+    WHERE entity IN %(entities)s AND polarity < 0 AND novelty IN ('first', 'development') GROUP BY entity
+) AS v ON s.name = v.entity
+WHERE s.scope = 'entity' AND s.kind = 'all' AND s.name IN %(entities)s
+ORDER BY documents DESC, entity
+"""
+
 EMERGING = """
 SELECT e.name AS name, e.documents AS documents, e.recent AS recent, e.usual AS usual, e.first_at AS first_at,
        e.last_at AS last_at, e.entities AS entities, d.typical AS typical
@@ -149,7 +227,7 @@ LIMIT 8
 
 OF_ENTITY = {
     "now": NOW,
-    "sentiment": SENTIMENT,
+    "sentiment": _SENTIMENT.format(scope="entity"),
     "volume": VOLUME,
     "topics": TOPICS,
     "models": MODELS,

@@ -30,7 +30,7 @@ export function banner() {
   const time = isTime(asOf) ? when(asOf) : asOf;
   return el("p", { id: "banner", class: "warning" },
     document.getElementById("as-of") ? ["As of ", time, ", by what was published until then and is stored today, and by the present scores. No live updates."]
-      : ["This page shows the present: what it shows is not kept as of a moment. Market, for you, companies, alerts and search are as of ", time, "."],
+      : ["This page shows the present: what it shows is not kept as of a moment. Market, for you, companies, sectors, topics, alerts and search are as of ", time, "."],
     " ", el("a", { href: address(parameters => parameters.delete("as_of")), "data-now": true }, "Back to now"));
 }
 

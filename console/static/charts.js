@@ -83,7 +83,8 @@ export function sentimentChart(entity, rows, marks, events, moment) {
   const data = [rows.map(row => seconds(row.start)), ...["sentiment", "low", "high"].map(name => rows.map(row => Number(row[name])))];
   const quiet = { stroke: "transparent", points: { show: false } };
   const series = [{ label: "sentiment", stroke: COLOURS[0], width: 2, points: { show: true } }, { label: "low", ...quiet }, { label: "high", ...quiet }];
-  return figure("Sentiment in windows of 3 hours with its 95 % band. Lines: alerts (red), model changes (blue). Dots: events, bad (red) and good (green).",
+  const drawn = `${marks.length ? " Lines: alerts (red), model changes (blue)." : ""}${events.length ? " Dots: events, bad (red) and good (green)." : ""}`;
+  return figure(`Sentiment in windows of 3 hours with its 95 % band.${drawn}`,
     `Sentiment about ${entity} over the week; the numbers are in the table below`,
     target => draw(target, data, series, { height: events.length ? 360 : 300, scales: { x: week(moment, data[0]), y: { range: [events.length ? LANE : -1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1], bands: [{ series: [3, 2], fill: "rgba(90,140,220,.22)" }], marks, events }));
 }
@@ -120,4 +121,14 @@ export function topicsChart(entity, rows, moment) {
   const series = topics.map((topic, i) => ({ label: topic, stroke: COLOURS[i], width: 2, points: { show: true } }));
   return figure("Documents a day on each topic.", `Topics of ${entity} by day; the numbers are in the table below`,
     target => draw(target, data, series, { height: 220, scales: { x: week(moment, data[0]), y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } } }));
+}
+
+// `rows` are companies with the times and tones of their windows; a company has no point where nothing was said of it.
+export function linesChart(rows, moment) {
+  const times = [...new Set(rows.flatMap(row => row.times))].sort();
+  const of = row => { const tones = new Map(row.times.map((time, i) => [time, row.tones[i]])); return times.map(time => tones.get(time) ?? null); };
+  const data = [times.map(seconds), ...rows.map(of)];
+  const series = rows.map((row, i) => ({ label: row.entity, stroke: COLOURS[i], width: 2, points: { show: true }, spanGaps: true }));
+  return figure("Sentiment in windows of 6 hours.", `Sentiment about ${rows.map(row => row.entity).join(", ")} over the week; the table below has the latest`,
+    target => draw(target, data, series, { height: 320, scales: { x: week(moment, data[0]), y: { range: [-1, 1] } }, splits: [-1, -0.5, 0, 0.5, 1] }));
 }

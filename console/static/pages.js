@@ -2,7 +2,9 @@
 import { alertCard, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
 import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
-import { ask, coloured, company, duration, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, company, duration, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { colour, documentItem, pager } from "/static/documents.js";
+import { groups } from "/static/groups.js";
 
 const parameters = new URLSearchParams(location.search);
 const SHOWN = 8; // incidents on the page of the market
@@ -24,49 +26,14 @@ function unknownCompanies() {
   return [el("h2", {}, "Unknown companies this week"), el("p", { class: "quiet" }, "Names on no list that stand beside \"shares\", \"CEO\" and the like in three English stories or more of 7 days. Some are people or places: look before you add one to the watch list."), shown];
 }
 
-async function why(row, entity, shown) {
-  const found = await ask(`/api/explain?document=${encodeURIComponent(row.document_id)}&entity=${encodeURIComponent(entity)}`);
-  if (found.reason) return `No words: ${found.reason}.`;
-  shown.replaceChildren(...coloured(found));
-  return `Green speaks for positive, red for negative; ${found.model_version} now says ${signed(found.sentiment)}.`;
-}
-
-// What a person opens orders their own page "For you", and nothing else.
-const remember = (document_id, entity) => { if (!asOf) ask("/api/opened", { document_id, entity }, true).catch(() => {}); };
-
-function documentItem(row, entity, ...more) {
-  const text = row.title || row.text, shown = el("span", {}, text), told = el("div", { class: "why", "aria-live": "polite" });
-  const explain = guarded(async () => {
-    remember(row.document_id, entity);
-    told.replaceChildren("Reading the model, a few seconds at the first time ...");
-    told.replaceChildren(await why(row, entity, shown));
-  });
-  return el("li", {}, el("span", { class: "source" }, row.source), " ", when(row.published_at), " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), " ",
-    row.lang_quality === "experimental" ? el("span", { class: "badge", title: "No test set says how good the model is in this language." }, `${row.lang}: experimental`) : "", " ",
-    shown, " ", row.deciding ? el("q", { title: row.cut ? "The sentence of this long text that decided; not all of the text was read." : "The sentence of this long text that decided." }, row.deciding) : "", " ",
-    (row.topics ?? []).map(topic => [el("span", { class: "badge" }, topic), " "]),
-    el("button", { type: "button", "aria-label": `Why: ${text}`, click: explain }, "Why"), " ",
-    el("a", { href: `/search?similar=${encodeURIComponent(row.document_id)}`, "aria-label": `Similar to: ${text}`, click: () => remember(row.document_id, entity) }, "Similar"), more, told);
-}
-
-// The deciding words of the newest documents are coloured by themselves, one after the other; of the others on request.
-const COLOURED = 5;
-async function colour(rows, items, entity) {
-  for (let i = 0; i < Math.min(COLOURED, rows.length); i++) {
-    try { await why(rows[i], entity, items[i].querySelector("span:not(.source)")); } catch { return; }
-  }
-}
-
-// At the bottom of a long list; `url` makes the address of a page.
-const pager = (number, more, url) => el("nav", { "aria-label": "Pages of the list" },
-  number > 0 ? el("a", { href: url(number - 1) }, "Newer") : null, number > 0 && more ? " \u00b7 " : null, more ? el("a", { href: url(number + 1) }, "Older") : null);
-
 function openedAlert() {
   const parts = location.pathname.split("/");
   return parts[1] === "alerts" && parts[2] ? decodeURIComponent(parts[2]) : "";
 }
 
 export const pages = {
+  ...groups,
+
   async market(page, again) {
     const [market, sectors, movers, emerging, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging"].map(name => ask(`/api/${name}?${moment}`)), ask(`/api/alerts?limit=100&${moment}`)]);
     const end = new Date(market.moment);
@@ -78,7 +45,7 @@ export const pages = {
     return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${whole.documents} documents in 24 hours.`] : ""),
       el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
       new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
-      el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name))), sources(`/api/sectors?${moment}`, sectors.sql),
+      el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name, `/sector/${encodeURIComponent(row.name)}`))), sources(`/api/sectors?${moment}`, sectors.sql),
       el("h2", {}, "Companies"),
       ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
       sources(`/api/market?${moment}`, market.sql),
@@ -118,7 +85,7 @@ export const pages = {
     const items = documents.rows.map(row => documentItem(row, entity));
     void colour(documents.rows, items, entity);
     const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
-    return [all ? el("p", {}, all.sector ? `Sector ${all.sector}, desk ${all.desk}. ` : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
+    return [all ? el("p", {}, all.sector ? ["Sector ", el("a", { href: `/sector/${encodeURIComponent(all.sector)}` }, all.sector), `, desk ${all.desk}. `] : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
       ...incidentCards(told, again, { most: 5 }),
       el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks, events.rows, tones.moment) : null,
       el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),

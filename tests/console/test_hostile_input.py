@@ -45,7 +45,6 @@ BODIES = (
 """As they are sent. Half of a pair of characters, and numbers that are none, cannot be answered in JSON."""
 
 HARMLESS = {
-    "what": "documents",
     "name": "nobody",
     "label": "neutral",
     "minutes": 1,
@@ -53,7 +52,7 @@ HARMLESS = {
     "document_id": "d/3",
     "as_of": (datetime.now(UTC) + timedelta(hours=12)).isoformat(),
 }
-"""What is given for the other inputs meanwhile; "nothing" for those that are not here."""
+"""What is given for the other inputs meanwhile, unless they are one of some words; "nothing" for those not here."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,12 @@ class Route:
         named = self.described.get("parameters", [])
         wanted = [(one["in"], one["name"]) for one in named if one["required"] or one["name"] == "as_of"]
         return wanted + [("body", name) for name, needed in self.body.items() if needed]
+
+    def harmless(self, name: str) -> Any:
+        """What may be given as that input."""
+        schemas = [one["schema"] for one in self.described.get("parameters", []) if one["name"] == name]
+        words = [words[0] for schema in schemas if (words := schema.get("enum"))]
+        return words[0] if words else HARMLESS.get(name, "nothing")
 
 
 @pytest.fixture
@@ -119,7 +124,7 @@ def routes(app: FastAPI) -> list[Route]:
 
 def send(browser: TestClient, route: Route, where: str, name: str, value: Any) -> Any:
     """The answer if ``value`` is given as that input, and harmless values as all others that must be given."""
-    given = {one: HARMLESS.get(one[1], "nothing") for one in route.required()} | {(where, name): value}
+    given = {one: route.harmless(one[1]) for one in route.required()} | {(where, name): value}
     path = route.path
     for (place, one), text in given.items():
         if place == "path":
@@ -172,6 +177,9 @@ def test_pages_and_files_answer_any_address(outsider: TestClient) -> None:
                 "/{}",
                 "/static/{}",
                 "/entity/{}",
+                "/sector/{}",
+                "/topic/{}",
+                "/compare?entity={}",
                 "/alerts/{}",
                 "/sign-in?next={}",
                 "/api/{}",

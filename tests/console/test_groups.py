@@ -1,0 +1,118 @@
+"""Pages about several companies: a sector, a topic, and companies side by side."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+
+from documents import Position
+from documents.events import Event, EventRole, EventState
+from storage import write_documents
+from tests.console.test_as_of import BAD, GOOD, NOW, console
+from tests.console.test_console import CHROMIUM, Console, document
+
+__all__ = ["console"]
+
+
+def test_a_sector_has_its_companies_its_tone_and_its_events(console: Console) -> None:
+    told = document(60, NOW - timedelta(hours=3), -0.9, "Acme is raided")
+    raid = Event("ACME", "raid", 0.9, EventRole.SUBJECT, EventState.HAPPENED, 100, 4, -1)
+    routine = Event("ACME", "stake", 0.9, EventRole.SUBJECT, EventState.HAPPENED, 100, 2, 0)
+    told.events = [routine, raid]
+    write_documents(console.client, [told])
+    base = "api/sectors/Tools/"
+    companies = console.ask(base + "companies").json
+    assert [row["entity"] for row in companies["rows"]] == ["ACME", "LONE"]
+    assert console.client.execute(companies["sql"].replace("%", "%%"))
+    assert sum(row["documents"] for row in console.ask(base + "sentiment").json["rows"]) == 38
+    events = console.ask(base + "events").json["rows"]
+    assert [(row["entity"], row["type"], row["severity"]) for row in events] == [
+        ("ACME", "raid", 4),
+        ("ACME", "stake", 2),
+    ]
+    assert console.ask(f"{base}events?as_of={quote(BAD.isoformat())}").json["rows"] == events
+    assert console.ask(f"{base}events?as_of={quote(GOOD.isoformat())}").json["rows"] == []
+    assert all(
+        console.ask(f"api/sectors/None/{what}").json["rows"] == [] for what in ("companies", "sentiment", "events")
+    )
+
+
+def test_a_topic_has_its_companies_its_days_and_its_documents(console: Console) -> None:
+    again = document(61, NOW - timedelta(hours=4), -0.4, "Nobody is named here")
+    again.mentions = []
+    copy = document(62, NOW - timedelta(hours=4), -0.4, "Nobody is named here")
+    copy.mentions, copy.document_id, copy.position = [], "d/61", Position("news", "id", 1, 62)
+    write_documents(console.client, [again, copy])
+    base = "api/topics/debt/"
+    (acme,) = console.ask(base + "companies").json["rows"]
+    assert (acme["entity"], acme["name"], acme["documents"]) == ("ACME", "Acme & Sons", 12)
+    # 36 of Acme, one of the lonely, and one of nobody, which was sent twice.
+    assert sum(row["documents"] for row in console.ask(base + "days").json["rows"]) == 38
+    pages = [console.ask(f"{base}documents?page={page}").json["rows"] for page in range(3)]
+    assert [len(page) for page in pages] == [20, 18, 0]
+    assert sum(row["document_id"] == "d/61" for page in pages for row in page) == 1
+    before = console.ask(f"{base}documents?as_of={quote(GOOD.isoformat())}").json["rows"]
+    assert before and all(row["sentiment"] > 0 for row in before)
+    assert console.ask("api/topics/none/days").json["rows"] == []
+
+
+def test_companies_are_compared(console: Console) -> None:
+    told = [document(60 + n, NOW - timedelta(hours=3 + n), -0.9, f"Acme is raided {n}") for n in range(2)]
+    told[0].events = [
+        Event("ACME", "deal", 0.9, EventRole.SUBJECT, EventState.HAPPENED, 100, 5, 1),
+        Event("ACME", "raid", 0.9, EventRole.SUBJECT, EventState.HAPPENED, 100, 4, -1),
+    ]
+    write_documents(console.client, told)
+    acme, lone = console.ask("api/compared?entity=ACME&entity=LONE&entity=NOBODY").json["rows"]
+    assert (acme["entity"], acme["sector"], acme["topics"], acme["worst"]) == ("ACME", "Tools", ["debt"], "raid")
+    assert acme["moved"] and acme["change"] < -1 and acme["z"] < -3 and acme["negative_share"] > 0.5
+    assert (lone["entity"], lone["moved"], lone["documents"]) == ("LONE", 0, 0)
+    too_many = "&".join(f"entity=E{n}" for n in range(9))
+    assert console.ask(f"api/compared?{too_many}").status == 422
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_pages_lead_from_the_market_to_companies_side_by_side(console: Console) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect, sync_playwright
+
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB")
+        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def shown(address: str) -> None:
+            page.wait_for_url(address)
+            page.wait_for_selector("#page[data-ready]")
+            expect(page.locator("#live")).not_to_have_text("connecting ...")
+            found = Axe().run(page)
+            assert found.violations_count == 0, (page.url, found.generate_report())
+
+        page.goto(console.url)
+        page.locator(".sectors a", has_text="Tools").click()
+        shown("**/sector/Tools")
+        expect(page.locator("figure canvas")).to_have_count(1)
+        page.get_by_role("link", name="Compare them").click()
+        shown("**/compare?entity=ACME&entity=LONE")
+        expect(page.locator("figure canvas")).to_have_count(1)
+        expect(page.get_by_label("Tickers")).to_have_value("ACME, LONE")
+        page.get_by_label("Tickers").fill("acme; ACME,LONE NOBODY")
+        page.get_by_role("button", name="Compare", exact=True).click()
+        shown("**/compare?entity=acme*")
+        page.get_by_text("Nothing was said of acme, NOBODY in the last 4 days").wait_for()
+        page.get_by_role("link", name="debt").first.click()
+        shown("**/topic/debt")
+        expect(page.locator("figure canvas")).to_have_count(1)
+        page.get_by_role("link", name="Older").click()
+        shown("**/topic/debt?page=1")
+        page.goto(console.url + f"sector/Tools?as_of={GOOD:%Y-%m-%dT%H:%M:%SZ}")
+        shown("**/sector/Tools?as_of=*")
+        assert "As of" in page.locator("#banner").inner_text()
+        page.goto(console.url + "compare")
+        shown("**/compare")
+        browser.close()
+    assert complaints == []
