@@ -1,9 +1,9 @@
 """What is believed of an event at a moment: by how many independent stories, in which state, and how bad. Pure.
 
 A story is a witness, however many sources carry it, with the weight of the best of them. An event is believed when the
-weights of its witnesses come to ``ENOUGH``, there are as many of them as its type asks for, and it is ``LIKELY`` that
-at least one of them was read right: so one story that was read without doubt does as much as two doubtful ones. A type
-that is reported of a company all the time needs more: several times its usual weight.
+weights of its witnesses come to ``ENOUGH``, there are as many of them as its type asks for, and it is ``LIKELY``, or
+for most types ``SURE``, that at least one of them was read right: so one story that was read without doubt does as much
+as two doubtful ones. A type that is reported of a company all the time needs more: several times its usual weight.
 """
 
 from __future__ import annotations
@@ -24,17 +24,22 @@ ENOUGH = 1.0
 """The least weight of all witnesses together: one story of a trusted source, or two of unknown ones."""
 
 ENOUGH_IF_CERTAIN = 0.5
-"""The least weight of one story that alone makes a warning of a grave event that happened, if it tells it without doubt
-(``CERTAIN``): a story of ordinary news, and no post."""
+"""The least weight of one story that alone makes a warning of a grave event that happened, if it is read surely
+enough: a story of ordinary news, and no post."""
 
 GRAVE = 4
 """An event of this level that happened needs as few witnesses as the weights allow, whatever its type asks for."""
 
-LIKELY = 0.8
-"""The least probability that the stories of all witnesses are not all misread (they are read independently)."""
+LIKELY, CERTAIN, SURE, BEYOND_DOUBT = 0.8, 0.9, 0.95, 0.97
+"""The least probability that the stories of all witnesses are not all misread (they are read independently): for a
+grave event that may wake somebody and is sudden, for one that lasts, for any other event, and for a critical alert. One
+story of ordinary news must be ``CERTAIN`` to make a warning alone."""
 
-CERTAIN, BEYOND_DOUBT = 0.9, 0.97
-"""What is told without doubt, and the least probability for a critical alert: it may wake somebody."""
+SUDDEN = 168
+"""An event is sudden if half of its weight is gone after so many hours: it cannot wait for a second story."""
+
+YEAR = timedelta(days=365)
+"""For so long after an alert, ``EventType.again`` says how many stories make another one."""
 
 SURGE = 4.0
 """The weight must be at least this many times the usual one."""
@@ -151,12 +156,14 @@ def _is_enough(
     if state is EventState.HAPPENED and level >= GRAVE:
         if bad is Severity.CRITICAL:
             return weight >= ENOUGH and probability >= BEYOND_DOUBT
+        least = SURE if not kind.pages else LIKELY if kind.half_life_h <= SUDDEN else CERTAIN
         alone = any(
-            round(report.probability, 4) >= CERTAIN and told[report.story_id] >= ENOUGH_IF_CERTAIN for report in reports
+            round(report.probability, 4) >= max(least, CERTAIN) and told[report.story_id] >= ENOUGH_IF_CERTAIN
+            for report in reports
         )
-        return alone or (weight >= ENOUGH and probability >= LIKELY)
+        return alone or (weight >= ENOUGH and probability >= least)
     needed = max(kind.witnesses, RUMOUR_WITNESSES) if state is EventState.RUMOURED else kind.witnesses
-    return len(told) >= needed and weight >= ENOUGH and probability >= LIKELY
+    return len(told) >= needed and weight >= ENOUGH and probability >= SURE
 
 
 def _is_told_by_many(reports: Sequence[EventReport], weights: SourceWeights) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts.events.belief import ENOUGH, STRENGTH, Belief, believed, span_of
+from alerts.events.belief import ENOUGH, STRENGTH, YEAR, Belief, believed, span_of
 from alerts.events.source_record import SourceRecord
 from alerts.events.source_weights import SourceWeights
 from alerts.rules import Rules, Setting
@@ -178,7 +178,7 @@ class _Group:
         if belief is None:
             return
         if alert is None:
-            if not self._is_covered(belief, report, at, setting):
+            if not self._is_covered(belief, report, at, setting) and not self._is_known(belief, at):
                 where = report.topic, report.topic_id, report.partition, report.offset
                 id_ = identity(AlertKind.EVENT, *self._key, *where)
                 fired = self._transition(belief, i, id_, AlertState.FIRING, at, setting)
@@ -203,6 +203,14 @@ class _Group:
                 if report.published_at <= ended or not worse:
                     return True
         return False
+
+    def _is_known(self, belief: Belief, at: datetime) -> bool:
+        """Whether an alert of the last year told of such an event at the company, no less bad, and too few stories tell
+        of it now: they are about what has become of it."""
+        return len(belief.witnesses) < self._kind.again and any(
+            at - YEAR < alert.opened.fired_at < at and alert.severity.rank >= belief.severity.rank
+            for alert in self._life.alerts(self._key)
+        )
 
     def _transition(
         self, belief: Belief, i: int, id_: str, state: AlertState, at: datetime, setting: Setting

@@ -6,12 +6,12 @@ and an alert about an event does not wait for the next tick of the shifts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from clickhouse_driver import Client
 
-from alerts.events.belief import BASELINE
+from alerts.events.belief import BASELINE, YEAR
 from alerts.events.lifecycle import EventLifecycle, Key
 from alerts.events.source_record import SETTLED, SPAN, SourceRecord
 from alerts.events.source_weights import SourceWeights
@@ -50,7 +50,8 @@ class EventWatch:
         self, client: Client, rules: Rules, first: datetime, until: datetime, memory: timedelta
     ) -> list[Transition]:
         """The transitions up to ``until``. The first turn begins after ``first``, and each later one where the one
-        before it ended. Alerts that ended longer than ``memory`` ago are forgotten.
+        before it ended. Alerts that ended longer than ``memory`` ago are forgotten, except those of the last year about
+        companies of which there is something new.
 
         Raises what the storage raises; the next turn then begins where this one did.
         """
@@ -67,7 +68,8 @@ class EventWatch:
         known = _known(client, after - memory)
         entities = None if whole else {entity for entity, _ in new} | {one.opened.entity for one in known if one.fires}
         late = {key: begin for key, (begin, _) in new.items() if begin <= until}
-        since = max(EARLIEST, min([after, *late.values()]) - REACH)
+        earliest = min([after, *late.values()])
+        since = max(EARLIEST, earliest - REACH)
         reports = event_reports(client, since, until + AHEAD, entities)
         self._learn(client, after, until)
         # Reports dated in the future wait until their time has come.
@@ -75,7 +77,8 @@ class EventWatch:
         for report in reports if whole else ():
             if report.published_at > until:
                 waiting.setdefault((report.entity, report.type), (report.published_at, report.published_at))
-        made = EventLifecycle(self._types, self._weights, rules, known).run(reports, after, until, late)
+        of_year = {alert.opened.id: alert for alert in [*_known(client, earliest - YEAR, entities), *known]}
+        made = EventLifecycle(self._types, self._weights, rules, of_year.values()).run(reports, after, until, late)
         self._seen, self._until, self._waiting = seen, until, waiting
         return made
 
@@ -97,6 +100,8 @@ class EventWatch:
         return new
 
 
-def _known(client: Client, since: datetime) -> list[Alert]:
-    rows = alerts_now(client, since=max(since, EARLIEST), limit=1_000_000, kind=AlertKind.EVENT, unfinished=True)
-    return [Alert.stored(row) for row in rows]
+def _known(client: Client, since: datetime, entities: Collection[str] | None = None) -> list[Alert]:
+    """The alerts about events that were not over at ``since``, about ``entities`` or about all (None), oldest first."""
+    begin = max(since, EARLIEST)
+    rows = alerts_now(client, since=begin, limit=1_000_000, kind=AlertKind.EVENT, unfinished=True, entities=entities)
+    return [Alert.stored(row) for row in reversed(rows)]

@@ -19,7 +19,8 @@ class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``polarity`` is its usual direction for the subject, ``severity`` 1 (routine) to 5 (the company's existence).
     ``half_life_h`` is after how many hours half of its weight is gone. ``pages`` says whether it may wake somebody.
-    ``witnesses`` independent stories make it believed while it is no crisis that has happened.
+    ``witnesses`` independent stories make it believed while it is no crisis that has happened. ``again`` stories make a
+    further alert about a company within a year of one that was as bad.
     """
 
     name: Name
@@ -30,6 +31,7 @@ class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pages: bool
     definition: str
     witnesses: Annotated[int, msgspec.Meta(ge=1)] = 2
+    again: Annotated[int, msgspec.Meta(ge=1)] = 1
     en: list[str] = []
     zh: list[str] = []
 

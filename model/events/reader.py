@@ -5,7 +5,7 @@ It knows nothing of the sentiment model, so it stays as it is when that one is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,16 @@ from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
 from model.events.unknown_companies import LONGEST_CHINESE, asked_about, counts_for, other_names
 from model.events.weights import EventWeights
-from model.events.wording import VERDICTS, is_of_bidder, is_of_figures, is_only_verdict, is_question, verdict_role
+from model.events.wording import (
+    VERDICTS,
+    is_of_bidder,
+    is_of_figures,
+    is_of_government,
+    is_only_verdict,
+    is_question,
+    verdict_role,
+    without_background,
+)
 
 LEAST_PROBABILITY = 0.5
 """Events less probable than this are not told."""
@@ -27,6 +36,9 @@ LEAST_PROBABILITY = 0.5
 FAR_BETTER, NEARLY_AS_WELL = 2.0, -1.0
 """If a text tells an event of another name by a logit so much higher, it is that one's, whatever the clauses are. If
 only the other name's clauses tell it, so much lower is enough."""
+
+GRAVE = 4
+"""A crisis counts, however it is told."""
 
 LANGUAGES = frozenset({"en", "zh"})
 ROLES, STATES = list(EventRole), list(EventState)
@@ -88,9 +100,13 @@ class EventReader:
             return result
         shares = about(texts, marked)
         others = self._of_others(texts, marked, told, bound)
+        passing = self._in_passing({key: parts[row] for key, row in told.items()}, bound)
         for (i, k), row in told.items():
             role = EventRole.MENTIONED if (i, k) in others else None
-            result[i].append(self._event(entities[i], k, logits[row], parts[row], shares[i], role))
+            event = self._event(entities[i], k, logits[row], parts[row], shares[i], role)
+            if (i, k) in passing and event.severity < GRAVE:
+                event.severity = max(1, event.severity - 1)
+            result[i].append(event)
         for events in result:
             events.sort(key=lambda event: -event.probability)
         return result
@@ -156,6 +172,14 @@ class EventReader:
             if (i, k) not in own
         }
 
+    def _in_passing(self, told: Mapping[tuple[int, int], str], bound: float) -> set[tuple[int, int]]:
+        """Those of the ``told`` (pair, type), with the text of each, that it does not tell without its background."""
+        tried = [(key, rest) for key, text in told.items() if (rest := without_background(text)) is not None]
+        if not tried:
+            return set()
+        logits = self.logits([rest for _, rest in tried])
+        return {key for (key, _), row in zip(tried, logits, strict=True) if row[key[1]] < bound}
+
     def _without_wording(self, marked: Sequence[str], told: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
         """The ``told`` (pair, type) without those that the wording shows to be none."""
         names = self._weights.types
@@ -168,6 +192,7 @@ class EventReader:
             for (i, k), row in told.items()
             if i not in asks
             and not is_only_verdict(names[k], kinds[i], marked[i])
+            and not is_of_government(names[k], marked[i])
             and not is_of_figures(names[k], marked[i])
             and not is_of_bidder(names[k], marked[i])
         }

@@ -12,7 +12,7 @@ _MONEY = re.compile(
     r"(?:[$\u20ac\u00a3\u00a5]|usd|eur|gbp|us\$|rs\.?)\s?(\d+(?:[.,]\d+)*)\s?(trillion|tn|billion|bln|bn|b|million|mln|mn|m|k)?\b"
     r"|(\d+(?:[.,]\d+)*)\s?(\u4e07\u4ebf|\u4ebf|\u4e07)(?:\u7f8e?\u5143|\u6b27\u5143|\u6e2f\u5143|\u4eba\u6c11\u5e01)"
 )
-_COUNT = re.compile(r"(\d+(?:,\d{3})+|\d+(?:\.\d+)?)\s?(million|billion|thousand|mln|k|m|\u4ebf|\u4e07)?")
+_COUNT = re.compile(r"(\d+(?:,\d{3})+|\d+(?:\.\d+)?)\s?((?:million|billion|thousand|mln|k|m)\b|\u4ebf|\u4e07)?")
 _UNIT = {
     "trillion": 1e12, "tn": 1e12, "billion": 1e9, "bln": 1e9, "bn": 1e9, "b": 1e9, "million": 1e6, "mln": 1e6,
     "mn": 1e6, "m": 1e6, "k": 1e3, "thousand": 1e3, "\u4e07\u4ebf": 1e12, "\u4ebf": 1e8, "\u4e07": 1e4,
@@ -37,20 +37,20 @@ _BY_PERCENT = {
     "dividend_cut": _Steps(0, 50, 101),
 }
 _BY_MONEY = {
-    "fine": _Steps(1e7, 1e9, 5e9),
+    "fine": _Steps(1e8, 1e9, 5e9),
     "settlement": _Steps(1e7, 1e9, 5e9),
     "lawsuit": _Steps(0, 1e9, 1e11),
     "impairment": _Steps(1e7, 5e9, 1e12),
     "hack": _Steps(1e5, 1e8, 1e12),
     "embezzlement": _Steps(0, 1e9, 1e12),
-    "acquisition": _Steps(0, 1e9, 5e10),
+    "acquisition": _Steps(0, 3e9, 5e10),
     "contract_won": _Steps(0, 1e9, 2e10),
     "buyback": _Steps(0, 1e10, 1e12),
 }
 _BY_COUNT = {
     "layoffs": _Steps(50, 5_000, 20_000),
     "data_breach": _Steps(0, 1e7, 1e12),
-    "recall": _Steps(100, 1e6, 1e12),
+    "recall": _Steps(50_000, 1e6, 1e12),
     "abuse": _Steps(0, 1e3, 1e9),
 }
 _BY_WORDING = {
@@ -80,6 +80,14 @@ _BY_WORDING = {
         r"s&p 500|nasdaq.100|\bdow\b|ftse 100|hang seng index|\bdax\b|euro stoxx 50|nikkei 225"
         "|\u6807\u666e500|\u7eb3\u65af\u8fbe\u514b100|\u6caa\u6df1300|\u6052\u751f\u6307\u6570"
     ),
+    # A medicine, or the right to go on.
+    "regulatory_approval": re.compile(
+        r"(?s)^(?!.*(?:antitrust|to buy|\bdeals?\b))"
+        r".*\b(?:drugs?|medicines?|vaccines?|therap(?:y|ies)|treatments?|fda|licen[cs]es?)\b"
+        "|\u836f|\u75ab\u82d7|\u724c\u7167"
+    ),
+    # A crime, and not a quarrel about money.
+    "cleared": re.compile(r"\b(?:criminal|charges|fraud|prosecutors?)\b|\bbillion\b|\u5211|\u6b3a\u8bc8"),
     # Nobody expected it.
     "chief_arrives": re.compile(
         r"\breturn|\bback (?:as|at|to|in)\b|surprise|shock|stun|unexpected"
@@ -96,10 +104,118 @@ _LESS_BY_WORDING = {
     ),
     # A part of the company is sold, and not the company.
     "takeover_target": re.compile(
-        r"\b(?:assets?|units?|stakes?|business|division|plants?|stores?|brands?|fields?)\b|\u8d44\u4ea7|\u4e1a\u52a1|\u5b50\u516c\u53f8"
+        r"\b(?:assets?|units?|stakes?|business|division|plants?|stores?|brands?|fields?|headquarters|arm)\b"
+        "|\u8d44\u4ea7|\u4e1a\u52a1|\u5b50\u516c\u53f8"
     ),
+    # A step of a matter that is known, or somebody asks for it: nobody opens, charges, fines or forbids.
+    "antitrust": re.compile(
+        r"(?s)^(?!.*\b(?:opens?|launch\w*|orders?|to (?:probe|investigate)|investigates|probes|fine[sd]?|charge[sd]?"
+        r"|sue[sd]?|block\w*|objections?|breach\w*|infring\w*|raids?|cartel|owes?)\b).*[a-z]"
+        r"|\b(?:seeks?|asks?|complain\w*|reassess\w*|resumes?|likely|denies|denied)\b"
+    ),
+    # Work goes on, may stop, or stops for days; or some shops of many are closed.
+    "production_halt": re.compile(
+        r"(?s)^(?!.*(?:halt|suspend|shut|clos|stop)).*\b(?:resum|restart|reopen)|\b(?:extend\w*|sells?|buyer)\b"
+        r"|\b(?:if|could|days?|cheaper)\b"
+        r"|^(?!.*(?:\ball\b|\bhalf\b|\d{3})).*\b(?:stores?|shops?|branch(?:es)?|restaurants?|sites?)\b"
+    ),
+    # The head of a part, and not of the company; or somebody only speaks of it.
+    "chief_leaves": re.compile(
+        r"\b(?:u\.s\.|us|uk|china|india|asia|europe\w*|german\w*|mexico|global|regional|trucks?|bank|parks?|product|people"
+        r"|marketing|strategy|technology|sales|design|refining|policy|legal|dealmaking|communications|security|diversity)"
+        r" (?:[\w'-]+ ){0,2}(?:ceo|cfo|chief|chairman|chair|head|boss|president|officer)\b"
+        r"|@ *'s (?!new|next|former|outgoing|long-time|chief|finance|top|co-)[\w-]+"
+        r" (?:ceo|cfo|chief|chair(?:man)?|head|boss)\b"
+        r"|\b(?:counsel|unit|division|venture|subsidiary|no rush|resists|candidates?)\b|\bboss of\b|\bnon-executive"
+        r"|\b(?:leaves|quits|exits?|resigns from|from|off) (?:[\w'-]+ )?board\b"
+    ),
+    # Nobody says how much, or it is not certain.
+    "fine": re.compile(r"(?s)^(?!.*(?:\d|record|largest|huge|billion)).*[a-z]|\b(?:should|if|calls? for|discuss\w*)\b"),
+    # Some of a product, and nobody was hurt.
+    "recall": re.compile(r"(?s)^(?!.*(?:\d|\ball\b|\bdeaths?\b|\bfires?\b|\border)).*[a-z]"),
 }
-"""Types that are less, by one step, with these words."""
+"""Types that are less, by one step, with these words in the headline."""
+
+
+class _Lower(NamedTuple):
+    """Events of these types (of all, if none is named) are less by so many steps with these words in the headline."""
+
+    types: frozenset[str]
+    wording: re.Pattern[str]
+    steps: int
+
+
+_ACCUSED = frozenset(
+    {"charge", "arrest", "embezzlement", "accounting_irregularities", "insider_dealing", "fine", "investigation"}
+)
+_OLDER = (
+    # What becomes of it in court, or in a report: the event itself is older.
+    _Lower(
+        frozenset(
+            {
+                "arrest",
+                "embezzlement",
+                "accounting_irregularities",
+                "accident",
+                "grounding",
+                "data_breach",
+                "hack",
+                "rescue",
+            }
+        ),
+        re.compile(
+            r"\b(?:settles?|settled|settlement|lawsuits?|sues?|suing|litigation|courts?|judges?|jury|trials?|hearings?"
+            r"|extradit\w+|appeals?|testif\w+|claims|compensation|anniversary|audits?|probable cause|report on|lessons"
+            r"|un-?ground\w*|certify|fly again)\b"
+        ),
+        1,
+    ),
+    # A later step of a deal that is known.
+    _Lower(
+        frozenset({"acquisition", "takeover_target"}),
+        re.compile(
+            r"\b(?:antitrust|approv\w+|clears?|cleared|nods?|green light|okay|regulators?|watchdogs?|eu"
+            r"|shareholders? vote|shareholder groups?|to close|expects?|doesn't|concessions?|deadline|closes|completes?"
+            r"|completed|unconditional|financing|looks beyond|oppos\w+|confident|urge|court|judge)\b"
+        ),
+        1,
+    ),
+    # People who have left the company.
+    _Lower(_ACCUSED, re.compile(r"\bex-|\bformer\b|\u524d\u4efb|\u539f\u8463\u4e8b"), 1),
+    # It comes to nothing.
+    _Lower(
+        _ACCUSED,
+        re.compile(
+            r"\b(?:cleared|acquitted|thrown out|dismiss\w*|overturn\w*|not guilty|no charges|avoids?"
+            r"|drops? (?:the )?case)\b"
+        ),
+        2,
+    ),
+    # Of a company that is bankrupt already.
+    _Lower(
+        frozenset({"bankruptcy"}),
+        re.compile(
+            r"\b(?:insolvent|bankrupt|collapsed|victims|claims|repay\w*|trustee|emerge[sd]?|exits?|liquidators?|looted"
+            r"|(?:bankruptcy|reorgani[sz]ation) plan|drove it)\b"
+        ),
+        3,
+    ),
+    # A text that explains, comments on or looks back at what is known.
+    _Lower(
+        frozenset(),
+        re.compile(
+            r"^\W*(?:(?:explainer|factbox|timeline|opinion|analysis|comment(?:ary)?|column|q&a|podcast|editorial|review"
+            r"|letters?|key events?)\b|(?:how|why|what|who|where|when|here's|lessons?)\s)|\bas it happened\b"
+            r"|\blive(?: updates)?:|[a-z]\W*\? *$"
+        ),
+        2,
+    ),
+)
+"""What is told of an event that is known, or that is none."""
+
+_HEADLINE = 200
+"""Words that make an event less are looked for in so many characters of the first line: the body of a first report
+has them, too."""
 
 _JOINS = re.compile(r"\bjoin|\badd(?:ed|s)?\b|\binclu|\benter|\u7eb3\u5165|\u5165\u9009|\u8c03\u5165")
 _LEAVES = re.compile(r"\bdropp?e?d?\b|\bremov|\bdelet|\bleav|\bout of\b|\bexclu|\u5254\u9664|\u8c03\u51fa")
@@ -139,8 +255,12 @@ def severity(kind: EventType, text: str, role: EventRole, state: EventState) -> 
     change = _figures(kind.name, text) + _BY_STATE[state] + _BY_ROLE[role]
     if (wording := _BY_WORDING.get(kind.name)) and wording.search(text):
         change += 1
-    if (wording := _LESS_BY_WORDING.get(kind.name)) and wording.search(text):
+    headline = text.partition("\n")[0][:_HEADLINE]
+    if (wording := _LESS_BY_WORDING.get(kind.name)) and wording.search(headline):
         change -= 1
+    change -= sum(
+        one.steps for one in _OLDER if (not one.types or kind.name in one.types) and one.wording.search(headline)
+    )
     if kind.name == "price_surge" and _FIRST_DAY.search(text):
         change = min(change, 2 - kind.severity)
     return min(5, max(1, kind.severity + change))

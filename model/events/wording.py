@@ -37,6 +37,9 @@ _BIDDER = re.compile(
     r"|@(?:'s)? (?:(?!reject|get|receiv|accept|rebuff|spurn|approv)[\w&'.-]+ ){0,4}?"
     r"(?:to (?:buy|acquire|take over)|buys|acquires|(?:bid|offer|takeover|purchase|buyout"
     r"|acquisition) (?:of|for)) (?!@|usd|gbp|eur)[a-z]"
+    r"|@ ?'s (?:[\w.-]+ ){0,4}?(?:bid|offer|takeover|buyout|proposal)\b"
+    r"|@ (?:clinches|seals|goes hostile|launches|extends|abandons|ends|drops|hikes|raises|confirms|secures|scraps)\b"
+    r"[^;:,]*\b(?:bid|offer|takeover|deal|buyout)\b"
     r"|@(?:\u62df|\u5c06|\u5ba3\u5e03|\u5b8c\u6210|\u51fa\u8d44)?\u6536\u8d2d(?!\u8981\u7ea6)"
 )
 _DEAL = re.compile(
@@ -54,6 +57,25 @@ _FIGURES_MOVE = re.compile(
 )
 
 
+_SUBORDINATE = re.compile(
+    r"\s(?:after|over|amid|following|since|despite|because of|due to|in (?:the )?wake of|about|while|if|until|before"
+    r"|from|to avoid|as(?! (?:@ *|its |new |an? )?(?:ceo|cfo|coo|chief|chair|head|president|boss|finance)\b))\s"
+)
+
+
+_NEXT_SENTENCE = re.compile(r"[.!?;]\s|\n")
+
+
+def without_background(marked: str) -> str | None:
+    """A text without what its first sentence gives as cause, background or condition ("after a crash", "as strike
+    ends"). None if it gives none, or if the sentence says how the shares moved: why they did is the news."""
+    end = sentence.start() if (sentence := _NEXT_SENTENCE.search(marked)) else len(marked)
+    first = _SUBORDINATE.search(marked, 0, end)
+    if first is None or _SHARES.search(marked, 0, first.start()):
+        return None
+    return marked[: first.start()] + marked[end:]
+
+
 def is_of_figures(kind: str, marked: str) -> bool:
     """Whether ``kind`` is a move of the shares read out of one of profits or sales alone."""
     moves = kind in ("price_plunge", "price_surge")
@@ -63,6 +85,18 @@ def is_of_figures(kind: str, marked: str) -> bool:
 def is_question(marked: str) -> bool:
     """Whether a text begins by asking about the company, as in "Will Acme miss estimates?": nothing is told of it."""
     return bool(_QUESTION.match(marked))
+
+
+_GOVERNMENT = re.compile(r"\badministration\b")
+_INSOLVENT = re.compile(
+    r"\b(?:in|into|enters?|from|of) administration\b|administrator|bankrupt|insolven|chapter|liquidat|creditor|winding"
+    "|collapse"
+)
+
+
+def is_of_government(kind: str, marked: str) -> bool:
+    """Whether ``kind`` is a bankruptcy read out of a government's "administration", or out of its costs."""
+    return kind == "bankruptcy" and bool(_GOVERNMENT.search(marked)) and not _INSOLVENT.search(marked)
 
 
 def is_of_bidder(kind: str, marked: str) -> bool:

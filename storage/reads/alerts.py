@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from clickhouse_driver import Client
@@ -21,6 +21,7 @@ def alerts_now(
     ids: Sequence[str] | None = None,
     offset: int = 0,
     moment: datetime | None = None,
+    entities: Collection[str] | None = None,
 ) -> list[Row]:
     """Alerts in their latest state (pending, firing, resolved, inactive), newest first, with ``evidence`` decoded.
 
@@ -29,7 +30,7 @@ def alerts_now(
 
     ``kind`` is sentiment_shift, topic_shift, buzz, event, feed_stale, or '' for any. ``since`` leaves out alerts that
     fired earlier; with ``unfinished``, those that fired earlier and were not over at ``since`` are included. ``ids``
-    leaves out all others, and the first ``offset`` ones are left out. With ``moment``, all is as it was
+    and ``entities`` leave out all others, and the first ``offset`` ones are left out. With ``moment``, all is as it was
     then.
     """
     rows = select(
@@ -49,7 +50,8 @@ def alerts_now(
         FROM alerts AS a FINAL
         WHERE (%(entity)s = '' OR a.entity = %(entity)s) AND (%(kind)s = '' OR a.kind = %(kind)s)
             AND (%(unfinished)s OR isNull(%(since)s) OR a.fired_at >= %(since)s)
-            AND (%(any)s OR a.id IN %(ids)s) AND (isNull(%(moment)s) OR a.at <= %(moment)s)
+            AND (%(any)s OR a.id IN %(ids)s) AND (%(everybody)s OR a.entity IN %(entities)s)
+            AND (isNull(%(moment)s) OR a.at <= %(moment)s)
         GROUP BY id
         HAVING NOT %(unfinished)s OR isNull(%(since)s) OR state IN ('pending', 'firing') OR max(a.at) >= %(since)s
         ORDER BY fired_at DESC, id
@@ -65,6 +67,8 @@ def alerts_now(
             "ids": [*(ids or ()), ""],
             "offset": offset,
             "moment": moment,
+            "everybody": entities is None,
+            "entities": [*(entities or ()), ""],
         },
     )
     acknowledged = _acknowledged(client, moment)
