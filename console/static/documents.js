@@ -10,7 +10,7 @@ async function why(row, entity, shown) {
 }
 
 // What a person opens orders their own page "For you", and nothing else.
-const remember = (document_id, entity) => { if (!asOf) ask("/api/opened", { document_id, entity }, true).catch(() => {}); };
+export const remember = (document_id, entity) => { if (!asOf) ask("/api/opened", { document_id, entity }, true).catch(() => {}); };
 
 export function documentItem(row, entity, ...more) {
   const text = row.title || row.text, shown = el("span", {}, text), told = el("div", { class: "why", "aria-live": "polite" });

@@ -8,7 +8,7 @@ const parameters = new URLSearchParams(location.search);
 const AT_ONCE = 6; // companies of a sector that one link compares
 
 const numbers = rows => el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents])));
-const coloured = x => el("span", { class: tone(x) }, signed(x));
+const inColour = x => el("span", { class: tone(x) }, signed(x));
 const topicLink = topic => el("a", { class: "badge", href: `/topic/${encodeURIComponent(topic)}` }, topic);
 const named = entities => entities.map(entity => `entity=${encodeURIComponent(entity)}`).join("&");
 const event = row => el("span", { class: row.polarity ? tone(row.polarity) : "" }, row.type.replaceAll("_", " "));
@@ -29,9 +29,9 @@ export const groups = {
     const [companies, days, documents] = await Promise.all([...["companies", "days"].map(what => ask(`${base}/${what}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`)]);
     if (!days.rows.length && !documents.rows.length) return [el("p", { class: "quiet" }, "No document on this topic in the 7 days before ", when(days.moment), ".")];
     return [el("h2", {}, "Companies, 24 hours against 7 days"),
-      table("Companies", ["Company", "Documents", "In the 7 days before", "Share of its documents", "Change of the share", "Sentiment"], companies.rows.map(row => [company(row), row.documents, row.documents_before, `${(100 * row.share).toFixed(0)} %`, `${row.change < 0 ? "\u2212" : "+"}${Math.abs(100 * row.change).toFixed(0)} points`, coloured(row.sentiment)])), sources(`${base}/companies?${moment}`, companies.sql),
+      table("Companies", ["Company", "Documents", "In the 7 days before", "Share of its documents", "Change of the share", "Sentiment"], companies.rows.map(row => [company(row), row.documents, row.documents_before, `${(100 * row.share).toFixed(0)} %`, `${row.change < 0 ? "\u2212" : "+"}${Math.abs(100 * row.change).toFixed(0)} points`, inColour(row.sentiment)])), sources(`${base}/companies?${moment}`, companies.sql),
       el("h2", {}, "Documents a day"), days.rows.length ? topicsChart(topic, days.rows, days.moment) : null,
-      table("Documents a day", ["Day", "Documents", "Sentiment"], days.rows.map(row => [when(row.day), row.documents, coloured(row.sentiment)])), sources(`${base}/days?${moment}`, days.sql),
+      table("Documents a day", ["Day", "Documents", "Sentiment"], days.rows.map(row => [when(row.day), row.documents, inColour(row.sentiment)])), sources(`${base}/days?${moment}`, days.sql),
       el("h2", {}, "Documents"), el("ul", { class: "documents" }, documents.rows.map(row => documentItem(row, row.entities[0] ?? ""))), pager(number, documents.rows.length === 20, n => `/topic/${encodeURIComponent(topic)}?page=${n}`), sources(`${base}/documents?page=${number}&${moment}`, documents.sql)];
   },
 
@@ -46,7 +46,7 @@ export const groups = {
     return [form, silent.length ? el("p", { class: "quiet" }, `Nothing was said of ${silent.join(", ")} in the last 4 days before `, when(compared.moment), ", or no such ticker is watched.") : null,
       lines.rows.length ? linesChart(lines.rows, lines.moment) : null, sources(`/api/lines?${asked}`, lines.sql),
       el("h2", {}, "Side by side"),
-      table("Side by side", ["Company", "Sector", "Sentiment", "Change, 24 hours against 7 days", "Standard errors", "Negative", "Documents in 24 hours", "Usual", "Topics", "Worst event of the week"], compared.rows.map(row => [company(row), row.sector ? el("a", { href: `/sector/${encodeURIComponent(row.sector)}` }, row.sector) : "", coloured(row.sentiment), row.moved ? coloured(row.change) : "too few", row.moved ? row.z.toFixed(1) : "", `${(100 * row.negative_share).toFixed(0)} %`, row.documents, row.usual.toFixed(1), row.topics.map(topic => [topicLink(topic), " "]), row.worst.replaceAll("_", " ")])),
+      table("Side by side", ["Company", "Sector", "Sentiment", "Change, 24 hours against 7 days", "Standard errors", "Negative", "Documents in 24 hours", "Usual", "Topics", "Worst event of the week"], compared.rows.map(row => [company(row), row.sector ? el("a", { href: `/sector/${encodeURIComponent(row.sector)}` }, row.sector) : "", inColour(row.sentiment), row.moved ? inColour(row.change) : "too few", row.moved ? row.z.toFixed(1) : "", `${(100 * row.negative_share).toFixed(0)} %`, row.documents, row.usual.toFixed(1), row.topics.map(topic => [topicLink(topic), " "]), row.worst.replaceAll("_", " ")])),
       sources(`/api/compared?${asked}`, compared.sql)];
   },
 };

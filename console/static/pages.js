@@ -3,7 +3,7 @@ import { alertCard, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
 import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
 import { ask, company, duration, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
-import { colour, documentItem, pager } from "/static/documents.js";
+import { colour, documentItem, pager, remember } from "/static/documents.js";
 import { groups } from "/static/groups.js";
 
 const parameters = new URLSearchParams(location.search);
