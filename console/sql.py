@@ -192,13 +192,13 @@ LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
 LEFT JOIN
 (
     SELECT name, change, z, documents FROM movers_as_of(moment = %(moment)s, known = now64(3))
-    WHERE scope = 'entity' AND kind = 'all'
+    WHERE scope = 'entity' AND kind = 'all' AND name IN %(entities)s
 ) AS m ON s.name = m.name
 LEFT JOIN
 (
     SELECT entity, arraySlice(arrayMap(x -> x.2, arrayReverseSort(groupArray((documents, topic)))), 1, 3) AS topics
     FROM topics_as_of(moment = %(moment)s, known = now64(3))
-    WHERE documents > 0 GROUP BY entity
+    WHERE entity IN %(entities)s AND documents > 0 GROUP BY entity
 ) AS t ON s.name = t.entity
 LEFT JOIN
 (

@@ -1,6 +1,6 @@
 // Documents in lists, each with the words that decided, and the pages of a long list.
 import { asOf } from "/static/as_of.js";
-import { ask, coloured, el, guarded, signed, tone, when } from "/static/dom.js";
+import { ask, coloured, el, guarded, signed, tone, topicLink, when } from "/static/dom.js";
 
 async function why(row, entity, shown) {
   const found = await ask(`/api/explain?document=${encodeURIComponent(row.document_id)}&entity=${encodeURIComponent(entity)}`);
@@ -22,7 +22,7 @@ export function documentItem(row, entity, ...more) {
   return el("li", {}, el("span", { class: "source" }, row.source), " ", when(row.published_at), " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), " ",
     row.lang_quality === "experimental" ? el("span", { class: "badge", title: "No test set says how good the model is in this language." }, `${row.lang}: experimental`) : "", " ",
     shown, " ", row.deciding ? el("q", { title: row.cut ? "The sentence of this long text that decided; not all of the text was read." : "The sentence of this long text that decided." }, row.deciding) : "", " ",
-    (row.topics ?? []).map(topic => [el("a", { class: "badge", href: `/topic/${encodeURIComponent(topic)}` }, topic), " "]),
+    (row.topics ?? []).map(topic => [topicLink(topic), " "]),
     el("button", { type: "button", "aria-label": `Why: ${text}`, click: explain }, "Why"), " ",
     el("a", { href: `/search?similar=${encodeURIComponent(row.document_id)}`, "aria-label": `Similar to: ${text}`, click: () => remember(row.document_id, entity) }, "Similar"), more, told);
 }

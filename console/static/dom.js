@@ -18,6 +18,8 @@ export function el(tag, attributes = {}, ...children) {
 export const signed = x => (x >= 0 ? "+" : "\u2212") + Math.abs(x).toFixed(2);
 export const tone = x => (x >= 0 ? "positive-text" : "negative-text");
 const long = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+export const inColour = x => el("span", { class: tone(x) }, signed(x));
+export const topicLink = topic => el("a", { class: "badge", href: `/topic/${encodeURIComponent(topic)}` }, topic);
 export const format = time => long.format(new Date(time));
 export const duration = seconds => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min`
   : seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400).toLocaleString()} days`);

@@ -2,14 +2,12 @@
 import { asOf, moment } from "/static/as_of.js";
 import { linesChart, sentimentChart, topicsChart } from "/static/charts.js";
 import { documentItem, pager } from "/static/documents.js";
-import { ask, company, el, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, company, el, inColour, signed, sources, table, tile, tone, topicLink, when } from "/static/dom.js";
 
 const parameters = new URLSearchParams(location.search);
 const AT_ONCE = 6; // companies of a sector that one link compares
 
 const numbers = rows => el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents])));
-const inColour = x => el("span", { class: tone(x) }, signed(x));
-const topicLink = topic => el("a", { class: "badge", href: `/topic/${encodeURIComponent(topic)}` }, topic);
 const named = entities => entities.map(entity => `entity=${encodeURIComponent(entity)}`).join("&");
 const event = row => el("span", { class: row.polarity ? tone(row.polarity) : "" }, row.type.replaceAll("_", " "));
 

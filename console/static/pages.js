@@ -2,7 +2,7 @@
 import { alertCard, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
 import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
-import { ask, company, duration, el, guarded, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, company, duration, el, guarded, inColour, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 import { colour, documentItem, pager, remember } from "/static/documents.js";
 import { groups } from "/static/groups.js";
 
@@ -50,7 +50,7 @@ export const pages = {
       ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
       sources(`/api/market?${moment}`, market.sql),
       el("h2", {}, "Movers, 24 hours against 7 days"),
-      table("Movers", ["Company", "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), el("span", { class: tone(row.change) }, signed(row.change)), row.documents, row.z.toFixed(1)])),
+      table("Movers", ["Company", "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), inColour(row.change), row.documents, row.z.toFixed(1)])),
       sources(`/api/movers?${moment}`, movers.sql),
       ...(asOf ? [el("h2", {}, "Emerging: what no known topic fits"), el("p", { class: "quiet" }, "Not known as of a moment: only what the latest search found is kept.")] : emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "Companies", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : []),
       ...unknownCompanies()];
