@@ -61,6 +61,9 @@ _NO_LETTERS = bytes(code for code in range(256) if not (chr(code).isascii() and 
 OTHER_LETTER = 2.5
 """How many Latin letters one of another script counts for: texts in all scripts name companies in Latin letters."""
 
+NOT_RUSSIAN = frozenset("іїєґўјљњћђџѓќѕәғқңөұүһІЇЄҐЎЈЉЊЋЂЏЃЌЅӘҒҚҢӨҰҮҺ")
+"""Cyrillic letters that other languages have and Russian has not."""
+
 SOME = 0.15
 """In a text that is mostly in Latin letters, such a share of others confirms the tag of a language that has them."""
 
@@ -176,7 +179,7 @@ def _by_script(text: str, declared: str | None) -> str | _Open:
 def _written_in(tag: str, text: str) -> bool:
     """Whether ``SOME`` of the letters are of a script in which the language ``tag`` is written."""
     letters = [c for c in text if c.isalpha()]
-    own = sum(tag in _SCRIPTS.get(unicodedata.name(c, "").split(" ")[0], ()) for c in letters if not c.isascii())
+    own = sum(tag in _SCRIPTS.get(_script_of(c), ()) for c in letters if not c.isascii())
     return own >= SOME * len(letters)
 
 
@@ -186,6 +189,8 @@ def _in_script(text: str, script: str) -> str:
     usual = _SCRIPTS[script][0]
     if script != "CYRILLIC":
         return usual
+    if not NOT_RUSSIAN.isdisjoint(text):
+        return str(_identifier(_SCRIPTS[script][1:]).classify(text)[0])
     code, chance = _identifier(_SCRIPTS[script]).classify(text)
     return str(code) if chance >= CONFIDENT else usual
 
@@ -209,6 +214,11 @@ def _confirmed(tag: str, text: str) -> bool:
     return tag not in probabilities or bool(probabilities[tag] >= probabilities["en"])
 
 
+def _script_of(letter: str) -> str:
+    """The script of a letter, as its Unicode name begins."""
+    return "LATIN" if letter.isascii() else unicodedata.name(letter, "").split(" ")[0].split("-")[0]
+
+
 def _script(text: str) -> str:
     """The script of most letters, empty if there are none. Kana among Chinese characters make a text Japanese."""
     if text.isascii() or not any(map(str.isalpha, "".join(_BEYOND_ASCII.findall(text)))):
@@ -216,7 +226,7 @@ def _script(text: str) -> str:
     counts: Counter[str] = Counter()
     for c in text:
         if c.isalpha():
-            name = "LATIN" if c.isascii() else unicodedata.name(c, "").split(" ")[0].split("-")[0]
+            name = _script_of(c)
             if name in _SCRIPTS:
                 counts[name] += 1
     kana = counts["HIRAGANA"] + counts["KATAKANA"]

