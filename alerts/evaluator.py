@@ -27,7 +27,7 @@ from alerts.sources import Source
 from alerts.stale_feeds import LOOKBACK, stale_feed_alerts
 from alerts.transition import Alert, Transition, event_time
 from alerts.watched import WatchedSources
-from documents import AlertKind, AlertState
+from documents import AlertKind, AlertState, EntityType
 from documents.events import load_event_types
 from settings import AlertSettings
 from storage.reads import active_feeds, alerts_now, entities_stored, event_time_watermark, exposures, latest_offsets
@@ -56,7 +56,7 @@ class Evaluator:
 
     ``publish`` is called with the transitions before they are written, so that none is left out when a worker dies in
     between; ``notify`` afterwards, for the receivers. ``explain`` gives the deciding words of a text's sentiment, and
-    ``explain_event`` those of an event in it.
+    ``explain_event`` those of an event in it. ``desks`` and ``other_types`` are as in ``Rules``.
     """
 
     def __init__(
@@ -68,18 +68,19 @@ class Evaluator:
         desks: dict[str, str] | None = None,
         notify: Callable[[Client, Rules], None] = lambda client, rules: None,
         explain_event: ExplainEvent | None = None,
+        other_types: dict[str, EntityType] | None = None,
     ) -> None:
         self._connect, self._settings, self._parameters = connect, settings, parameters_of(settings)
         self.publish, self.notify = publish, notify
         self._explain, self._explain_event = explain, explain_event
-        self._desks = desks
+        self._desks, self._other_types = desks, other_types
         self._client: Client | None = None
         self._rules_read = 0.0
-        self.rules = Rules(base=self._parameters, desks=desks)
+        self.rules = Rules(base=self._parameters, desks=desks, other_types=other_types)
         if settings.rules:
-            self.rules = load_rules(settings.rules, self._parameters, desks)
+            self.rules = load_rules(settings.rules, self._parameters, desks, other_types)
             self._rules_read = settings.rules.stat().st_mtime
-        self._watched = WatchedSources(self._parameters, settings.reread_s)
+        self._watched = WatchedSources(self._parameters, settings.reread_s, other_types or ())
         self._events = EventWatch(load_event_types(), load_source_weights(settings.sources), settings.tick_s)
         self._seen: Mapping[tuple[str, str, int], int] | None = None
         self.evaluated_until = 0
@@ -216,7 +217,7 @@ class Evaluator:
             changed = path.stat().st_mtime
             if changed != self._rules_read:
                 self._rules_read = changed
-                self.rules = load_rules(path, self._parameters, self._desks)
+                self.rules = load_rules(path, self._parameters, self._desks, self._other_types)
                 log.warning("alert rules read again", extra={"rules": [rule.name for rule in self.rules.file.rules]})
         except (OSError, BadRules) as error:
             log.error("the alert rules stay as they were: %s", error)

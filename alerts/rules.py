@@ -24,7 +24,7 @@ import msgspec
 from alerts.detection import MARKET, Parameters
 from alerts.durations import Duration, seconds
 from alerts.receivers import Receiver
-from documents import AlertKind, Severity
+from documents import AlertKind, EntityType, Severity
 from documents.events import EventState
 from errors import FinsentError
 
@@ -39,6 +39,9 @@ Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 LEAST_EVENT = 3
 """Events below this severity make no alert unless a rule asks for them: they are routine."""
+
+
+_EVERY = "every "
 
 
 class BadRules(FinsentError, ValueError):
@@ -91,6 +94,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
 class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}, kw_only=True):
     """One rule about some ``entities`` and ``desks``, or about all where neither is given.
 
+    It is about companies, unless ``entity_types`` names others. An entity that it names may be of any type.
+
     With ``exposure`` or ``held_by`` it applies only to those of them that the desks hold, and only while they hold
     them.
     """
@@ -98,6 +103,7 @@ class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_":
     name: Name
     entities: list[str] = []
     desks: list[str] = []
+    entity_types: list[EntityType] = []
     exposure: Amount | None = None
     """Only companies of which the desks together hold this much, long or short: ``">= 1000000"``."""
     held_by: list[str] = []
@@ -107,6 +113,11 @@ class AlertRule(Limits, frozen=True, forbid_unknown_fields=True, rename={"for_":
     def is_for_everyone(self) -> bool:
         """Whether it is about no company in particular."""
         return not self.entities and not self.desks
+
+    @property
+    def types(self) -> frozenset[EntityType]:
+        """The types of entities that it is about, but for those that it names."""
+        return frozenset(self.entity_types or ("company",))
 
     @property
     def is_partial(self) -> bool:
@@ -179,13 +190,19 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Rules:
-    """The rules of one file. ``desks`` maps tickers to the desks of the watch list."""
+    """The rules of one file. ``desks`` maps tickers to the desks of the watch list, and ``other_types`` those that are
+    no companies to what they are."""
 
     def __init__(
-        self, file: RulesFile | None = None, base: Parameters | None = None, desks: Mapping[str, str] | None = None
+        self,
+        file: RulesFile | None = None,
+        base: Parameters | None = None,
+        desks: Mapping[str, str] | None = None,
+        other_types: Mapping[str, EntityType] | None = None,
     ):
         self.file, self.base = file or RulesFile([AlertRule(name="default")]), base or Parameters()
         self._desks = dict(desks or {})
+        self.other_types = dict(other_types or {})
         self._held: Mapping[str, Mapping[str, float]] = {}
         self.receivers = {receiver.name: receiver for receiver in self.file.receivers}
         self.stale_after_s = seconds(self.file.stale_after)
@@ -208,16 +225,38 @@ class Rules:
             self._known[entity] = self._find(entity)
         return self._known[entity]
 
-    def companies(self, rule: AlertRule) -> frozenset[str]:
-        """The companies that a rule names, or whose desks it names. A desk of which no company is known stands for
-        itself."""
+    def with_base(self, base: Parameters) -> Rules:
+        """The same rules over other parameters."""
+        rules = Rules(self.file, base, self._desks, self.other_types)
+        rules.hold(self._held)
+        return rules
+
+    def entity_type(self, entity: str) -> EntityType:
+        """What the watch list has ``entity`` for: a company where it does not know it, as for the market."""
+        return self.other_types.get(entity, "company")
+
+    def reach(self, rule: AlertRule) -> frozenset[str]:
+        """The entities that a rule names, or whose desks it names. A desk of which no entity is known, and each type
+        of which the rule is about all, stand for themselves."""
+        if rule.is_for_everyone:
+            return frozenset(f"{_EVERY}{one}" for one in rule.types)
         unknown = {f"desk {desk}" for desk in rule.desks} - {f"desk {desk}" for desk in self._desks.values()}
-        own = {ticker for ticker, desk in self._desks.items() if desk in rule.desks}
+        own = {one for one, desk in self._desks.items() if desk in rule.desks and self.entity_type(one) in rule.types}
         return frozenset(rule.entities) | own | unknown
+
+    def left_by(self, rule: AlertRule, entities: frozenset[str]) -> frozenset[str]:
+        """What of ``entities`` (of ``reach``) a rule leaves to the rules behind it."""
+        left = entities - self.reach(rule)
+        if not rule.is_for_everyone:
+            return left
+        return frozenset(one for one in left if one.startswith(_EVERY) or self.entity_type(one) not in rule.types)
 
     def _find(self, entity: str) -> Setting | None:
         for rule in self.file.rules:
-            about = rule.is_for_everyone or entity in rule.entities or self._desks.get(entity) in rule.desks
+            about = entity in rule.entities or (
+                (rule.is_for_everyone or self._desks.get(entity) in rule.desks)
+                and self.entity_type(entity) in rule.types
+            )
             if about and (not rule.is_partial or self._is_held(rule, entity)):
                 return self.setting(rule)
         return None

@@ -14,11 +14,16 @@ import yaml
 from alerts.detection import Parameters
 from alerts.receivers import TRANSPORTS
 from alerts.rules import AlertRule, BadRules, Limits, Rules, RulesFile
+from documents import EntityType
 from documents.events import EventTypes, load_event_types
 
 
 def read_rules(
-    text: str, where: str = "rules", base: Parameters | None = None, desks: Mapping[str, str] | None = None
+    text: str,
+    where: str = "rules",
+    base: Parameters | None = None,
+    desks: Mapping[str, str] | None = None,
+    other_types: Mapping[str, EntityType] | None = None,
 ) -> Rules:
     """The rules in the YAML ``text``. Raises ``BadRules`` with line and rule."""
     try:
@@ -40,13 +45,18 @@ def read_rules(
         path = path.rstrip("`")
         raise BadRules(f"{where}{_place(tree, path)}: {message}{_to_quote(message, _find(tree, path).node)}") from error
     _check(file, where, tree, desks)
-    return Rules(file, base, desks)
+    return Rules(file, base, desks, other_types)
 
 
-def load_rules(path: Path, base: Parameters | None = None, desks: Mapping[str, str] | None = None) -> Rules:
+def load_rules(
+    path: Path,
+    base: Parameters | None = None,
+    desks: Mapping[str, str] | None = None,
+    other_types: Mapping[str, EntityType] | None = None,
+) -> Rules:
     """The rules in the file ``path``. Raises ``BadRules``."""
     try:
-        return read_rules(path.read_text(encoding="utf-8"), str(path), base, desks)
+        return read_rules(path.read_text(encoding="utf-8"), str(path), base, desks, other_types)
     except (OSError, UnicodeDecodeError) as error:
         raise BadRules(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -74,23 +84,26 @@ def doubts(rules: Rules, environment: Mapping[str, str]) -> list[str]:
                 f"rule {rule.name!r}: none of its receivers takes a digest, so nobody is sent it: give it a webhook, "
                 "Slack or e-mail"
             )
-        if hiding := _hiding(rule, file.rules[:i], rules):
+        if not rules.reach(rule):
             found.append(
-                f"rule {rule.name!r} never holds: every company that it is about is {hiding.name!r}'s already, and the "
+                f"rule {rule.name!r} never holds: its desks have no {' or '.join(sorted(rule.types))}; entity_types "
+                "says which others it is about"
+            )
+        elif hiding := _hiding(rule, file.rules[:i], rules):
+            found.append(
+                f"rule {rule.name!r} never holds: all that it is about is {hiding.name!r}'s already, and the "
                 "first rule that fits is the one that holds: put it before that rule"
             )
     return found
 
 
 def _hiding(rule: AlertRule, before: list[AlertRule], rules: Rules) -> AlertRule | None:
-    """The rule after which no company is left for ``rule``, or None. ``before`` are the rules in front of it."""
-    left = rules.companies(rule)
+    """The rule after which nothing is left for ``rule``, or None. ``before`` are the rules in front of it."""
+    left = rules.reach(rule)
     for other in before:
         if not other.is_partial:
-            if other.is_for_everyone:
-                return other
-            left = left - rules.companies(other)
-            if not left and not rule.is_for_everyone:
+            left = rules.left_by(other, left)
+            if not left:
                 return other
     return None
 
@@ -149,7 +162,7 @@ def _check(file: RulesFile, where: str, tree: yaml.Node, desks: Mapping[str, str
             if unknown := set(rule.desks) - known_desks:
                 raise BadRules(f"{place}: the watch list has no desk {sorted(unknown)[0]!r}")
             if unknown := set(rule.entities) - desks.keys() - {"*"}:
-                raise BadRules(f"{place}: the watch list has no company {sorted(unknown)[0]!r}")
+                raise BadRules(f"{place}: the watch list has no entity {sorted(unknown)[0]!r}")
         _check_events(rule, types, place)
         _check_zones(rule, place)
     if unknown := set(file.defaults.receivers or ()) - receivers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -185,12 +185,16 @@ def _direction(kind: AlertKind, effect: float) -> Direction:
 
 
 def watched_sources(
-    windows: Windows, topics: tuple[np.ndarray, ...], parameters: Parameters, earlier: Sequence[Source] = ()
+    windows: Windows,
+    topics: tuple[np.ndarray, ...],
+    parameters: Parameters,
+    earlier: Sequence[Source] = (),
+    no_companies: Collection[str] = (),
 ) -> list[Source]:
     """The sources over the windows: tone, volume, and the shares of topics. ``earlier`` are the sources over the time
-    before, which are not computed again."""
+    before, which are not computed again, and ``no_companies`` the entities that are no part of the market."""
     before = {source.kind: source.series for source in earlier}
-    tone = Series(windows, before.get(AlertKind.SENTIMENT_SHIFT))
+    tone = Series(windows, before.get(AlertKind.SENTIMENT_SHIFT), no_companies)
     shares = before.get(AlertKind.TOPIC_SHIFT)
     assert shares is None or isinstance(shares, TopicSeries)
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -31,10 +32,10 @@ class _Past(NamedTuple):
 
 class WatchedSources:
     """The sources with all windows that a test needs. The past is read again after ``reread_s`` seconds, since late
-    documents may have come for it."""
+    documents may have come for it. ``no_companies`` are the entities that are no part of the market."""
 
-    def __init__(self, parameters: Parameters, reread_s: int) -> None:
-        self._parameters, self._reread_s = parameters, reread_s
+    def __init__(self, parameters: Parameters, reread_s: int, no_companies: Collection[str] = ()) -> None:
+        self._parameters, self._reread_s, self._no_companies = parameters, reread_s, frozenset(no_companies)
         self._past: _Past | None = None
 
     def read(self, client: Client, after: int, until: int) -> list[Source]:
@@ -49,9 +50,11 @@ class WatchedSources:
             or not past.until <= after <= past.until + LONGEST_TAIL_S
         ):
             boundary = max(day_begins(after - 43200), need)
-            sources = watched_sources(
-                *sentiment_and_topic_windows(client, event_time(need), event_time(boundary)), parameters
-            )
+            sources = self._sources(client, need, boundary)
             past = self._past = _Past(time.monotonic(), need, boundary, sources)
-        recent = sentiment_and_topic_windows(client, event_time(past.until), event_time(until))
-        return watched_sources(*recent, parameters, past.sources)
+        return self._sources(client, past.until, until, past.sources)
+
+    def _sources(self, client: Client, since: int, until: int, earlier: Sequence[Source] = ()) -> list[Source]:
+        others = self._no_companies
+        read = sentiment_and_topic_windows(client, event_time(since), event_time(until), no_companies=others)
+        return watched_sources(*read, self._parameters, earlier, others)

@@ -44,8 +44,8 @@ from deploy.local import Stack
 from documents import (
     AlertKind,
     AlertState,
-    Company,
     Document,
+    Entity,
     Linker,
     Pseudonymiser,
     Severity,
@@ -131,8 +131,8 @@ def watchlist_with(episodes: Iterable[Episode]) -> Watchlist:
     shipped = load_watchlist()
     known = Linker(shipped)
     missing = {one.event.ticker: one.company for one in episodes if known.ticker(one.event.ticker) == one.event.ticker}
-    added = [Company(ticker, name, "", "") for ticker, name in missing.items() if ticker not in shipped.by_ticker]
-    return Watchlist([*shipped.companies, *added])
+    added = [Entity(ticker, name, "", "none") for ticker, name in missing.items() if ticker not in shipped.by_ticker]
+    return Watchlist([*shipped.entities, *added])
 
 
 def _values(path: Path, tickers: bool) -> Iterator[tuple[str, str, bytes]]:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 import model
 from benchmarks.pipeline_records import TOPICS, Value
 from deploy.local import Child, Service, free_port
-from documents import Company, Linker, Pseudonymiser, Watchlist, load_watchlist
+from documents import Entity, Linker, Pseudonymiser, Watchlist, load_watchlist
 from settings import ClickHouseSettings, KafkaSettings, ModelSettings
 from storage import connect, migrate, positions
 from stream.kafka import Received, ensure_topics, topic_ids
@@ -100,7 +100,7 @@ def rate(client: Client, since: float) -> float:
 def linker(companies: int = 0) -> Linker:
     """Over the shipped watch list, lengthened by made-up companies to ``companies`` in all if that is more."""
     listed = load_watchlist().companies
-    more = (Company(f"X{n:06}", f"Xylo{n:06} Holding", "none", "none") for n in range(companies - len(listed)))
+    more = (Entity(f"X{n:06}", f"Xylo{n:06} Holding", "none", "none") for n in range(companies - len(listed)))
     return Linker(Watchlist([*listed, *more]))
 
 

@@ -175,7 +175,7 @@ def main() -> None:
         client.connection.send_receive_timeout = 900
         client.disconnect()
         migrate(client)
-        replace_entities(client, watchlist.companies)
+        replace_entities(client, watchlist.entities)
         made = 0
         for rows in wanted:
             started = time.monotonic()

@@ -103,10 +103,15 @@ def _rules(path: Path | None, client: Client | None = None) -> Rules:
     from storage.reads import exposures
 
     settings = AlertSettings()
-    desks = {company.ticker: company.desk for company in load_watchlist().companies}
+    watchlist = load_watchlist()
+    desks = {one.ticker: one.desk for one in watchlist.entities}
     path = path or settings.rules
     base = parameters_of(settings)
-    rules = load_rules(path, base, desks) if path else Rules(base=base, desks=desks)
+    rules = (
+        load_rules(path, base, desks, watchlist.other_types)
+        if path
+        else Rules(base=base, desks=desks, other_types=watchlist.other_types)
+    )
     if client is not None and rules.ask_what_is_held:
         rules.hold(exposures(client))
     return rules
@@ -124,6 +129,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True
     found = _rules(file)
     for rule in found.file.rules:
         scope = ", ".join([*rule.desks, *rule.entities]) or "everyone"
+        if rule.entity_types:
+            scope += f" ({', '.join(rule.entity_types)})"
         if rule.is_partial:
             scope += f" held by {' or '.join(rule.held_by) or 'the desks'} {rule.exposure or ''}".rstrip()
         receivers = ", ".join(rule.receivers or found.file.defaults.receivers or ()) or "the topic alerts only"
@@ -199,9 +206,10 @@ def backtest(
 def _history(client: Client, since: str | None, until: str | None) -> History:
     """The stored documents between two times; fails where there are none."""
     from alerts import backtest as tests
+    from documents import load_watchlist
 
     first, last = (parse_time(text) if text else None for text in (since, until))
-    history = tests.read_history(client, first, last)
+    history = tests.read_history(client, first, last, no_companies=load_watchlist().other_types)
     if not len(history.windows.start):
         fail("nothing is stored in that time; 'finsent produce' sends documents")
     return history

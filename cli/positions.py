@@ -75,7 +75,7 @@ def import_positions(
     _check_currency(client, found, file)
     found += _ended(client, found) if whole else []
     states = _states(client, found)
-    _show(found, states, {one.ticker: one.name for one in watchlist.companies}, form)
+    _show(found, states, {one.ticker: one.name for one in watchlist.entities}, form)
     new = [one for one, state in zip(found, states, strict=True) if state != "as before"]
     for line, entity in reader.skipped:
         echo(f"row {line} is left out: {entity!r} is no company of the watch list", err=True)

@@ -91,7 +91,7 @@ def import_prices(
     client = connect()
     known = closes(client, tickers=sorted({one.ticker for one in found}))
     new = [one for one in found if known.get(one.ticker, {}).get(one.date) != one.close]
-    _show(found, known, {one.ticker: one.name for one in watchlist.companies}, form)
+    _show(found, known, {one.ticker: one.name for one in watchlist.entities}, form)
     for sentence in _seams(new, found, known):
         echo(f"warning: {sentence}", err=True)
     if dry_run:

@@ -99,9 +99,9 @@ def grant(
     from settings import ClickHouseSettings
     from storage import access, comment_views, connect, public_views
 
-    companies = load_watchlist().companies
+    entities = load_watchlist().entities
     prefix = ClickHouseSettings().account_prefix
-    everybody = access.people([company.desk for company in companies if company.desk], prefix)
+    everybody = access.people([one.desk for one in entities if one.desk], prefix)
     path = passwords or data_directory() / access.PASSWORDS_FILE
     client = connect()
     if check:

@@ -14,7 +14,7 @@ from cli.shared.columns import print_columns
 from cli.shared.output import Format, echo, many, print_rows
 
 if TYPE_CHECKING:
-    from documents import Company
+    from documents import Entity
     from documents.universe import Listings
 
 group = typer.Typer(
@@ -81,6 +81,32 @@ def import_lists(
     echo(f"{out}: {len(companies):,} companies; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
 
 
+@group.command()
+def check(
+    lists: Annotated[
+        list[str] | None, typer.Argument(metavar="LIST...", help="Files, or companies and markets, which ship.")
+    ] = None,
+) -> None:
+    """Check lists together, by default those of FINSENT_WATCHLIST: how many entities of each type, and what is odd.
+    Exit code 1, list and entry where one is wrong.
+
+    `finsent watchlist check mine.yaml markets`
+    """
+    from documents import load_watchlist
+
+    watchlist = load_watchlist(*lists or ())
+    for entity_type, count in Counter(one.entity_type for one in watchlist.entities).most_common():
+        echo(f"{entity_type.replace('_', ' ')}: {count:,}")
+    for one in watchlist.entities:
+        if one.leads and one.leads not in watchlist.by_ticker:
+            echo(f"warning: {one.ticker} leads {one.leads}, which is on none of these lists")
+    companies = {name.lower(): one.ticker for one in watchlist.companies for name in one.names}
+    for one in watchlist.entities:
+        for name in () if one.is_company else one.names:
+            if name.lower() in companies:
+                echo(f"warning: {name!r} is a name of {one.ticker} and of the company {companies[name.lower()]}")
+
+
 @group.command("suggest")
 def suggest(
     since: Annotated[str, typer.Option(metavar="TIME", help="week, or a time.")] = "week",
@@ -120,7 +146,7 @@ def _recognised(file: Path, given: dict[str, str]) -> Listings:
     return Listings(table, columns)
 
 
-def _report(companies: list[Company]) -> None:
+def _report(companies: list[Entity]) -> None:
     """Say how many companies each desk has, and how many names need care."""
     desks = Counter(company.desk for company in companies)
     echo("desks: " + ", ".join(f"{desk} {count:,}" for desk, count in desks.most_common()), err=True)

@@ -137,13 +137,15 @@ CREATE TABLE emerging_topics
 ENGINE = ReplacingMergeTree(at)
 ORDER BY id;
 
--- 0003_alerts
+-- 0003_alerts, 0069_entity_types
 CREATE TABLE entities
 (
     `ticker` String,
     `name` String,
     `desk` LowCardinality(String),
     `sector` LowCardinality(String),
+    `entity_type` LowCardinality(String) DEFAULT 'company',
+    `leads` String,
     `loaded_at` DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree(loaded_at)
@@ -890,7 +892,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM alerts_as_of(moment = now64(3), known = now64(3));
 
--- 0010_public_views
+-- 0010_public_views, 0069_entity_types
 CREATE VIEW companies
 (
     `ticker` String,
@@ -905,7 +907,8 @@ AS SELECT
     desk,
     sector
 FROM entities
-FINAL;
+FINAL
+WHERE entity_type = 'company';
 
 -- 0002_views, 0004_novelty_topics, 0008_indices, 0068_dated_questions
 CREATE VIEW counted_mentions
@@ -2519,6 +2522,27 @@ FROM counted_mentions_between(first = {first:DateTime64(3, 'UTC')}, until = {unt
 ARRAY JOIN
     `topics.name` AS theme,
     `topics.score` AS strength;
+
+-- 0069_entity_types
+CREATE VIEW watchlist
+(
+    `ticker` String,
+    `name` String,
+    `entity_type` LowCardinality(String),
+    `desk` LowCardinality(String),
+    `sector` LowCardinality(String),
+    `leads` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    ticker,
+    name,
+    entity_type,
+    desk,
+    sector,
+    leads
+FROM entities
+FINAL;
 
 -- 0010_public_views
 CREATE VIEW workers

@@ -50,11 +50,21 @@ from documents.redaction import redact, redact_url
 from documents.showing import from_spreadsheet, shown, spreadsheet_cell
 
 # The watch list
-from documents.watchlist import BadWatchlist, Company, FormerName, Watchlist, load_watchlist, shipped_watchlist
+from documents.watchlist import (
+    ENTITY_TYPES,
+    BadWatchlist,
+    Entity,
+    EntityType,
+    FormerName,
+    Watchlist,
+    load_watchlist,
+    shipped_watchlist,
+)
 
 __all__ = [
     "ADDRESS",
     "EMBEDDING_BYTES",
+    "ENTITY_TYPES",
     "EPOCH",
     "FEEDS",
     "KINDS",
@@ -67,9 +77,10 @@ __all__ = [
     "BadHoldings",
     "BadRecord",
     "BadWatchlist",
-    "Company",
     "Direction",
     "Document",
+    "Entity",
+    "EntityType",
     "Fault",
     "FormerName",
     "Holding",

@@ -74,7 +74,7 @@ class HoldingsReader:
         self._rates = {name.upper(): rate for name, rate in (rates or {}).items()}
         self._linker = Linker(watchlist)
         self._tickers = watchlist.by_ticker
-        self._by_name = {name.lower(): one.ticker for one in watchlist.companies for name in one.names}
+        self._by_name = watchlist.by_name
         self.skipped: list[tuple[int, str]] = []
         """(line, what it calls the company) of the rows that were left out."""
 

@@ -1,21 +1,22 @@
-"""Which companies of the watch list a text is about."""
+"""Which companies and other entities of the watch list a text is about."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import ahocorasick
 
-from documents.ordinary_words import is_people, is_word
+from documents.market_names import fits_market
+from documents.name_context import ends_a_name, has_capitals, word_after, word_before
 from documents.records import Via
 from documents.symbols import exchange_symbols
-from documents.watchlist import Company, Watchlist
+from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
-_WORD_BEFORE = re.compile(r"([\w-]+)\W{0,2}$")
 _TYPOGRAPHIC = str.maketrans(
     "\u2018\u2019\u201b\u02bc\u00b4`\u2032\u2010\u2011\u2012\u2013\u2014\u2212", "'''''''------"
 )
@@ -23,7 +24,6 @@ _TYPOGRAPHIC = str.maketrans(
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
-_WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
 _BUSINESS_AFTER = re.compile(
     r"^(?:['\u2019]s)?,?\s\(?(?:stock|shares?|shareholders?|ceo|cfo|chief|inc|corp|corporation|ltd|limited|plc|co|company|ipo|q[1-4]"
     r"|first[- ]quarter|second[- ]quarter|third[- ]quarter|fourth[- ]quarter|investors?|bonds|eps)\b",
@@ -34,7 +34,6 @@ _BUSINESS_BEFORE = re.compile(r"\b(?:shares of|stock of|shares in|stake in|ceo o
 
 _HYPHENATED = re.compile(r"-[A-Z]")
 """As in "Franco-German": what begins there is no company's name."""
-_NAME_BEFORE = re.compile(r"(?<![\w.'-])([A-Z][a-z]+)\s$")
 _IN_BRACKETS = re.compile(r"\(\$?([A-Z]{1,5}(?:[.-][A-Z])?)\)")
 _LISTED = re.compile(r"(?<![\w$.])[A-Z]{1,5}(?:, ?(?:and )?[A-Z]{1,5}){2,}(?![\w.])")
 NAME_BEFORE = 60
@@ -42,10 +41,10 @@ NAME_BEFORE = 60
 
 
 class Match(NamedTuple):
-    """A company that a text is about. ``surface`` is its name there, from ``start`` to ``end``.
+    """An entity that a text is about. ``surface`` is its name there, from ``start`` to ``end``.
 
-    If the text does not name the company, and only its ticker came with the message, ``surface`` is the company's name
-    and both places are -1.
+    If the text does not name it, and only its ticker came with the message, ``surface`` is its name and both places
+    are -1.
     """
 
     ticker: str
@@ -53,6 +52,7 @@ class Match(NamedTuple):
     start: int
     end: int
     via: Via
+    entity_type: EntityType = "company"
 
 
 def whole_name(text: str, start: int, end: int) -> bool:
@@ -77,22 +77,31 @@ def _one_word(left: str, right: str) -> bool:
 
 
 class Linker:
-    """Finds the companies of a watch list by Aho and Corasick (1975), in a time that does not grow with the list."""
+    """Finds the entities of a watch list by Aho and Corasick (1975), in a time that does not grow with the list."""
 
     def __init__(self, watchlist: Watchlist) -> None:
-        self._companies = watchlist.by_ticker
-        self._by_symbol = {ticker.upper(): ticker for ticker in self._companies}
-        for ticker, company in self._companies.items():
+        self._entities = watchlist.by_ticker
+        self._by_symbol = {ticker.upper(): ticker for ticker in self._entities}
+        companies = watchlist.companies
+        companies_first = sorted(watchlist.entities, key=lambda one: not one.is_company)
+        for company in companies:
             for symbol in (*company.symbols, *company.identifiers):
-                self._by_symbol.setdefault(symbol.upper(), ticker)
-        for ticker in self._companies:
+                self._by_symbol.setdefault(symbol.upper(), company.ticker)
+        for company in companies:
             # A cashtag is a symbol without the exchange's suffix. If several companies share it, it is the first one's.
-            self._by_symbol.setdefault(ticker.split(".")[0].upper(), ticker)
+            self._by_symbol.setdefault(company.ticker.split(".")[0].upper(), company.ticker)
+        for other in companies_first[len(companies) :]:
+            for symbol in other.symbols:
+                self._by_symbol.setdefault(symbol.upper(), other.ticker)
+        owners: dict[str, dict[str, tuple[str, Entity]]] = defaultdict(dict)
+        for entity in companies_first:
+            for name in entity.names:
+                owners[name.lower().translate(_TYPOGRAPHIC)][entity.ticker] = name, entity
         self._automaton = ahocorasick.Automaton()
-        for company in watchlist.companies:
-            for name in company.names:
-                self._automaton.add_word(name.lower().translate(_TYPOGRAPHIC), (name, company.ticker))
+        for lowered, owned in owners.items():
+            self._automaton.add_word(lowered, tuple(owned.values()))
         self._automaton.make_automaton()
+        self._others_too = bool(watchlist.other_types)
 
     def ticker(self, symbol: str) -> str:
         """The watch list's ticker for ``symbol``, which may be a former ticker or one of another exchange. An unknown
@@ -100,7 +109,7 @@ class Linker:
         return self._known(symbol) or symbol
 
     def find(self, text: str, tickers: Sequence[str] = ()) -> list[Match]:
-        """The companies that ``text`` is about, each once and at most ``MOST_MENTIONS``.
+        """The entities that ``text`` is about, each once and at most ``MOST_MENTIONS``: companies, and then others.
 
         First those whose ``tickers`` came with the message, then cashtags, then names, then other symbols (NYSE:BA,
         BA.N, #TSLA, and bare ones in brackets behind the name or in a list), each in the order of the text. A name is a
@@ -112,22 +121,28 @@ class Linker:
             ticker = self._known(given)
             if ticker and ticker not in found:
                 at = next((mention for mention in named if mention.ticker == ticker), None)
-                surface, start, end = at[1:4] if at else (self._companies[ticker].name, -1, -1)
-                found[ticker] = Match(ticker, surface, start, end, "given")
+                surface, start, end = at[1:4] if at else (self._entities[ticker].name, -1, -1)
+                found[ticker] = self._match(ticker, surface, start, end, "given")
         for match in _CASHTAG.finditer(text) if "$" in text else ():
             ticker = self._by_symbol.get(match.group(1).rstrip(".-").upper())
             if ticker and ticker not in found:
                 surface = match.group().rstrip(".-")
-                found[ticker] = Match(ticker, surface, match.start(), match.start() + len(surface), "cashtag")
+                found[ticker] = self._match(ticker, surface, match.start(), match.start() + len(surface), "cashtag")
         for mention in named:
             found.setdefault(mention.ticker, mention)
         for symbol in exchange_symbols(text):
             if ticker := self._first_known(symbol.names):
                 end = symbol.start + len(symbol.surface)
-                found.setdefault(ticker, Match(ticker, symbol.surface, symbol.start, end, "cashtag"))
+                found.setdefault(ticker, self._match(ticker, symbol.surface, symbol.start, end, "cashtag"))
         for bare in self._bare_symbols(text):
             found.setdefault(bare.ticker, bare)
-        return list(found.values())[:MOST_MENTIONS]
+        matches = list(found.values())
+        if self._others_too:
+            matches.sort(key=lambda match: match.entity_type != "company")
+        return matches[:MOST_MENTIONS]
+
+    def _match(self, ticker: str, surface: str, start: int, end: int, via: Via) -> Match:
+        return Match(ticker, surface, start, end, via, self._entities[ticker].entity_type)
 
     def _known(self, symbol: str) -> str | None:
         """The ticker of a symbol that came with a message: AAPL, $AAPL, NASDAQ:AAPL, AAPL.O."""
@@ -144,14 +159,14 @@ class Linker:
         for bracket in _IN_BRACKETS.finditer(text) if "(" in text else ():
             ticker = self._by_symbol.get(bracket[1])
             before = text[max(0, bracket.start() - NAME_BEFORE) : bracket.start()]
-            if ticker and _first_words(self._companies[ticker]) & {_plain(word) for word in before.split()}:
-                yield Match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
+            if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in before.split()}:
+                yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
         for listed in _LISTED.finditer(text) if "," in text else ():
             symbols = [(one, listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
             known = [(one.group(), at, t) for one, at in symbols if (t := self._by_symbol.get(one.group()))]
             if len(known) >= max(3, 0.7 * len(symbols)):
                 for symbol, at, ticker in known:
-                    yield Match(ticker, symbol, at, at + len(symbol), "cashtag")
+                    yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
 
     def _named(self, text: str) -> list[Match]:
         # Lower case may be longer than the letter itself (as of "İ"), but places must stay the same.
@@ -159,20 +174,23 @@ class Linker:
         if len(lowered) != len(text):
             lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
         lowered = lowered.translate(_TYPOGRAPHIC)
-        hits = []
-        for last, (name, ticker) in self._automaton.iter(lowered):
-            start, end = last - len(name) + 1, last + 1
-            whole = whole_name(text, start, end) and not _in_number(text, start)
-            if whole and self._fits(self._companies[ticker], name, text, start, end):
-                hits.append(Match(ticker, text[start:end], start, end, "name"))
-        hits.sort(key=lambda hit: (hit.start, -hit.end))
-        found: list[Match] = []
-        for hit in hits:
-            if not found or hit.start >= found[-1].end:
-                found.append(hit)
-        return found
+        companies: list[Match] = []
+        others: list[Match] = []
+        for last, owners in self._automaton.iter(lowered):
+            start, end = last - len(owners[0][0]) + 1, last + 1
+            if not whole_name(text, start, end) or _in_number(text, start):
+                continue
+            for name, entity in owners:
+                if entity.is_company:
+                    if self._fits(entity, name, text, start, end):
+                        companies.append(Match(entity.ticker, text[start:end], start, end, "name"))
+                        break
+                elif fits_market(entity, name, text, start, end):
+                    others.append(Match(entity.ticker, text[start:end], start, end, "name", entity.entity_type))
+                    break
+        return _beside(_longest(companies), _longest(others)) if others else _longest(companies)
 
-    def _fits(self, company: Company, name: str, text: str, start: int, end: int) -> bool:
+    def _fits(self, company: Entity, name: str, text: str, start: int, end: int) -> bool:
         surface = text[start:end]
         if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
             return False  # the symbol of another company, in brackets
@@ -180,24 +198,44 @@ class Linker:
             # A short abbreviation ("GE", "ING") is one only in capitals.
             if surface != name:
                 return False
-        elif (name in company.ordinary or name in company.capitalised) and not _has_capitals(surface):
+        elif (name in company.ordinary or name in company.capitalised) and not has_capitals(surface):
             return False
         if name in company.ordinary:
             behind, in_front = text[end : end + 40], text[max(0, start - 20) : start]
-            if _ends_a_name(in_front):
+            if ends_a_name(in_front):
                 return False
             return bool(_BUSINESS_AFTER.match(behind) or _BUSINESS_BEFORE.search(in_front))
         if name not in company.capitalised:
             return True
         if " " not in name and (
-            _HYPHENATED.match(text[end : end + 3]) or _ends_a_name(text[max(0, start - 20) : start])
+            _HYPHENATED.match(text[end : end + 3]) or ends_a_name(text[max(0, start - 20) : start])
         ):
             return False
-        after, before = _WORD_AFTER.match(text[end : end + 40]), _WORD_BEFORE.search(text[max(0, start - 40) : start])
+        after, before = word_after(text, end), word_before(text, start)
         return not (
-            (after and after.group(1).lower() in {word.lower() for word in company.not_before})
-            or (before and before.group(1).lower() in {word.lower() for word in company.not_after})
+            (after and after in {word.lower() for word in company.not_before})
+            or (before and before in {word.lower() for word in company.not_after})
         )
+
+
+def _longest(hits: list[Match]) -> list[Match]:
+    """Those that do not overlap: of several, the one that begins first, and the longest of these."""
+    hits.sort(key=lambda hit: (hit.start, -hit.end))
+    found: list[Match] = []
+    for hit in hits:
+        if not found or hit.start >= found[-1].end:
+            found.append(hit)
+    return found
+
+
+def _beside(companies: list[Match], others: list[Match]) -> list[Match]:
+    """Both in the order of the text. Of two that overlap, the company counts, unless its name is only a part of the
+    other one, as in "Nasdaq Composite"."""
+    for other in others:
+        within = [one for one in companies if one.start < other.end and other.start < one.end]
+        if all(other.start <= one.start and one.end <= other.end and other[2:4] != one[2:4] for one in within):
+            companies = [*(one for one in companies if one not in within), other]
+    return sorted(companies, key=lambda hit: hit.start)
 
 
 def _in_number(text: str, start: int) -> bool:
@@ -205,18 +243,7 @@ def _in_number(text: str, start: int) -> bool:
     return start > 1 and text[start].isdigit() and text[start - 1] in ".," and text[start - 2].isdigit()
 
 
-def _has_capitals(surface: str) -> bool:
-    """Whether all words of a name have a capital letter, but for short ones such as "of"."""
-    return surface[0].isupper() and all(word[0].isupper() for word in surface.split() if len(word) > 3)
-
-
-def _ends_a_name(in_front: str) -> bool:
-    """Whether a word behind ``in_front`` is the end of a longer name, as in "Jim Apple"."""
-    other = _NAME_BEFORE.search(in_front)
-    return bool(other) and not is_word(other[1]) and not is_people(other[1])  # type: ignore[index]
-
-
-def _first_words(company: Company) -> set[str]:
+def _first_words(company: Entity) -> set[str]:
     return {_plain(name.split()[0]) for name in company.names}
 
 

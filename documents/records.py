@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, NamedTuple
 import msgspec
 
 from documents.events import Event
+from documents.watchlist import EntityType
 
 Kind = Literal["news", "comment"]
 Sentiment = Literal["negative", "neutral", "positive"]
@@ -54,7 +55,7 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
 @dataclass(slots=True)
 class Mention:
-    """A company that a document is about, and the sentiment about it.
+    """A company, or another entity of the watch list, that a document is about, and the sentiment about it.
 
     ``entity`` is its ticker and ``surface`` the text that names it. ``via`` says how it was recognised. ``sentiment``
     is the positive probability minus the negative one. ``deciding_start`` and ``deciding_end`` are as in ``Document``.
@@ -70,6 +71,7 @@ class Mention:
     sentiment: float = 0.0
     deciding_start: int = 0
     deciding_end: int = 0
+    entity_type: EntityType = "company"
 
 
 class Topic(NamedTuple):
@@ -135,6 +137,17 @@ class Document:
     def whole_text(self) -> str:
         """Title and text as one text, which is what is scored."""
         return whole_text(self.title, self.text)
+
+    @property
+    def companies(self) -> list[Mention]:
+        """The mentions of companies."""
+        return [one for one in self.mentions if one.entity_type == "company"]
+
+    @property
+    def about_one(self) -> Mention | None:
+        """The mention whose score is the document's own: that of the one company that it names."""
+        companies = self.companies
+        return companies[0] if len(companies) == 1 else None
 
     def deciding(self, scored: Document | Mention) -> str:
         """The sentence of a long text that decided the score of this document or of one of its mentions; '' of a text

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from settings.environment import data_directory, event_types_file, given, tracebacks_wanted, watchlist_file
+from settings.environment import data_directory, event_types_file, given, tracebacks_wanted, watchlist_files
 
 if TYPE_CHECKING:
     from settings.alerts import AlertSettings
@@ -44,7 +44,7 @@ __all__ = [
     "settings_in_force",
     "settings_page",
     "tracebacks_wanted",
-    "watchlist_file",
+    "watchlist_files",
     "without_password",
 ]
 

@@ -26,8 +26,10 @@ VARIABLES = (
     ),
     Variable(
         "FINSENT_WATCHLIST",
-        "the shipped list",
-        "The file of companies (YAML, or a JSON list), for the worker and all commands.",
+        "`companies`",
+        "The files of the watch list (YAML, or a JSON list), separated by commas, for the worker and all commands; "
+        "`companies` and `markets` are the lists that come with finsent, of companies and of currencies, commodities, "
+        "indices, countries, central banks and people.",
     ),
     Variable(
         "FINSENT_EVENT_TYPES", "the shipped types", "The YAML file of event types, for the worker and all commands."
@@ -55,9 +57,9 @@ def data_directory() -> Path:
     return Path(given("FINSENT_DATA") or HOME)
 
 
-def watchlist_file() -> Path | None:
-    """``FINSENT_WATCHLIST``; None for the list that comes with finsent."""
-    return Path(name) if (name := given("FINSENT_WATCHLIST")) else None
+def watchlist_files() -> list[str]:
+    """``FINSENT_WATCHLIST``: files, and names of lists that come with finsent; none where it is not set."""
+    return [name for one in given("FINSENT_WATCHLIST").split(",") if (name := one.strip())]
 
 
 def event_types_file() -> Path | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from clickhouse_driver import Client
 
-from documents import KINDS, BadRecord, Document, Kind, Label, Row, Tombstone
+from documents import KINDS, BadRecord, Document, Entity, Kind, Label, Row, Tombstone
 from documents.events import EventType
 from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue
 from storage.insert import insert_alone
@@ -67,13 +67,14 @@ def _insert(client: Client, insert: str, columns: list[list[Any]]) -> None:
         raise StorageUnavailable(f"insert of {len(columns[0])} rows: {_first_line(error)}") from error
 
 
-def replace_entities(client: Client, companies: Iterable[Any]) -> None:
-    """Store the watch list (objects with ticker, name, desk, sector) for joins; those left out are removed."""
+def replace_entities(client: Client, entities: Iterable[Entity]) -> None:
+    """Store the watch list for joins; those left out are removed."""
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    rows = [(company.ticker, company.name, company.desk, company.sector, now) for company in companies]
-    client.execute("INSERT INTO entities VALUES", rows)
-    # By their time, and not by their names: those of tens of thousands of companies would be too long a query.
+    columns = ("ticker", "name", "desk", "sector", "entity_type", "leads")
+    rows = [(*(getattr(one, column) for column in columns), now) for one in entities]
+    client.execute(f"INSERT INTO entities ({', '.join(columns)}, loaded_at) VALUES", rows)
+    # By their time, and not by their names: those of tens of thousands of entities would be too long a query.
     client.execute("DELETE FROM entities WHERE loaded_at < %(now)s", {"now": now.isoformat(" ", "milliseconds")[:23]})
 
 

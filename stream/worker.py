@@ -107,7 +107,7 @@ def _prepare(client: Client, watchlist: Watchlist) -> Restarts | None:
     migrate(client)
     set_durability(client, clickhouse.fsync)
     set_retention(client, clickhouse)
-    replace_entities(client, watchlist.companies)
+    replace_entities(client, watchlist.entities)
     replace_event_types(client, load_event_types().by_name.values())
     bring_in(data_directory() / RUNS, client)
     return restarts(client)
@@ -273,9 +273,10 @@ class Worker:
                 "alerts", [Message(alert(one.columns())) for one in made]
             ),
             explain=lambda *text: self.score.scorer.explain(*text),
-            desks={company.ticker: company.desk for company in watchlist.companies},
+            desks={one.ticker: one.desk for one in watchlist.entities},
             notify=Notifier(connecting),
             explain_event=self.score.explain_event,
+            other_types=watchlist.other_types,
         )
 
     def highwater(self, topic: str, partition: int) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import ConsoleSettings, PrivacySettings, data_directory, settings_page, watchlist_file
+from settings import ConsoleSettings, PrivacySettings, data_directory, settings_page, watchlist_files
 from settings.reference import all_variables
 from tests.support.commands import assert_one_line_failure, finsent, within
 from tests.support.rooms import ROOMS
@@ -77,10 +77,12 @@ def test_only_settings_read_finsents_variables() -> None:
 def test_the_data_directory_and_the_watch_list_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FINSENT_DATA", "FINSENT_WATCHLIST"):
         monkeypatch.setenv(name, "")
-    assert (data_directory(), watchlist_file()) == (Path.home() / ".local" / "share" / "finsent", None)
+    assert (data_directory(), watchlist_files()) == (Path.home() / ".local" / "share" / "finsent", [])
     for name in ("FINSENT_DATA", "FINSENT_WATCHLIST"):
         monkeypatch.setenv(name, "/there")
-    assert data_directory() == watchlist_file() == Path("/there")
+    assert data_directory() == Path("/there") and watchlist_files() == ["/there"]
+    monkeypatch.setenv("FINSENT_WATCHLIST", "mine.yaml, markets")
+    assert watchlist_files() == ["mine.yaml", "markets"]
 
 
 def test_a_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,12 +23,12 @@ def calibrate(
 ) -> tuple[float, list[dict[str, Any]]]:
     """The least threshold with at most ``wanted`` sentiment alerts per entity-year over ``history``, and all points
     that were tried, by their thresholds."""
-    tone = watched_sources(history.windows, history.topics, rules.base)[0]
+    tone = watched_sources(history.windows, history.topics, rules.base, no_companies=rules.other_types)[0]
     curve: list[dict[str, Any]] = []
 
     def rate(threshold: float) -> float:
         base = replace(rules.base, threshold=threshold)
-        transitions, _ = replay(history, Rules(rules.file, base), tick_s, [replace(tone, parameters=base)])
+        transitions, _ = replay(history, rules.with_base(base), tick_s, [replace(tone, parameters=base)])
         judged = judge(transitions, [tone], history, events)
         curve.append({"threshold": round(threshold, 3)} | {name: judged[name] for name in _REPORTED})
         return float(judged["false_alarms_per_entity_year"] or 0.0)

@@ -7,7 +7,7 @@ At every simulated moment, only what had been published by then counts. The wind
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,11 +44,16 @@ class History:
 
 
 def read_history(
-    client: Client, since: datetime | None = None, until: datetime | None = None, entities: Sequence[str] = ()
+    client: Client,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    entities: Sequence[str] = (),
+    no_companies: Collection[str] = (),
 ) -> History:
     """The stored windows from ``since`` to ``until`` (default: all there is), and of the baseline before ``since``.
 
     With ``entities``, only these are read. They alone then make the prior, which is otherwise that of all companies.
+    ``no_companies`` are entities that are none, as in ``Rules.other_types``.
     """
     if since is None or until is None:
         first, last, n = client.execute(
@@ -61,7 +66,7 @@ def read_history(
     begin = max(_EPOCH, since - timedelta(seconds=parameters.baseline_s + 2 * max(parameters.recent_s)))
     names = list(entities) or None
     return History(
-        *sentiment_and_topic_windows(client, begin, until, WINDOW_S, names),
+        *sentiment_and_topic_windows(client, begin, until, WINDOW_S, names, no_companies),
         int(since.timestamp()),
         math.ceil(until.timestamp()),
         event_reports(client, begin, until + timedelta(seconds=1), names),
@@ -86,7 +91,7 @@ def replay(
     events."""
     if not len(history.windows.start):
         return [], []
-    watched = watched or watched_sources(history.windows, history.topics, rules.base)
+    watched = watched or watched_sources(history.windows, history.topics, rules.base, no_companies=rules.other_types)
     lifecycle = Lifecycle(watched, rules, tick_s)
     last = -(-history.until // tick_s) * tick_s
     steps = lifecycle.run(history.since // tick_s * tick_s, last)

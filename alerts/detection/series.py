@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
@@ -40,15 +40,15 @@ class Series:
     """The tone of many entities. All methods take an entity as its index in ``entities``.
 
     ``entities`` [n] str holds ``MARKET`` first, and the companies; ``NEWS_OF_NO_COMPANY`` stands for the windows with
-    the entity ''. The market is the news that names no company, and the first documents of each company and day. A
-    window ``start`` holds the documents with ``start < published_at <= start + WINDOW_S``, so that at any moment
-    everything published until then is known.
+    the entity ''. The market is the news that names no company, and the first documents of each company and day;
+    ``no_companies`` are entities that are no part of it, such as currencies. A window ``start`` holds the documents
+    with ``start < published_at <= start + WINDOW_S``, so that at any moment everything published until then is known.
 
     With ``earlier``, the new series takes over what that one holds and does not compute it again. All ``windows`` must
     then end later, the first at ``day_begins`` or after.
     """
 
-    def __init__(self, windows: Windows, earlier: Series | None = None) -> None:
+    def __init__(self, windows: Windows, earlier: Series | None = None, no_companies: Collection[str] = ()) -> None:
         self._index: dict[str, int] = dict(earlier._index) if earlier else {MARKET: 0}
         names = self._index
         rows = np.fromiter(
@@ -63,6 +63,7 @@ class Series:
         self._no_company = names.get(NEWS_OF_NO_COMPANY, -1)
         share = _first_of_day(rows, ends, values[:, 0])
         share[rows == self._no_company] = 1
+        share[np.isin(rows, [names[name] for name in no_companies if name in names])] = 0
         counted = np.flatnonzero(share > 0)
         part = WindowSums(
             np.concatenate([np.zeros(len(counted), np.int64), rows]),

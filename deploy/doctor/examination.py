@@ -27,7 +27,7 @@ from settings import (
     StreamSettings,
     faults,
     given,
-    watchlist_file,
+    watchlist_files,
 )
 from storage import UNAVAILABLE, StorageUnavailable, connect, lost_lately, obstacles, setbacks_lately
 from storage.reads import live_workers, trouble, worker_ends
@@ -167,8 +167,11 @@ def _native_engine() -> Finding:
 
 
 def _watchlist() -> Finding:
-    count = len(load_watchlist().companies)
-    return Finding("watch list", True, f"{count} companies from {watchlist_file() or 'the shipped list'}")
+    watchlist = load_watchlist()
+    told = f"{len(watchlist.companies)} companies"
+    if others := len(watchlist.other_types):
+        told += f" and {others} other entities"
+    return Finding("watch list", True, f"{told} from {', '.join(watchlist_files()) or 'the shipped list'}")
 
 
 def _key() -> Finding:

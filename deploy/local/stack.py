@@ -173,7 +173,7 @@ class Stack:
 
     def _write_users(self) -> None:
         """People's roles and passwords: the embedded ClickHouse reads them when it starts."""
-        desks = {company.desk for company in load_watchlist().companies}
+        desks = {one.desk for one in load_watchlist().entities}
         everybody = access.people([desk for desk in desks if desk], ClickHouseSettings().account_prefix)
         known = access.passwords(self.data / access.PASSWORDS_FILE, everybody)
         (self.data / "clickhouse").mkdir(exist_ok=True)

@@ -76,7 +76,7 @@ class Prices:
                 "with --map ticker=COLUMN, or the ticker of all rows with --ticker"
             )
         self._linker, self._tickers = Linker(watchlist), watchlist.by_ticker
-        self._by_name = {name.lower(): one.ticker for one in watchlist.companies for name in one.names}
+        self._by_name = watchlist.by_name
         self._known: dict[str, str] = {}
         self._order = order or self._found_order()
 

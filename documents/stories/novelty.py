@@ -262,4 +262,4 @@ def _order(row: Document) -> tuple[object, ...]:
 def _facts(row: Document) -> Facts:
     headline = row.title[:HEADLINE] or row.text[:200]
     lowered = headline.lower()
-    return facts(headline, [mention.entity for mention in row.mentions if mention.surface.lower() in lowered])
+    return facts(headline, [mention.entity for mention in row.companies if mention.surface.lower() in lowered])

@@ -13,7 +13,7 @@ from documents.universe.desks import UNCLASSIFIED, DeskRules
 from documents.universe.legal_forms import spoken_name
 from documents.universe.listing import Listing
 from documents.universe.naming import Beginnings, Names, care_of, names_of
-from documents.watchlist import Company, FormerName
+from documents.watchlist import Entity, FormerName
 
 IDENTIFIERS = ("exchange", "isin", "figi", "lei", "cik", "country")
 
@@ -22,7 +22,7 @@ IDENTIFIERS = ("exchange", "isin", "figi", "lei", "cik", "country")
 class Merged:
     """The companies, in the order of the lists, and how many rows were left out, by the reason."""
 
-    companies: list[Company] = field(default_factory=list)
+    companies: list[Entity] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
@@ -31,7 +31,7 @@ class _Group:
     """All that is known of one company; ``own`` is its entry in the list that goes before the others."""
 
     rows: list[Listing] = field(default_factory=list)
-    own: Company | None = None
+    own: Entity | None = None
 
     def first(self, name: str) -> str:
         known = getattr(self.own, name, "") if self.own else ""
@@ -44,7 +44,7 @@ class _Group:
         return [one for one in dict.fromkeys(mine) if one != main]
 
 
-def merged(listings: Iterable[Listing], own: Iterable[Company] = (), desks: DeskRules | None = None) -> Merged:
+def merged(listings: Iterable[Listing], own: Iterable[Entity] = (), desks: DeskRules | None = None) -> Merged:
     """The watch list of ``listings``. The entries in ``own`` keep their names, desks and sectors: people chose them."""
     result, desks = Merged(), desks or DeskRules()
     groups = list(_groups(listings, own, result.left_out))
@@ -61,12 +61,12 @@ def merged(listings: Iterable[Listing], own: Iterable[Company] = (), desks: Desk
     return result
 
 
-def written(companies: Iterable[Company]) -> bytes:
+def written(companies: Iterable[Entity]) -> bytes:
     """A watch list's file: a JSON list with a line for each company."""
     return b"[\n" + b",\n".join(map(msgspec.json.encode, companies)) + b"\n]\n"
 
 
-def _groups(listings: Iterable[Listing], own: Iterable[Company], left_out: Counter[str]) -> Iterator[_Group]:
+def _groups(listings: Iterable[Listing], own: Iterable[Entity], left_out: Counter[str]) -> Iterator[_Group]:
     groups: list[_Group] = []
     found: dict[str, _Group] = {}
     """By what a company is known: identifier, ticker or name."""
@@ -102,7 +102,7 @@ def _same_name(group: _Group, spoken: str) -> bool:
 
 def _company(
     group: _Group, beginnings: Beginnings, claimed: dict[str, str], symbols: dict[str, str], desks: DeskRules
-) -> Company:
+) -> Entity:
     ticker = group.own.ticker if group.own else group.rows[0].ticker
     identifiers: dict[str, Any] = {name: group.first(name) for name in IDENTIFIERS}
     more = [one for one in group.symbols if symbols.setdefault(one, ticker) == ticker]
@@ -119,7 +119,7 @@ def _company(
     former = list(_former(group.rows, names, claimed, ticker))
     sector = group.first("sector") or UNCLASSIFIED
     known = {*kept, *(one.name for one in former)}
-    return Company(
+    return Entity(
         ticker=ticker,
         name=kept[0],
         desk=group.first("desk") or desks.desk(sector),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from storage.access.people import OPENED, SERVER_TABLES, Person, quoted
-from storage.dictionary import COMPANIES
+from storage.dictionary import WATCHLIST
 
 OPEN_TABLES = frozenset(
     {
@@ -128,7 +128,7 @@ def _changes(person: Person) -> Iterator[Try]:
     if person.writes:
         yield Try("drop its table", "DROP TABLE finsent_grant_check", True)
         return
-    yield Try("change a view", f"ALTER TABLE {COMPANIES} MODIFY COMMENT 'A company of the watch list.'", False)
+    yield Try("change a view", f"ALTER TABLE {WATCHLIST} MODIFY COMMENT 'An entry of the watch list.'", False)
     yield Try("give itself more memory", "SELECT 1 SETTINGS max_memory_usage = 100000000000", False)
     yield Try("give itself 50 seconds", "SELECT 1 SETTINGS max_execution_time = 50", True)
     yield Try("give itself 10 minutes", "SELECT 1 SETTINGS max_execution_time = 600", False)
@@ -139,7 +139,7 @@ def _changes(person: Person) -> Iterator[Try]:
 
 
 def _of_its_desk(desk: str) -> Iterator[Try]:
-    others = f"SELECT ticker FROM {COMPANIES} WHERE desk != {quoted(desk)}"
+    others = f"SELECT ticker FROM {WATCHLIST} WHERE desk != {quoted(desk)}"
     for name, column in (("mentions", "entity"), ("alerts_now", "entity"), ("sentiment_now", "name")):
         seen = f"SELECT throwIf(count() > 0, 'rows of other desks') FROM {name} WHERE {column} IN ({others})"
         yield Try(f"see only its desk's {name}", seen, True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from errors import FinsentError
-from storage.dictionary import COMPANIES, auditors_only, not_for_desks, public
+from storage.dictionary import COMPANIES, WATCHLIST, auditors_only, not_for_desks, public
 from storage.pinned import ANSWERS
 
 WRITES = "SELECT, INSERT, ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE"
@@ -51,7 +51,7 @@ MOST_SECONDS = 60
 QUERIES_A_MINUTE, SECONDS_A_MINUTE = 1200, 300
 
 
-ANNOTATORS = ("documents", "mentions", COMPANIES, "labels", "labels_as_of")
+ANNOTATORS = ("documents", "mentions", COMPANIES, WATCHLIST, "labels", "labels_as_of")
 
 
 OPENED = "opened_log"
@@ -127,7 +127,7 @@ def rights_over_servers(cluster: str, shards: str) -> Iterator[str]:
 
 def row_filter(database: str, desk: str, column: str) -> str:
     """SQL: which rows of a view belong to ``desk``; ``column`` is the view's under ``rows`` in the dictionary."""
-    own = f"SELECT ticker FROM {database}.{COMPANIES} WHERE desk = {quoted(desk)}"
+    own = f"SELECT ticker FROM {database}.{WATCHLIST} WHERE desk = {quoted(desk)}"
     return {
         "desk": f"desk = {quoted(desk)}",
         "entity": f"entity IN ({own})",

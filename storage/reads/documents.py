@@ -8,8 +8,9 @@ from typing import Any
 
 from clickhouse_driver import Client
 
-from documents import BadRecord, Document, Mention, Position, Tombstone
+from documents import BadRecord, Document, EntityType, Mention, Position, Tombstone
 from storage.connection import UNAVAILABLE, StorageUnavailable
+from storage.reads.entities import other_types
 from storage.rows import Row, select
 
 LAST = "SELECT topic, topic_id, partition, max(offset) FROM record_log GROUP BY topic, topic_id, partition"
@@ -81,12 +82,14 @@ def recent_documents(
             "ORDER BY scored_at DESC, topic, partition, offset LIMIT %(limit)s",
             {**parameters, "limit": limit},
         )
+        types = other_types(client)
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the latest documents cannot be read: {error}") from error
-    return [_document(*row) for row in rows]
+    return [_document(types, *row) for row in rows]
 
 
 def _document(
+    types: Mapping[str, EntityType],
     topic: str, topic_id: str, partition: int, offset: int, kind: Any, document_id: str, source: str, title: str,
     text: str, lang: str, published_at: datetime, scored_at: datetime, sentiment: float, story_id: int, novelty: float,
     entities: list[str], surfaces: list[str], error_kind: Any, embedding: str,
@@ -97,7 +100,10 @@ def _document(
     return Document(
         position, kind, document_id, source, title, text, lang=lang, published_at=published_at, scored_at=scored_at,
         sentiment=sentiment, story_id=story_id, novelty=novelty, embedding=bytes.fromhex(embedding),
-        mentions=[Mention(entity, surface, "name") for entity, surface in zip(entities, surfaces, strict=True)],
+        mentions=[
+            Mention(entity, surface, "name", entity_type=types.get(entity, "company"))
+            for entity, surface in zip(entities, surfaces, strict=True)
+        ],
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 from documents import Document, Mention, Position
+from storage.reads.entities import other_types
 
 _COLUMNS = (
     "topic", "topic_id", "partition", "offset", "kind", "document_id", "source", "lang", "published_at", "ingested_at",
@@ -41,6 +42,7 @@ class Rescoring:
              "partition": partition, "after": -1}
             for topic, topic_id, partition in partitions
         ]  # fmt: skip
+        self._types = other_types(client)
         counts = (client.execute(f"SELECT count() {LEFT}", where)[0][0] for where in self._partitions)
         self.left: int = sum(counts)
         """How many documents there are to score."""
@@ -51,17 +53,19 @@ class Rescoring:
         for where in self._partitions:
             query = f"SELECT {columns} {LEFT} ORDER BY offset LIMIT %(size)s"
             while rows := self._client.execute(query, {**where, "size": size}):
-                yield [_document(*row) for row in rows]
+                yield [self._document(*row) for row in rows]
                 where["after"] = rows[-1][_COLUMNS.index("offset")]
 
-
-def _document(
-    topic: str, topic_id: str, partition: int, offset: int, kind: Any, document_id: str, source: str, lang: str,
-    published_at: datetime, ingested_at: datetime, story_id: int, title: str, text: str,
-    entities: list[str], surfaces: list[str], vias: list[Any],
-) -> Document:  # fmt: skip
-    return Document(
-        Position(topic, topic_id, partition, offset), kind, document_id, source, title, text, lang=lang,
-        published_at=published_at, ingested_at=ingested_at, story_id=story_id,
-        mentions=[Mention(*found) for found in zip(entities, surfaces, vias, strict=True)],
-    )  # fmt: skip
+    def _document(
+        self, topic: str, topic_id: str, partition: int, offset: int, kind: Any, document_id: str, source: str,
+        lang: str, published_at: datetime, ingested_at: datetime, story_id: int, title: str, text: str,
+        entities: list[str], surfaces: list[str], vias: list[Any],
+    ) -> Document:  # fmt: skip
+        return Document(
+            Position(topic, topic_id, partition, offset), kind, document_id, source, title, text, lang=lang,
+            published_at=published_at, ingested_at=ingested_at, story_id=story_id,
+            mentions=[
+                Mention(entity, surface, via, entity_type=self._types.get(entity, "company"))
+                for entity, surface, via in zip(entities, surfaces, vias, strict=True)
+            ],
+        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -95,7 +95,7 @@ _UNNAMED = f"""
     (
         SELECT {_FIELDS}, {previous_times()}
         FROM documents
-        WHERE {_PERIOD} AND empty(mentions.entity) AND unscored = '' AND empty(%(entities)s)
+        WHERE {_PERIOD} AND hasAll(%(no_companies)s, mentions.entity) AND unscored = '' AND empty(%(entities)s)
     )
     WHERE {FIRST}
 """
@@ -104,11 +104,16 @@ _START = "intDiv(toUnixTimestamp64Milli(published_at) - 1, 1000 * %(width)s) * %
 
 
 def _parameters(
-    since: datetime, until: datetime, width_s: int, entities: list[str] | None, as_of: datetime | None
+    since: datetime,
+    until: datetime,
+    width_s: int,
+    entities: list[str] | None,
+    as_of: datetime | None,
+    no_companies: Collection[str] = (),
 ) -> Row:
     names = list(entities or [])
     return {"lookback": since - SAME_STORY, "since": since, "until": until, "width": width_s, "entities": names,
-            "as_of": as_of}  # fmt: skip
+            "as_of": as_of, "no_companies": ["", *no_companies]}  # fmt: skip
 
 
 Topics = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -132,12 +137,20 @@ def sentiment_windows(
 
 
 def sentiment_and_topic_windows(
-    client: Client, since: datetime, until: datetime, width_s: int = 60, entities: list[str] | None = None
+    client: Client,
+    since: datetime,
+    until: datetime,
+    width_s: int = 60,
+    entities: list[str] | None = None,
+    no_companies: Collection[str] = (),
 ) -> tuple[Windows, Topics]:
     """``sentiment_windows``, and for each topic of each document about a company one element in four parallel arrays:
-    entity, topic, the window's start, and 1. The table is read once for both."""
+    entity, topic, the window's start, and 1. The table is read once for both. A document that names only
+    ``no_companies`` counts for the entity '', too."""
     columns = _query(
-        client, f"{SUMS}, groupArrayArray(`topics.name`)", _parameters(since, until, width_s, entities, None)
+        client,
+        f"{SUMS}, groupArrayArray(`topics.name`)",
+        _parameters(since, until, width_s, entities, None, no_companies),
     )
     *tone, topics = columns or [[] for _ in range(8)]
     windows = as_windows(tone)

@@ -223,7 +223,7 @@ def chosen(position: Position, share: float) -> bool:
 
 def _waiting(row: Document, challenger: str, worker: str) -> _Waiting:
     at = row.position
-    entity = row.mentions[0].surface if len(row.mentions) == 1 else None
+    entity = row.about_one.surface if row.about_one else None
     kept = ShadowRow(
         at.topic, at.topic_id, at.partition, at.offset, row.ingested_at, worker, row.kind, row.source,
         row.document_id, row.model_version, challenger, row.label, row.label,

@@ -150,9 +150,9 @@ class Read:
             author,
             in_reply_to,
             published_at=decoded.published_at.astimezone(UTC),
-            # Companies are searched in the text before redaction: what redaction writes there names none.
+            # Names are searched in the text before redaction: what redaction writes there names nothing.
             mentions=[
-                Mention(found.ticker, found.surface, found.via)
+                Mention(found.ticker, found.surface, found.via, entity_type=found.entity_type)
                 for found in self._linker.find(whole, decoded.tickers or ())
             ],
             story_id=story_key(whole),

@@ -47,7 +47,7 @@ class Score:
     def run(self, rows: Sequence[Row]) -> None:
         """Fill in the scores of the documents of ``rows``.
 
-        A document is scored once for each company that it mentions, as the pair (company, text). With exactly one
+        A document is scored once for each entity that it mentions, as the pair (entity, text). With exactly one
         company that score is the document's own as well. With none or several, the text is also scored alone.
         """
         documents = [row for row in rows if isinstance(row, Document)]
@@ -60,7 +60,7 @@ class Score:
         for document in documents:
             whole = document.whole_text
             firsts.append(len(texts))
-            if len(document.mentions) != 1:
+            if document.about_one is None:
                 texts.append(whole)
                 entities.append(None)
             for mention in document.mentions:
@@ -82,8 +82,8 @@ class Score:
 
 
 def _read_events(reader: EventReader, documents: Sequence[Document]) -> None:
-    """Fill in what happened to each company of each of ``documents``."""
-    pairs = [(document, mention) for document in documents for mention in document.mentions]
+    """Fill in what happened to each company of each of ``documents``. Events are of companies alone."""
+    pairs = [(document, mention) for document in documents for mention in document.companies]
     found = reader.read(
         [document.whole_text for document, _ in pairs],
         [mention.entity for _, mention in pairs],
@@ -116,7 +116,7 @@ def _fill_in(documents: Sequence[Document], firsts: Sequence[int], scores: Score
         document.tokens, document.cut = int(scores.tokens[first]), bool(scores.cut[first])
         document.deciding_start, document.deciding_end = deciding[first]
         document.embedding = vectors[first].tobytes()
-        alone = len(document.mentions) != 1  # the first score is then that of the text by itself
+        alone = document.about_one is None  # the first score is then that of the text by itself
         for number, mention in enumerate(document.mentions, first + alone):
             mention.p_negative, mention.p_neutral, mention.p_positive = probabilities[number]
             mention.sentiment = mention.p_positive - mention.p_negative

@@ -54,7 +54,7 @@ def test_the_first_rule_that_fits_holds_and_defaults_fill_it():
         ("for: 30m", "for: soon", r"line 9 \(rule 'banks', for\)"),
         ("receivers: [chat]", "receivers: [chart]", r"line 6 \(rule 'banks'\): no receiver is called 'chart'"),
         ("desks: [financials]", "desks: [fin]", r"line 6 \(rule 'banks'\): the watch list has no desk 'fin'"),
-        ("entities: [BA]", "entities: [BOEING]", r"line 12 \(rule 'one'\): the watch list has no company 'BOEING'"),
+        ("entities: [BA]", "entities: [BOEING]", r"line 12 \(rule 'one'\): the watch list has no entity 'BOEING'"),
         ("name: one", "name: banks", r"line 12 .*'banks' stands twice"),
         ("Europe/Berlin", "Europe/Berln", r"'Europe/Berln' is no time zone"),
         ("https://chat", "ftp://chat", r"line 4 \(receiver 'chat'\): 'url' must start with http"),
@@ -129,6 +129,34 @@ def test_what_may_be_meant_otherwise_is_said():
     ]  # fmt: skip
     assert hidden("entities: [JPM]", "desks: [financials]", "for: 1h") == ["r1"]
     assert hidden("entities: [JPM]", "desks: [financials]", "desks: [financials]", desks=None) == ["r2"]
+
+
+def test_a_rule_is_about_companies_unless_it_asks_for_others():
+    desks = {"JPM": "financials", "currency:USD": "macro", "country:US": "macro"}
+    types = {"currency:USD": "currency", "country:US": "country"}
+
+    def holds(*rules: str) -> list[str | None]:
+        text = "rules:\n" + "".join(f"  - {{name: r{i}, {rule}}}\n" for i, rule in enumerate(rules))
+        read = read_rules(text, desks=desks, other_types=types)  # type: ignore[arg-type]
+        return [found.name if (found := read.of(name)) else None for name in (*desks, "*")]
+
+    assert holds("for: 1h") == ["r0", None, None, "r0"]
+    assert holds("desks: [macro]", "for: 1h") == ["r1", None, None, "r1"]
+    assert holds("entity_types: [currency]", "for: 1h") == ["r1", "r0", None, "r1"]
+    assert holds("desks: [macro], entity_types: [country, currency]") == [None, "r0", "r0", None]
+    assert holds("entities: ['country:US']") == [None, None, "r0", None]
+    with pytest.raises(BadRules, match=r"line 2 .*Invalid enum value 'planet'"):
+        holds("entity_types: [planet]")
+
+    def doubted(*rules: str) -> list[str]:
+        text = "rules:\n" + "".join(f"  - {{name: r{i}, {rule}}}\n" for i, rule in enumerate(rules))
+        return doubts(read_rules(text, desks=desks, other_types=types), {})  # type: ignore[arg-type]
+
+    assert doubted("for: 1h", "entity_types: [currency]", "entities: ['country:US']") == []
+    (said,) = doubted("desks: [macro]", "for: 1h")
+    assert "'r0' never holds: its desks have no company; entity_types says" in said
+    (said,) = doubted("entity_types: [currency, country]", "entities: ['country:US']")
+    assert "'r1' never holds: all that it is about is 'r0''s already" in said
 
 
 def test_the_example_that_ships_is_good():

@@ -10,7 +10,7 @@ import pytest
 from clickhouse_driver import Client
 from typer.testing import CliRunner
 
-from documents import Company, Document, Position, load_watchlist
+from documents import Document, Entity, Position, load_watchlist
 from finsent import app
 from storage import replace_entities, write_documents
 
@@ -35,6 +35,20 @@ def test_what_is_no_list_of_companies_is_refused(tmp_path: Path):
     path.write_text("colour,size\nred,1\n")
     done = CliRunner().invoke(app, ["watchlist", "import", str(path), "--out", str(tmp_path / "w.json")])
     assert done.exit_code == 1 and "--map ticker=COLUMN" in done.stderr and not (tmp_path / "w.json").exists()
+
+
+def test_lists_are_checked_together(tmp_path: Path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("- {ticker: OILCO, name: Oil, desk: d, sector: s}\n")
+    done = CliRunner().invoke(app, ["watchlist", "check", str(mine), "markets"])
+    assert done.exit_code == 0, done.output
+    assert "company: 1\n" in done.stdout and "central bank: " in done.stdout
+    assert "warning: 'oil' is a name of commodity:OIL and of the company OILCO\n" in done.stdout
+    assert "warning: person:TIM_COOK leads AAPL, which is on none of these lists\n" in done.stdout
+    assert "warning" not in CliRunner().invoke(app, ["watchlist", "check", "companies", "markets"]).stdout
+    mine.write_text("- {ticker: A, name: B, desk: d, sector: s, leads: C}\n")
+    done = CliRunner().invoke(app, ["watchlist", "check", str(mine)])
+    assert done.exit_code == 1 and f"{mine}: A: only a person leads" in done.stderr
 
 
 @pytest.mark.usefixtures("configured")
@@ -62,7 +76,7 @@ def test_companies_on_no_list_are_suggested(client: Client):
 
 @pytest.mark.usefixtures("configured")
 def test_a_worker_stores_tens_of_thousands_and_forgets_those_left_out(client: Client, tmp_path: Path):
-    many = [Company(ticker=f"TICKER{n}", name=f"Company {n}", desk="d", sector="s") for n in range(30_000)]
+    many = [Entity(ticker=f"TICKER{n}", name=f"Company {n}", desk="d", sector="s") for n in range(30_000)]
     replace_entities(client, many)
     replace_entities(client, many[:-1])
     assert client.execute("SELECT count(), countIf(ticker = 'TICKER29999') FROM companies") == [(29_999, 0)]

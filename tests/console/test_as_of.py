@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from clickhouse_driver import Client
 
-from documents import Mention
+from documents import Entity, Mention
 from storage import replace_entities, write_documents
 from storage.writes import acknowledge, add_silence, write_holdings
 from tests.console.test_console import CHROMIUM, Console, document, fill, served
@@ -27,7 +26,7 @@ def console(clickhouse_url: str, client: Client) -> Iterator[Console]:
     lonely.mentions = [Mention("LONE", "Lonely", "name", "positive", 0.1, 0.3, 0.6, 0.5)]
     write_documents(client, [lonely])
     names = {"ACME": "Acme & Sons", "LONE": "Lonely"}
-    companies = [SimpleNamespace(ticker=ticker, name=name, desk="", sector="Tools") for ticker, name in names.items()]
+    companies = [Entity(ticker=ticker, name=name, desk="", sector="Tools") for ticker, name in names.items()]
     replace_entities(client, companies)
     write_holdings(client, [("funds", "ACME", 5_000.0, "USD", None, NOW - timedelta(hours=5))])
     acknowledge(client, ["a1"], "ana", "", False)

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -24,7 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 from clickhouse_driver import Client
 
-from documents import Document, Mention, Position, Topic
+from documents import Document, Entity, Mention, Position, Topic
 from documents.events import Event, EventRole, EventState
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, write_documents
@@ -61,7 +60,7 @@ def fill(client: Client) -> None:
     records.append(document(34, now - timedelta(minutes=3), -0.7, HOSTILE))
     records.append(document(35, now - timedelta(minutes=2), -0.7, FORMULA))
     write_documents(client, records)
-    replace_entities(client, [SimpleNamespace(ticker="ACME", name="Acme & Sons", desk="Industry", sector="Tools")])
+    replace_entities(client, [Entity(ticker="ACME", name="Acme & Sons", desk="Industry", sector="Tools")])
     last, following = now - timedelta(minutes=3), now + timedelta(minutes=5)
     write_feed_polls(client, [FeedPoll("wire", "url", now, last, following, 12, 2, HOSTILE)])
     evidence = {"documents": [{"title": HOSTILE, "source": "wire", "sentiment": -0.8, "words": ["debt"]}]}
@@ -197,7 +196,7 @@ def test_a_person_s_own_order_learns_from_what_they_open(console: Console) -> No
         record.topics = [Topic("expansion", 0.9)]
     write_documents(console.client, others)
     desks = {"ACME": "Industry", "LONE": "Shops"}
-    companies = [SimpleNamespace(ticker=name, name=name, desk=desk, sector="Tools") for name, desk in desks.items()]
+    companies = [Entity(ticker=name, name=name, desk=desk, sector="Tools") for name, desk in desks.items()]
     replace_entities(console.client, companies)
     write_holdings(console.client, [("Industry", "ACME", -5e6, "USD", None, now - timedelta(days=1))])
 

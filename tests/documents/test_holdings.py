@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from documents import BadHoldings, Company, Holding, HoldingsReader, Watchlist
+from documents import BadHoldings, Entity, Holding, HoldingsReader, Watchlist
 
 LIST = Watchlist([
-    Company("ACME.DE", "Acme", "industry", "Tools", aliases=["Acme AG"]),
-    Company("600519", "Moutai", "asia", "Drinks"),
+    Entity("ACME.DE", "Acme", "industry", "Tools", aliases=["Acme AG"]),
+    Entity("600519", "Moutai", "asia", "Drinks"),
 ])  # fmt: skip
 MONDAY = datetime(2026, 1, 26, tzinfo=UTC)
 

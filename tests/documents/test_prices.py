@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from documents import Company, Watchlist
+from documents import Entity, Watchlist
 from documents.files import BadFile, Close, Prices, RowFault, read_table
 
-LIST = Watchlist([Company("ACME.DE", "Acme", "industry", "Tools", aliases=["Acme AG"], symbols=["ACM"])])
+LIST = Watchlist([Entity("ACME.DE", "Acme", "industry", "Tools", aliases=["Acme AG"], symbols=["ACM"])])
 
 
 def read(path: Path, text: str, **options: str) -> list[tuple[str, date, float] | tuple[int, str, str]]:

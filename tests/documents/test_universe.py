@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from documents import Company, FormerName, Linker, Watchlist, load_watchlist
+from documents import Entity, FormerName, Linker, Watchlist, load_watchlist
 from documents.files import BadFile, read_table
 from documents.universe import DeskRules, Listings, Merged, listing_columns, merged, written
 from documents.universe.legal_forms import spoken_name
@@ -29,7 +29,7 @@ def listings(path: Path, data: str, **given: str) -> Listings:
     return Listings(table, listing_columns(table, given))
 
 
-def made(path: Path, data: str, *own: Company) -> dict[str, Company]:
+def made(path: Path, data: str, *own: Entity) -> dict[str, Entity]:
     return {one.ticker: one for one in merged(listings(path, data), own).companies}
 
 
@@ -92,10 +92,10 @@ def test_ordinary_words_need_a_word_of_business(tmp_path: Path):
 
 
 def test_people_s_entries_keep_their_names_and_gain_identifiers(tmp_path: Path):
-    own = Company(ticker="AAPL", name="Apple", desk="mine", sector="Fruit", aliases=["iPhone maker"])
+    own = Entity(ticker="AAPL", name="Apple", desk="mine", sector="Fruit", aliases=["iPhone maker"])
     apple = made(tmp_path / "list", json.dumps(SEC), own)["AAPL"]
     assert (apple.name, apple.desk, apple.aliases, apple.cik) == ("Apple", "mine", ["iPhone maker"], "0000000014")
-    other = Company(ticker="ZYBR", name="Sprint", desk="mine", sector="Telecom")
+    other = Entity(ticker="ZYBR", name="Sprint", desk="mine", sector="Telecom")
     result = merged(listings(tmp_path / "list", json.dumps(SEC)), [other])
     assert [one.name for one in result.companies if one.ticker == "ZYBR"] == ["Sprint"]
     assert result.left_out == {"a ticker that another company has already": 1}
@@ -131,7 +131,7 @@ def test_a_list_without_tickers_says_what_it_lacks(tmp_path: Path):
 def test_finding_does_not_slow_down_with_the_list():
     def companies(count: int) -> Watchlist:
         names = (f"Zyb{number:x}rand Works" for number in range(count))
-        return Watchlist(Company(ticker=f"Z{n}", name=name, desk="d", sector="s") for n, name in enumerate(names))
+        return Watchlist(Entity(ticker=f"Z{n}", name=name, desk="d", sector="s") for n, name in enumerate(names))
 
     def seconds(linker: Linker) -> float:
         text = "Zyb1rand Works and others say that nothing of note happened at the works today. " * 20

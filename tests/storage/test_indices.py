@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from clickhouse_driver import Client
 
-from documents import Document, Mention, Position
+from documents import Document, Entity, Mention, Position
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, select, write_documents
 from storage.reads import moving_documents, sample_documents, sentiment_and_topic_windows, sentiment_windows
@@ -22,7 +21,7 @@ VIEWS = ("sentiment_now", "sentiment_1m", "sentiment_1h", "sentiment_1d", "mover
 def client(clickhouse_url: str) -> Iterator[Client]:
     made = connect(ClickHouseSettings(url=clickhouse_url))
     migrate(made)
-    banks = [SimpleNamespace(ticker=t, name=t, desk="financials", sector="Banks") for t in ("AAA", "BBB")]
+    banks = [Entity(ticker=t, name=t, desk="financials", sector="Banks") for t in ("AAA", "BBB")]
     replace_entities(made, banks)
     yield made
     made.disconnect()

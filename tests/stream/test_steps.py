@@ -255,6 +255,20 @@ def test_the_events_of_each_company_are_read_unless_nobody_wants_them() -> None:
     assert with_events[1].events == without[0].events == without[1].events == []
 
 
+def test_a_country_in_the_text_changes_neither_the_documents_own_score_nor_its_events() -> None:
+    def document(*more: Mention) -> Document:
+        title = "Boeing files for bankruptcy protection in the United States"
+        mentions = [Mention("BA", "Boeing", "name"), *more]
+        return Document(Position("news", "id-1", 0, 0), title=title, lang="en", mentions=mentions)
+
+    scorer: Any = Scorer(False)
+    alone, beside = document(), document(Mention("country:US", "United States", "name", entity_type="country"))
+    Score(scorer, EVENTS).run([alone, beside])
+    assert beside.events == alone.events and {one.entity for one in beside.events} == {"BA"}
+    assert (beside.label, beside.sentiment) == (alone.label, alone.sentiment)
+    assert [one.label != "unscored" for one in beside.mentions] == [True, True]
+
+
 class Poisoned:
     """A step that fails wherever a title has ``poison`` in it, and counts its calls."""
 

@@ -23,7 +23,7 @@ import model
 from alerts import Evaluator, Transition
 from deploy.demo.recorded_week.composer import write
 from deploy.demo.recorded_week.week import MONDAY, SEED, Week
-from documents import Document, Label, Linker, Pseudonymiser, Row, load_watchlist
+from documents import Document, Label, Linker, Pseudonymiser, Row, Watchlist, load_watchlist
 from documents.events import load_event_types
 from documents.stories import Novelty
 from model.events import load_event_reader
@@ -49,7 +49,7 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
     """
     client = connect()
     watchlist = load_watchlist()
-    replace_entities(client, watchlist.companies)
+    replace_entities(client, watchlist.entities)
     replace_event_types(client, load_event_types().by_name.values())
     first = model.ensure_default(registry)
     second = _softer(registry)
@@ -83,7 +83,7 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
         for document in batch:
             document.scored_at = SATURDAY
         write_rescored(client, batch)
-    _raise_alerts(connect, scores[0], {company.ticker: company.desk for company in watchlist.companies})
+    _raise_alerts(connect, scores[0], watchlist)
     _add_people_and_models(client, first, second)
     client.disconnect()
 
@@ -133,7 +133,7 @@ def _arrived(row: Row, at: datetime, chance: random.Random) -> None:
         row.scored_at = row.ingested_at - timedelta(milliseconds=200)
 
 
-def _raise_alerts(connect: Callable[[], Client], score: Score, desks: dict[str, str]) -> None:
+def _raise_alerts(connect: Callable[[], Client], score: Score, watchlist: Watchlist) -> None:
     def in_time(transitions: list[Transition]) -> None:
         for row in transitions:
             row.recorded_at = row.at
@@ -143,8 +143,9 @@ def _raise_alerts(connect: Callable[[], Client], score: Score, desks: dict[str, 
         AlertSettings(clock="stream"),
         publish=in_time,
         explain=lambda *text: score.scorer.explain(*text),
-        desks=desks,
+        desks={one.ticker: one.desk for one in watchlist.entities},
         explain_event=score.explain_event,
+        other_types=watchlist.other_types,
     )
     evaluator.evaluate(int(MONDAY.timestamp()), int(END.timestamp()))
 
