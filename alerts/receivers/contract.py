@@ -18,12 +18,14 @@ AlertRows = Sequence[Mapping[str, Any]]
 
 class Digest(NamedTuple):
     """What a receiver is sent once a day: the alerts between ``since`` and ``until`` that it was not sent singly, the
-    worst first. ``more`` is how many further ones are left out."""
+    worst first. ``more`` is how many further ones are left out. ``events`` are what else happened and raised no alert
+    (see ``storage.reads.events_told``)."""
 
     since: datetime
     until: datetime
     alerts: AlertRows
     more: int = 0
+    events: Sequence[Mapping[str, Any]] = ()
 
 
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

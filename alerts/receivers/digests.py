@@ -1,4 +1,4 @@
-"""The daily digest: one message with a day's alerts that a receiver was not sent singly.
+"""The daily digest: one message with a day's alerts that a receiver was not sent singly, and what else happened.
 
 Which digest is due, and what is in it, follows from the rules, the clock and the tables. So a worker that starts again,
 or another one, makes the same digest, with the same id.
@@ -19,10 +19,13 @@ from alerts.receivers.contract import Digest, Receiver
 from alerts.receivers.routing import Key, is_silenced
 from alerts.receivers.transports import TRANSPORTS
 from alerts.rules import Rules
-from documents import Severity
-from storage.reads import alerts_recorded, holdings_by_company, silences_at
+from documents import AlertKind, Severity
+from storage.reads import alerts_recorded, events_told, holdings_by_company, silences_at
 
-MOST_ALERTS = 20
+MOST_ALERTS, MOST_EVENTS = 20, 10
+SURE = 0.9
+"""An event that raised no alert is told if one report is as probable."""
+
 STATE = "digest"
 """Stands for a state of an alert in the table of deliveries."""
 
@@ -68,16 +71,34 @@ def due_digests(client: Client, rules: Rules, now: datetime, done: Collection[Ke
         receiver = rules.receivers[name]
         called = f"digest {until:%Y-%m-%d} {clock}"
         if (called, STATE, name) not in done:
-            rows = alerts_recorded(client, since.astimezone(UTC), until.astimezone(UTC))
+            recorded = alerts_recorded(client, since.astimezone(UTC), until.astimezone(UTC))
             busy = {id_ for id_, _, other in done if other == name}  # being sent singly at the moment
-            rows = [row for row in rows if row["id"] not in busy and _is_for(row, rules, clock, name)]
             silences = silences_at(client, now)
-            rows = [row for row in rows if not is_silenced(row, silences)]
+            rows = [
+                row
+                for row in recorded
+                if row["id"] not in busy
+                and _is_for(row["entity"], rules, clock, name)
+                and name not in row["sent_to"]
+                and not is_silenced(row, silences)
+            ]
             held = holdings_by_company(client)
             for row in rows:
                 row["exposure"] = held.get(row["entity"], [])
             told = worst_first(rows)
-            yield DigestMessage(receiver, called, Digest(since, until, told[:MOST_ALERTS], len(told[MOST_ALERTS:])))
+            alerted = {(row["entity"], row["topic"]) for row in recorded if row["kind"] == AlertKind.EVENT}
+            events = [
+                event
+                for event in events_told(client, since.astimezone(UTC), until.astimezone(UTC), SURE)
+                if (event["entity"], event["type"]) not in alerted
+                and _is_for(event["entity"], rules, clock, name)
+                and not is_silenced({**event, "kind": AlertKind.EVENT}, silences)
+            ]
+            yield DigestMessage(
+                receiver,
+                called,
+                Digest(since, until, told[:MOST_ALERTS], len(told[MOST_ALERTS:]), events[:MOST_EVENTS]),
+            )
 
 
 def any_digest(rules: Rules) -> bool:
@@ -98,9 +119,9 @@ def _wanted(rules: Rules) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
-def _is_for(row: Mapping[str, Any], rules: Rules, clock: str, name: str) -> bool:
-    setting = rules.of(row["entity"])
-    return setting is not None and setting.digest == clock and name in setting.receivers and name not in row["sent_to"]
+def _is_for(entity: str, rules: Rules, clock: str, name: str) -> bool:
+    setting = rules.of(entity)
+    return setting is not None and setting.digest == clock and name in setting.receivers
 
 
 def worst_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

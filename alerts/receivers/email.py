@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from alerts.receivers.addresses import open_socket
 from alerts.receivers.contract import AlertRows, Digest, Receiver, Refused, Transport
 from alerts.receivers.wording import (
+    digest_events,
     digest_lines,
     digest_title,
     document_lines,
@@ -84,14 +85,15 @@ def subject(alerts: AlertRows) -> str:
 
 
 def digest_text(digest: Digest) -> str:
-    """All alerts of a digest, each with its facts, its first document and its link."""
+    """All alerts of a digest, each with its facts, its first document and its link; then what else happened."""
     parts = []
     for alert in digest.alerts:
         link = alert["evidence"].get("link")
         parts.append("\n".join([f"[{alert['severity']}] {digest_lines(alert)[0]}", *digest_lines(alert)[1:],
                                 *([link] if link else [])]))  # fmt: skip
     more = [f"and {digest.more} more"] if digest.more else []
-    return "\n\n".join([digest_title(digest), *parts, *more]) + "\n"
+    others = ["\n".join(digest_events(digest))] if digest.events else []
+    return "\n\n".join([digest_title(digest), *parts, *more, *others]) + "\n"
 
 
 def plain_text(alerts: AlertRows) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from alerts.receivers.contract import AlertRows, Digest
 from alerts.receivers.http_post import HttpTransport
 from alerts.receivers.wording import (
+    digest_events,
     digest_lines,
     digest_title,
     document_lines,
@@ -53,7 +54,7 @@ class Slack(HttpTransport):
     def digest_body(self, digest: Digest) -> bytes:
         heading = {"type": "plain_text", "text": digest_title(digest)[:150], "emoji": True}
         blocks: list[dict[str, Any]] = [{"type": "header", "text": heading}]
-        for alert in digest.alerts[: MOST_BLOCKS - 2]:
+        for alert in digest.alerts[: MOST_BLOCKS - 3]:
             first, *others = digest_lines(alert)
             link = alert["evidence"].get("link")
             named = f"*<{link}|{_escaped(first)}>*" if link else f"*{_escaped(first)}*"
@@ -61,6 +62,8 @@ class Slack(HttpTransport):
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": text[:3000]}})
         if digest.more:
             blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": f"and {digest.more} more"}})
+        if told := "\n".join(map(_escaped, digest_events(digest))):
+            blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": told[:3000]}})
         return msgspec.json.encode({"text": digest_title(digest), "blocks": blocks})
 
 

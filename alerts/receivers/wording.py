@@ -143,8 +143,19 @@ def digest_title(digest: Digest) -> str:
     """One line: of which day a digest is, and how much is in it."""
     count = len(digest.alerts) + digest.more
     companies = len({alert["entity"] for alert in digest.alerts})
-    what = f"{count} alerts at {companies} companies" if digest.alerts else "nothing that was not sent already"
+    what = f"{count} alerts at {companies} companies" if digest.alerts else "no alert that was not sent already"
     return f"Digest of {digest.until:%d %B %Y, %H:%M %Z}: {what}"
+
+
+def digest_events(digest: Digest) -> list[str]:
+    """A heading, and a line for each event that raised no alert; empty if there are none."""
+    lines = []
+    for event in digest.events:
+        stories = f", {event['stories']} stories" if event["stories"] > 1 else ""
+        what = f"{HEARD.get(EventState(event['state']), '')}{event['type'].replace('_', ' ')}"
+        text = event["title"][:200].replace("\n", " ")
+        lines.append(f"{event['entity']}: {what} ({event['source']}{stories}): {text}")
+    return ["What else happened, without an alert:", *lines] if lines else []
 
 
 def digest_lines(alert: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from storage.reads.documents import entities_stored, latest_offsets, latest_text
 from storage.reads.drift import ArrivedDocuments, arrived_documents, counts_by_source, drift_now, scoring_version
 from storage.reads.emerging_topics import SampledDocument, emerging_documents, emerging_topics, sample_documents
 from storage.reads.english_stories import english_stories
-from storage.reads.events import EventReport, SourceDay, event_reports, events_stored, source_days
+from storage.reads.events import EventReport, SourceDay, event_reports, events_stored, events_told, source_days
 from storage.reads.feeds import Feed, active_feeds, event_time_watermark, newest_document
 from storage.reads.holdings import exposures, holdings, holdings_by_company, recorded_holdings
 from storage.reads.labels import count_labels, first_label_at, latest_labels
@@ -43,6 +43,7 @@ __all__ = [
     "SourceDay",
     "event_reports",
     "events_stored",
+    "events_told",
     "source_days",
     # people
     "LookedAt",

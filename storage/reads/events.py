@@ -11,6 +11,7 @@ from clickhouse_driver import Client
 from documents import Kind
 from documents.events import EventState
 from storage.reads.documents import beyond
+from storage.rows import Row, select
 
 LEAST_PROBABILITY, LEAST_RELEVANCE = 0.5, 20
 """Reports below these are no witness: too unsure, or the document is about something else."""
@@ -101,6 +102,34 @@ def event_reports(
 def _report(row: tuple[Any, ...]) -> EventReport:
     found = EventReport(*row)
     return found._replace(state=EventState(found.state))
+
+
+def events_told(client: Client, since: datetime, until: datetime, probability: float) -> list[Row]:
+    """What was told of each company in ``since < published_at <= until``, by types, the worst first.
+
+    A row has ``entity``, ``type``, ``state``, ``severity``, ``polarity``, ``stories`` (how many), and of the first
+    report ``published_at``, ``source``, ``title`` and ``url``. Only what happened to the company itself, or may happen,
+    and is told with this ``probability``.
+    """
+    return select(
+        client,
+        f"""
+        SELECT event_entity AS entity, event_type AS type, event.3 AS state, event.4 AS severity, event.5 AS polarity,
+            stories, event.1 AS published_at, event.6 AS source, event.7 AS title, event.8 AS url
+        FROM
+        (
+            SELECT event_entity, event_type, uniqExact(story_id) AS stories,
+                argMin((published_at, ingested_at, toString(event_state), event_severity, event_polarity, source,
+                    if(title = '', substring(text, 1, 200), title), url), (published_at, ingested_at)) AS event
+            FROM documents
+            {_EVENTS}
+            WHERE published_at > %(since)s AND published_at <= %(until)s AND {_OF_ITSELF}
+            GROUP BY event_entity, event_type
+        )
+        ORDER BY severity DESC, stories DESC, published_at, entity, type
+        """,
+        {"since": since, "until": until, "probability": probability, "relevance": LEAST_RELEVANCE},
+    )
 
 
 def events_stored(

@@ -14,8 +14,10 @@ from alerts.receivers.digests import turn, worst_first
 from alerts.receivers.notifier import Notifier
 from alerts.rules import BadRules, Rules
 from alerts.rules_file import doubts, read_rules
+from documents import Document, Mention, Position
+from documents.events import Event, EventRole, EventState
 from settings import ClickHouseSettings
-from storage import connect
+from storage import connect, write_documents
 from storage.reads import digests_done
 from storage.writes import acknowledge, add_silence, write_alerts, write_deliveries, write_holdings
 from tests.alerts.test_receivers import NOW, Server, another, notifier, outcomes, server, settled, transition
@@ -41,6 +43,13 @@ rules: [{{name: all, severity: critical, receivers: [hook{more}]}}]
 def digests(server: Server) -> list[dict]:
     bodies = [json.loads(body) for path, _, body in server.got if path == "/hook"]
     return [body["digest"] for body in bodies if "digest" in body]
+
+
+def both_digests(client: Client) -> None:
+    """Wait until both receivers were sent one."""
+    eventually(
+        lambda: {key[2] for key in outcomes(client) if key[1] == "digest"} == {"hook", "chat"}, 60, "two digests"
+    )
 
 
 def test_it_is_due_once_a_day_by_the_clock_of_its_place():
@@ -94,9 +103,7 @@ def test_it_has_what_was_not_sent_by_itself_and_is_sent_once_by_several_workers(
         thread.start()
     for thread in threads:
         thread.join()
-    eventually(
-        lambda: {key[2] for key in outcomes(client) if key[1] == "digest"} == {"hook", "chat"}, 60, "two digests"
-    )
+    both_digests(client)
     restarted = another(clickhouse_url)
     for _ in range(2):
         restarted(client, told)
@@ -112,6 +119,40 @@ def test_it_has_what_was_not_sent_by_itself_and_is_sent_once_by_several_workers(
     assert len(texts) == 2  # the critical alert came by itself
     assert "3 alerts at 2 companies" in chat["text"] and len(chat["blocks"]) == 4
     assert "A &lt;bad&gt; story [bad]" in chat["blocks"][1]["text"]["text"]
+
+
+def test_it_tells_what_else_happened_without_an_alert(client: Client, notifier: Notifier, server: Server):
+    def told(number: int, entity: str, type_: str, severity: int = 2, probability: float = 0.95, **of: Any) -> Document:
+        made = Document(Position("news", "id", 0, number), document_id=f"d{number}", story_id=number, source="wire")
+        made.title, made.published_at = f"Story <{number}>", NOW - timedelta(hours=2) + timedelta(minutes=number)
+        made.label, made.mentions = "neutral", [Mention(entity, entity, "name", "neutral", 0.1, 0.8, 0.1, 0.0)]
+        made.events = [Event(entity, type_, probability, EventRole.SUBJECT, EventState.HAPPENED, 80, severity, 0)]
+        for name, value in of.items():
+            setattr(made, name, value)
+        return made
+
+    write_documents(client, [
+        told(1, "BA", "chief_arrives"), told(2, "BA", "chief_arrives"), told(3, "GM", "strike", severity=3),
+        told(4, "GM", "dividend_raised", probability=0.7),  # too unsure
+        told(5, "GM", "buyback", published_at=NOW - timedelta(days=3)),
+        told(6, "BA", "order_won"),  # an alert tells of it
+        told(7, "QUIET", "chief_arrives"),
+    ])  # fmt: skip
+    write_alerts(client, [transition(1, kind="event", topic="order_won", recorded_at=BEFORE)])
+    add_silence(client, "QUIET", "", NOW - timedelta(minutes=5), NOW + timedelta(hours=1), "ana")
+    notifier(client, rules(server, ", chat"))
+    both_digests(client)
+    (digest,) = digests(server)
+    assert [(one["entity"], one["type"], one["stories"]) for one in digest["events"]] == [
+        ("GM", "strike", 1), ("BA", "chief_arrives", 2)
+    ]  # fmt: skip
+    assert digest["events"][1]["title"] == "Story <1>"
+    texts = [json.loads(body) for path, _, body in server.got if path == "/chat"]
+    (chat,) = [one for one in texts if one["text"].startswith("Digest")]
+    last = chat["blocks"][-1]["text"]["text"].splitlines()
+    assert last[1:] == [
+        "GM: strike (wire): Story &lt;3&gt;", "BA: chief arrives (wire, 2 stories): Story &lt;1&gt;"
+    ]  # fmt: skip
 
 
 def test_an_alert_that_another_worker_is_sending_is_in_no_digest(
