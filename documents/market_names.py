@@ -18,13 +18,13 @@ _MOVES = (
     r"|rallies|rallied|rally|rebounds?|rebounded|recovers?|retreats?|dips?|dipped|sinks?|sank|crash(?:es)?|slumps?"
     r"|slumped|swings?|settles?|settled|ends|closes?|closed|opens|opened|trades?|traded|trading|flat|higher|lower|up"
     r"|down|extends?|pares?|bounces?|wobbles?|inches|ticks?|creeps?|nears?|tops|jittery|under pressure|volatility"
-    r"|outlook|bulls?|bears?|sell-?off"
+    r"|outlook|bulls?|bears?|sell-?off|loses?|lost|losing|adds|off|heads|heading|poised|posts|set for|on track|dives?|dived|takes|crushed|hammered|shrugs|levels?"
 )
 _PRICED = (
     r"prices?|pricing|futures|contracts?|market|markets|supply|supplies|demand|output|production|producers?|exports?"
     r"|exporters?|imports?|importers?|traders?|inventories|stocks|stockpiles?|reserves|glut|shortage|surplus|deficit"
     r"|harvest|crop|crops|cuts|shipments?|tariffs?|benchmark|barrels?|ounces?|miners?|mining|mines?|smelters?|refiners?"
-    r"|etfs?|bullion|hoard|supplier"
+    r"|etfs?|bullion|hoard|supplier|sales|products?|bottlenecks?|boom|fears|row|fray|war|shock|spike|rout|collapse|slide|revenues?"
 )
 _AFTER = {
     "currency": re.compile(
@@ -63,8 +63,11 @@ _BEFORE = {
         r"\b(?:the|blue-chip|tech-heavy|benchmark|on|lifts?|pushes|sends|drags?|and|of|to|into|joins?|for|new)\s$",
         re.IGNORECASE,
     ),
+    "person": re.compile(
+        r"(?:['\u2019]s|\b(?:CEO|Chair(?:man|woman)?|Governor|Gov\.?|boss|[Cc]hief|executive|founder|President)),?\s$"
+    ),
 }
-"""What stands in front of it there."""
+"""What stands in front of it there. Of a person's surname it is what they lead, or their office: "BlackRock's Fink"."""
 
 _COUNT_BEFORE = re.compile(r"(?:\d|[\u5343\u4e07\u842c\u4ebf\u5104\u5146\u767e\u5341\u591a])\W?$")
 _SCALES = frozenset(
@@ -77,7 +80,7 @@ _SCALES = frozenset(
 
 _PART_OF_A_NAME = re.compile(
     r"^\s(?:Airlines?|Airways|Telecom|Telecommunications|Mobile|Unicom|Steel|Bank\b(?!\sof)|Banking|Life|Re\b|Post\b"
-    r"|Tobacco|Foods|Electric|Petroleum|Railways?|Securities|Merchants|Resources|Holdings?|Group|Inc|Corp|Ltd|plc|PLC"
+    r"|Tobacco|Foods|Electric (?:Power|Co)|Petroleum|Railways?|Securities|Merchants|Resources|Holdings?|Group|Inc|Corp|Ltd|plc|PLC"
     r"|Fund\b|ETF|Vanke|Evergrande|Shenhua|Southern|Eastern|Construction|Minsheng|CITIC|Everbright|Molybdenum|Hongqiao"
     r"|Huarong|Literature|Biologic|Energy|Aluminum|Oil\b|Coal|Cements|Hotels|Display|Exchange|Open\b|Cup\b|Women|Today"
     r"|Daily|Times|Guardian|Tower|Eagle|Water|Axle|Outdoor|Equity|Campus|National|Homes|International|Apparel|Idol"
@@ -124,10 +127,10 @@ def fits_market(entity: Entity, name: str, text: str, start: int, end: int) -> b
 
 
 def _is_beside_a_market_word(kind: str, text: str, start: int, end: int) -> bool:
-    if kind not in _AFTER:
-        return False
-    behind, in_front = text[end : end + 40], text[max(0, start - 30) : start]
-    return bool(_AFTER[kind].match(behind) or _BEFORE[kind].search(in_front))
+    after, before = _AFTER.get(kind), _BEFORE.get(kind)
+    return bool(
+        (after and after.match(text[end : end + 40])) or (before and before.search(text[max(0, start - 30) : start]))
+    )
 
 
 def _is_amount(text: str, start: int, end: int) -> bool:
