@@ -18,19 +18,20 @@ _MOVES = (
     r"|rallies|rallied|rally|rebounds?|rebounded|recovers?|retreats?|dips?|dipped|sinks?|sank|crash(?:es)?|slumps?"
     r"|slumped|swings?|settles?|settled|ends|closes?|closed|opens|opened|trades?|traded|trading|flat|higher|lower|up"
     r"|down|extends?|pares?|bounces?|wobbles?|inches|ticks?|creeps?|nears?|tops|jittery|under pressure|volatility"
-    r"|outlook|bulls?|bears?|sell-?off|loses?|lost|losing|adds|off|heads|heading|poised|posts|set for|on track|dives?|dived|takes|crushed|hammered|shrugs|levels?"
+    r"|outlook|bulls?|bears?|sell-?off|loses?|lost|losing|adds|off|heads|heading|poised|posts|set for|on track|dives?|dived|takes|crushed|hammered|shrugs|levels?|suffers?|suffered|sheds?|shed|snaps|reaches|continues|stages|movers?"
+    r"|jitters"
 )
 _PRICED = (
     r"prices?|pricing|futures|contracts?|market|markets|supply|supplies|demand|output|production|producers?|exports?"
     r"|exporters?|imports?|importers?|traders?|inventories|stocks|stockpiles?|reserves|glut|shortage|surplus|deficit"
     r"|harvest|crop|crops|cuts|shipments?|tariffs?|benchmark|barrels?|ounces?|miners?|mining|mines?|smelters?|refiners?"
-    r"|etfs?|bullion|hoard|supplier|sales|products?|bottlenecks?|boom|fears|row|fray|war|shock|spike|rout|collapse|slide|revenues?"
+    r"|etfs?|bullion|hoard|supplier|sales|products?|bottlenecks?|boom|fears|row|fray|attacks?|war|shock|spike|rout|collapse|slide|revenues?"
 )
 _AFTER = {
     "currency": re.compile(
         rf"^,?\s(?:(?:is|was|has|will|could|may|to|at|hit|near|on)\s)?(?:{_MOVES}|against|versus|vs\.?|index|exchange"
         r"|rate|zone|strength|weakness|liquidity|funding|peg|devaluation|crisis|bloc|at|on|as|stays?|holds?|stands?"
-        r"|buyers|sellers|exposure|reserves|traders?|pairs?|dips|headwinds?|hedging|gets|finds|under|little)\b",
+        r"|buyers|sellers|exposure|reserves|traders?|pairs?|dips|headwinds?|hedging|gets|finds|under|little|gets?|is|was)\b",
         re.IGNORECASE,
     ),
     "commodity": re.compile(
@@ -60,7 +61,7 @@ _BEFORE = {
         re.IGNORECASE,
     ),
     "index": re.compile(
-        r"\b(?:the|blue-chip|tech-heavy|benchmark|on|lifts?|pushes|sends|drags?|and|of|to|into|joins?|for|new)\s$",
+        r"\b(?:the|blue-chip|tech-heavy|benchmark|on|lifts?|pushes|sends|drags?|and|of|to|into|joins?|for|new|(?:Dow|S&P|S&P 500|Nasdaq),)\s$",
         re.IGNORECASE,
     ),
     "person": re.compile(
@@ -90,7 +91,7 @@ _PART_OF_A_NAME = re.compile(
 
 _INSTITUTION = re.compile(
     r"\b(?:Bank|Banks|University|College|Museum|Church|Air|Miss|Team|Voice|Brands|Foods|Universal|Captain|Bankers"
-    r"|Merrill Lynch|Wal-?Mart|Toyota|Uber|Google|Lidl|Aldi|Tata Steel|New|Novo|Prime Minister) (?:of )?$"
+    r"|Merrill Lynch|Wal-?Mart|Toyota|Uber|Google|Lidl|Aldi|Tata Steel|Prime Minister) (?:of )?$"
 )
 """What stands in front of it there."""
 
