@@ -18,20 +18,24 @@ _MOVES = (
     r"|rallies|rallied|rally|rebounds?|rebounded|recovers?|retreats?|dips?|dipped|sinks?|sank|crash(?:es)?|slumps?"
     r"|slumped|swings?|settles?|settled|ends|closes?|closed|opens|opened|trades?|traded|trading|flat|higher|lower|up"
     r"|down|extends?|pares?|bounces?|wobbles?|inches|ticks?|creeps?|nears?|tops|jittery|under pressure|volatility"
-    r"|outlook|bulls?|bears?|sell-?off|loses?|lost|losing|adds|off|heads|heading|poised|posts|set for|on track|dives?|dived|takes|crushed|hammered|shrugs|levels?|suffers?|suffered|sheds?|shed|snaps|reaches|continues|stages|movers?"
+    r"|outlook|bulls?|bears?|sell-?off|loses?|lost|losing|adds|off|heads|heading|poised|posts|set for|on track"
+    r"|dives?|dived|takes|crushed|hammered|shrugs|levels?|suffers?|suffered|sheds?|shed|snaps|reaches|continues"
+    r"|stages|movers?"
     r"|jitters"
 )
 _PRICED = (
     r"prices?|pricing|futures|contracts?|market|markets|supply|supplies|demand|output|production|producers?|exports?"
     r"|exporters?|imports?|importers?|traders?|inventories|stocks|stockpiles?|reserves|glut|shortage|surplus|deficit"
     r"|harvest|crop|crops|cuts|shipments?|tariffs?|benchmark|barrels?|ounces?|miners?|mining|mines?|smelters?|refiners?"
-    r"|etfs?|bullion|hoard|supplier|sales|products?|bottlenecks?|boom|fears|row|fray|attacks?|war|shock|spike|rout|collapse|slide|revenues?"
+    r"|etfs?|bullion|hoard|supplier|sales|products?|bottlenecks?|boom|fears|row|fray|attacks?|war|shock|spike"
+    r"|rout|collapse|slide|revenues?"
 )
 _AFTER = {
     "currency": re.compile(
         rf"^,?\s(?:(?:is|was|has|will|could|may|to|at|hit|near|on)\s)?(?:{_MOVES}|against|versus|vs\.?|index|exchange"
         r"|rate|zone|strength|weakness|liquidity|funding|peg|devaluation|crisis|bloc|at|on|as|stays?|holds?|stands?"
-        r"|buyers|sellers|exposure|reserves|traders?|pairs?|dips|headwinds?|hedging|gets|finds|under|little|gets?|is|was)\b",
+        r"|buyers|sellers|exposure|reserves|traders?|pairs?|dips|headwinds?|hedging|gets|finds|under|little|gets?"
+        r"|is|was)\b",
         re.IGNORECASE,
     ),
     "commodity": re.compile(
@@ -50,7 +54,8 @@ _AFTER = {
 _BEFORE = {
     "currency": re.compile(
         r"(?:\b(?:stronger|weaker|strong|weak|rising|falling|sliding|surging|soft|softer|firm|firmer|against|versus"
-        r"|vs\.?|in|sell|buy|boosts?|lifts?|weakens?|hits?|hurts?|sends?|pushes|supports?|knocks?|keeps?|says?|and|hedge)"
+        r"|vs\.?|in|sell|buy|boosts?|lifts?|weakens?|hits?|hurts?|sends?|pushes|supports?|knocks?|keeps?|says?"
+        r"|and|hedge)"
         r"\s(?:the\s)?|\bthe\s(?:\w+\s)?)$",
         re.IGNORECASE,
     ),
@@ -61,7 +66,8 @@ _BEFORE = {
         re.IGNORECASE,
     ),
     "index": re.compile(
-        r"\b(?:the|blue-chip|tech-heavy|benchmark|on|lifts?|pushes|sends|drags?|and|of|to|into|joins?|for|new|(?:Dow|S&P|S&P 500|Nasdaq),)\s$",
+        r"\b(?:the|blue-chip|tech-heavy|benchmark|on|lifts?|pushes|sends|drags?|and|of|to|into|joins?|for|new"
+        r"|(?:Dow|S&P|S&P 500|Nasdaq),)\s$",
         re.IGNORECASE,
     ),
     "person": re.compile(
@@ -81,8 +87,10 @@ _SCALES = frozenset(
 
 _PART_OF_A_NAME = re.compile(
     r"^\s(?:Airlines?|Airways|Telecom|Telecommunications|Mobile|Unicom|Steel|Bank\b(?!\sof)|Banking|Life|Re\b|Post\b"
-    r"|Tobacco|Foods|Electric (?:Power|Co)|Petroleum|Railways?|Securities|Merchants|Resources|Holdings?|Group|Inc|Corp|Ltd|plc|PLC"
-    r"|Fund\b|ETF|Vanke|Evergrande|Shenhua|Southern|Eastern|Construction|Minsheng|CITIC|Everbright|Molybdenum|Hongqiao"
+    r"|Tobacco|Foods|Electric (?:Power|Co)|Petroleum|Railways?|Securities|Merchants|Resources|Holdings?|Group|Inc"
+    r"|Corp|Ltd"
+    r"|plc|PLC|Fund\b|ETF|Vanke|Evergrande|Shenhua|Southern|Eastern|Construction|Minsheng|CITIC|Everbright"
+    r"|Molybdenum|Hongqiao"
     r"|Huarong|Literature|Biologic|Energy|Aluminum|Oil\b|Coal|Cements|Hotels|Display|Exchange|Open\b|Cup\b|Women|Today"
     r"|Daily|Times|Guardian|Tower|Eagle|Water|Axle|Outdoor|Equity|Campus|National|Homes|International|Apparel|Idol"
     r"|Football|Grand Prix|Army|Navy|Air Force|Airlines)"
