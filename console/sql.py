@@ -19,21 +19,35 @@ WHERE scope IN ('market', 'sector') AND kind = 'all'
 ORDER BY scope, name
 """
 
+OTHERS = """
+SELECT s.scope AS entity_type, s.name AS entity, e.name AS name, e.desk AS desk, s.sentiment AS sentiment,
+       s.dispersion AS dispersion, s.documents_1d AS documents, s.buzz AS buzz, s.latest_at AS latest_at
+FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
+WHERE s.scope NOT IN ('entity', 'desk', 'sector', 'market') AND s.kind = 'all'
+ORDER BY entity_type, documents DESC, entity
+"""
+
 MOVERS = """
 SELECT m.name AS entity, e.name AS name, before, after, change, documents, z
 FROM movers_as_of(moment = %(moment)s, known = now64(3)) AS m
 LEFT JOIN (SELECT * FROM entities FINAL) AS e ON m.name = e.ticker
-WHERE m.scope = 'entity' AND m.kind = 'all'
+WHERE m.scope = %(scope)s AND m.kind = 'all'
 ORDER BY abs(z) DESC
 LIMIT 10
 """
 
-NOW = """
-SELECT kind, e.name AS name, e.desk AS desk, e.sector AS sector, s.sentiment AS sentiment, s.dispersion AS dispersion,
-       s.documents_1d AS documents, s.usual_1d AS usual, s.buzz AS buzz, s.latest_at AS latest_at
+_ANY = "scope NOT IN ('desk', 'sector', 'market')"
+"""A company or another entity: the scope of others is their type."""
+
+NOW = f"""
+SELECT kind, e.name AS name, if(e.entity_type = '', 'company', toString(e.entity_type)) AS entity_type, e.desk AS desk,
+       e.sector AS sector, s.sentiment AS sentiment, s.dispersion AS dispersion, s.documents_1d AS documents,
+       s.usual_1d AS usual, s.buzz AS buzz, s.latest_at AS latest_at, e.leads AS leads,
+       (SELECT groupArray((ticker, w.name)) FROM entities AS w FINAL WHERE leads = %(entity)s) AS led_by
 FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
 LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
-WHERE s.scope = 'entity' AND s.name = %(entity)s
+WHERE s.{_ANY} AND s.name = %(entity)s
 ORDER BY kind
 """
 
@@ -42,11 +56,11 @@ SELECT start, sentiment, sentiment - 1.96 * greatest(dispersion, 0.2) / sqrt(doc
        sentiment + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
 FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
     until = %(moment)s, known = now64(3))
-WHERE scope = '{scope}' AND name = %({scope})s AND kind = 'all'
+WHERE {where} AND kind = 'all'
 ORDER BY start
 """
 
-VOLUME = """
+VOLUME = f"""
 SELECT slot AS start, sumIf(n, lag = 0) AS documents, round(sumIf(n, lag > 0) / greatest(any(weeks), 1), 2) AS usual
 FROM
 (
@@ -57,7 +71,7 @@ FROM
                least(4, intDiv(dateDiff('hour', min(start) OVER (), toDateTime(%(moment)s, 'UTC')), 168)) AS weeks
         FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 35 DAY,
             until = %(moment)s, known = now64(3))
-        WHERE scope = 'entity' AND name = %(entity)s AND kind = 'all'
+        WHERE {_ANY} AND name = %(entity)s AND kind = 'all'
     )
 )
 WHERE slot > toDateTime(%(moment)s, 'UTC') - INTERVAL 7 DAY AND slot <= toDateTime(%(moment)s, 'UTC')
@@ -120,14 +134,14 @@ ORDER BY date
 """
 """Closes of days before the moment: that of its own day was not known then."""
 
-LINES = """
+LINES = f"""
 SELECT name AS entity, groupArray(start) AS times, groupArray(round(sentiment, 3)) AS tones
 FROM
 (
     SELECT name, start, sentiment
     FROM sentiment_windows(width_s = 21600, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
         until = %(moment)s, known = now64(3))
-    WHERE scope = 'entity' AND kind = 'all' AND name IN %(entities)s
+    WHERE {_ANY} AND kind = 'all' AND name IN %(entities)s
     ORDER BY name, start
 )
 GROUP BY name ORDER BY name
@@ -142,7 +156,7 @@ INNER JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
 WHERE s.scope = 'entity' AND s.kind = 'all' AND e.sector = %(sector)s
 ORDER BY documents DESC, entity
 """,
-    "sentiment": _SENTIMENT.format(scope="sector"),
+    "sentiment": _SENTIMENT.format(where="scope = 'sector' AND name = %(sector)s"),
     "events": """
 SELECT published_at, entity, type, state, severity, polarity, novelty, stories, source, document_id, title, text
 FROM events_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
@@ -159,7 +173,7 @@ SELECT t.entity AS entity, e.name AS name, t.documents AS documents, t.documents
        t.share AS share, t.change AS change, t.sentiment AS sentiment
 FROM topics_as_of(moment = %(moment)s, known = now64(3)) AS t
 LEFT JOIN (SELECT * FROM entities FINAL) AS e ON t.entity = e.ticker
-WHERE t.topic = %(theme)s AND t.documents > 0
+WHERE t.topic = %(theme)s AND t.documents > 0 AND e.entity_type IN ('', 'company')
 ORDER BY documents DESC, entity
 LIMIT 50
 """,
@@ -183,7 +197,7 @@ LIMIT %(limit)s OFFSET %(offset)s
 """,
 }
 
-COMPARED = """
+COMPARED = f"""
 SELECT s.name AS entity, e.name AS name, e.sector AS sector, s.sentiment AS sentiment,
        s.negative_share AS negative_share, s.documents_1d AS documents, s.usual_1d AS usual, s.buzz AS buzz,
        m.documents > 0 AS moved, m.change AS change, m.z AS z, t.topics AS topics, v.worst AS worst
@@ -192,7 +206,7 @@ LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
 LEFT JOIN
 (
     SELECT name, change, z, documents FROM movers_as_of(moment = %(moment)s, known = now64(3))
-    WHERE scope = 'entity' AND kind = 'all' AND name IN %(entities)s
+    WHERE {_ANY} AND kind = 'all' AND name IN %(entities)s
 ) AS m ON s.name = m.name
 LEFT JOIN
 (
@@ -207,7 +221,7 @@ LEFT JOIN
         known = now64(3))
     WHERE entity IN %(entities)s AND polarity < 0 AND novelty IN ('first', 'development') GROUP BY entity
 ) AS v ON s.name = v.entity
-WHERE s.scope = 'entity' AND s.kind = 'all' AND s.name IN %(entities)s
+WHERE s.{_ANY} AND s.kind = 'all' AND s.name IN %(entities)s
 ORDER BY documents DESC, entity
 """
 
@@ -227,7 +241,7 @@ LIMIT 8
 
 OF_ENTITY = {
     "now": NOW,
-    "sentiment": _SENTIMENT.format(scope="entity"),
+    "sentiment": _SENTIMENT.format(where=f"{_ANY} AND name = %(entity)s"),
     "volume": VOLUME,
     "topics": TOPICS,
     "models": MODELS,
@@ -241,6 +255,9 @@ SELECT published_at, kind, source, document_id, mentions.entity AS entities, lab
 FROM documents
 WHERE arrayAll(word -> positionCaseInsensitiveUTF8(concat(title, ' ', text), word) > 0, %(words)s)
     AND published_at <= %(until)s
+    AND (%(entity_type)s = ''
+         OR hasAny(mentions.entity,
+                   (SELECT groupArray(ticker) FROM entities FINAL WHERE entity_type = %(entity_type)s)))
 ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s

@@ -1690,7 +1690,7 @@ ORDER BY
     updated_at DESC,
     incident ASC;
 
--- 0008_indices
+-- 0008_indices, 0069_scopes_of_types
 CREATE VIEW index_documents
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1705,7 +1705,7 @@ AS SELECT
 FROM
 (
     SELECT
-        [('entity', toString(entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))] AS places,
+        [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))] AS places,
         arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(kind)), (p.1, p.2, 'all')], places)) AS counted_in,
         toString(kind) AS document_kind,
         published_at,
@@ -1733,7 +1733,8 @@ FROM
         SELECT
             ticker,
             desk,
-            sector
+            sector,
+            entity_type
         FROM entities
         FINAL
     ) AS e ON toString(m.entity) = e.ticker

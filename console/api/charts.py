@@ -15,7 +15,7 @@ from console import sql
 from console.answers import CSV, State, Table
 from console.api.as_of import AsOf
 from console.context import Context, as_json
-from documents import spreadsheet_cell
+from documents import EntityType, spreadsheet_cell
 
 PAGE_SIZE = 20
 Page = Annotated[int, Query(ge=0, le=10_000)]
@@ -46,7 +46,7 @@ def chart(context: Context, query: str, at: datetime | None, form: str, name: st
 
 
 def add_routes(api: APIRouter, context: Context) -> None:
-    """State, market, sectors, movers, emerging topics, one company, search, and similar documents."""
+    """State, market, sectors, other entities, movers, emerging topics, one company, search, and similar documents."""
 
     @api.get("/state", response_model=State)
     def get_state() -> Response:
@@ -64,9 +64,16 @@ def add_routes(api: APIRouter, context: Context) -> None:
         return chart(context, sql.SECTORS, as_of, form, "sectors")
 
     @api.get("/movers", response_model=Table, responses=CSV)
-    def movers(as_of: AsOf, form: Form = "json") -> Response:
-        """The companies whose sentiment moved most: the last 24 hours against the 7 days before."""
-        return chart(context, sql.MOVERS, as_of, form, "movers")
+    def movers(as_of: AsOf, entity_type: EntityType = "company", form: Form = "json") -> Response:
+        """The companies, or others of ``entity_type``, whose sentiment moved most: the last 24 hours against the 7 days
+        before."""
+        scope = "entity" if entity_type == "company" else entity_type  # as the indices call it
+        return chart(context, sql.MOVERS, as_of, form, "movers", scope=scope)
+
+    @api.get("/others", response_model=Table, responses=CSV)
+    def others(as_of: AsOf, form: Form = "json") -> Response:
+        """The sentiment and buzz of each currency, commodity, index, country, central bank and person."""
+        return chart(context, sql.OTHERS, as_of, form, "others")
 
     @api.get("/emerging", response_model=Table, responses=CSV)
     def emerging(as_of: AsOf, form: Form = "json") -> Response:
@@ -81,8 +88,9 @@ def add_routes(api: APIRouter, context: Context) -> None:
         form: Form = "json",
         page: Page = 0,
     ) -> Response:
-        """One company now, and its last week: sentiment with its band, volume, topics, models, documents, events. And
-        the closes of its last 60 days, if prices were imported, each with the mean sentiment of the day's stories."""
+        """One company or other entity now, and its last week: sentiment with its band, volume, topics, models,
+        documents, events. And the closes of its last 60 days, if prices were imported, each with the mean sentiment
+        of the day's stories."""
         query = sql.OF_ENTITY[what]
         return chart(context, query, as_of, form, what, entity=entity, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
 
@@ -92,10 +100,16 @@ def add_routes(api: APIRouter, context: Context) -> None:
         return chart(context, sql.LINES, as_of, form, "lines", entities=[*entity, ""])
 
     @api.get("/search", response_model=Table, responses=CSV)
-    def search(as_of: AsOf, q: Annotated[str, Query(max_length=200)], form: Form = "json", page: Page = 0) -> Response:
-        """Documents with all the words, published until the moment."""
-        offset = page * PAGE_SIZE
-        return chart(context, sql.SEARCH, as_of, form, "search", words=q.split(), limit=PAGE_SIZE, offset=offset)
+    def search(
+        as_of: AsOf,
+        q: Annotated[str, Query(max_length=200)],
+        entity_type: EntityType | Literal[""] = "",
+        form: Form = "json",
+        page: Page = 0,
+    ) -> Response:
+        """Documents with all the words, published until the moment: of any, or those that name an ``entity_type``."""
+        asked = {"words": q.split(), "entity_type": entity_type, "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
+        return chart(context, sql.SEARCH, as_of, form, "search", **asked)
 
     @api.get("/similar", response_model=Table, responses=CSV)
     def similar(as_of: AsOf, document: Annotated[str, Query(max_length=500)], form: Form = "json") -> Response:

@@ -14,6 +14,15 @@ const byName = (rows, key) => {
   return groups;
 };
 
+// Entities that are no companies, by their type; as headings, and as one of them is called.
+const plurals = { currency: "Currencies", commodity: "Commodities", index: "Indices", country: "Countries", central_bank: "Central banks", person: "People" };
+const words = type => type[0].toUpperCase() + type.slice(1).replace("_", " ");
+function typeChoice(types, chosen, act) {
+  const choice = el("select", {}, types.map(type => el("option", { value: type, selected: type === chosen }, words(type))));
+  choice.addEventListener("change", () => act(choice.value));
+  return choice;
+}
+
 // To find names on no list takes some seconds, so the page does not wait for them.
 let unknown = null;
 function unknownCompanies() {
@@ -35,7 +44,8 @@ export const pages = {
   ...groups,
 
   async market(page, again) {
-    const [market, sectors, movers, emerging, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging"].map(name => ask(`/api/${name}?${moment}`)), ask(`/api/alerts?limit=100&${moment}`)]);
+    const moved = page.dataset.moved ?? "company";
+    const [market, sectors, movers, emerging, others, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging", "others"].map(name => ask(`/api/${name}?${name === "movers" ? `entity_type=${moved}&` : ""}${moment}`)), ask(`/api/alerts?limit=100&${moment}`)]);
     const end = new Date(market.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
     const named = [...new Set(recent.map(row => row.entity))].filter(entity => entity !== "*").slice(0, 40);
@@ -49,10 +59,12 @@ export const pages = {
       el("h2", {}, "Companies"),
       ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
       sources(`/api/market?${moment}`, market.sql),
-      el("h2", {}, "Movers, 24 hours against 7 days"),
-      table("Movers", ["Company", "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), inColour(row.change), row.documents, row.z.toFixed(1)])),
-      sources(`/api/movers?${moment}`, movers.sql),
-      ...(asOf ? [el("h2", {}, "Emerging: what no known topic fits"), el("p", { class: "quiet" }, "Not known as of a moment: only what the latest search found is kept.")] : emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "Companies", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : []),
+      ...[...byName(others.rows, "entity_type")].flatMap(([type, rows]) => [el("h2", {}, plurals[type]), el("ul", { class: "heat" }, rows.map(row => tile(row, row.name || row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
+      others.rows.length ? sources(`/api/others?${moment}`, others.sql) : null,
+      el("h2", {}, "Movers, 24 hours against 7 days"), others.rows.length ? el("p", {}, el("label", {}, "Of ", typeChoice(["company", ...new Set(others.rows.map(row => row.entity_type))], moved, type => { page.dataset.moved = type; again(); }))) : null,
+      table("Movers", [words(moved), "Before", "After", "Change", "Documents", "Standard errors"], movers.rows.map(row => [company(row), signed(row.before), signed(row.after), inColour(row.change), row.documents, row.z.toFixed(1)])),
+      sources(`/api/movers?entity_type=${moved}&${moment}`, movers.sql),
+      ...(asOf ? [el("h2", {}, "Emerging: what no known topic fits"), el("p", { class: "quiet" }, "Not known as of a moment: only what the latest search found is kept.")] : emerging.rows.length ? [el("h2", {}, "Emerging: what no known topic fits"), table("Emerging topics", ["Named by its terms", "Documents", "Last day", "Usual", "About", "Typical"], emerging.rows.map(row => [row.name, row.documents, row.recent, row.usual.toFixed(1), row.entities.slice(0, 5).join(", "), row.typical.slice(0, 2).join(" \u00b7 ")])), sources(`/api/emerging?${moment}`, emerging.sql)] : []),
       ...unknownCompanies()];
   },
 
@@ -85,7 +97,7 @@ export const pages = {
     const items = documents.rows.map(row => documentItem(row, entity));
     void colour(documents.rows, items, entity);
     const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
-    return [all ? el("p", {}, all.sector ? ["Sector ", el("a", { href: `/sector/${encodeURIComponent(all.sector)}` }, all.sector), `, desk ${all.desk}. `] : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
+    return [all ? el("p", {}, all.entity_type === "company" ? "" : `${words(all.entity_type)}, desk ${all.desk}. `, all.leads ? ["Leads ", el("a", { href: `/entity/${encodeURIComponent(all.leads)}` }, all.leads), ". "] : "", all.led_by.map(([ticker, name]) => ["Led by ", el("a", { href: `/entity/${encodeURIComponent(ticker)}` }, name), ". "]), all.sector ? ["Sector ", el("a", { href: `/sector/${encodeURIComponent(all.sector)}` }, all.sector), `, desk ${all.desk}. `] : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
       ...incidentCards(told, again, { most: 5 }),
       el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks, events.rows, tones.moment) : null,
       el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),
@@ -160,13 +172,13 @@ export const pages = {
   },
 
   async search() {
-    const similar = parameters.get("similar"), words = parameters.get("q") ?? "", number = Number(parameters.get("page")) || 0;
-    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: words, type: "search" })), " ", asOf ? el("input", { type: "hidden", name: "as_of", value: asOf }) : null, el("button", {}, "Search"));
-    if (!similar && !words) return [form];
-    const url = similar ? `/api/similar?document=${encodeURIComponent(similar)}&${moment}` : `/api/search?q=${encodeURIComponent(words)}&page=${number}&${moment}`;
+    const similar = parameters.get("similar"), wanted = parameters.get("q") ?? "", type = parameters.get("entity_type") ?? "", number = Number(parameters.get("page")) || 0;
+    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: wanted, type: "search" })), " ", el("label", {}, "that name ", el("select", { name: "entity_type" }, ["", "company", ...Object.keys(plurals)].map(one => el("option", { value: one, selected: one === type }, one ? `a ${one.replace("_", " ")}` : "anything")))), " ", asOf ? el("input", { type: "hidden", name: "as_of", value: asOf }) : null, el("button", {}, "Search"));
+    if (!similar && !wanted) return [form];
+    const url = similar ? `/api/similar?document=${encodeURIComponent(similar)}&${moment}` : `/api/search?q=${encodeURIComponent(wanted)}&entity_type=${encodeURIComponent(type)}&page=${number}&${moment}`;
     const found = await ask(url);
     return [form, el("h2", {}, similar ? "Most similar" : "Newest first"), found.rows.length ? el("ul", { class: "documents" }, found.rows.map(row => documentItem(row, row.entities[0] ?? ""))) : el("p", { class: "quiet" }, "No document."),
-      similar ? null : pager(number, found.rows.length === 20, n => `/search?q=${encodeURIComponent(words)}&page=${n}`), sources(url, found.sql)];
+      similar ? null : pager(number, found.rows.length === 20, n => `/search?q=${encodeURIComponent(wanted)}&entity_type=${encodeURIComponent(type)}&page=${n}`), sources(url, found.sql)];
   },
 
   async health() {

@@ -133,8 +133,8 @@ def row_filter(database: str, desk: str, column: str) -> str:
         "entity": f"entity IN ({own})",
         "mentions.entity": f"hasAny(mentions.entity, ({own.replace('ticker', 'groupArray(ticker)', 1)}))",
         "entities": f"hasAny(entities, ({own.replace('ticker', 'groupArray(ticker)', 1)}))",
-        "scope": f"(scope = 'entity' AND name IN ({own})) OR (scope = 'desk' AND name = {quoted(desk)}) "
-        "OR scope = 'market'",
+        "scope": f"(scope NOT IN ('desk', 'sector', 'market') AND name IN ({own})) "
+        f"OR (scope = 'desk' AND name = {quoted(desk)}) OR scope = 'market'",
     }[column]
 
 

@@ -21,7 +21,7 @@ INNER JOIN
     ARRAY JOIN mentions.entity AS entity, mentions.sentiment AS tone, mentions.label AS judged
     WHERE published_at >= {since:DateTime64(3, 'UTC')} AND published_at < {until:DateTime64(3, 'UTC')}
 ) AS new USING (topic, topic_id, partition, offset, entity)
-WHERE old.model_version != new.model_version
+WHERE old.model_version != new.model_version AND entity IN (SELECT ticker FROM companies)
 GROUP BY entity
 HAVING documents >= 5
 ORDER BY abs(avg(new.tone) - avg(old.tone)) DESC, entity

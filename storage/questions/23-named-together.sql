@@ -5,7 +5,8 @@ SELECT least(a, b) AS one, greatest(a, b) AS other, uniqExact(story_id) AS stori
 FROM documents
 ARRAY JOIN mentions.entity AS a
 ARRAY JOIN mentions.entity AS b
-WHERE a < b AND published_at >= {since:DateTime64(3, 'UTC')} AND published_at < {until:DateTime64(3, 'UTC')}
+WHERE a < b AND a IN (SELECT ticker FROM companies) AND b IN (SELECT ticker FROM companies)
+    AND published_at >= {since:DateTime64(3, 'UTC')} AND published_at < {until:DateTime64(3, 'UTC')}
 GROUP BY one, other
 ORDER BY stories DESC, one, other
 LIMIT 5

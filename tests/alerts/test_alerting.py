@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 from clickhouse_driver import Client
 
 from alerts import Evaluator, Transition
+from alerts.detection import Series
 from documents import Document, Mention, Position, Topic
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
-from storage.reads import alerts_now
+from storage.reads import alerts_now, sentiment_and_topic_windows
 from storage.writes import write_alerts
 
 MONDAY = datetime(2020, 6, 15, tzinfo=UTC)
@@ -65,6 +67,29 @@ def test_a_crisis_fires_once_and_is_resolved(client: Client, clickhouse_url: str
     assert len(documents) == 5 and all(row["sentiment"] < -0.5 for row in documents)
     assert documents[0]["words"] == ["story"]
     assert client.execute(alert["evidence"]["query"].replace("%", "%%"))
+
+
+def test_a_currency_has_alerts_only_where_a_rule_asks_and_is_no_part_of_the_market(
+    client: Client, clickhouse_url: str, tmp_path: Path
+):
+    write_documents(client, week(crisis=True))
+    path = tmp_path / "rules.yaml"
+    types = {"AAA": "currency"}
+
+    def fired(rules: str) -> set[str]:
+        path.write_text(f"market: false\nrules: [{rules}]")
+        settings = AlertSettings(clock="stream", rules=path)
+        connecting = lambda: connect(ClickHouseSettings(url=clickhouse_url))  # noqa: E731
+        made = Evaluator(connecting, settings, other_types=types)  # type: ignore[arg-type]
+        return {row.entity for row in made.advance()}
+
+    assert fired("{name: all}") == set()
+    assert fired("{name: all}, {name: fx, entity_types: [currency]}") == {"AAA"}
+    windows, _ = sentiment_and_topic_windows(client, MONDAY, MONDAY + timedelta(days=7), no_companies=["AAA"])
+    counts = {name: int(windows.documents[windows.entity == name].sum()) for name in ("AAA", "BBB", "")}
+    assert counts["AAA"] == counts[""] > 0, "what names a currency alone is still news that names no company"
+    alone = Series(windows, no_companies=["AAA"]).between(0, 0, 2**40).documents
+    assert counts[""] < alone < Series(windows).between(0, 0, 2**40).documents
 
 
 def test_a_quiet_week_fires_nothing(client: Client, clickhouse_url: str):

@@ -188,6 +188,42 @@ def test_a_company_has_its_prices_beside_its_sentiment(console: Console) -> None
     assert console.ask("api/entities/NOBODY/prices").json["rows"] == []
 
 
+def test_other_entities_stand_beside_companies_and_not_among_them(console: Console) -> None:
+    entities = [
+        Entity("ACME", "Acme & Sons", "Industry", "Tools"),
+        Entity("currency:USD", "US dollar", "macro", entity_type="currency"),
+        Entity("person:ROE", "Jane Roe", "people", entity_type="person", leads="ACME"),
+    ]
+    replace_entities(console.client, entities)
+    now = datetime.now(UTC).replace(microsecond=0)
+    records = [
+        document(200 + n, now - timedelta(hours=5 * n + 1), 0.5 if n < 4 else -0.5, f"dollar {n}") for n in range(12)
+    ]
+    for record in records:
+        record.mentions[0].entity = "currency:USD"
+    records[0].mentions.append(Mention("person:ROE", "Roe", "name", "neutral", 0.1, 0.8, 0.1, 0.0))
+    write_documents(console.client, records)
+    others = {row["entity"]: row for row in console.ask("api/others").json["rows"]}
+    assert set(others) == {"currency:USD", "person:ROE"}
+    assert (others["currency:USD"]["entity_type"], others["currency:USD"]["name"]) == ("currency", "US dollar")
+    assert [row["entity"] for row in console.ask("api/market").json["rows"]] == ["ACME"]
+    assert [row["entity"] for row in console.ask("api/movers").json["rows"]] == ["ACME"]
+    (mover,) = console.ask("api/movers?entity_type=currency").json["rows"]
+    assert mover["entity"] == "currency:USD" and mover["change"] > 0
+    assert console.ask("api/movers?entity_type=planet").status == 422
+    dollar = console.ask("api/entities/currency:USD/now").json["rows"][0]
+    assert (dollar["entity_type"], dollar["leads"], dollar["led_by"]) == ("currency", "", [])
+    assert console.ask("api/entities/person:ROE/now").json["rows"][0]["leads"] == "ACME"
+    acme = console.ask("api/entities/ACME/now").json["rows"][0]
+    assert (acme["entity_type"], acme["led_by"]) == ("company", [["person:ROE", "Jane Roe"]])
+    assert sum(row["documents"] for row in console.ask("api/entities/currency:USD/sentiment").json["rows"]) == 12
+    found = {
+        name: len(console.ask(f"api/search?q=dollar&entity_type={name}").json["rows"])
+        for name in ("", "person", "country")
+    }
+    assert found == {"": 12, "person": 1, "country": 0}
+
+
 def test_a_person_s_own_order_learns_from_what_they_open(console: Console) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     others = [document(70 + n, now - timedelta(hours=1, minutes=n), 0.3, f"Lonely opens shop {n}") for n in range(3)]

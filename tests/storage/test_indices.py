@@ -11,7 +11,13 @@ from clickhouse_driver import Client
 from documents import Document, Entity, Mention, Position
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, select, write_documents
-from storage.reads import moving_documents, sample_documents, sentiment_and_topic_windows, sentiment_windows
+from storage.reads import (
+    moving_documents,
+    recent_documents,
+    sample_documents,
+    sentiment_and_topic_windows,
+    sentiment_windows,
+)
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 VIEWS = ("sentiment_now", "sentiment_1m", "sentiment_1h", "sentiment_1d", "movers")
@@ -69,6 +75,28 @@ def test_old_news_counts_half_after_eight_hours_and_a_comment_after_thirty_minut
     # Eight hours earlier only the first had been published.
     assert index(client, NOON - 8 * hour)["sentiment"] == pytest.approx(-1)
     assert index(client, NOON, name="AAA")["dispersion"] == pytest.approx((8 / 9) ** 0.5, abs=1e-3)
+
+
+def test_other_entities_have_their_type_as_scope_and_are_in_no_index_of_companies(client: Client):
+    usd = Entity("currency:USD", "US dollar", "macro", entity_type="currency")
+    person = Entity("person:X", "X", "people", entity_type="person", leads="AAA")
+    replace_entities(client, [Entity("AAA", "AAA", "financials", "Banks"), usd, person])
+    write_documents(client, [document(0, NOON, 0.5), document(1, NOON, -0.5, usd.ticker)])
+    assert index(client, NOON)["sentiment"] == pytest.approx(0.5)
+    assert index(client, NOON, "entity", usd.ticker) == {} == index(client, NOON, "sector", "")
+    assert index(client, NOON, "currency", usd.ticker)["sentiment"] == pytest.approx(-0.5)
+    assert (
+        index(client, NOON, "desk", "financials")["documents_1d"]
+        == 1
+        == index(client, NOON, "desk", "macro")["documents_1d"]
+    )
+    assert index(client, NOON, "market", "*")["documents_1d"] == 2
+    assert client.execute("SELECT ticker FROM companies") == [("AAA",)]
+    assert client.execute("SELECT ticker, entity_type, leads FROM watchlist ORDER BY ticker") == [
+        ("AAA", "company", ""), ("currency:USD", "currency", ""), ("person:X", "person", "AAA"),
+    ]  # fmt: skip
+    (recent,) = [row for row in recent_documents(client, {}, 5) if row.position.offset == 1]
+    assert isinstance(recent, Document) and recent.mentions[0].entity_type == "currency" and recent.companies == []
 
 
 def test_copies_count_once_a_day_however_much_is_read(client: Client):

@@ -48,7 +48,7 @@ def store(connect: Callable[[], Client], registry: Path) -> None:
     ``registry`` is a folder; the two versions of the model are built there.
     """
     client = connect()
-    watchlist = load_watchlist()
+    watchlist = load_watchlist("companies", "markets")
     replace_entities(client, watchlist.entities)
     replace_event_types(client, load_event_types().by_name.values())
     first = model.ensure_default(registry)
