@@ -1690,7 +1690,7 @@ ORDER BY
     updated_at DESC,
     incident ASC;
 
--- 0008_indices, 0069_scopes_of_types
+-- 0008_indices, 0075_scopes_of_types
 CREATE VIEW index_documents
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
