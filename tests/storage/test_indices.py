@@ -81,21 +81,29 @@ def test_other_entities_have_their_type_as_scope_and_are_in_no_index_of_companie
     usd = Entity("currency:USD", "US dollar", "macro", entity_type="currency")
     person = Entity("person:X", "X", "people", entity_type="person", leads="AAA")
     replace_entities(client, [Entity("AAA", "AAA", "financials", "Banks"), usd, person])
-    write_documents(client, [document(0, NOON, 0.5), document(1, NOON, -0.5, usd.ticker)])
+    earlier = [document(2 + n, NOON - timedelta(days=1 + n), 0.5, usd.ticker) for n in range(3)]
+    latest = [document(5 + n, NOON, -0.5, usd.ticker) for n in range(2)]
+    write_documents(client, [document(0, NOON, 0.5), document(1, NOON, -0.5, usd.ticker), *earlier, *latest])
+    span = "first = '2026-02-20 00:00:00', until = '2026-03-05 00:00:00', known = now64(3)"
+    moment = "moment = '2026-03-04 12:00:00', known = now64(3)"
+    for view in (
+        f"index_documents({span})",
+        f"sentiment_windows(width_s = 60, {span})",
+        f"sentiment_as_of({moment})",
+        f"movers_as_of({moment})",
+    ):
+        scopes = client.execute(f"SELECT DISTINCT scope FROM {view} WHERE name = 'currency:USD'")
+        assert scopes == [("currency",)], view
     assert index(client, NOON)["sentiment"] == pytest.approx(0.5)
     assert index(client, NOON, "entity", usd.ticker) == {} == index(client, NOON, "sector", "")
-    assert index(client, NOON, "currency", usd.ticker)["sentiment"] == pytest.approx(-0.5)
-    assert (
-        index(client, NOON, "desk", "financials")["documents_1d"]
-        == 1
-        == index(client, NOON, "desk", "macro")["documents_1d"]
-    )
-    assert index(client, NOON, "market", "*")["documents_1d"] == 2
+    assert index(client, NOON, "currency", usd.ticker)["sentiment"] < 0
+    desks = {name: index(client, NOON, "desk", name)["documents_1d"] for name in ("financials", "macro")}
+    assert desks == {"financials": 1, "macro": 3} and index(client, NOON, "market", "*")["documents_1d"] == 4
     assert client.execute("SELECT ticker FROM companies") == [("AAA",)]
     assert client.execute("SELECT ticker, entity_type, leads FROM watchlist ORDER BY ticker") == [
         ("AAA", "company", ""), ("currency:USD", "currency", ""), ("person:X", "person", "AAA"),
     ]  # fmt: skip
-    (recent,) = [row for row in recent_documents(client, {}, 5) if row.position.offset == 1]
+    (recent,) = [row for row in recent_documents(client, {}, 10) if row.position.offset == 1]
     assert isinstance(recent, Document) and recent.mentions[0].entity_type == "currency" and recent.companies == []
 
 
