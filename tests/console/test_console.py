@@ -222,6 +222,43 @@ def test_other_entities_stand_beside_companies_and_not_among_them(console: Conso
         for name in ("", "person", "country")
     }
     assert found == {"": 12, "person": 1, "country": 0}
+    if CHROMIUM is None:
+        return
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB")
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def visit(path: str) -> None:
+            page.goto(console.url + path)
+            page.wait_for_selector("#page[data-ready]")
+            found = Axe().run(page)
+            assert found.violations_count == 0, (path, found.generate_report())
+
+        visit("")
+        page.get_by_role("heading", name="Currencies").wait_for()
+        movers = page.get_by_role("region", name="Movers")
+        assert movers.get_by_role("link").all_inner_texts() == ["Acme & Sons (ACME)"]
+        page.get_by_label(re.compile("^Of ")).select_option("currency")
+        movers.get_by_role("link", name="US dollar").wait_for()
+        assert movers.get_by_role("link").count() == 1
+        visit("entity/currency:USD")
+        page.get_by_role("heading", name="US dollar (currency:USD)").wait_for()
+        page.get_by_text("Currency, desk macro.").wait_for()
+        visit("entity/ACME")
+        assert page.get_by_role("link", name="Jane Roe").get_attribute("href") == "/entity/person%3AROE"
+        visit("search?q=dollar")
+        page.get_by_label("that name").select_option("person")
+        page.get_by_role("button", name="Search").click()
+        page.wait_for_url("**/search?q=dollar&entity_type=person")
+        page.wait_for_selector("#page[data-ready]")
+        assert page.locator("ul.documents > li").count() == 1
+        browser.close()
+    assert complaints == []
 
 
 def test_a_person_s_own_order_learns_from_what_they_open(console: Console) -> None:
