@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from clickhouse_driver import Client
 
-from documents import Document, Entity, Mention, Position
+from documents import Document, Entity, Mention, Position, Tombstone, Topic
 from settings import ClickHouseSettings
 from storage import connect, migrate, replace_entities, select, write_documents
 from storage.reads import (
@@ -220,3 +222,142 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
             found = client.execute(f"SELECT * {query.format(first=f'{NOON:%F %T}', until=f'{until:%F %T}')}")
             assert len(found) == (798 if name == "documents_by_model" else 399), name
             assert client.last_query.progress.rows < count / 2, (name, client.last_query.progress.rows)
+
+
+DAY = timedelta(days=1)
+RAW = """
+SELECT entity, kind, published_at, ingested_at, topic, partition, offset, story_id, source, document_id, sentiment,
+    p_negative, greatest(p_negative, p_neutral, p_positive) * novelty / 100 AS weight,
+    `topics.name` AS topics
+FROM {}
+"""
+Row = SimpleNamespace
+
+
+def history(seed: int) -> list[Document]:
+    """32 days of documents with copies by other sources, repeats, comments, documents of several companies, of none, or
+    of one twice, ones without a score, late ones, and ties in time."""
+    dice, rows = random.Random(seed), []
+    for number in range(500):
+        made = document(number, NOON - timedelta(hours=dice.choice((dice.randint(0, 100), dice.randint(0, 768)))), 0.0)
+        made.kind = dice.choice(("news", "comment"))
+        made.position = Position(dice.choice(("news", "more")), "id", number % 2, number)
+        made.story_id, made.source = dice.choice((number, dice.randint(0, 60))), f"s{dice.randint(0, 3)}"
+        made.document_id, made.novelty = dice.choice((f"d{number}", f"d{dice.randint(0, 30)}")), dice.choice((100, 30))
+        made.unscored = dice.choice(("", "", "", "unsupported_language"))
+        names = dice.choice((["AAA"], ["BBB"], ["CCC"], ["AAA", "CCC"], ["BBB", "BBB"], []))
+        made.topics = [Topic(name, 0.9) for name in dice.choice(([], ["macro"], ["macro", "debt"]))]
+        made.mentions = []
+        for place, name in enumerate([None, *names]):
+            worse, better = sorted((dice.random() / 2, dice.random() / 2))
+            scores = worse, 1 - worse - better, better, better - worse
+            if place:
+                # Which of two mentions counts is not said, so they are alike.
+                made.mentions.append(
+                    next(
+                        (one for one in made.mentions if one.entity == name),
+                        Mention(name, name, "name", "neutral", *scores),
+                    )
+                )
+            else:
+                made.p_negative, made.p_neutral, made.p_positive, made.sentiment = scores
+        made.ingested_at = made.published_at + dice.choice((timedelta(0), timedelta(minutes=5), DAY, 9 * DAY))
+        rows.append(made)
+    return rows
+
+
+def counted(rows: list[Row], first: datetime, until: datetime) -> list[Row]:
+    """By the rule as it is told: neither the story nor the document came in the day before, for the same company."""
+    found = []
+    rows.sort(key=lambda row: (row.published_at, row.ingested_at, row.topic, row.partition, row.offset))
+    last: dict[tuple, datetime] = {}
+    for row in rows:
+        keys = (row.entity, row.story_id), (row.entity, row.source, row.document_id)
+        news = all(key not in last or last[key] < row.published_at - DAY for key in keys)
+        last |= dict.fromkeys(keys, row.published_at)
+        if news and first < row.published_at <= until:
+            found.append(row)
+    return found
+
+
+def raw_rows(client: Client, until: datetime, known: datetime) -> list[Row]:
+    tables = RAW.format("mentions"), RAW.format("documents").replace("entity,", "'' AS entity,") + "WHERE unscored = ''"
+    rows = [Row(**row) for query in tables for row in select(client, query)]
+    return [row for row in rows if row.published_at <= until and row.ingested_at <= known]
+
+
+SPANS = ((NOON, NOON), (NOON, NOON + 9 * DAY), (NOON - timedelta(days=2, hours=5), NOON))
+"""Until when documents are published, and known."""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_counts_is_what_the_rule_says_of_any_history(client: Client, seed: int):
+    """Also with late documents, records that were stored twice, tombstones, and rows that were emptied since."""
+    rows = history(seed)
+    for month in {(row.ingested_at.month, row.position.offset % 5) for row in rows}:
+        some = [row for row in rows if (row.ingested_at.month, row.position.offset % 5) == month]
+        write_documents(client, some, stamp=False)
+    write_documents(client, [*rows[::7], Tombstone(Position("news", "id", 0, 1000))])
+    erased = "document_id = concat('erased-', toString(offset)) WHERE offset % 11 = 0"
+    client.execute(f"ALTER TABLE record_log UPDATE {erased}", settings={"mutations_sync": 2})
+    for until, known in SPANS:
+        raw = raw_rows(client, until, known)
+        for first in (until - 29 * DAY, until - timedelta(hours=31)):
+            for weekly in (0, 1):
+                wanted = [
+                    (row.entity, row.kind, row.published_at, row.sentiment, row.p_negative, row.weight)
+                    for row in counted(raw, first, until)
+                    if not weekly or (until - row.published_at).days in (0, 1, 2, 3, 7, 14, 21, 28)
+                ]
+                span = f"first = '{first:%F %T}', until = '{until:%F %T}', known = '{known:%F %T}', weekly = {weekly}"
+                found = client.execute(
+                    f"SELECT entity, kind, published_at, sentiment, p_negative, weight FROM counted_scores({span})"
+                )
+                assert wanted and sorted(found) == sorted(wanted)
+        expected = counted(raw, until - 29 * DAY, until)
+        ages = {
+            (until - row.published_at) // DAY for row in raw if not row.entity and until - row.published_at < 36 * DAY
+        }
+        weeks = max(week for week in range(5) if week == 0 or any(7 * week < age for age in ages))
+        assert weeks == 4
+        for name, entities in (("AAA", ["AAA"]), ("financials", ["AAA", "BBB"]), ("*", [""])):
+            of = [(row, (until - row.published_at) / DAY) for row in expected if row.entity in entities]
+            shares = [
+                row.weight * 0.5 ** (age * (3 if row.kind == "news" else 48)) if age < 4 else 0.0 for row, age in of
+            ]
+            tone, squares, negative = (
+                sum(share * value(row) for share, (row, _) in zip(shares, of, strict=True)) / sum(shares)
+                for value in (lambda row: row.sentiment, lambda row: row.sentiment**2, lambda row: row.p_negative)
+            )
+            usual = sum(int(age) in (7, 14, 21, 28) for _, age in of) / weeks
+            today = sum(age < 1 for _, age in of)
+            (found,) = select(
+                client,
+                f"SELECT * FROM sentiment_as_of(moment = '{until:%F %T}', known = '{known:%F %T}') "
+                f"WHERE scope IN ('entity', 'desk', 'market') AND name = '{name}' AND kind = 'all'",
+            )
+            assert found["weight"] == pytest.approx(sum(shares)) and found["sentiment"] == pytest.approx(tone)
+            assert found["dispersion"] == pytest.approx((squares - tone**2) ** 0.5, abs=1e-6)
+            assert found["negative_share"] == pytest.approx(negative) and found["buzz"] == (today + 1) / (usual + 1)
+            assert (found["documents_1d"], found["usual_1d"]) == (today, usual)
+            assert found["latest_at"] == max(row.published_at for row, _ in of)
+            before = [row for row, age in of if 1 <= age < 8]
+            (moved,) = select(
+                client,
+                f"SELECT * FROM movers_as_of(moment = '{until:%F %T}', known = '{known:%F %T}') "
+                f"WHERE scope IN ('entity', 'desk', 'market') AND name = '{name}' AND kind = 'all'",
+            )
+            assert (moved["documents"], moved["documents_before"]) == (today, len(before))
+            mean = sum(row.weight * row.sentiment for row in before) / sum(row.weight for row in before)
+            assert moved["before"] == pytest.approx(mean)
+        of = [row for row in expected if row.entity == "AAA" and until - row.published_at < 8 * DAY]
+        late = [row for row in of if until - row.published_at < DAY]
+        (macro,) = select(
+            client,
+            f"SELECT * FROM topics_as_of(moment = '{until:%F %T}', known = '{known:%F %T}') "
+            "WHERE entity = 'AAA' AND topic = 'macro'",
+        )
+        on = [row for row in late if "macro" in row.topics]
+        assert macro["documents"] == len(on) and macro["share"] == pytest.approx(len(on) / len(late))
+        assert macro["documents_before"] == sum("macro" in row.topics for row in of) - len(on)
+        assert macro["sentiment"] == (pytest.approx(sum(row.sentiment for row in on) / len(on)) if on else None)
