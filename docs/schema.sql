@@ -964,6 +964,109 @@ FROM
 )
 WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')});
 
+-- 0076_repeats_alone
+CREATE VIEW counted_scores
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    repeats AS
+    (
+        SELECT arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)], if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
+        FROM record_log
+        WHERE (error_kind = '') AND (unscored = '') AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
+        GROUP BY key
+        HAVING count() > 1
+    )
+SELECT
+    entity,
+    kind,
+    published_at,
+    sentiment,
+    p_negative,
+    (confidence * novelty) / 100 AS weight,
+    `topics.name`
+FROM
+(
+    SELECT
+        named AS entity,
+        kind,
+        published_at,
+        tone AS sentiment,
+        negative AS p_negative,
+        confidence,
+        novelty,
+        `topics.name`
+    FROM record_log
+    FINAL
+    ARRAY JOIN
+        arrayConcat([toLowCardinality('')], mentions.entity) AS named,
+        arrayConcat([sentiment], mentions.sentiment) AS tone,
+        arrayConcat([p_negative], mentions.p_negative) AS negative,
+        arrayMap((a, b, c) -> greatest(a, b, c), arrayConcat([p_negative], mentions.p_negative), arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
+        arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
+    WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND (cityHash64(story_id) NOT IN (
+        SELECT key
+        FROM repeats
+    )) AND (cityHash64(source, document_id) NOT IN (
+        SELECT key
+        FROM repeats
+    ))
+    SETTINGS use_skip_indexes_if_final_exact_mode = 0
+    UNION ALL
+    SELECT
+        entity,
+        kind,
+        published_at,
+        sentiment,
+        p_negative,
+        confidence,
+        novelty,
+        `topics.name`
+    FROM
+    (
+        SELECT
+            *,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+        FROM
+        (
+            SELECT
+                named AS entity,
+                kind,
+                published_at,
+                tone AS sentiment,
+                negative AS p_negative,
+                confidence,
+                novelty,
+                `topics.name`,
+                ingested_at,
+                topic,
+                partition,
+                offset,
+                place,
+                story_id,
+                source,
+                document_id
+            FROM record_log
+            FINAL
+            ARRAY JOIN
+                arrayConcat([toLowCardinality('')], mentions.entity) AS named,
+                arrayConcat([sentiment], mentions.sentiment) AS tone,
+                arrayConcat([p_negative], mentions.p_negative) AS negative,
+                arrayMap((a, b, c) -> greatest(a, b, c), arrayConcat([p_negative], mentions.p_negative), arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
+                arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
+            WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND ((cityHash64(story_id) IN (
+                SELECT key
+                FROM repeats
+            )) OR (cityHash64(source, document_id) IN (
+                SELECT key
+                FROM repeats
+            )))
+            SETTINGS use_skip_indexes_if_final_exact_mode = 0
+        )
+    )
+    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
+);
+
 -- 0002_views, 0006_labels_models, 0019_tombstones
 CREATE VIEW dead_letters
 (
@@ -1690,7 +1793,7 @@ ORDER BY
     updated_at DESC,
     incident ASC;
 
--- 0008_indices, 0075_scopes_of_types
+-- 0008_indices, 0075_scopes_of_types, 0076_repeats_alone
 CREATE VIEW index_documents
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1705,29 +1808,14 @@ AS SELECT
 FROM
 (
     SELECT
-        [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))] AS places,
+        if(entity = '', [('market', '*')], [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))]) AS places,
         arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(kind)), (p.1, p.2, 'all')], places)) AS counted_in,
         toString(kind) AS document_kind,
         published_at,
         sentiment,
         p_negative,
-        (greatest(p_negative, p_neutral, p_positive) * novelty) / 100 AS weight
-    FROM
-    (
-        SELECT
-            entity,
-            kind,
-            published_at,
-            sentiment,
-            p_negative,
-            p_neutral,
-            p_positive,
-            novelty,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
-        FROM mentions
-        WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
-    ) AS m
+        weight
+    FROM counted_scores(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0) AS m
     LEFT JOIN
     (
         SELECT
@@ -1738,35 +1826,9 @@ FROM
         FROM entities
         FINAL
     ) AS e ON toString(m.entity) = e.ticker
-    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1)))
-    UNION ALL
-    SELECT
-        [('market', '*')] AS places,
-        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(kind)), (p.1, p.2, 'all')], places)) AS counted_in,
-        toString(kind) AS document_kind,
-        published_at,
-        sentiment,
-        p_negative,
-        (greatest(p_negative, p_neutral, p_positive) * novelty) / 100 AS weight
-    FROM
-    (
-        SELECT
-            kind,
-            published_at,
-            sentiment,
-            p_negative,
-            p_neutral,
-            p_positive,
-            novelty,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
-        FROM documents
-        WHERE (unscored = '') AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
-    )
-    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1)))
 )
 ARRAY JOIN counted_in AS place
-WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND ((place.2) != '');
+WHERE (place.2) != '';
 
 -- 0006_labels_models, 0037_labels_from_the_future
 CREATE VIEW labels
@@ -2135,33 +2197,65 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM movers_as_of(moment = now64(3), known = now64(3));
 
--- 0008_indices
+-- 0008_indices, 0076_repeats_alone
 CREATE VIEW movers_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
     {moment:DateTime64(3, 'UTC')} - toIntervalDay(1) AS middle
 SELECT
-    scope,
-    name,
-    kind,
-    sumIf(weight * sentiment, late) / sumIf(weight, late) AS after,
-    sumIf(weight * sentiment, NOT late) / sumIf(weight, NOT late) AS before,
+    place.1 AS scope,
+    place.2 AS name,
+    place.3 AS kind,
+    sumIf(tone, late) / sumIf(mass, late) AS after,
+    sumIf(tone, NOT late) / sumIf(mass, NOT late) AS before,
     after - before AS change,
-    countIf(late) AS documents,
-    countIf(NOT late) AS documents_before,
-    change / sqrt((greatest(varSampIf(sentiment, late), 0.02) / documents) + (greatest(varSampIf(sentiment, NOT late), 0.02) / documents_before)) AS z
+    sumIf(number, late) AS documents,
+    sumIf(number, NOT late) AS documents_before,
+    change / sqrt((greatest(varSampMergeIf(spread, late), 0.02) / documents) + (greatest(varSampMergeIf(spread, NOT late), 0.02) / documents_before)) AS z
 FROM
 (
     SELECT
-        *,
-        published_at > middle AS late
-    FROM index_documents(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
-) AS d
+        if(d.entity = '', [('market', '*')], [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(d.entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))]) AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(d.kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        late,
+        mass,
+        tone,
+        number,
+        spread
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            s.published_at > middle AS late,
+            sum(s.weight) AS mass,
+            sum(s.weight * s.sentiment) AS tone,
+            count() AS number,
+            varSampState(toFloat64(s.sentiment)) AS spread
+        FROM counted_scores(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0) AS s
+        GROUP BY
+            entity,
+            kind,
+            late
+    ) AS d
+    LEFT JOIN
+    (
+        SELECT
+            ticker,
+            desk,
+            sector,
+            entity_type
+        FROM entities
+        FINAL
+    ) AS e ON toString(d.entity) = e.ticker
+)
+ARRAY JOIN counted_in AS place
+WHERE (place.2) != ''
 GROUP BY
     scope,
     name,
     kind
-HAVING (documents >= 3) AND (documents_before >= 3) AND (sumIf(weight, late) > 0) AND (sumIf(weight, NOT late) > 0)
+HAVING (documents >= 3) AND (documents_before >= 3) AND (sumIf(mass, late) > 0) AND (sumIf(mass, NOT late) > 0)
 ORDER BY
     abs(z) DESC,
     scope ASC,
@@ -2296,37 +2390,86 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM sentiment_windows(width_s = 60, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
--- 0008_indices
+-- 0008_indices, 0076_repeats_alone
 CREATE VIEW sentiment_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
-    {moment:DateTime64(3, 'UTC')} AS until
+    {moment:DateTime64(3, 'UTC')} AS until,
+    assumeNotNull((
+        SELECT max(intDiv(dateDiff('millisecond', published_at, until) - 86400000, 604800000))
+        FROM record_log
+        WHERE (error_kind = '') AND (unscored = '') AND (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(36))) AND (published_at <= ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
+    )) AS weeks
 SELECT
-    scope,
-    name,
-    kind,
-    sum(counts * d.sentiment) / sum(counts) AS sentiment,
-    sqrt(greatest(0, (sum((counts * d.sentiment) * d.sentiment) / sum(counts)) - pow(sum(counts * d.sentiment) / sum(counts), 2))) AS dispersion,
-    sum(counts * d.p_negative) / sum(counts) AS negative_share,
-    sum(counts) AS weight,
-    countIf(age_s < 86400) AS documents_1d,
-    countIf((intDiv(toInt64(age_s), 86400) IN (7, 14, 21, 28)) AND (intDiv(toInt64(age_s), 604800) <= weeks)) / greatest(any(weeks), 1) AS usual_1d,
-    if(any(weeks) = 0, 1, (documents_1d + 1) / (usual_1d + 1)) AS buzz,
-    max(published_at) AS latest_at
+    place.1 AS scope,
+    place.2 AS name,
+    place.3 AS kind,
+    sum(tone) / sum(mass) AS sentiment,
+    sqrt(greatest(0, (sum(squares) / sum(mass)) - pow(sum(tone) / sum(mass), 2))) AS dispersion,
+    sum(negative) / sum(mass) AS negative_share,
+    sum(mass) AS weight,
+    sum(today) AS documents_1d,
+    sum(then) / greatest(weeks, 1) AS usual_1d,
+    if(weeks = 0, 1, (documents_1d + 1) / (usual_1d + 1)) AS buzz,
+    max(latest) AS latest_at
 FROM
 (
     SELECT
-        *,
-        dateDiff('millisecond', published_at, until) / 1000 AS age_s,
-        if(age_s < 345600, weight * exp2((-age_s) / if(document_kind = 'news', 28800, 1800)), 0) AS counts,
-        least(4, intDiv(dateDiff('second', min(published_at) OVER (), until) - 86400, 604800)) AS weeks
-    FROM index_documents(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}) AS d
-) AS d
+        if(d.entity = '', [('market', '*')], [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(d.entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))]) AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(d.kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        mass,
+        tone,
+        squares,
+        negative,
+        today,
+        then,
+        latest
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            sum(counts) AS mass,
+            sum(counts * s.sentiment) AS tone,
+            sum((counts * s.sentiment) * s.sentiment) AS squares,
+            sum(counts * s.p_negative) AS negative,
+            countIf(age_s < 86400) AS today,
+            countIf((age_s >= 604800) AND (intDiv(toInt64(age_s), 604800) <= weeks)) AS then,
+            max(published_at) AS latest
+        FROM
+        (
+            SELECT
+                entity,
+                kind,
+                published_at,
+                sentiment,
+                p_negative,
+                dateDiff('millisecond', published_at, until) / 1000 AS age_s,
+                if(age_s < 345600, weight * exp2((-age_s) / if(kind = 'news', 28800, 1800)), 0) AS counts
+            FROM counted_scores(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 1)
+        ) AS s
+        GROUP BY
+            entity,
+            kind
+    ) AS d
+    LEFT JOIN
+    (
+        SELECT
+            ticker,
+            desk,
+            sector,
+            entity_type
+        FROM entities
+        FINAL
+    ) AS e ON toString(d.entity) = e.ticker
+)
+ARRAY JOIN counted_in AS place
+WHERE (place.2) != ''
 GROUP BY
     scope,
     name,
     kind
-HAVING sum(counts) > 0;
+HAVING sum(mass) > 0;
 
 -- 0008_indices
 CREATE VIEW sentiment_now
@@ -2347,26 +2490,66 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM sentiment_as_of(moment = now64(3), known = now64(3));
 
--- 0008_indices
+-- 0008_indices, 0076_repeats_alone
 CREATE VIEW sentiment_windows
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
-    scope,
-    name,
-    kind,
-    toStartOfInterval(d.published_at, toIntervalSecond({width_s:UInt32})) AS start,
-    sum(d.weight * d.sentiment) / sum(d.weight) AS sentiment,
-    sqrt(greatest(0, (sum((d.weight * d.sentiment) * d.sentiment) / sum(d.weight)) - pow(sum(d.weight * d.sentiment) / sum(d.weight), 2))) AS dispersion,
-    sum(d.weight * d.p_negative) / sum(d.weight) AS negative_share,
-    sum(d.weight) AS weight,
-    count() AS documents
-FROM index_documents(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}) AS d
+    place.1 AS scope,
+    place.2 AS name,
+    place.3 AS kind,
+    start,
+    sum(tone) / sum(mass) AS sentiment,
+    sqrt(greatest(0, (sum(squares) / sum(mass)) - pow(sum(tone) / sum(mass), 2))) AS dispersion,
+    sum(negative) / sum(mass) AS negative_share,
+    sum(mass) AS weight,
+    sum(number) AS documents
+FROM
+(
+    SELECT
+        if(d.entity = '', [('market', '*')], [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(d.entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))]) AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(d.kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        start,
+        mass,
+        tone,
+        squares,
+        negative,
+        number
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            toStartOfInterval(s.published_at, toIntervalSecond({width_s:UInt32})) AS start,
+            sum(s.weight) AS mass,
+            sum(s.weight * s.sentiment) AS tone,
+            sum((s.weight * s.sentiment) * s.sentiment) AS squares,
+            sum(s.weight * s.p_negative) AS negative,
+            count() AS number
+        FROM counted_scores(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0) AS s
+        GROUP BY
+            entity,
+            kind,
+            start
+    ) AS d
+    LEFT JOIN
+    (
+        SELECT
+            ticker,
+            desk,
+            sector,
+            entity_type
+        FROM entities
+        FINAL
+    ) AS e ON toString(d.entity) = e.ticker
+)
+ARRAY JOIN counted_in AS place
+WHERE (place.2) != ''
 GROUP BY
     scope,
     name,
     kind,
     start
-HAVING sum(d.weight) > 0;
+HAVING sum(mass) > 0;
 
 -- 0012_shadow_drift_views
 CREATE VIEW shadow_scores
@@ -2460,45 +2643,53 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM topics_between(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
--- 0010_public_views
+-- 0010_public_views, 0076_repeats_alone
 CREATE VIEW topics_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
-    entity,
-    theme AS topic,
-    countIf(late) AS documents,
-    countIf(NOT late) AS documents_before,
-    documents / greatest(any(late_documents), 1) AS share,
-    documents_before / greatest(any(early_documents), 1) AS share_before,
+    toLowCardinality(entity) AS entity,
+    toLowCardinality(theme) AS topic,
+    number AS documents,
+    number_before AS documents_before,
+    documents / greatest(all_documents, 1) AS share,
+    documents_before / greatest(all_before, 1) AS share_before,
     share - share_before AS change,
-    if(documents = 0, NULL, avgIf(tone, late)) AS sentiment
+    if(documents = 0, NULL, tone) AS sentiment
 FROM
 (
     SELECT
-        entity,
-        sentiment AS tone,
-        `topics.name` AS themes,
-        published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1)) AS late,
-        countIf(published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1))) OVER (PARTITION BY entity) AS late_documents,
-        countIf(published_at <= ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1))) OVER (PARTITION BY entity) AS early_documents
+        *,
+        sumIf(number, every) OVER (PARTITION BY entity) AS all_documents,
+        sumIf(number_before, every) OVER (PARTITION BY entity) AS all_before
     FROM
     (
         SELECT
             entity,
-            sentiment,
-            `topics.name`,
-            published_at,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
-        FROM mentions
-        WHERE (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= {moment:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
+            theme,
+            place = 1 AS every,
+            countIf(late) AS number,
+            countIf(NOT late) AS number_before,
+            avgIf(m.sentiment, late) AS tone
+        FROM
+        (
+            SELECT
+                entity,
+                sentiment,
+                published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1)) AS late,
+                arrayConcat([toLowCardinality('')], `topics.name`) AS themes
+            FROM counted_scores(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0)
+            WHERE entity != ''
+        ) AS m
+        ARRAY JOIN
+            themes AS theme,
+            arrayEnumerate(themes) AS place
+        GROUP BY
+            entity,
+            theme,
+            every
     )
-    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)))
 )
-ARRAY JOIN themes AS theme
-GROUP BY
-    entity,
-    theme;
+WHERE NOT every;
 
 -- 0068_dated_questions
 CREATE VIEW topics_between
