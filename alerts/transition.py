@@ -204,9 +204,11 @@ def _query(shift: Shift) -> str:
     """SQL that shows the documents of a shift."""
     since, until = (f"'{moment:%Y-%m-%d %H:%M:%S}'" for moment in (recent_since(shift), event_time(shift.at)))
     if shift.topic == NO_COMPANY:
+        others = "(SELECT groupArray(ticker) FROM watchlist WHERE entity_type != 'company')"
         return (
-            "SELECT published_at, source, sentiment, title, text FROM documents "
-            f"WHERE empty(mentions.entity) AND unscored = '' AND published_at > {since} AND published_at <= {until} "
+            "SELECT published_at, source, sentiment, title, text FROM documents WHERE "
+            f"hasAll({others}, mentions.entity) AND unscored = '' "
+            f"AND published_at > {since} AND published_at <= {until} "
             "ORDER BY sentiment"
         )
     conditions = []

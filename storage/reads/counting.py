@@ -42,7 +42,9 @@ def counted(named: bool = True, with_end: bool = False) -> str:
     If not ``named``, the rows of ``documents`` that name no company. ``with_end`` includes documents of exactly
     ``until``.
     """
-    which = "(%(entity)s = '' OR entity = %(entity)s)" if named else "empty(mentions.entity) AND unscored = ''"
+    others = "(SELECT groupArray(ticker) FROM entities FINAL WHERE entity_type != 'company')"
+    unnamed = f"hasAll({others}, mentions.entity) AND unscored = ''"
+    which = "(%(entity)s = '' OR entity = %(entity)s)" if named else unnamed
     return f"""
     SELECT * EXCEPT (story_before, document_before)
     FROM

@@ -9,11 +9,11 @@ import numpy as np
 from clickhouse_driver import Client
 
 from alerts import Evaluator, Transition
-from alerts.detection import Series
-from documents import Document, Mention, Position, Topic
+from alerts.detection import NO_COMPANY, Series
+from documents import Document, Entity, Mention, Position, Topic
 from settings import AlertSettings, ClickHouseSettings
-from storage import connect, write_documents
-from storage.reads import alerts_now, sentiment_and_topic_windows
+from storage import connect, replace_entities, write_documents
+from storage.reads import alerts_now, moving_documents, sentiment_and_topic_windows
 from storage.writes import write_alerts
 
 MONDAY = datetime(2020, 6, 15, tzinfo=UTC)
@@ -76,8 +76,8 @@ def test_a_currency_has_alerts_only_where_a_rule_asks_and_is_no_part_of_the_mark
     path = tmp_path / "rules.yaml"
     types = {"AAA": "currency"}
 
-    def fired(rules: str) -> set[str]:
-        path.write_text(f"market: false\nrules: [{rules}]")
+    def fired(rules: str, market: str = "false") -> set[str]:
+        path.write_text(f"market: {market}\nrules: [{rules}]")
         settings = AlertSettings(clock="stream", rules=path)
         connecting = lambda: connect(ClickHouseSettings(url=clickhouse_url))  # noqa: E731
         made = Evaluator(connecting, settings, other_types=types)  # type: ignore[arg-type]
@@ -88,6 +88,13 @@ def test_a_currency_has_alerts_only_where_a_rule_asks_and_is_no_part_of_the_mark
     windows, _ = sentiment_and_topic_windows(client, MONDAY, MONDAY + timedelta(days=7), no_companies=["AAA"])
     counts = {name: int(windows.documents[windows.entity == name].sum()) for name in ("AAA", "BBB", "")}
     assert counts["AAA"] == counts[""] > 0, "what names a currency alone is still news that names no company"
+    replace_entities(client, [Entity("AAA", "A", "macro", entity_type="currency")])
+    moved = moving_documents(client, None, MONDAY, MONDAY + timedelta(days=7), 0.0, sign=-1)
+    assert len(moved) == 5 and all("about AAA" in row["title"] for row in moved)
+    assert fired("{name: all}", "true") == {"*"}
+    (told,) = [alert for alert in alerts_now(client) if alert["entity"] == "*"]
+    assert told["topic"] == NO_COMPANY and all("AAA" in row["title"] for row in told["evidence"]["documents"])
+    assert client.execute(told["evidence"]["query"].replace("%", "%%"))
     alone = Series(windows, no_companies=["AAA"]).between(0, 0, 2**40).documents
     assert counts[""] < alone < Series(windows).between(0, 0, 2**40).documents
 
