@@ -26,7 +26,7 @@ TOPICS = ("news", "comments")
 CUTS = ("2020-06-19T12", "2020-06-20T00", "2020-06-20T12", "2020-06-21T00", "2020-06-21T12")
 """Where the week is cut into parts, by the documents' dates."""
 
-SLOWER = 4
+SLOWER = 2
 """From the first cut on, a part is replayed this many times slower while the challenger is still in training, so that
 the swap happens under load on a slow machine too."""
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from model.topics.taxonomy import COMPANY_NAMES, load_taxonomy
+from model.topics.taxonomy import load_taxonomy
 
 FORMAT = 1
 """The format of a stored fit. A fit of another format is not read."""
@@ -84,7 +84,7 @@ class _Head(NamedTuple):
 
 
 class Classifier:
-    """Gives topics to embedded texts. Texts in a language for which the taxonomy has no sentences get none."""
+    """Gives topics to embedded texts. Texts of a part that the taxonomy has no sentences for get none."""
 
     def __init__(self, heads: Sequence[tuple[frozenset[str], _Head]]) -> None:
         self._heads = list(heads)
@@ -99,7 +99,7 @@ class Classifier:
         """
         heads = []
         for languages in embedder.parts:
-            if languages & COMPANY_NAMES.keys():
+            if load_taxonomy().examples(languages):
                 heads.append((languages, _fitted(embedder, languages, folder, built_in)))
         return cls(heads)
 

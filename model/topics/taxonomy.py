@@ -69,20 +69,32 @@ class Taxonomy:
         return [topic.name for topic in self.topics]
 
     def examples(self, languages: frozenset[str]) -> list[Example]:
-        """Everything that a classifier for ``languages`` learns from."""
+        """Everything that a classifier for ``languages`` learns from.
+
+        An encoder of several languages puts what means the same close together, so if none of them has sentences,
+        those in English serve. They are then marked as one of ``languages``, so that this encoder reads them. Of one
+        language without sentences there is nothing to learn.
+        """
+        own = sorted(languages & COMPANY_NAMES.keys())
+        if own:
+            return self._examples({code: code for code in own})
+        return self._examples({"en": min(languages)}) if len(languages) > 1 else []
+
+    def _examples(self, codes: dict[str, str]) -> list[Example]:
+        """The examples in the languages that are the keys of ``codes``, marked as its values."""
         made: list[Example] = []
         for number, topic in enumerate([*self.topics, *self.background]):
-            for language in sorted(languages & COMPANY_NAMES.keys()):
+            for language, code in codes.items():
                 names = COMPANY_NAMES[language]
                 for turn, sentence in enumerate(topic.sentences.get(language, ())):
                     name = names[turn % len(names)]
                     text = sentence.replace("{c}", name)
-                    made.append(Example(text, None, language, number, 1.0))
+                    made.append(Example(text, None, code, number, 1.0))
                     if text != sentence and name not in NAMELESS and turn % 2:
-                        made.append(Example(text, name, language, number, 1.0))
+                        made.append(Example(text, name, code, number, 1.0))
                 for word in topic.words:
                     if bool(_CHINESE.search(word)) == (language == "zh"):
-                        made.append(Example(word.rstrip("*"), None, language, number, WORD_AS_EXAMPLE))
+                        made.append(Example(word.rstrip("*"), None, code, number, WORD_AS_EXAMPLE))
         return made
 
     def words(self, text: str) -> dict[int, int]:

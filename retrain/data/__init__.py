@@ -21,6 +21,7 @@ from retrain.data.labelled_sets import (
     PART_LANGUAGES,
     TRAINED_ON,
     load,
+    part_of,
     read,
     split,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "judging",
     "limited",
     "load",
+    "part_of",
     "parts",
     "perturbed",
     "phrases",

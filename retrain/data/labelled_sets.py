@@ -18,7 +18,7 @@ TRAINED_ON = {
     "zh": ("zh_finfe", "zh_news", "zh_guba", "zh_finnsp"),
     "more": (
         "ja_chabsa", "ja_ews", "id_cnbc", "es_finances", "es_chile", "pt_bovespa", "ru_sentirueval", "ru_rusentne_org",
-        "de_gerntsa", "vi_fireant_llm",
+        "de_gerntsa", "vi_fireant_llm", "newsmtsc",
     ),
 }  # fmt: skip
 """The sets of the shipped model, by the names of its parts. Financial PhraseBank is not among them: its licence is
@@ -38,9 +38,18 @@ ONLY_MEASURED = {"more": ("ko_fpb_nc",)}
 PART_LANGUAGES = {
     "en": ("en",),
     "zh": ("zh",),
-    "more": ("de", "es", "fr", "id", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "vi"),
+    "more": ("de", "es", "fr", "id", "it", "ja", "ko", "pl", "pt", "ru", "sv", "tr", "vi"),
 }
 """The languages that each part of the shipped model reads."""
+
+
+def part_of(language: str) -> str:
+    """The name of the part that reads ``language``. Raises ``ValueError`` if none does."""
+    for name, languages in PART_LANGUAGES.items():
+        if language in languages:
+            return name
+    raise ValueError(f"the shipped model does not read {language!r}")
+
 
 JUDGEMENTS = frozenset({"ja_ews"})
 """Sets whose neutral rows say "unchanged", which is as often unchanged and bad. Those rows teach nothing."""

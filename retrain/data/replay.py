@@ -15,7 +15,7 @@ import model
 from documents import whole_text
 from retrain.data.examples import LABELS, Example
 from retrain.data.fixed_test import fixed_test
-from retrain.data.labelled_sets import TRAINED_ON, load, split
+from retrain.data.labelled_sets import TRAINED_ON, load, part_of, split
 from retrain.data.labels import Judged
 from retrain.data.phrases import phrases
 from settings import RetrainSettings
@@ -74,7 +74,7 @@ def _of_sets(
 ) -> tuple[list[Example], list[Example], list[Example]]:
     """(replayed rows, rows for validation, fixed test) of the labelled sets in ``folder``."""
     rng = random.Random(settings.seed)
-    names = settings.sets.split(",") if settings.sets else TRAINED_ON[language]
+    names = settings.sets.split(",") if settings.sets else TRAINED_ON[part_of(language)]
     old, checked, fixed = split(load(folder, names))
     replayed = rng.sample(old, min(count, len(old)))
     checked = rng.sample(checked, min(max(count // 2, FEWEST_CHECKED), len(checked)))

@@ -3,7 +3,15 @@
 from retrain.judge.bootstrap import interval
 from retrain.judge.compare import compare
 from retrain.judge.gate import Rule, Verdict, judge, probabilities
-from retrain.judge.metrics import FEWEST_TO_FIT, calibrated, fit_calibration, macro_f1, score_table, scores_of_sets
+from retrain.judge.metrics import (
+    FEWEST_TO_FIT,
+    calibrated,
+    fit_calibration,
+    macro_f1,
+    score_table,
+    scores_of_sets,
+    signs_of_sets,
+)
 from retrain.judge.shadow import decide_shadow, shadow_report
 
 __all__ = [
@@ -21,4 +29,5 @@ __all__ = [
     "score_table",
     "scores_of_sets",
     "shadow_report",
+    "signs_of_sets",
 ]

@@ -37,12 +37,26 @@ def scores_of_sets(logits: np.ndarray, examples: Sequence[Example]) -> dict[str,
     return {str(name): _score(name, logits[names == name], labels[names == name]) for name in np.unique(names)}
 
 
+def signs_of_sets(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, float]:
+    """The accuracy of the sign of each set: of its rows that are positive or negative, in how many that label is more
+    likely than its opposite. Logits or probabilities are [n, 3]. Sets without such rows, or that do not say whether a
+    row is positive, are left out."""
+    names, labels = np.array([e.dataset for e in examples]), _labels(examples)
+    usable = [name for name in np.unique(names) if np.isin(labels[names == name], (0, 2)).any()]
+    usable = [name for name in usable if not (labels[names == name] == NOT_NEGATIVE).any()]
+    return {str(name): _sign(logits[names == name], labels[names == name]) for name in usable}
+
+
+def _sign(logits: np.ndarray, labels: np.ndarray) -> float:
+    signed = labels != 1
+    return float(((logits[:, 2] > logits[:, 0]) == (labels == 2))[signed].mean())
+
+
 def _score(name: str, logits: np.ndarray, labels: np.ndarray) -> float:
     from sklearn.metrics import f1_score
 
     if name in SIGN_ONLY:
-        signed = labels != 1
-        return float(((logits[:, 2] > logits[:, 0]) == (labels == 2))[signed].mean())
+        return _sign(logits, labels)
     if (labels == NOT_NEGATIVE).any():
         return float(f1_score(labels == 0, logits.argmax(1) == 0, average="macro"))
     return float(f1_score(labels, logits.argmax(1), average="macro"))
@@ -99,8 +113,8 @@ def calibrated(logits: np.ndarray, examples: Sequence[Example], fit: Mapping[str
 
 
 def score_table(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
-    """A table as text, one line a set: rows, score, accuracy, and the expected calibration error (ECE), which
-    ``finsent evaluate`` reports too.
+    """A table as text, one line a set: rows, score, accuracy of the labels and of the sign, and the expected
+    calibration error (ECE), which ``finsent evaluate`` reports too.
 
     For sets with hardly any neutral rows, accuracy and ECE are over two classes. Headlines whose companies have
     different labels have a line of their own.
@@ -109,7 +123,7 @@ def score_table(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
     names = np.array([example.dataset for example in examples])
     groups = {name: names == name for name in sorted(set(names))}
     groups["sentfin mixed"] = np.array([e.dataset == "sentfin" and e.mixed for e in examples])
-    lines = []
+    signs, lines = signs_of_sets(probabilities, examples), []
     for name, chosen in groups.items():
         if not chosen.any():
             continue
@@ -123,7 +137,8 @@ def score_table(probabilities: np.ndarray, examples: Sequence[Example]) -> str:
         accuracy = float((rows.argmax(1) == truth).mean())
         errors = calibration_error(rows.max(1), rows.argmax(1) == truth)
         lines.append(
-            f"  {name:14} n {len(truth):5} score {score:.3f} accuracy {accuracy:.3f} ECE {errors['ece']:.3f} "
+            f"  {name:14} n {len(truth):5} score {score:.3f} accuracy {accuracy:.3f} "
+            f"sign {signs.get(name, np.nan):.3f} ECE {errors['ece']:.3f} "
             f"(of a calibrated model {errors['ece_if_calibrated']['mean']:.3f})"
         )
     return "\n".join(lines)

@@ -20,7 +20,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write the adapter and config to")
     parser.add_argument("--language", choices=sorted(BASES))
     parser.add_argument("--base", choices=sorted(set(BASES.values())), help="another encoder than the language's own")
-    parser.add_argument("--sets", help="other labelled sets than the shipped model's, e.g. fpb for a comparison")
+    parser.add_argument(
+        "--sets",
+        help="other labelled sets than the shipped model's, e.g. fpb for a comparison; SET:ROWS: at most so many rows",
+    )
     parser.add_argument("--repeat", metavar="SETS", help="sets shown twice an epoch")
     parser.add_argument("--start", type=Path, help="adapter to start from, instead of the base encoder")
     parser.add_argument("--epochs", type=int)

@@ -22,11 +22,11 @@ from documents import normalise
 from model.evaluation import CHUNK
 from model.registry import publish
 from retrain.data import ADDED, LABELS, ONLY_MEASURED, SIGN_ONLY, TRAINED_ON, Example, load, split
-from retrain.judge import calibrated, fit_calibration, score_table, scores_of_sets
+from retrain.judge import calibrated, fit_calibration, score_table, scores_of_sets, signs_of_sets
 from retrain.shipped.rows import whole_tweets
 
 GOOD = 0.75
-"""A language in which some set has this score (macro-F1, or accuracy of the sign) is not experimental."""
+"""A language in which some set has this macro-F1, or accuracy of the sign, is not experimental."""
 
 
 def logits(scorer: model.Scorer, examples: list[Example], language: str) -> np.ndarray:
@@ -63,10 +63,10 @@ def judged_on(part: str, data: Path, added: Path | None) -> tuple[list[Example],
     return whole_tweets(validation), whole_tweets(test)
 
 
-def experimental(languages: Sequence[str], scores: Mapping[str, float]) -> list[str]:
-    """Those of ``languages`` that no set says to be read well. ``scores`` are by sets, whose names begin with their
-    language."""
-    good = {name.split("_")[0] for name, score in scores.items() if score >= GOOD}
+def experimental(languages: Sequence[str], *scores: Mapping[str, float]) -> list[str]:
+    """Those of ``languages`` that no set says to be read well. Each of ``scores`` is by sets, whose names begin with
+    their language."""
+    good = {name.split("_")[0] for of_sets in scores for name, score in of_sets.items() if score >= GOOD}
     return [code for code in languages if code not in good]
 
 
@@ -95,7 +95,9 @@ def main() -> None:
         given = calibrated(logits(scorer, test, language), test, config["calibration"])
         if not arguments.keep:
             if len(config["languages"]) > 1:
-                config["experimental"] = experimental(config["languages"], scores_of_sets(given, test))
+                config["experimental"] = experimental(
+                    config["languages"], scores_of_sets(given, test), signs_of_sets(given, test)
+                )
             path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         print(json.dumps(config["calibration"]))
         print(score_table(given, test))

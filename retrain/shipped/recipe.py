@@ -34,7 +34,7 @@ from retrain.fit import (
     write_adapter,
 )
 from retrain.judge import calibrated, fit_calibration, score_table
-from retrain.shipped.rows import REPEATED, Added, ShippedRows, shipped_rows, vocabulary_of_rows
+from retrain.shipped.rows import REPEATED, Added, ShippedRows, most_rows, shipped_rows, vocabulary_of_rows
 
 BASES = {"en": "minilm", "zh": "e5", "more": "e5"}
 NAMED = frozenset({"sentfin", "zh_news"})
@@ -102,10 +102,10 @@ def make(options: Options) -> None:
     """
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    sets = options.sets.split(",") if options.sets else list(TRAINED_ON[options.language])
+    sets = most_rows(options.sets.split(",") if options.sets else TRAINED_ON[options.language])
     repeated = options.repeat.split(",")
     added_sets = options.added_sets.split(",") if options.added_sets else ADDED[options.language]
-    added = Added.of(options.added, added_sets) if options.added else None
+    added = Added(options.added, most_rows(added_sets)) if options.added else None
     rows = shipped_rows(
         options.data,
         options.language,

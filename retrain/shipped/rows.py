@@ -44,17 +44,17 @@ class Added:
     folder: Path
     rows: Mapping[str, int | None]
 
-    @classmethod
-    def of(cls, folder: Path, named: Sequence[str]) -> Added:
-        """From names as they are written on the command line: ``set`` or ``set:rows``."""
-        pairs = (name.partition(":") for name in named)
-        return cls(folder, {name: int(rows) if rows else None for name, _, rows in pairs})
+
+def most_rows(named: Sequence[str]) -> dict[str, int | None]:
+    """At most how many rows of each set; ``named`` as they are on the command line: ``set`` or ``set:rows``."""
+    pairs = (name.partition(":") for name in named)
+    return {name: int(rows) if rows else None for name, _, rows in pairs}
 
 
 def shipped_rows(
     data: Path,
     language: str,
-    sets: Sequence[str],
+    sets: Mapping[str, int | None],
     repeated: Sequence[str],
     phrase_count: int,
     seed: int,
@@ -62,19 +62,21 @@ def shipped_rows(
     behaviour: int = 0,
     added: Added | None = None,
 ) -> ShippedRows:
-    """Rows of ``sets`` in the folder ``data`` and, for English, about ``phrase_count`` phrases; with ``limit``, only
-    about so many to train on. ``behaviour`` sentences of each behavioural template that training may see come on top,
-    and the rows of ``added``.
-    Raises ``FileNotFoundError`` for a missing set."""
+    """Rows of ``sets`` in the folder ``data``, at most so many of each to train on (None: all).
+
+    Rows of ``repeated`` sets come twice. For English there are about ``phrase_count`` phrases, too. With ``limit``,
+    only about so many rows are trained on. ``behaviour`` sentences of each behavioural template that training may see
+    come on top, and the rows of ``added``. Raises ``FileNotFoundError`` for a missing set.
+    """
     # Split with all sets, so that a row is in the same part whichever of the sets are chosen.
     examples = load(data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
     training, validation, test = ([e for e in rows if e.dataset in sets] for rows in split(examples))
     validation, test = whole_tweets(validation), whole_tweets(test)
+    training = [e for name, most in sets.items() for e in _some(training, name, most, seed)]
     extra = [e for e in training if e.dataset in repeated or (e.dataset == "sentfin" and e.mixed)]
     # This set has several rows for each text of some hundred tokens. Half of the rows teach as much and cost half.
     training = [e for i, e in enumerate(training) if e.dataset != "zh_finnsp" or i % 2]
-    if language == "en":
-        training = [*training, *extra, *phrases(phrase_count, seed)]
+    training = [*training, *extra, *(phrases(phrase_count, seed) if language == "en" else ())]
     if limit:
         training, validation = training[:: -(-len(training) // limit)], validation[::10]
     if behaviour:
@@ -101,10 +103,17 @@ def added_rows(
     training, validation, test = split(examples)
     chosen: list[Example] = []
     for name, most in added.rows.items():
-        rows = [e for e in training if e.dataset == name and id(e) not in taken]
-        random.Random(seed).shuffle(rows)
-        chosen += rows[:most]
+        chosen += _some([e for e in training if id(e) not in taken], name, most, seed)
     return chosen, whole_tweets(validation), whole_tweets(test)
+
+
+def _some(rows: Sequence[Example], name: str, most: int | None, seed: int) -> list[Example]:
+    """The rows of the set ``name``, or ``most`` of them at random."""
+    chosen = [e for e in rows if e.dataset == name]
+    if most is None:
+        return chosen
+    random.Random(seed).shuffle(chosen)
+    return chosen[:most]
 
 
 def _behavioural(count: int, seed: int) -> list[tuple[str, Example]]:
@@ -121,7 +130,7 @@ SCRIPTS = frozenset({"LATIN", "CYRILLIC", "HIRAGANA", "KATAKANA", "HANGUL", "CJK
 
 USUAL = -13.1
 """Pieces of ``SCRIPTS`` with at least this log-probability are known to the part for many languages, though no row has
-them: about half of all."""
+them: 54,000."""
 
 
 def usual_pieces() -> set[int]:
@@ -133,13 +142,16 @@ def usual_pieces() -> set[int]:
     }
 
 
-def vocabulary(texts: Sequence[str]) -> list[int]:
-    """The pieces of ``e5`` that ``texts`` use, all single ASCII characters, and all pieces of Chinese characters."""
+def vocabulary(texts: Sequence[str], chinese: bool) -> list[int]:
+    """The pieces of ``e5`` that ``texts`` use, all single ASCII characters, and pieces of Chinese characters: all if
+    the texts are ``chinese``, else those of one."""
     whole = Tokenizer.from_str(base("e5").tokenizer)
     used = {i for encoding in whole.encode_batch(texts) for i in encoding.ids}
     signs = "▁0123456789%.,:;!?-+()/"
 
     def kept(piece: str) -> bool:
+        if not chinese and len(piece.strip("▁")) > 1:
+            return False
         return (len(piece) == 1 and piece.isascii()) or all("一" <= c <= "鿿" or c in signs for c in piece)
 
     return [i for i, (piece, _) in enumerate(pieces()) if i < 4 or i in used or kept(piece)]
@@ -150,5 +162,5 @@ def vocabulary_of_rows(data: Path, language: str, examples: Sequence[Example]) -
     ``data``, and for many languages, also the usual pieces."""
     unlabelled = data.parent / "stream" / "zh_unlabelled.csv.gz"
     more = read(unlabelled, labelled=False) if language == "zh" and unlabelled.exists() else []
-    known = vocabulary([e.text for e in [*examples, *more]])
+    known = vocabulary([e.text for e in [*examples, *more]], chinese=language != "more")
     return sorted(usual_pieces().union(known)) if language == "more" else known

@@ -10,12 +10,13 @@ from typing import Literal
 
 import numpy as np
 import pytest
+import yaml
 from tokenizers import Tokenizer
 
 import model
 from deploy.demo import recorded_week
 from deploy.doctor import examine
-from model import Scorer, Scores
+from model import Scorer, Scores, detect
 from model.encoder import base_of, graph_of, merged
 from model.engine import NoDevice, NoKernel, Running, native, tuning
 from model.engine.backend import EngineName
@@ -25,6 +26,7 @@ from model.engine.packing import pack
 from model.registry import best_running, copy_adapters, describe
 from settings import ModelSettings
 
+PLAIN = Path(__file__).parent / "plain_sentences.yaml"
 TEXTS = [
     "Profit jumps 40 percent and the board raises its dividend",
     "The chief executive resigns after the fraud inquiry widens",
@@ -57,6 +59,19 @@ def test_what_anyone_would_say_of_plain_sentences(scorer: Scorer):
         ]
     ).probabilities.argmax(axis=1)
     assert labels.tolist() == [2, 0, 1]
+
+
+def test_what_anyone_would_say_in_other_languages(scorer: Scorer):
+    sample: dict[str, dict[str, list[str]]] = yaml.safe_load(PLAIN.read_text("utf-8"))
+    assert sample.keys() | {"en", "zh"} == scorer.languages
+    rows = [(text, code, tone) for code, of in sample.items() for tone, texts in of.items() for text in texts]
+    told = [detect(text) for text, _, _ in rows]
+    assert np.mean([code == wanted for code, (_, wanted, _) in zip(told, rows, strict=True)]) >= 0.97
+    p = scorer.score([text for text, _, _ in rows], None, [code for _, code, _ in rows]).probabilities
+    right = (p[:, 2] > p[:, 0]) == np.array([tone == "good" for _, _, tone in rows])
+    assert right.mean() >= 0.85
+    for code in sample:
+        assert right[[wanted == code for _, wanted, _ in rows]].mean() >= 0.6, code
 
 
 def test_a_web_address_says_nothing(scorer: Scorer):

@@ -14,6 +14,7 @@ from model import Scorer, detect
 from model.topics import Classifier, Topics, load_taxonomy
 
 SAMPLE: list[tuple[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "topic_sample.yaml").read_text("utf-8"))
+OTHERS = Path(__file__).parent / "topic_sample_more.yaml"
 TEXTS = [text for text, _ in SAMPLE]
 LANGUAGES = [detect(text) for text in TEXTS]
 NAMES = load_taxonomy().names
@@ -125,11 +126,27 @@ def test_a_fit_that_is_built_in_is_not_made_again(scorer: Scorer, tmp_path: Path
 
 def test_other_languages_and_texts_without_an_embedding_have_no_topics(scorer: Scorer):
     nothing = Topics([], [], 0.0)
-    assert scorer.topics.classify(["Der Konzern senkt die Prognose"], np.ones((1, 384), np.float32), ["de"]) == [
-        nothing
-    ]
+    greek = ["Ο όμιλος μειώνει την πρόβλεψη"]
+    assert scorer.topics.classify(greek, np.ones((1, 384), np.float32), ["el"]) == [nothing]
     assert scorer.topics.classify(["Profit fell"], np.zeros((1, 384), np.float32), ["en"]) == [nothing]
     assert scorer.topics.classify([], np.zeros((0, 384), np.float32), []) == []
+
+
+def test_topics_of_languages_without_sentences_of_their_own(scorer: Scorer):
+    sample: dict[str, dict[str, str]] = yaml.safe_load(OTHERS.read_text("utf-8"))
+    assert sample.keys() == set(NAMES)
+    rows = [(text, code, topic) for topic, of in sample.items() for code, text in of.items()]
+    texts, codes = [text for text, _, _ in rows], [code for _, code, _ in rows]
+    found = scorer.topics.classify(texts, scorer.score(texts, None, codes).embeddings, codes)
+    right = [topic in topics.names for topics, (_, _, topic) in zip(found, rows, strict=True)]
+    assert np.mean(right) >= 0.72
+    for code in set(codes):
+        assert np.mean([one for one, other in zip(right, codes, strict=True) if other == code]) >= 0.55, code
+
+
+def test_an_encoder_of_one_language_without_sentences_has_no_topics():
+    examples = load_taxonomy().examples
+    assert not examples(frozenset({"de"})) and {one.language for one in examples(frozenset({"de", "fr"}))} == {"de"}
 
 
 def test_words_are_whole_words():
