@@ -27,10 +27,6 @@ from deploy.demo.summary import Summary, check
 from deploy.local import Service
 from errors import ExitCode
 
-SPEED = 4_000.0
-"""Event seconds a second: the week in two and a half minutes, which is less than the retraining takes. At its busiest
-it has 45 records a second, which two cores score beside a training; of twice as many a queue is measured."""
-
 SETTINGS = {
     "ALERT_CLOCK": "stream",
     "STREAM_ALERT_INTERVAL_S": "1",
@@ -41,12 +37,13 @@ SETTINGS = {
 }
 
 
-def run(json_path: Path | None = None, workers: int = 1, speed: float | None = SPEED, keep: bool | None = None) -> int:
+def run(json_path: Path | None, workers: int, speed: float | None, keep: bool | None = None) -> int:
     """Run the demo. Returns 0 only if every record is accounted for, the week's two shifts raised alerts, and a
     retraining ended; that its gate refuses the new model is reported, but is no failure.
 
-    With ``keep`` the service and its console stay until Ctrl-C; this is the default where there is a screen. Without it
-    the console's pages are saved as pictures beside ``json_path``. Raises what ``Service`` raises.
+    ``speed`` is event seconds a second; with None records are sent as fast as the broker takes them. With ``keep`` the
+    service and its console stay until Ctrl-C; this is the default where there is a screen. Without it the console's
+    pages are saved as pictures beside ``json_path``. Raises what ``Service`` raises.
     """
     console = Console(stderr=True)
     keep = has_screen() if keep is None else keep
