@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from kafka import KafkaProducer
@@ -29,6 +30,9 @@ OnProgress = Callable[[int, float], None]
 
 LATENCY_MS, THROUGHPUT_MS = 5, 50  # how long a batch waits for company: paced, and at full speed
 BATCH_BYTES = 256 * 1024
+AROUND = 3
+"""A paced record goes out when it and so many records on each side of it are due, in the median."""
+
 MAX_LEAD_S = 0.002  # a paced record goes out when it is due within this
 
 
@@ -121,6 +125,8 @@ def send(
     broker answers.
     """
     result = result or Produced()
+    if speed is not None:
+        streams = [_steady(stream) for stream in streams]
     rows = heapq.merge(*streams, key=lambda row: row.at) if len(streams) > 1 else streams[0]
     sender = _producer(kafka, paced=speed is not None, delivery_timeout=delivery_timeout)
     started = time.monotonic()
@@ -197,6 +203,31 @@ def _producer(kafka: KafkaSettings, paced: bool, delivery_timeout: float) -> Kaf
         request_timeout_ms=min(30_000, int(delivery_timeout * 1000) - 1000),
         max_block_ms=int(delivery_timeout * 1000),
     )
+
+
+def _steady(rows: Iterable[Row]) -> Iterator[Row]:
+    """``rows``, each due at the median of the times around it: one with a wrong date holds up none behind it."""
+    times: deque[float] = deque(maxlen=2 * AROUND + 1)
+    held: deque[Row] = deque()
+
+    def first() -> Row:
+        place = len(times) - len(held)
+        reach = min(place, len(held) - 1)
+        return held.popleft()._replace(at=median(list(times)[place - reach : place + reach + 1]))
+
+    broken_off: BadFile | None = None
+    try:
+        for row in rows:
+            times.append(row.at)
+            held.append(row)
+            if len(held) > AROUND:
+                yield first()
+    except BadFile as error:  # what was read before is sent
+        broken_off = error
+    while held:
+        yield first()
+    if broken_off:
+        raise broken_off
 
 
 def _paced(rows: Iterable[Row], speed: float) -> Iterator[Row]:

@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from documents.files import BadFile
 from documents.messages import decode
 from stream.kafka import ensure_topics, produce, produce_many, read, watermarks
 from stream.kafka.files import Row
+from stream.kafka.producer import _steady
 from tests.support import kafka_at
 
 _names = itertools.count()
@@ -247,3 +249,23 @@ def test_an_absurd_date_does_not_hold_the_replay_up(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps({"id": "x", "published_at": day}) + "\n" for day in days))
     moments = [row.at for row in read(path, "news")]
     assert moments[0] == moments[1] == moments[2] == moments[3] - 1
+
+
+def test_a_row_with_a_wrong_date_holds_up_none_behind_it() -> None:
+    def due(times: list[float]) -> list[float]:
+        return [row.at for row in _steady(Row(at, "news", None, b"") for at in times)]
+
+    assert due([1, 2, 3, 4, 5]) == [1, 2, 3, 4, 5] and due([]) == []
+    assert due([1, 2, 3, 900, 5, 6, 7]) == [1, 2, 3, 5, 6, 6, 7]
+    assert due([1, 2, 3, 4, -900, 6, 7, 8, 9])[3:6] == [3, 4, 6]
+
+
+def test_what_was_read_before_a_file_broke_off_is_sent() -> None:
+    def broken() -> Iterator[Row]:
+        yield from (Row(float(n), "news", None, b"") for n in range(5))
+        raise BadFile("cut short")
+
+    rows = _steady(broken())
+    assert [next(rows).at for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(BadFile, match="cut short"):
+        next(rows)
