@@ -20,7 +20,9 @@ if [ $# -gt 0 ]; then
     rm /opt/finsent/lib/python3*/site-packages/model/default/*/adapter.safetensors
 fi
 find /opt/finsent/lib -path '*/site-packages/*/tests' -type d -prune -exec rm -rf {} +
-# Where a telephone number is from is not asked for: 40 MB; onnx brings the data of its own tests: 18 MB.
-rm -rf /opt/finsent/lib/python3*/site-packages/phonenumbers/geodata /opt/finsent/lib/python3*/site-packages/onnx/backend/test
+# Nobody asks where a telephone number is from and who carries it (43 MB), nor for the tools of onnx and of its runtime, and
+# the data of their tests (30 MB).
+(cd /opt/finsent/lib/python3*/site-packages && rm -rf phonenumbers/geodata phonenumbers/carrierdata phonenumbers/tzdata \
+    onnx/backend/test onnx/reference onnxruntime/transformers onnxruntime/quantization onnxruntime/tools)
 # One file of torch's own tests is written for Python 3.12.
 python -m compileall -q -j 0 -x torch/testing/_internal/py312_intrinsics /opt/finsent/lib
