@@ -99,7 +99,7 @@ class Classifier:
         """
         heads = []
         for languages in embedder.parts:
-            if load_taxonomy().examples(languages):
+            if load_taxonomy().sources(languages):
                 heads.append((languages, _fitted(embedder, languages, folder, built_in)))
         return cls(heads)
 

@@ -68,20 +68,20 @@ class Taxonomy:
         """The names of the topics, without the background."""
         return [topic.name for topic in self.topics]
 
-    def examples(self, languages: frozenset[str]) -> list[Example]:
-        """Everything that a classifier for ``languages`` learns from.
+    def sources(self, languages: frozenset[str]) -> dict[str, str]:
+        """From which languages' sentences a classifier for ``languages`` learns, each with the language as which the
+        encoder is given them; empty if there is nothing to learn from.
 
         An encoder of several languages puts what means the same close together, so if none of them has sentences,
-        those in English serve. They are then marked as one of ``languages``, so that this encoder reads them. Of one
-        language without sentences there is nothing to learn.
+        those in English serve, given as one of ``languages``. Of one language without sentences there is nothing.
         """
-        own = sorted(languages & COMPANY_NAMES.keys())
-        if own:
-            return self._examples({code: code for code in own})
-        return self._examples({"en": min(languages)}) if len(languages) > 1 else []
+        if own := sorted(languages & COMPANY_NAMES.keys()):
+            return {code: code for code in own}
+        return {"en": min(languages)} if len(languages) > 1 else {}
 
-    def _examples(self, codes: dict[str, str]) -> list[Example]:
-        """The examples in the languages that are the keys of ``codes``, marked as its values."""
+    def examples(self, languages: frozenset[str]) -> list[Example]:
+        """Everything that a classifier for ``languages`` learns from, see ``sources``."""
+        codes = self.sources(languages)
         made: list[Example] = []
         for number, topic in enumerate([*self.topics, *self.background]):
             for language, code in codes.items():
