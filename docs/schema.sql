@@ -1793,7 +1793,7 @@ ORDER BY
     updated_at DESC,
     incident ASC;
 
--- 0008_indices, 0075_scopes_of_types, 0076_repeats_alone
+-- 0008_indices, 0076_repeats_alone
 CREATE VIEW index_documents
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
