@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 from clickhouse_driver import Client
 
 from storage.reads.counting import FIRST, SAME_STORY, counted, counted_parameters, previous_times
-from storage.rows import Row
 
 
 class Windows(NamedTuple):
@@ -73,47 +72,37 @@ def as_windows(columns: Sequence[Sequence[Any]]) -> Windows:
 
 
 # What was published until a moment is known at that moment: a window contains its end, not its start.
-_FIELDS = "published_at, ingested_at, kind, sentiment, p_negative, `topics.name`"
-
-_PERIOD = """published_at > %(lookback)s AND published_at <= %(until)s
-            AND (isNull(%(as_of)s) OR ingested_at <= %(as_of)s)"""
-
-_COUNTED = f"""
-    SELECT entity, {_FIELDS}
-    FROM
-    (
-        SELECT entity, {_FIELDS}, {previous_times("entity")}
-        FROM mentions
-        WHERE {_PERIOD} AND (empty(%(entities)s) OR has(%(entities)s, entity))
-    )
-    WHERE {FIRST}
+_COUNTED = """
+    SELECT entity, published_at, sentiment, p_negative, `topics.name`
+    FROM counted_scores(first = %(since)s, until = %(until)s, known = %(as_of)s, weekly = 0)
+    WHERE entity != '' AND (empty(%(entities)s) OR has(%(entities)s, entity))
 """
 
 _UNNAMED = f"""
-    SELECT '' AS entity, {_FIELDS}
+    SELECT '' AS entity, published_at, sentiment, p_negative, `topics.name`
     FROM
     (
-        SELECT {_FIELDS}, {previous_times()}
+        SELECT published_at, sentiment, p_negative, `topics.name`, {previous_times()}
         FROM documents
-        WHERE {_PERIOD} AND hasAll(%(no_companies)s, mentions.entity) AND unscored = '' AND empty(%(entities)s)
+        WHERE published_at > %(lookback)s AND published_at <= %(until)s AND ingested_at <= %(as_of)s
+            AND hasAll(%(no_companies)s, mentions.entity) AND unscored = '' AND empty(%(entities)s)
     )
-    WHERE {FIRST}
+    WHERE {FIRST} AND published_at > %(since)s
+"""
+
+ALL_STORED = datetime(2200, 1, 1, tzinfo=UTC)
+"""Nothing was stored after that."""
+
+AT_ONCE = 1_000_000
+"""How many documents are read at once, to bound the memory here and there; the documents of a day always are."""
+
+_BY_DAY = """
+    SELECT toUnixTimestamp(toStartOfDay(published_at, 'UTC')) AS day, count() FROM record_log
+    WHERE published_at > %(since)s AND published_at <= %(until)s
+    GROUP BY day ORDER BY day
 """
 
 _START = "intDiv(toUnixTimestamp64Milli(published_at) - 1, 1000 * %(width)s) * %(width)s"
-
-
-def _parameters(
-    since: datetime,
-    until: datetime,
-    width_s: int,
-    entities: list[str] | None,
-    as_of: datetime | None,
-    no_companies: Collection[str] = (),
-) -> Row:
-    names = list(entities or [])
-    return {"lookback": since - SAME_STORY, "since": since, "until": until, "width": width_s, "entities": names,
-            "as_of": as_of, "no_companies": ["", *no_companies]}  # fmt: skip
 
 
 Topics = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -133,7 +122,7 @@ def sentiment_windows(
     They are for the shift tests: a window contains its end, not its start. Of all, the entity '' stands for documents
     that name no company, such as news of the whole market. With ``as_of``, only what had been stored by then counts.
     """
-    return as_windows(_query(client, SUMS, _parameters(since, until, width_s, entities, as_of)))
+    return _joined([as_windows(tone) for tone in _query(client, SUMS, since, until, width_s, entities, as_of)])
 
 
 def sentiment_and_topic_windows(
@@ -147,32 +136,63 @@ def sentiment_and_topic_windows(
     """``sentiment_windows``, and for each topic of each document about a company one element in four parallel arrays:
     entity, topic, the window's start, and 1. The table is read once for both. A document that names only
     ``no_companies`` counts for the entity '', too."""
-    columns = _query(
-        client,
-        f"{SUMS}, groupArrayArray(`topics.name`)",
-        _parameters(since, until, width_s, entities, None, no_companies),
-    )
-    *tone, topics = columns or [[] for _ in range(8)]
-    windows = as_windows(tone)
-    count = np.fromiter(map(len, topics), np.int64, len(topics)) * (windows.entity != "")
-    names = [name for n, held in zip(count.tolist(), topics, strict=True) if n for name in held]
-    return windows, (
-        np.repeat(windows.entity, count),
-        np.array(names, dtype=object),
-        np.repeat(windows.start, count),
-        np.ones(len(names), np.int64),
-    )
+    read, found = [], []
+    sums = f"{SUMS}, groupArrayArray(`topics.name`)"
+    for columns in _query(client, sums, since, until, width_s, entities, None, no_companies):
+        *tone, topics = columns or [[] for _ in range(8)]
+        windows = as_windows(tone)
+        count = np.fromiter(map(len, topics), np.int64, len(topics)) * (windows.entity != "")
+        names = [name for n, held in zip(count.tolist(), topics, strict=True) if n for name in held]
+        read.append(windows)
+        found.append((np.repeat(windows.entity, count), np.array(names, dtype=object), np.repeat(windows.start, count)))
+    entity, topic, start = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return _joined(read), (entity, topic, start, np.ones(len(start), np.int64))
 
 
-def _query(client: Client, sums: str, parameters: Row) -> Sequence[Sequence[Any]]:
-    found: Sequence[Sequence[Any]] = client.execute(
-        f"""
-        SELECT entity, {_START} AS start, {sums}
-        FROM ({_COUNTED} UNION ALL {_UNNAMED})
-        WHERE published_at > %(since)s
-        GROUP BY entity, start
-        """,
-        parameters,
-        columnar=True,
-    )
-    return found
+def _joined(read: Sequence[Windows]) -> Windows:
+    return Windows(*(np.concatenate(columns) for columns in zip(*read, strict=True)))
+
+
+def _query(
+    client: Client,
+    sums: str,
+    since: datetime,
+    until: datetime,
+    width_s: int,
+    entities: list[str] | None,
+    as_of: datetime | None,
+    no_companies: Collection[str] = (),
+) -> Iterator[Sequence[Sequence[Any]]]:
+    """The columns entity, start and ``sums`` of the windows, one piece of time after the other."""
+    for begin, end in pieces(client, since, until, width_s):
+        yield client.execute(
+            f"""
+            SELECT entity, {_START} AS start, {sums}
+            FROM ({_COUNTED} UNION ALL {_UNNAMED})
+            GROUP BY entity, start
+            """,
+            {
+                "lookback": begin - SAME_STORY,
+                "since": begin,
+                "until": end,
+                "as_of": as_of or ALL_STORED,
+                "width": width_s,
+                "entities": list(entities or []),
+                "no_companies": ["", *no_companies],
+            },
+            columnar=True,
+        )
+
+
+def pieces(client: Client, since: datetime, until: datetime, width_s: int) -> list[tuple[datetime, datetime]]:
+    """``since`` to ``until`` in pieces of whole windows. What counts in a piece does not depend on the others, since
+    each is read with the day before it (``FIRST``)."""
+    ends, held = [since], 0
+    if until - since > 2 * SAME_STORY:
+        for day, documents in client.execute(_BY_DAY, {"since": since, "until": until}):
+            end = datetime.fromtimestamp(day // width_s * width_s, UTC)
+            if held and held + documents > AT_ONCE and end > ends[-1]:
+                ends.append(end)
+                held = 0
+            held += documents
+    return list(zip(ends, [*ends[1:], until], strict=True))
