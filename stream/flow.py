@@ -32,8 +32,12 @@ scored in ``LONG_S``."""
 INSERT_EVERY_S, INSERT_EVERY_BEHIND_S = 0.2, 1.0
 INSERT_SHARE = 0.2
 """One insert costs the database about the same for one row as for hundreds. So inserts are at least ``INSERT_EVERY_S``
-apart and take at most ``INSERT_SHARE`` of the time, but are never more than ``INSERT_EVERY_BEHIND_S`` apart. While more
+apart and cost at most ``INSERT_SHARE`` of the time, but are never more than ``INSERT_EVERY_BEHIND_S`` apart. While more
 records wait than are scored in ``LONG_S``, they are exactly that far apart."""
+
+JUDGED_INSERTS = 16
+"""An insert costs what the shortest of so many took: the others waited for a processor as well. If that counted, a
+busy moment would put inserts farther apart, just when each takes longer."""
 
 UNSTORED = 4
 """This many full batches may wait to be stored. Then scoring stops."""
@@ -229,11 +233,12 @@ class Flow(Generic[T]):
                 self._insert_now.set()
 
     async def _storing(self) -> None:
-        started = took = 0.0
+        started = 0.0
+        took: deque[float] = deque(maxlen=JUDGED_INSERTS)
         while True:
             await self._linked.wait()
             behind = (len(self._taken) + len(self._read)) * self._cost > LONG_S
-            every = INSERT_EVERY_BEHIND_S if behind else max(INSERT_EVERY_S, took / INSERT_SHARE)
+            every = INSERT_EVERY_BEHIND_S if behind else max(INSERT_EVERY_S, min(took, default=0.0) / INSERT_SHARE)
             pause = started + min(every, INSERT_EVERY_BEHIND_S) - time.monotonic()
             if pause > 0 and not self._settling:
                 with suppress(TimeoutError):
@@ -243,7 +248,7 @@ class Flow(Generic[T]):
             batch = await self._merged(self._linked, self._linked.most)
             if batch.rows:
                 await self._steps.store(batch.rows)
-                took = time.monotonic() - started
+                took.append(time.monotonic() - started)
             await self._steps.acknowledge(batch.taken, batch.rows)
             self._under_way -= len(batch.taken)
             if not self._under_way:

@@ -199,3 +199,21 @@ def test_a_slow_database_is_asked_less_often():
         assert loop.time() - started >= 0.9 * took / INSERT_SHARE
 
     flowing(scene)
+
+
+def test_one_slow_insert_does_not_put_off_the_next():
+    async def scene(bench: Bench) -> None:
+        loop, slow = asyncio.get_running_loop(), 0.15
+        await bench.give(range(1))
+        await until(lambda: bench.acknowledged == [0])
+        bench.held["store"].clear()
+        await bench.give(range(1, 2))
+        await until(lambda: len(bench.calls["store"]) == 2)
+        started = loop.time()
+        await asyncio.sleep(slow)
+        bench.held["store"].set()
+        await bench.give(range(2, 3))
+        await until(lambda: len(bench.calls["store"]) == 3)
+        assert loop.time() - started < 0.9 * slow / INSERT_SHARE
+
+    flowing(scene)
