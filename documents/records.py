@@ -86,7 +86,7 @@ class Document:
     """A news story or a comment. The steps of a worker fill it in, in this order:
 
     - reading: what the message says, normalised and without personal data; ``mentions`` without scores. ``author`` is a
-      pseudonym. ``story_id`` is the key of the text, which its exact copies share;
+      pseudonym;
     - scoring: sentiment, ``lang_quality``, ``topics``, ``events``, and ``embedding``, the unit vector as int8 (value
       times 127).
       ``strangeness`` is the distance from everything in the taxonomy of topics, 0 to 1. Without a score, ``unscored``

@@ -65,13 +65,35 @@ class _Member(NamedTuple):
     vector: np.ndarray
 
 
+@dataclass(slots=True)
+class _Headline:
+    """What a document's headline states. This is worked out when it is first asked for: most are compared with none."""
+
+    text: str
+    companies: tuple[str, ...]
+    _facts: Facts | None = None
+
+    @property
+    def facts(self) -> Facts:
+        """What it states."""
+        if self._facts is None:
+            self._facts = facts(self.text, self.companies)
+        return self._facts
+
+    def states_the_same(self, other: _Headline) -> bool:
+        """Whether the facts of both are equal."""
+        alike = self.text == other.text and self.companies == other.companies
+        return alike or self.facts == other.facts
+
+
 @dataclass(slots=True, weakref_slot=True)
 class _Story:
     """A story. ``began`` is the time of its first document: documents join that are published within a day of it."""
 
     id: int
     began: float
-    facts: list[Facts] = field(default_factory=list)
+    headlines: list[_Headline] = field(default_factory=list)
+    """Those of its documents that state different things, at most ``MOST_FACTS``."""
     members: deque[_Member] = field(default_factory=lambda: deque(maxlen=MOST_MEMBERS))
 
     def novelty(self, new: _Member) -> float:
@@ -94,7 +116,7 @@ class _Entry:
     lang: str
     published: float
     sentiment: float
-    facts: Facts
+    headline: _Headline
     story: _Story
     novelty: float
 
@@ -142,10 +164,10 @@ class Novelty:
         alike = self._alike(fresh)
         placed: list[_Entry] = []
         for row, candidates in zip(fresh, alike, strict=True):
-            key, stated = story_key(row.whole_text), _facts(row)
+            key, headline = story_key(row.whole_text), _headline(row)
             found = [(c, placed[other] if isinstance(other, int) else other) for c, other in candidates]
-            story = self._story(row, key, stated, found)
-            placed.append(self._add(row, key, stated, story, None))
+            story = self._story(row, key, headline, found)
+            placed.append(self._add(row, key, headline, story, None))
             row.story_id, row.novelty = story.id, placed[-1].novelty
         self._note(rows)
 
@@ -156,7 +178,7 @@ class Novelty:
             if row.position in self._entries:
                 continue
             story = self._stories.get(row.story_id) or _Story(row.story_id, row.published_at.timestamp())
-            self._add(row, story_key(row.whole_text), _facts(row), story, row.novelty)
+            self._add(row, story_key(row.whole_text), _headline(row), story, row.novelty)
         self._note(rows)
 
     def _note(self, rows: Iterable[Row]) -> None:
@@ -198,7 +220,7 @@ class Novelty:
             candidates.sort(key=lambda candidate: -candidate[0])
         return found
 
-    def _story(self, row: Document, key: int, stated: Facts, alike: Sequence[tuple[float, _Entry]]) -> _Story:
+    def _story(self, row: Document, key: int, headline: _Headline, alike: Sequence[tuple[float, _Entry]]) -> _Story:
         published = row.published_at.timestamp()
         for known in (self._by_key.get(key), self._by_sent.get((row.source, row.document_id))):
             if known is not None and abs(published - known.story.began) <= SPAN_S:
@@ -208,25 +230,23 @@ class Novelty:
                 row.lang == other.lang
                 and max(abs(published - other.story.began), abs(published - other.published)) <= SPAN_S
                 and abs(row.sentiment - other.sentiment) < OPPOSITE
-                and (cosine >= SAME or stated.shared(other.facts) >= IN_WORDS)
-                and (cosine >= SAME_WITHOUT_NAMES or (stated.names is not None and other.facts.names is not None))
-                and not any(stated.contradict(known) for known in (other.facts, *other.story.facts))
+                and _same_story(headline.facts, other, cosine)
             ):
                 return other.story
         story_id = xxhash.xxh3_64_intdigest(f"{key:x} {row.published_at:%Y-%m-%d}".encode())
         return self._stories.get(story_id) or _Story(story_id, published)
 
-    def _add(self, row: Document, key: int, stated: Facts, story: _Story, novelty: float | None) -> _Entry:
+    def _add(self, row: Document, key: int, headline: _Headline, story: _Story, novelty: float | None) -> _Entry:
         published = row.published_at.timestamp()
         member = _Member(published, key, np.frombuffer(row.embedding, np.int8))
         if novelty is None:
             novelty = story.novelty(member)
         self._stories[story.id] = story
         story.members.append(member)
-        if len(story.facts) < MOST_FACTS and stated not in story.facts:
-            story.facts.append(stated)
+        if len(story.headlines) < MOST_FACTS and not any(map(headline.states_the_same, story.headlines)):
+            story.headlines.append(headline)
         sent = (row.source, row.document_id)
-        entry = _Entry(row.position, key, sent, row.lang, published, row.sentiment, stated, story, novelty)
+        entry = _Entry(row.position, key, sent, row.lang, published, row.sentiment, headline, story, novelty)
         self._entries[entry.position] = self._by_key[key] = self._by_sent[sent] = entry
         if _compares(row):
             self._vectors[self._next] = member.vector
@@ -240,6 +260,17 @@ class Novelty:
             if self._by_sent.get(oldest.sent) is oldest:
                 del self._by_sent[oldest.sent]
         return entry
+
+
+def _same_story(stated: Facts, other: _Entry, cosine: float) -> bool:
+    """Whether what a headline states lets it join the story of ``other``, whose vector has this ``cosine`` with it."""
+    known = other.headline.facts
+    return (
+        (cosine >= SAME or stated.shared(known) >= IN_WORDS)
+        and (cosine >= SAME_WITHOUT_NAMES or (stated.names is not None and known.names is not None))
+        and not stated.contradict(known)
+        and not any(stated.contradict(one.facts) for one in other.story.headlines)
+    )
 
 
 def _likeness(one: _Member, other: _Member) -> float:
@@ -259,7 +290,7 @@ def _order(row: Document) -> tuple[object, ...]:
     return row.scored_at, row.published_at, row.position
 
 
-def _facts(row: Document) -> Facts:
-    headline = row.title[:HEADLINE] or row.text[:200]
-    lowered = headline.lower()
-    return facts(headline, [mention.entity for mention in row.companies if mention.surface.lower() in lowered])
+def _headline(row: Document) -> _Headline:
+    text = row.title[:HEADLINE] or row.text[:200]
+    lowered = text.lower() if row.mentions else ""
+    return _Headline(text, tuple(one.entity for one in row.companies if one.surface.lower() in lowered))

@@ -29,7 +29,6 @@ from documents import (
 )
 from documents import messages as message
 from documents.messages import InvalidMessage
-from documents.stories import story_key
 from model import detect, detect_all
 from stream.kafka.received import Received
 from stream.registry.values import Decode
@@ -155,7 +154,6 @@ class Read:
                 Mention(found.ticker, found.surface, found.via, entity_type=found.entity_type)
                 for found in self._linker.find(whole, decoded.tickers or ())
             ],
-            story_id=story_key(whole),
         )
         return _Fresh(document, whole, decoded.lang)
 
