@@ -22,6 +22,7 @@ from mode import Service
 
 from settings import KafkaSettings
 from stream.kafka.clients import async_consumer
+from stream.kafka.handing_over import HandingOver
 from stream.kafka.membership import Place
 
 MAX_POLL_RECORDS = 1000
@@ -214,7 +215,7 @@ def _buffered(consumer: Any, partitions: Iterable[TP]) -> list[TP]:
     return [tp for tp, found in consumer._fetcher._records.items() if tp in wanted and hasattr(found, "getall")][:1]
 
 
-class LedgerConsumer(driver.Consumer):
+class LedgerConsumer(HandingOver, driver.Consumer):
     """Asks the ledger for the next offset of each assigned partition, and commits what the ledger has.
 
     The methods with an underscore are Faust's, which calls them every ``broker_commit_interval`` and at a stop.
