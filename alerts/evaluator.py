@@ -30,13 +30,17 @@ from alerts.watched import WatchedSources
 from documents import AlertKind, AlertState, EntityType
 from documents.events import load_event_types
 from settings import AlertSettings
+from storage import UNAVAILABLE
 from storage.reads import active_feeds, alerts_now, entities_stored, event_time_watermark, exposures, latest_offsets
-from storage.writes import write_alerts
+from storage.writes import settle_hours, write_alerts
 
 log = logging.getLogger(__name__)
 
 NOTIFY_S = 30.0
 """The longest time between two looks at what is due to receivers, such as a digest, or a message that failed before."""
+
+SETTLE_S = 120.0
+"""So many seconds apart, what counts in the hours of publication is settled, which the rules and the indices read."""
 
 RECENTLY_STORED = timedelta(hours=1)
 """Only partitions into which something was stored within this time count for the watermark."""
@@ -84,7 +88,7 @@ class Evaluator:
         self._events = EventWatch(load_event_types(), load_source_weights(settings.sources), settings.tick_s)
         self._seen: Mapping[tuple[str, str, int], int] | None = None
         self.evaluated_until = 0
-        self._emerging_at = self._notified = -math.inf
+        self._emerging_at = self._notified = self._settled = -math.inf
 
     def advance(self) -> list[Transition]:
         """Evaluate new reports of events, and every tick since the last call, up to now or (``ALERT_CLOCK``) to the
@@ -97,6 +101,7 @@ class Evaluator:
             self._client = self._connect()
         try:
             self._hold(self._client)
+            self._settle(self._client)
             if self._settings.clock == "wall":
                 reached: float = time.time()
             else:
@@ -147,6 +152,16 @@ class Evaluator:
         """Let the rules know what the desks hold, if a rule depends on it."""
         if self.rules.ask_what_is_held:
             self.rules.hold(exposures(client))
+
+    def _settle(self, client: Client) -> None:
+        """Settle what counts, by the clock on the wall: an index of the past is asked for now and then."""
+        if self._settings.clock != "wall" or time.monotonic() - self._settled < SETTLE_S:
+            return
+        self._settled = time.monotonic()
+        try:
+            settle_hours(client, datetime.now(UTC))
+        except UNAVAILABLE as error:
+            log.warning("what counts in the last hours is not settled, so the indices take longer: %s", error)
 
     def _tell(self, client: Client, transitions: list[Transition], known: list[Alert]) -> None:
         """Publish and write the transitions, which join the incidents of the alerts so far."""

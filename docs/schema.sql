@@ -364,7 +364,7 @@ CREATE TABLE price_log
 ENGINE = ReplacingMergeTree(recorded_at)
 ORDER BY (ticker, date);
 
--- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality, 0065_long_texts
+-- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality, 0065_long_texts, 0077_settled_hours
 CREATE TABLE record_log
 (
     `topic` LowCardinality(String),
@@ -441,6 +441,15 @@ CREATE TABLE record_log
             topic,
             topic_id,
             partition
+    ),
+    PROJECTION hours
+    (
+        SELECT
+            toStartOfHour(published_at),
+            count(),
+            sum(cityHash64(topic, topic_id, partition, offset, ingested_at, published_at, error_kind, unscored, story_id, source, document_id, kind, novelty, sentiment, p_negative, p_neutral, p_positive, mentions.entity, mentions.sentiment, mentions.p_negative, mentions.p_neutral, mentions.p_positive, `topics.name`)),
+            max(ingested_at)
+        GROUP BY toStartOfHour(published_at)
     )
 )
 ENGINE = ReplacingMergeTree(version)
@@ -511,6 +520,26 @@ CREATE TABLE schema_migrations
 )
 ENGINE = ReplacingMergeTree
 ORDER BY name;
+
+-- 0077_settled_hours
+CREATE TABLE settled_hours
+(
+    `hour` DateTime('UTC'),
+    `rows` UInt64,
+    `hashes` UInt64,
+    `latest` DateTime64(3, 'UTC'),
+    `entities` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `kinds` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `times` Array(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    `sentiments` Array(Float32) CODEC(ZSTD(1)),
+    `negatives` Array(Float32) CODEC(ZSTD(1)),
+    `weights` Array(Float64) CODEC(ZSTD(1)),
+    `topics` Array(Array(LowCardinality(String))) CODEC(ZSTD(1)),
+    `settled_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(settled_at)
+ORDER BY hour
+TTL toDateTime(settled_at) + toIntervalDay(60);
 
 -- 0011_shadow_drift
 CREATE TABLE shadow_log
@@ -964,17 +993,33 @@ FROM
 )
 WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')});
 
--- 0076_repeats_alone
+-- 0077_settled_hours
 CREATE VIEW counted_scores
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
+    (
+        SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1974-01-01 00:00:00', 'UTC')))
+        FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+        WHERE ({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28))
+    ) AS state,
     repeats AS
     (
-        SELECT arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)], if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
-        FROM record_log
-        WHERE (error_kind = '') AND (unscored = '') AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
+        SELECT key
+        FROM
+        (
+            SELECT
+                published_at,
+                arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)], if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
+        )
+        WHERE ((state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) OR (key IN (
+            SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
+            FROM record_log
+            WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
+        ))
         GROUP BY key
-        HAVING count() > 1
+        HAVING (count() > 1) AND (max(published_at) >= (state.3))
     )
 SELECT
     entity,
@@ -1003,7 +1048,7 @@ FROM
         arrayConcat([p_negative], mentions.p_negative) AS negative,
         arrayMap((a, b, c) -> greatest(a, b, c), arrayConcat([p_negative], mentions.p_negative), arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
         arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
-    WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND (cityHash64(story_id) NOT IN (
+    WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (toDate(published_at) IN (state.2)) AND (published_at >= (state.3)) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND (cityHash64(story_id) NOT IN (
         SELECT key
         FROM repeats
     )) AND (cityHash64(source, document_id) NOT IN (
@@ -1054,7 +1099,7 @@ FROM
                 arrayConcat([p_negative], mentions.p_negative) AS negative,
                 arrayMap((a, b, c) -> greatest(a, b, c), arrayConcat([p_negative], mentions.p_negative), arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
                 arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
-            WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND ((cityHash64(story_id) IN (
+            WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND ((cityHash64(story_id) IN (
                 SELECT key
                 FROM repeats
             )) OR (cityHash64(source, document_id) IN (
@@ -1064,8 +1109,53 @@ FROM
             SETTINGS use_skip_indexes_if_final_exact_mode = 0
         )
     )
-    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
-);
+    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
+)
+UNION ALL
+WITH
+    (
+        SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1974-01-01 00:00:00', 'UTC')))
+        FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+        WHERE ({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28))
+    ) AS state,
+    repeats AS
+    (
+        SELECT key
+        FROM
+        (
+            SELECT
+                published_at,
+                arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)], if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
+        )
+        WHERE ((state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) OR (key IN (
+            SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
+            FROM record_log
+            WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
+        ))
+        GROUP BY key
+        HAVING (count() > 1) AND (max(published_at) >= (state.3))
+    )
+SELECT
+    entity,
+    kind,
+    published_at,
+    sentiment,
+    p_negative,
+    weight,
+    names AS `topics.name`
+FROM settled_hours
+FINAL
+ARRAY JOIN
+    entities AS entity,
+    kinds AS kind,
+    times AS published_at,
+    sentiments AS sentiment,
+    negatives AS p_negative,
+    weights AS weight,
+    topics AS names
+WHERE (hour IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))));
 
 -- 0002_views, 0006_labels_models, 0019_tombstones
 CREATE VIEW dead_letters
@@ -1793,7 +1883,7 @@ ORDER BY
     updated_at DESC,
     incident ASC;
 
--- 0008_indices, 0076_repeats_alone
+-- 0008_indices, 0077_settled_hours
 CREATE VIEW index_documents
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1829,6 +1919,46 @@ FROM
 )
 ARRAY JOIN counted_in AS place
 WHERE (place.2) != '';
+
+-- 0077_settled_hours
+CREATE VIEW index_hours
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    a.hour AS hour,
+    a.rows AS rows,
+    a.hashes AS hashes,
+    a.latest AS latest,
+    (a.rows = s.rows) AND (a.hashes = s.hashes) AND (a.latest <= {known:DateTime64(3, 'UTC')}) AS settled
+FROM
+(
+    SELECT
+        hour,
+        sum(number) OVER day AS rows,
+        sum(hash) OVER day AS hashes,
+        max(last) OVER day AS latest
+    FROM
+    (
+        SELECT
+            toStartOfHour(published_at) AS hour,
+            count() AS number,
+            sum(cityHash64(topic, topic_id, partition, offset, ingested_at, published_at, error_kind, unscored, story_id, source, document_id, kind, novelty, sentiment, p_negative, p_neutral, p_positive, mentions.entity, mentions.sentiment, mentions.p_negative, mentions.p_neutral, mentions.p_positive, `topics.name`)) AS hash,
+            max(ingested_at) AS last
+        FROM record_log
+        WHERE (toStartOfHour(published_at) >= toStartOfHour({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (toStartOfHour(published_at) <= toStartOfHour({until:DateTime64(3, 'UTC')}))
+        GROUP BY hour
+    )
+    WINDOW day AS (ORDER BY hour ASC RANGE BETWEEN 86400 PRECEDING AND CURRENT ROW)
+) AS a
+LEFT JOIN
+(
+    SELECT
+        hour,
+        rows,
+        hashes
+    FROM settled_hours
+    FINAL
+) AS s ON a.hour = s.hour
+WHERE a.hour >= toStartOfHour({first:DateTime64(3, 'UTC')});
 
 -- 0006_labels_models, 0037_labels_from_the_future
 CREATE VIEW labels
@@ -2197,7 +2327,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM movers_as_of(moment = now64(3), known = now64(3));
 
--- 0008_indices, 0076_repeats_alone
+-- 0008_indices, 0077_settled_hours
 CREATE VIEW movers_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
@@ -2390,16 +2520,48 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM sentiment_windows(width_s = 60, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
--- 0008_indices, 0076_repeats_alone
+-- 0008_indices, 0077_settled_hours
 CREATE VIEW sentiment_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
     {moment:DateTime64(3, 'UTC')} AS until,
-    assumeNotNull((
-        SELECT max(intDiv(dateDiff('millisecond', published_at, until) - 86400000, 604800000))
-        FROM record_log
-        WHERE (error_kind = '') AND (unscored = '') AND (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(36))) AND (published_at <= ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
-    )) AS weeks
+    assumeNotNull(greatest(4 * (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(36))) AND (published_at <= (until - toIntervalDay(29)))
+            LIMIT 1
+        )
+    ), 3 * (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(29))) AND (published_at <= (until - toIntervalDay(22)))
+            LIMIT 1
+        )
+    ), 2 * (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(22))) AND (published_at <= (until - toIntervalDay(15)))
+            LIMIT 1
+        )
+    ), (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(15))) AND (published_at <= (until - toIntervalDay(8)))
+            LIMIT 1
+        )
+    ))) AS weeks
 SELECT
     place.1 AS scope,
     place.2 AS name,
@@ -2490,7 +2652,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM sentiment_as_of(moment = now64(3), known = now64(3));
 
--- 0008_indices, 0076_repeats_alone
+-- 0008_indices, 0077_settled_hours
 CREATE VIEW sentiment_windows
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -2643,7 +2805,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM topics_between(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
--- 0010_public_views, 0076_repeats_alone
+-- 0010_public_views, 0077_settled_hours
 CREATE VIEW topics_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT

@@ -18,6 +18,7 @@ from storage.writes.models import write_model, write_model_event
 from storage.writes.opened import write_opened
 from storage.writes.prices import write_prices
 from storage.writes.rescored import write_rescored
+from storage.writes.settled_hours import settle_hours
 from storage.writes.shadow import ShadowRow, write_shadow_rows
 from storage.writes.silences import add_silence
 from storage.writes.training_runs import RUN_COLUMNS, write_training_run
@@ -37,6 +38,7 @@ __all__ = [
     # prices
     "write_prices",
     # topics
+    "settle_hours",
     "write_emerging_topics",
     # models
     "RUN_COLUMNS",

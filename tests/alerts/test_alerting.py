@@ -143,6 +143,18 @@ def test_a_silent_feed_is_an_alarm_until_it_speaks(client: Client, clickhouse_ur
     assert [(row.id, row.state) for row in quick.evaluate(until - 900, until)] == [(alarm.id, "resolved")]
 
 
+def test_hours_that_are_over_are_settled_by_the_clock_on_the_wall(client: Client, clickhouse_url: str):
+    now = datetime.now(UTC)
+    write_documents(client, [document(number, "AAA", now - timedelta(hours=number), 0.0) for number in range(5)])
+    hours = "SELECT count(), sum(length(entities)) FROM settled_hours FINAL"
+    evaluator(clickhouse_url).advance()
+    assert client.execute(hours) == [(0, 0)]
+    Evaluator(lambda: connect(ClickHouseSettings(url=clickhouse_url)), AlertSettings(clock="wall")).advance()
+    found, mentions = client.execute(hours)[0]
+    # The latest hours may not be over for long enough. Each document counts for its company and for the market.
+    assert 3 <= found <= 4 and mentions == 2 * found
+
+
 def test_a_shift_of_the_whole_market_is_one_alert(client: Client, clickhouse_url: str):
     rng, records = np.random.default_rng(4), []
     for hour in range(12 * 24):

@@ -22,9 +22,11 @@ from storage.reads import (
     sentiment_and_topic_windows,
     sentiment_windows,
 )
+from storage.writes import settle_hours
 
 module = importlib.import_module("storage.reads.windows")
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 VIEWS = ("sentiment_now", "sentiment_1m", "sentiment_1h", "sentiment_1d", "movers")
 
 
@@ -211,12 +213,17 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
             client.execute("OPTIMIZE TABLE record_log FINAL")
         windows, topics = sentiment_and_topic_windows(client, NOON, until)
         read = client.last_query.progress.rows
-        # The day before is looked through for copies, four times, in whole granules.
-        assert windows.documents.sum() == 399 and topics[3].sum() == 399 and read < 0.6 * count
+        # The day before is looked through for copies, with this one, seven times in whole granules.
+        assert windows.documents.sum() == 399 and topics[3].sum() == 399 and read < 0.9 * count
         sample_documents(client, NOON, until, 100)
         assert client.last_query.progress.rows < count / 8
         moving_documents(client, "AAA", NOON, until, 0.0)
         assert client.last_query.progress.rows < count / 4
+    span = SPAN.format(first=f"{NOON:%F %T}", until=f"{until:%F %T}")
+    hourly = f"SELECT sum(documents) FROM sentiment_windows(width_s = 3600, {span}) WHERE name = '*' AND kind = 'all'"
+    assert client.execute(hourly) == [(399,)] and client.last_query.progress.rows > count / 10
+    assert [settle_hours(client, NOON + 2 * DAY) for _ in range(11)] == [*[24] * 10, 1]
+    assert client.execute(hourly) == [(399,)] and client.last_query.progress.rows < count / 100
     client.execute(RESCORED)
     for merged in (False, True):
         if merged:
@@ -227,7 +234,6 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
             assert client.last_query.progress.rows < count / 2, (name, client.last_query.progress.rows)
 
 
-DAY = timedelta(days=1)
 RAW = """
 SELECT entity, kind, published_at, ingested_at, topic, partition, offset, story_id, source, document_id, sentiment,
     p_negative, greatest(p_negative, p_neutral, p_positive) * novelty / 100 AS weight,
@@ -314,16 +320,38 @@ SPANS = ((NOON, NOON), (NOON, NOON + 9 * DAY), (NOON - timedelta(days=2, hours=5
 """Until when documents are published, and known."""
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_what_counts_is_what_the_rule_says_of_any_history(client: Client, seed: int):
-    """Also with late documents, records that were stored twice, tombstones, and rows that were emptied since."""
+SETTLED = (
+    "SELECT countIf(settled), countIf(NOT settled) FROM index_hours(first = '2026-01-25 00:00:00', "
+    "until = '2026-03-20 00:00:00', known = '2200-01-01 00:00:00')"
+)
+
+
+@pytest.mark.parametrize(("seed", "settles"), [(0, True), (1, False)])
+def test_what_counts_is_what_the_rule_says_of_any_history(client: Client, seed: int, settles: bool):
+    """Also with late documents, records that were stored twice, tombstones, and rows that were emptied since; and where
+    some hours were settled before that, some after it, and some never."""
+
+    def settle(times: int) -> None:
+        while settles and times and settle_hours(client, NOON + 2 * DAY):
+            times -= 1
+
     rows = history(seed)
+    late, later = rows[100:120], rows[200:203]
     for month in {(row.ingested_at.month, row.position.offset % 5) for row in rows}:
         some = [row for row in rows if (row.ingested_at.month, row.position.offset % 5) == month]
-        write_documents(client, some, stamp=False)
+        write_documents(client, [row for row in some if row not in late + later], stamp=False)
+    settle(100)
+    assert not settles or client.execute(SETTLED)[0][1] == 0
+    for row in late:
+        write_documents(client, [row], stamp=False)
     write_documents(client, [*rows[::7], Tombstone(Position("news", "id", 0, 1000))])
     erased = "document_id = concat('erased-', toString(offset)) WHERE offset % 11 = 0"
     client.execute(f"ALTER TABLE record_log UPDATE {erased}", settings={"mutations_sync": 2})
+    settle(12)
+    for row in later:
+        write_documents(client, [row], stamp=False)
+    held, other = client.execute(SETTLED)[0]
+    assert other > 50 and (held > 50 if settles else held == 0)
     for until, known in SPANS:
         raw = raw_rows(client, until, known)
         for first in (until - 29 * DAY, until - timedelta(hours=31)):

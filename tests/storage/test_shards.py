@@ -10,7 +10,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,6 +45,7 @@ from storage.insert import PREVIOUS_QUORUM_NOT_MET, insert_alone
 from storage.questions import ask, questions
 from storage.reads import entities_stored, event_reports, latest_offsets, sentiment_windows
 from storage.shards import ON_SHARDS, SHARDED, over_shards
+from storage.writes import settle_hours
 from stream.kafka import produce
 from tests.storage.test_cluster import all_statements
 from tests.support import Asking, data_folder, eventually, kafka_at
@@ -282,6 +283,23 @@ def test_a_worker_that_is_killed_loses_and_repeats_nothing_on_any_shard(
 
 
 # What is changed
+
+
+def test_what_counts_is_settled_of_all_shards(spread: Client):
+    noon = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    rows = documents(range(5), published_at=noon, source="s", sentiment=0.5, p_positive=0.7, p_neutral=0.3)
+    for number, row in enumerate(rows):
+        # Four of each story, over several shards; some of them are published more than a day after the one before.
+        row.story_id, row.published_at = number % 15, noon + timedelta(hours=number)
+    write_documents(spread, rows)
+    span = "first = '2026-03-04 11:00:00', until = '2026-03-08 00:00:00', known = '2200-01-01 00:00:00'"
+    counted = f"SELECT published_at, sentiment, weight FROM counted_scores({span}, weekly = 0) ORDER BY published_at"
+    before = spread.execute(counted)
+    assert 15 <= len(before) < 60
+    while settle_hours(spread, noon + timedelta(days=4)):
+        pass
+    assert spread.execute(f"SELECT countIf(settled), count() FROM index_hours({span})") == [(60, 60)]
+    assert spread.execute(counted) == before
 
 
 def test_retention_is_declared_on_every_shard(shards: Shards, database: str, spread: Client):

@@ -1,32 +1,122 @@
--- Whether a story or document came before is looked up only where one came more than once. The window functions that do so
--- take ten times as long as reading the rows, and most stories and documents come once.
+-- What counts in an hour is worked out once, and kept as long as nothing else has been stored that could change it.
+-- `hours` tells for each hour of publication what is stored of it, in the same parts as the rows: how many rows, and a sum
+-- of hashes of all that decides what counts and how much.
+ALTER TABLE record_log ADD PROJECTION IF NOT EXISTS hours
+(
+    SELECT
+        toStartOfHour(published_at), count(),
+        sum(cityHash64(topic, topic_id, partition, offset, ingested_at, published_at, error_kind, unscored, story_id, source,
+            document_id, kind, novelty, sentiment, p_negative, p_neutral, p_positive, mentions.entity, mentions.sentiment,
+            mentions.p_negative, mentions.p_neutral, mentions.p_positive, `topics.name`)),
+        max(ingested_at)
+    GROUP BY toStartOfHour(published_at)
+);
+
+-- In the background: until then, older rows are read to tell what `hours` would.
+ALTER TABLE record_log MATERIALIZE PROJECTION hours SETTINGS mutations_sync = 0, alter_sync = 0;
+
+-- The mentions that count in an hour, in arrays: an hour is one row, which is there whole or not at all. `rows`, `hashes`
+-- and `latest` tell what was stored of this hour and the 24 before it when that was found out.
+CREATE TABLE settled_hours
+(
+    hour DateTime('UTC'),
+    rows UInt64,
+    hashes UInt64,
+    latest DateTime64(3, 'UTC'),
+    entities Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    kinds Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    times Array(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    sentiments Array(Float32) CODEC(ZSTD(1)),
+    negatives Array(Float32) CODEC(ZSTD(1)),
+    weights Array(Float64) CODEC(ZSTD(1)),
+    topics Array(Array(LowCardinality(String))) CODEC(ZSTD(1)),
+    settled_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(settled_at)
+ORDER BY hour
+TTL toDateTime(settled_at) + INTERVAL 60 DAY;
+
+-- What is stored of each hour of publication, `first` to `until`, together with the 24 hours before it; and whether that is
+-- still what the hour was settled by, and was stored by `known`. Late documents, erasures and dropped rows show in it.
+CREATE OR REPLACE VIEW index_hours AS
+SELECT
+    a.hour AS hour, a.rows AS rows, a.hashes AS hashes, a.latest AS latest,
+    a.rows = s.rows AND a.hashes = s.hashes AND a.latest <= {known:DateTime64(3, 'UTC')} AS settled
+FROM
+(
+    SELECT hour, sum(number) OVER day AS rows, sum(hash) OVER day AS hashes, max(last) OVER day AS latest
+    FROM
+    (
+        SELECT
+            toStartOfHour(published_at) AS hour, count() AS number,
+            sum(cityHash64(topic, topic_id, partition, offset, ingested_at, published_at, error_kind, unscored, story_id,
+                source, document_id, kind, novelty, sentiment, p_negative, p_neutral, p_positive, mentions.entity,
+                mentions.sentiment, mentions.p_negative, mentions.p_neutral, mentions.p_positive, `topics.name`)) AS hash,
+            max(ingested_at) AS last
+        FROM record_log
+        WHERE toStartOfHour(published_at) >= toStartOfHour({first:DateTime64(3, 'UTC')} - INTERVAL 1 DAY)
+            AND toStartOfHour(published_at) <= toStartOfHour({until:DateTime64(3, 'UTC')})
+        GROUP BY hour
+    )
+    WINDOW day AS (ORDER BY hour RANGE BETWEEN 86400 PRECEDING AND CURRENT ROW)
+) AS a
+LEFT JOIN (SELECT hour, rows, hashes FROM settled_hours FINAL) AS s ON a.hour = s.hour
+WHERE a.hour >= toStartOfHour({first:DateTime64(3, 'UTC')});
 
 -- What counts, `first` < published_at <= `until`, of what had been stored at `known`: a row for each mention, and one with
 -- the entity '' for each document, which counts for the market. `weight` is the model's confidence times how new the story
--- was (0 to 1).
+-- was (0 to 1). With `weekly`, only what was published on the last 4 days, and 7, 14, 21 and 28 days before the last one.
 --
--- `repeats` has what at least two documents have: the story, or source and id. Which documents these are need not be exact:
--- the window functions decide, so one too many costs time alone, and two texts of one hash, or two copies of a row, do no
--- harm. A document that names a company twice repeats itself.
-CREATE VIEW counted_scores AS
-WITH repeats AS
+-- `state` has the hours that are read from settled_hours (1). The others are read from record_log: on which days they are
+-- (2), and when the first begins (3).
+--
+-- `repeats` has what at least two documents have: the story, or source and id. The window functions that find out what
+-- came before take ten times as long as reading the rows, and most stories and documents come once. Which documents these
+-- are need not be exact: the window functions decide, so one too many costs time alone, and two texts of one hash, or two
+-- copies of a row, do no harm. A document that names a company twice repeats itself. Where few hours are read, only what
+-- came in them is looked up.
+CREATE OR REPLACE VIEW counted_scores AS
+WITH
 (
-    SELECT arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)],
-        if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
-    FROM record_log
-    WHERE error_kind = '' AND unscored = '' AND published_at > {first:DateTime64(3, 'UTC')} - INTERVAL 1 DAY
-        AND published_at <= {until:DateTime64(3, 'UTC')} AND ingested_at <= {known:DateTime64(3, 'UTC')}
-        AND ({weekly:UInt8} = 0 OR published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 5 DAY
-            OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 9 DAY
-                AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 7 DAY)
-            OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 16 DAY
-                AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 14 DAY)
-            OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 23 DAY
-                AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 21 DAY)
-            OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 30 DAY
-                AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 28 DAY))
+    SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled),
+        greatest(minIf(hour, NOT settled), toDateTime('1974-01-01 00:00:00', 'UTC')))
+    FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')},
+        known = {known:DateTime64(3, 'UTC')})
+    WHERE {weekly:UInt8} = 0
+        OR intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)
+        OR intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)
+) AS state,
+repeats AS
+(
+    SELECT key
+    FROM
+    (
+        SELECT published_at, arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)],
+            if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
+        FROM record_log
+        WHERE error_kind = '' AND unscored = ''
+            AND (toDate(published_at) IN state.2 OR toDate(published_at) + 1 IN state.2)
+            AND published_at >= state.3 - INTERVAL 1 DAY AND published_at > {first:DateTime64(3, 'UTC')} - INTERVAL 1 DAY
+            AND published_at <= {until:DateTime64(3, 'UTC')} AND ingested_at <= {known:DateTime64(3, 'UTC')}
+            AND ({weekly:UInt8} = 0 OR published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 5 DAY
+                OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 9 DAY
+                    AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 7 DAY)
+                OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 16 DAY
+                    AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 14 DAY)
+                OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 23 DAY
+                    AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 21 DAY)
+                OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 30 DAY
+                    AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 28 DAY))
+    )
+    WHERE state.3 < {until:DateTime64(3, 'UTC')} - INTERVAL 6 HOUR OR key IN
+    (
+        SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
+        FROM record_log
+        WHERE state.3 >= {until:DateTime64(3, 'UTC')} - INTERVAL 6 HOUR
+            AND published_at >= state.3 AND published_at <= {until:DateTime64(3, 'UTC')}
+    )
     GROUP BY key
-    HAVING count() > 1
+    HAVING count() > 1 AND max(published_at) >= state.3
 )
 SELECT entity, kind, published_at, sentiment, p_negative, confidence * novelty / 100 AS weight, `topics.name`
 FROM
@@ -42,6 +132,7 @@ FROM
             arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
         arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
     WHERE error_kind = '' AND unscored = '' AND (named != '' OR place = 1)
+        AND toDate(published_at) IN state.2 AND published_at >= state.3 AND toStartOfHour(published_at) NOT IN state.1
         AND published_at > {first:DateTime64(3, 'UTC')} AND published_at <= {until:DateTime64(3, 'UTC')}
         AND ingested_at <= {known:DateTime64(3, 'UTC')}
         AND ({weekly:UInt8} = 0 OR published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 4 DAY
@@ -81,6 +172,8 @@ FROM
                     AS confidence,
                 arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
             WHERE error_kind = '' AND unscored = '' AND (named != '' OR place = 1)
+                AND (toDate(published_at) IN state.2 OR toDate(published_at) + 1 IN state.2)
+                AND published_at >= state.3 - INTERVAL 1 DAY
                 AND published_at > {first:DateTime64(3, 'UTC')} - INTERVAL 1 DAY
                 AND published_at <= {until:DateTime64(3, 'UTC')} AND ingested_at <= {known:DateTime64(3, 'UTC')}
                 AND ({weekly:UInt8} = 0 OR published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 5 DAY
@@ -98,7 +191,7 @@ FROM
         )
     )
     WHERE told_before < published_at - INTERVAL 1 DAY AND sent_before < published_at - INTERVAL 1 DAY
-        AND published_at > {first:DateTime64(3, 'UTC')}
+        AND toStartOfHour(published_at) NOT IN state.1 AND published_at > {first:DateTime64(3, 'UTC')}
         AND ({weekly:UInt8} = 0 OR published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 4 DAY
             OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 8 DAY
                 AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 7 DAY)
@@ -108,7 +201,24 @@ FROM
                 AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 21 DAY)
             OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 29 DAY
                 AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 28 DAY))
-);
+)
+UNION ALL
+SELECT entity, kind, published_at, sentiment, p_negative, weight, names AS `topics.name`
+FROM settled_hours FINAL
+ARRAY JOIN
+    entities AS entity, kinds AS kind, times AS published_at, sentiments AS sentiment, negatives AS p_negative,
+    weights AS weight, topics AS names
+WHERE hour IN state.1
+    AND published_at > {first:DateTime64(3, 'UTC')} AND published_at <= {until:DateTime64(3, 'UTC')}
+    AND ({weekly:UInt8} = 0 OR published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 4 DAY
+        OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 8 DAY
+            AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 7 DAY)
+        OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 15 DAY
+            AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 14 DAY)
+        OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 22 DAY
+            AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 21 DAY)
+        OR (published_at > {until:DateTime64(3, 'UTC')} - INTERVAL 29 DAY
+            AND published_at <= {until:DateTime64(3, 'UTC')} - INTERVAL 28 DAY));
 
 -- A row for each counted mention, scope (entity, or the type of what is no company; desk, sector) and kind (its own, and
 -- all), and two for each document in the scope market ('*').
@@ -138,12 +248,43 @@ WHERE place.2 != '';
 CREATE OR REPLACE VIEW sentiment_as_of AS
 WITH
     {moment:DateTime64(3, 'UTC')} AS until,
-    assumeNotNull((
-        SELECT max(intDiv(dateDiff('millisecond', published_at, until) - 86400000, 604800000))
-        FROM record_log
-        WHERE error_kind = '' AND unscored = '' AND published_at > {moment:DateTime64(3, 'UTC')} - INTERVAL 36 DAY
-            AND published_at <= {moment:DateTime64(3, 'UTC')} - INTERVAL 8 DAY
-            AND ingested_at <= {known:DateTime64(3, 'UTC')}
+    assumeNotNull(greatest(
+        4 * (
+            SELECT count() FROM
+            (
+                SELECT 1 FROM record_log
+                WHERE error_kind = '' AND unscored = '' AND ingested_at <= {known:DateTime64(3, 'UTC')}
+                    AND published_at > until - INTERVAL 36 DAY AND published_at <= until - INTERVAL 29 DAY
+                LIMIT 1
+            )
+        ),
+        3 * (
+            SELECT count() FROM
+            (
+                SELECT 1 FROM record_log
+                WHERE error_kind = '' AND unscored = '' AND ingested_at <= {known:DateTime64(3, 'UTC')}
+                    AND published_at > until - INTERVAL 29 DAY AND published_at <= until - INTERVAL 22 DAY
+                LIMIT 1
+            )
+        ),
+        2 * (
+            SELECT count() FROM
+            (
+                SELECT 1 FROM record_log
+                WHERE error_kind = '' AND unscored = '' AND ingested_at <= {known:DateTime64(3, 'UTC')}
+                    AND published_at > until - INTERVAL 22 DAY AND published_at <= until - INTERVAL 15 DAY
+                LIMIT 1
+            )
+        ),
+        (
+            SELECT count() FROM
+            (
+                SELECT 1 FROM record_log
+                WHERE error_kind = '' AND unscored = '' AND ingested_at <= {known:DateTime64(3, 'UTC')}
+                    AND published_at > until - INTERVAL 15 DAY AND published_at <= until - INTERVAL 8 DAY
+                LIMIT 1
+            )
+        )
     )) AS weeks
 SELECT
     place.1 AS scope, place.2 AS name, place.3 AS kind,
