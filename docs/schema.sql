@@ -998,7 +998,7 @@ CREATE VIEW counted_scores
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
     (
-        SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1974-01-01 00:00:00', 'UTC')))
+        SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1970-01-02 00:00:00', 'UTC')))
         FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
         WHERE ({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28))
     ) AS state,
@@ -1114,7 +1114,7 @@ FROM
 UNION ALL
 WITH
     (
-        SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1974-01-01 00:00:00', 'UTC')))
+        SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1970-01-02 00:00:00', 'UTC')))
         FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
         WHERE ({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28))
     ) AS state,

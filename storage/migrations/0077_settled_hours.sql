@@ -79,7 +79,7 @@ CREATE OR REPLACE VIEW counted_scores AS
 WITH
 (
     SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled),
-        greatest(minIf(hour, NOT settled), toDateTime('1974-01-01 00:00:00', 'UTC')))
+        greatest(minIf(hour, NOT settled), toDateTime('1970-01-02 00:00:00', 'UTC')))
     FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')},
         known = {known:DateTime64(3, 'UTC')})
     WHERE {weekly:UInt8} = 0
