@@ -172,6 +172,8 @@ def test_a_broker_is_killed_and_nothing_new_is_taken_for_old(
 ):
     """The embedded broker keeps its topics in memory: they come back with other identities and offsets from 0. Those of
     Apache Kafka are as they were."""
+    send(service, tmp_path, lines("born", 3))
+    eventually(lambda: stored(client, "born") == 3, 60, "the old topics' records are stored")
     service.stack.kill("broker")
     service.stack.wait_ready(120)
     send(service, tmp_path, lines("reborn", 300))
