@@ -30,6 +30,7 @@ from retrain.data.near_duplicates import clusters, words
 from retrain.data.phrases import phrases
 from retrain.data.queue import queue
 from retrain.data.replay import Rows, documents_to_label, rows_to_learn
+from retrain.data.written_sentences import WRITTEN, Written, written_sentences
 
 __all__ = [
     "ADDED",
@@ -44,10 +45,12 @@ __all__ = [
     "SIGNED",
     "SIGN_ONLY",
     "TRAINED_ON",
+    "WRITTEN",
     "Example",
     "Judged",
     "Resolved",
     "Rows",
+    "Written",
     "clusters",
     "documents_to_label",
     "fixed_test",
@@ -66,4 +69,5 @@ __all__ = [
     "split",
     "words",
     "write_examples",
+    "written_sentences",
 ]

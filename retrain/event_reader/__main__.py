@@ -24,6 +24,7 @@ from retrain.event_reader.cases import (
     from_others,
     from_pool,
     from_sentences,
+    from_written,
     weak_pool,
 )
 from retrain.event_reader.fit import Recipe, fit
@@ -34,7 +35,14 @@ from retrain.event_reader.teacher import Teacher
 from retrain.event_reader.weak import WeakLabels
 
 POOL, POOL_ONE_IN, EACH_TYPE, WITHOUT_CUE = 40_000, 4, 120, 5_000
-LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, OTHERS_WEIGHT, POOL_WEIGHT = 3.0, 10.0, 1.0, 3.0, 0.5
+LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, WRITTEN_WEIGHT, OTHERS_WEIGHT, POOL_WEIGHT = (
+    3.0,
+    10.0,
+    1.0,
+    2.0,
+    3.0,
+    0.5,
+)
 
 
 def main() -> None:
@@ -62,6 +70,7 @@ def train(options: argparse.Namespace) -> None:
     own = [
         *from_examples(types, EXAMPLE_WEIGHT),
         *from_sentences(SENTENCE_WEIGHT),
+        *from_written(WRITTEN_WEIGHT),
         *from_others(OTHERS_WEIGHT, options.seed),
     ]
     known = from_labels(training, LABEL_WEIGHT)

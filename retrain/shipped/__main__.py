@@ -34,6 +34,9 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, help="texts are cut at so many tokens")
     parser.add_argument("--phrases", type=int, help="sentences of our own (English)")
     parser.add_argument("--behaviour", type=int, help="sentences of each behavioural template (English)")
+    parser.add_argument(
+        "--written", action="store_true", help="the sentences of retrain/data/written, too (English, Chinese)"
+    )
     parser.add_argument("--noise", type=float, help="share of rows shown with noise")
     parser.add_argument("--stand-in", metavar="WORD", help="read in the place of an entity's name")
     parser.add_argument("--figures", action="store_true", help="say in words how the figures of a text compare")

@@ -43,6 +43,9 @@ NAMED = frozenset({"sentfin", "zh_news"})
 WORDS = "embeddings.word_embeddings.weight"
 """The table of the pieces, which no training changes."""
 
+LINES_IN_A_LOG = 20
+"""Where there is no terminal for a progress bar, about so many lines say how far an epoch is."""
+
 MOST_CENTRED = 4000
 """The mean embedding is taken over about so many training texts."""
 
@@ -66,6 +69,7 @@ class Options:
     max_tokens: int = MAX_TOKENS
     phrases: int = 3000
     behaviour: int = 0
+    written: bool = False
     noise: float = 0.25
     stand_in: str = ""
     figures: bool = False
@@ -116,6 +120,7 @@ def make(options: Options) -> None:
         options.limit,
         options.behaviour,
         added,
+        options.written,
     )
     print(
         f"{len(rows.training)} rows to train on, {len(rows.validation)} to validate, {len(rows.test)} to test",
@@ -206,6 +211,8 @@ class _Reported:
         """See ``Observer``."""
         self._distance = done.distance.item()
         self._progress.update(self._task, completed=min(done.step, done.steps), total=done.steps)
+        if not self._progress.console.is_terminal and done.step % max(1, done.steps // LINES_IN_A_LOG) == 0:
+            print(f"step {done.step} of {done.steps} after {time.monotonic() - self._began:.0f} s", flush=True)
 
     def epoch(self, done: Epoch) -> None:
         """See ``Observer``."""

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from model.encoder import base, pieces
 from model.evaluation.behaviour import cases
-from retrain.data import OF_WHOLE_TWEETS, TRAINED_ON, Example, clusters, load, phrases, read, split
+from retrain.data import OF_WHOLE_TWEETS, TRAINED_ON, Example, clusters, load, phrases, read, split, written_sentences
 
 REPEATED = ("semeval", "fiqa", "finentity")
 """Small sets, shown twice an epoch unless others are named. Headlines whose companies have different labels are shown
@@ -61,12 +61,14 @@ def shipped_rows(
     limit: int,
     behaviour: int = 0,
     added: Added | None = None,
+    written: bool = False,
 ) -> ShippedRows:
     """Rows of ``sets`` in the folder ``data``, at most so many of each to train on (None: all).
 
     Rows of ``repeated`` sets come twice. For English there are about ``phrase_count`` phrases, too. With ``limit``,
     only about so many rows are trained on. ``behaviour`` sentences of each behavioural template that training may see
-    come on top, and the rows of ``added``. Raises ``FileNotFoundError`` for a missing set.
+    come on top, the rows of ``added``, and with ``written`` the sentences written for finsent. Raises
+    ``FileNotFoundError`` for a missing set.
     """
     # Split with all sets, so that a row is in the same part whichever of the sets are chosen.
     examples = load(data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
@@ -84,6 +86,9 @@ def shipped_rows(
         # Without templates of its own in the validation, the start would seem as good as what has learnt the others.
         validation = [*validation, *(example for template, example in made if crc32(template.encode()) % 8 == 0)]
         training = [*training, *(example for template, example in made if crc32(template.encode()) % 8)]
+    if written:
+        validation = [*validation, *(one.example() for one in written_sentences(language) if one.judges)]
+        training = [*training, *(one.example() for one in written_sentences(language) if not one.judges)]
     if added:
         more = added_rows(added, [*validation, *test], seed)
         training, validation, test = (
