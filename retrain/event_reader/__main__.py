@@ -2,8 +2,8 @@
 
 It learns from the labels by reading in ``labels.csv`` (half of those read by two, whose other half judges it, and all
 later ones), from the examples of the taxonomy, from sentences of our own, and from weak labels. First a reader is
-fitted without the weak labels; it and the cues tell them, and a second one learns from everything. All that decides
-the result is in the data, the arguments and the seed.
+fitted without the weak labels; it and the cues tell them, and a second one learns from everything. The sentences of
+``retrain/data/written`` judge it as well. All that decides the result is in the data, the arguments and the seed.
 ``--open-only`` leaves out the sets whose licence is not stated.
 """
 
@@ -24,25 +24,17 @@ from retrain.event_reader.cases import (
     from_others,
     from_pool,
     from_sentences,
-    from_written,
     weak_pool,
 )
 from retrain.event_reader.fit import Recipe, fit
 from retrain.event_reader.judge import judge, set_thresholds
-from retrain.event_reader.labels import read_labels
+from retrain.event_reader.labels import read_labels, written_labels
 from retrain.event_reader.rows import OPEN_SETS, SETS, pairs
 from retrain.event_reader.teacher import Teacher
 from retrain.event_reader.weak import WeakLabels
 
 POOL, POOL_ONE_IN, EACH_TYPE, WITHOUT_CUE = 40_000, 4, 120, 5_000
-LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, WRITTEN_WEIGHT, OTHERS_WEIGHT, POOL_WEIGHT = (
-    3.0,
-    10.0,
-    1.0,
-    2.0,
-    3.0,
-    0.5,
-)
+LABEL_WEIGHT, EXAMPLE_WEIGHT, SENTENCE_WEIGHT, OTHERS_WEIGHT, POOL_WEIGHT = 3.0, 10.0, 1.0, 3.0, 0.5
 
 
 def main() -> None:
@@ -70,7 +62,6 @@ def train(options: argparse.Namespace) -> None:
     own = [
         *from_examples(types, EXAMPLE_WEIGHT),
         *from_sentences(SENTENCE_WEIGHT),
-        *from_written(WRITTEN_WEIGHT),
         *from_others(OTHERS_WEIGHT, options.seed),
     ]
     known = from_labels(training, LABEL_WEIGHT)
@@ -80,7 +71,8 @@ def train(options: argparse.Namespace) -> None:
     weights = fit(types.names, [*known, *own, *weak], Recipe())
     set_thresholds(weights, types, tuning)
     weights.write(options.out)
-    print(json.dumps(judge(weights, types, test), indent=1))
+    result = judge(weights, types, test)
+    print(json.dumps(result | {"written": judge(weights, types, written_labels())}, indent=1))
 
 
 def _say(text: str) -> None:

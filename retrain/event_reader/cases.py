@@ -13,7 +13,6 @@ import yaml
 
 from documents.events import EventRole, EventState, EventTypes
 from model.events import EventReader, found_in
-from retrain.data import written_sentences
 from retrain.event_reader.labels import Labelled
 from retrain.event_reader.rows import Pair
 from retrain.event_reader.teacher import Teacher
@@ -75,16 +74,6 @@ def from_sentences(weight: float) -> list[Case]:
             told = [(kind, EventRole(role), EventState.HAPPENED)]
             cases += [Case(_marked(text), {kind: 1.0}, told, weight) for text in texts]
     return cases
-
-
-def from_written(weight: float) -> list[Case]:
-    """The sentences about a company that ``retrain.data`` has, and what they tell of it."""
-    return [
-        Case(found_in(one.text, one.company), {kind: 1.0 for kind, _, _ in one.events}, list(one.events), weight)
-        for language in ("en", "zh")
-        for one in written_sentences(language)
-        if one.company
-    ]
 
 
 def from_others(weight: float, seed: int) -> list[Case]:

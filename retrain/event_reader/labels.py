@@ -17,6 +17,7 @@ from zlib import crc32
 
 from documents.events import EventRole, EventState
 from model.events import found_in
+from retrain.data import WRITTEN, written_sentences
 from retrain.data.near_duplicates import clusters
 from retrain.event_reader.rows import SETS, pairs
 
@@ -58,6 +59,17 @@ def read_labels(data: Path, sets: Sequence[str] = SETS) -> list[Labelled]:
         Labelled(row["set"], row["row"], found_in(pair.text, pair.surface), pair.language, told(row["events"]), part)
         for row, pair, part in zip(rows, own, parts, strict=True)
         if part
+    ]
+
+
+def written_labels() -> list[Labelled]:
+    """The sentences about a company that are written for finsent: what happens is told in words that no list has, so
+    they judge what a reader makes of those. None is learnt from."""
+    return [
+        Labelled(WRITTEN, "", found_in(one.text, one.company), language, list(one.events), "test")
+        for language in ("en", "zh")
+        for one in written_sentences(language)
+        if one.company
     ]
 
 
