@@ -43,10 +43,13 @@ class Written:
 
 
 @cache
-def written_sentences(language: str) -> tuple[Written, ...]:
-    """All of a language. Raises ``ValueError`` with file and line for one that cannot be read."""
+def written_sentences(language: str, files: tuple[str, ...] | None = None) -> tuple[Written, ...]:
+    """Those of a language in ``files``, named without ``.tsv`` (None: all). Raises ``ValueError`` with file and line
+    for a line that cannot be read, and ``FileNotFoundError`` for a file that is not there."""
+    folder = resources.files("retrain.data") / "written" / language
+    names = sorted(one.name for one in folder.iterdir()) if files is None else [f"{name}.tsv" for name in files]
     found = []
-    for path in sorted((resources.files("retrain.data") / "written" / language).iterdir(), key=lambda one: one.name):
+    for path in (folder / name for name in names):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             try:
                 found.append(_read(line))

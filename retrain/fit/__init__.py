@@ -4,6 +4,7 @@ Importing this room imports PyTorch and Transformers; ``retrain`` itself does no
 """
 
 from retrain.fit.adapter import inherited, vocabulary_of, write_adapter
+from retrain.fit.blend import part_of_the_way
 from retrain.fit.inference import embeddings, predict
 from retrain.fit.inputs import MAX_TOKENS, Reader, encode
 from retrain.fit.loop import Epoch, Fitted, Keep, Material, Recipe, Step, fit
@@ -30,6 +31,7 @@ __all__ = [
     "encode",
     "fit",
     "inherited",
+    "part_of_the_way",
     "predict",
     "pretrain",
     "print_progress",

@@ -32,9 +32,9 @@ def blended(material: Material, fitted: Fitted) -> Fitted:
     Of all candidates under which no old set is forgotten, it is the one with the best validation score. If there is
     none, it is the candidate nearest to the start.
     """
-    start, trained, rows = material.start, fitted.network.weights(), material.validation
-    device, checked = fitted.network.device, encode(material.reader, rows)
-    before = _scores_of_old_sets(predict(SentimentEncoder(material.encoder, start).to(device), checked), rows)
+    rows = material.validation
+    start = SentimentEncoder(material.encoder, material.start).to(fitted.network.device)
+    before = _scores_of_old_sets(predict(start, encode(material.reader, rows)), rows)
 
     def forgets(logits: np.ndarray) -> bool:
         now = _scores_of_old_sets(logits, rows)
@@ -42,13 +42,20 @@ def blended(material: Material, fitted: Fitted) -> Fitted:
 
     best, best_forgets = fitted, forgets(fitted.logits)
     for share in SHARES:
-        between = {n: start[n] + share * (value - start[n]) if n in start else value for n, value in trained.items()}
-        network = SentimentEncoder(material.encoder, between).to(device)
-        logits = predict(network, checked)
-        score, too_much = validation_score(logits, rows), forgets(logits)
-        if best_forgets or (score > best.score and not too_much):
-            best, best_forgets = Fitted(network, logits, fitted.curves, score, share), too_much
+        candidate = part_of_the_way(material, fitted, share)
+        too_much = forgets(candidate.logits)
+        if best_forgets or (candidate.score > best.score and not too_much):
+            best, best_forgets = candidate, too_much
     return best
+
+
+def part_of_the_way(material: Material, fitted: Fitted, share: float) -> Fitted:
+    """``fitted`` with weights that go only this ``share`` of the way from ``material.start`` to its own."""
+    start, trained, rows = material.start, fitted.network.weights(), material.validation
+    between = {n: start[n] + share * (value - start[n]) if n in start else value for n, value in trained.items()}
+    network = SentimentEncoder(material.encoder, between).to(fitted.network.device)
+    logits = predict(network, encode(material.reader, rows))
+    return Fitted(network, logits, fitted.curves, validation_score(logits, rows), share)
 
 
 def _scores_of_old_sets(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, float]:

@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--phrases", type=int, help="sentences of our own (English)")
     parser.add_argument("--behaviour", type=int, help="sentences of each behavioural template (English)")
     parser.add_argument(
-        "--written", action="store_true", help="the sentences of retrain/data/written, too (English, Chinese)"
+        "--written",
+        metavar="FILES",
+        help="files of retrain/data/written/LANGUAGE to learn from, too, such as law,results",
     )
     parser.add_argument("--noise", type=float, help="share of rows shown with noise")
     parser.add_argument("--stand-in", metavar="WORD", help="read in the place of an entity's name")
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--distill", type=float, help="weight of staying close to the base embedding")
     parser.add_argument("--smoothing", type=float, help="label smoothing")
     parser.add_argument("--averaged", type=float, help="how slowly the averaged weights follow; a short run needs less")
+    parser.add_argument("--share", type=float, help="of the way from the start's weights to the trained ones")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--limit", type=int, help="train on so many rows only (a trial)")

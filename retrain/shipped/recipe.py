@@ -29,6 +29,7 @@ from retrain.fit import (
     embeddings,
     encode,
     fit,
+    part_of_the_way,
     predict,
     vocabulary_of,
     write_adapter,
@@ -69,7 +70,7 @@ class Options:
     max_tokens: int = MAX_TOKENS
     phrases: int = 3000
     behaviour: int = 0
-    written: bool = False
+    written: str | None = None
     noise: float = 0.25
     stand_in: str = ""
     figures: bool = False
@@ -77,6 +78,7 @@ class Options:
     distill: float = 0.3
     smoothing: float = 0.05
     averaged: float = 0.998
+    share: float = 1.0
     threads: int = 1
     seed: int = 17
     limit: int = 0
@@ -120,7 +122,7 @@ def make(options: Options) -> None:
         options.limit,
         options.behaviour,
         added,
-        options.written,
+        options.written.split(",") if options.written else (),
     )
     print(
         f"{len(rows.training)} rows to train on, {len(rows.validation)} to validate, {len(rows.test)} to test",
@@ -134,6 +136,8 @@ def make(options: Options) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with Progress() as progress:
         fitted = fit(material, _recipe(options, start), Accelerator(cpu=True), [_Reported(progress, material)], keep)
+    if options.share < 1:
+        fitted = part_of_the_way(material, fitted, options.share)
     calibration = fit_calibration(fitted.logits, rows.validation)
     _write(options, start, fitted, calibration, encode(reader, plain[:: max(1, len(plain) // MOST_CENTRED)]))
     keep.path.unlink()

@@ -61,14 +61,14 @@ def shipped_rows(
     limit: int,
     behaviour: int = 0,
     added: Added | None = None,
-    written: bool = False,
+    written: Sequence[str] = (),
 ) -> ShippedRows:
     """Rows of ``sets`` in the folder ``data``, at most so many of each to train on (None: all).
 
     Rows of ``repeated`` sets come twice. For English there are about ``phrase_count`` phrases, too. With ``limit``,
     only about so many rows are trained on. ``behaviour`` sentences of each behavioural template that training may see
-    come on top, the rows of ``added``, and with ``written`` the sentences written for finsent. Raises
-    ``FileNotFoundError`` for a missing set.
+    come on top, the rows of ``added``, and the sentences of the files
+    ``written`` (``retrain/data/written``). Raises ``FileNotFoundError`` for a missing set or file.
     """
     # Split with all sets, so that a row is in the same part whichever of the sets are chosen.
     examples = load(data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
@@ -87,8 +87,9 @@ def shipped_rows(
         validation = [*validation, *(example for template, example in made if crc32(template.encode()) % 8 == 0)]
         training = [*training, *(example for template, example in made if crc32(template.encode()) % 8)]
     if written:
-        validation = [*validation, *(one.example() for one in written_sentences(language) if one.judges)]
-        training = [*training, *(one.example() for one in written_sentences(language) if not one.judges)]
+        own = written_sentences(language, tuple(written))
+        validation = [*validation, *(one.example() for one in own if one.judges)]
+        training = [*training, *(one.example() for one in own if not one.judges)]
     if added:
         more = added_rows(added, [*validation, *test], seed)
         training, validation, test = (
