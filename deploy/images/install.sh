@@ -21,8 +21,8 @@ if [ $# -gt 0 ]; then
 fi
 find /opt/finsent/lib -path '*/site-packages/*/tests' -type d -prune -exec rm -rf {} +
 # Nobody asks where a telephone number is from and who carries it (43 MB), nor for the tools of onnx and of its runtime, and
-# the data of their tests (30 MB).
+# the data of their tests (30 MB), nor for the sentences from which the model that ships has learnt.
 (cd /opt/finsent/lib/python3*/site-packages && rm -rf phonenumbers/geodata phonenumbers/carrierdata phonenumbers/tzdata \
-    onnx/backend/test onnx/reference onnxruntime/transformers onnxruntime/quantization onnxruntime/tools)
+    onnx/backend/test onnx/reference onnxruntime/transformers onnxruntime/quantization onnxruntime/tools retrain/data/written)
 # One file of torch's own tests is written for Python 3.12.
 python -m compileall -q -j 0 -x torch/testing/_internal/py312_intrinsics /opt/finsent/lib

@@ -203,7 +203,7 @@ def test_a_slow_database_is_asked_less_often():
 
 def test_one_slow_insert_does_not_put_off_the_next():
     async def scene(bench: Bench) -> None:
-        loop, slow = asyncio.get_running_loop(), 0.15
+        loop, slow = asyncio.get_running_loop(), 0.19
         await bench.give(range(1))
         await until(lambda: bench.acknowledged == [0])
         bench.held["store"].clear()
