@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import model
 from alerts import Evaluator, emerging
 from documents import Document, Linker, Pseudonymiser, load_watchlist
+from documents.stories import story_key
 from finsent import app
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
@@ -78,7 +79,7 @@ def evaluator(url: str, seconds: int = 1) -> Evaluator:
 
 
 def scored(score: Score, headlines: list[tuple[datetime, str]], first: int = 0) -> list[Document]:
-    """The headlines as a worker scores them."""
+    """The headlines as a worker scores them, before it looks for their stories."""
     received = [
         Received(
             "news",
@@ -92,7 +93,10 @@ def scored(score: Score, headlines: list[tuple[datetime, str]], first: int = 0) 
     ]
     rows = Read(Linker(load_watchlist()), Pseudonymiser("k" * 32), lambda topic, partition: "id").run(received)
     score.run(rows)
-    return [row for row in rows if isinstance(row, Document)]
+    documents = [row for row in rows if isinstance(row, Document)]
+    for row in documents:  # each tells a story of its own
+        row.story_id = story_key(row.whole_text)
+    return documents
 
 
 def spread(
