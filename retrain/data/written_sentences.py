@@ -15,7 +15,7 @@ from zlib import crc32
 from documents.events import EventRole, EventState
 from retrain.data.examples import LABELS, Example
 
-WRITTEN = "written"
+WRITTEN = "written sentences"
 """Name of the set of these sentences."""
 
 _LABELS = {"-": "negative", "0": "neutral", "+": "positive"}
