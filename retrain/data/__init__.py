@@ -30,7 +30,7 @@ from retrain.data.near_duplicates import clusters, words
 from retrain.data.phrases import phrases
 from retrain.data.queue import queue
 from retrain.data.replay import Rows, documents_to_label, rows_to_learn
-from retrain.data.written_sentences import WRITTEN, Written, written_sentences
+from retrain.data.written_sentences import WRITTEN, written_sentences
 
 __all__ = [
     "ADDED",
@@ -50,7 +50,6 @@ __all__ = [
     "Judged",
     "Resolved",
     "Rows",
-    "Written",
     "clusters",
     "documents_to_label",
     "fixed_test",

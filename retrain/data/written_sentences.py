@@ -7,8 +7,8 @@ They are in ``written/en`` and ``written/zh``, a line each: label (``+``, ``-``,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from zlib import crc32
 
@@ -42,8 +42,7 @@ class Written:
         return Example(WRITTEN, self.text, self.label, self.company, single=False)
 
 
-@cache
-def written_sentences(language: str, files: tuple[str, ...] | None = None) -> tuple[Written, ...]:
+def written_sentences(language: str, files: Sequence[str] | None = None) -> list[Written]:
     """Those of a language in ``files``, named without ``.tsv`` (None: all). Raises ``ValueError`` with file and line
     for a line that cannot be read, and ``FileNotFoundError`` for a file that is not there."""
     folder = resources.files("retrain.data") / "written" / language
@@ -55,7 +54,7 @@ def written_sentences(language: str, files: tuple[str, ...] | None = None) -> tu
                 found.append(_read(line))
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {number}: {error}") from None
-    return tuple(found)
+    return found
 
 
 def _read(line: str) -> Written:

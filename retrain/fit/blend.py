@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tokenizers import Encoding
 
 from retrain.data import PEOPLES, Example
 from retrain.fit.inference import predict
@@ -33,8 +34,9 @@ def blended(material: Material, fitted: Fitted) -> Fitted:
     none, it is the candidate nearest to the start.
     """
     rows = material.validation
+    checked = encode(material.reader, rows)
     start = SentimentEncoder(material.encoder, material.start).to(fitted.network.device)
-    before = _scores_of_old_sets(predict(start, encode(material.reader, rows)), rows)
+    before = _scores_of_old_sets(predict(start, checked), rows)
 
     def forgets(logits: np.ndarray) -> bool:
         now = _scores_of_old_sets(logits, rows)
@@ -42,20 +44,21 @@ def blended(material: Material, fitted: Fitted) -> Fitted:
 
     best, best_forgets = fitted, forgets(fitted.logits)
     for share in SHARES:
-        candidate = part_of_the_way(material, fitted, share)
+        candidate = part_of_the_way(material, fitted, share, checked)
         too_much = forgets(candidate.logits)
         if best_forgets or (candidate.score > best.score and not too_much):
             best, best_forgets = candidate, too_much
     return best
 
 
-def part_of_the_way(material: Material, fitted: Fitted, share: float) -> Fitted:
-    """``fitted`` with weights that go only this ``share`` of the way from ``material.start`` to its own."""
-    start, trained, rows = material.start, fitted.network.weights(), material.validation
+def part_of_the_way(material: Material, fitted: Fitted, share: float, checked: Sequence[Encoding]) -> Fitted:
+    """``fitted`` with weights that go only this ``share`` of the way from ``material.start`` to its own. ``checked``
+    are the encoded validation rows."""
+    start, trained = material.start, fitted.network.weights()
     between = {n: start[n] + share * (value - start[n]) if n in start else value for n, value in trained.items()}
     network = SentimentEncoder(material.encoder, between).to(fitted.network.device)
-    logits = predict(network, encode(material.reader, rows))
-    return Fitted(network, logits, fitted.curves, validation_score(logits, rows), share)
+    logits = predict(network, checked)
+    return Fitted(network, logits, fitted.curves, validation_score(logits, material.validation), share)
 
 
 def _scores_of_old_sets(logits: np.ndarray, examples: Sequence[Example]) -> dict[str, float]:

@@ -137,7 +137,7 @@ def make(options: Options) -> None:
     with Progress() as progress:
         fitted = fit(material, _recipe(options, start), Accelerator(cpu=True), [_Reported(progress, material)], keep)
     if options.share < 1:
-        fitted = part_of_the_way(material, fitted, options.share)
+        fitted = part_of_the_way(material, fitted, options.share, encode(reader, rows.validation))
     calibration = fit_calibration(fitted.logits, rows.validation)
     _write(options, start, fitted, calibration, encode(reader, plain[:: max(1, len(plain) // MOST_CENTRED)]))
     keep.path.unlink()

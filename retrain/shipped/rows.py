@@ -67,8 +67,8 @@ def shipped_rows(
 
     Rows of ``repeated`` sets come twice. For English there are about ``phrase_count`` phrases, too. With ``limit``,
     only about so many rows are trained on. ``behaviour`` sentences of each behavioural template that training may see
-    come on top, the rows of ``added``, and the sentences of the files
-    ``written`` (``retrain/data/written``). Raises ``FileNotFoundError`` for a missing set or file.
+    come on top, the rows of ``added``, and the sentences of the files ``written`` (``retrain/data/written``). Raises
+    ``FileNotFoundError`` for a missing set or file.
     """
     # Split with all sets, so that a row is in the same part whichever of the sets are chosen.
     examples = load(data, list(dict.fromkeys([*TRAINED_ON[language], *sets])))
@@ -87,7 +87,7 @@ def shipped_rows(
         validation = [*validation, *(example for template, example in made if crc32(template.encode()) % 8 == 0)]
         training = [*training, *(example for template, example in made if crc32(template.encode()) % 8)]
     if written:
-        own = written_sentences(language, tuple(written))
+        own = written_sentences(language, written)
         validation = [*validation, *(one.example() for one in own if one.judges)]
         training = [*training, *(one.example() for one in own if not one.judges)]
     if added:

@@ -37,8 +37,9 @@ __all__ = [
     "write_holdings",
     # prices
     "write_prices",
-    # topics
+    # indices
     "settle_hours",
+    # topics
     "write_emerging_topics",
     # models
     "RUN_COLUMNS",
