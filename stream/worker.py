@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import faust
 from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
 from faust.types import TP
 
 import model
@@ -74,6 +75,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TRY_AGAIN_S = 5.0
+"""The pause after ClickHouse took nothing at the start."""
+
+START_PATIENCE_S, CONNECT_AGAIN_S = 30.0, 1.0
+"""How long a worker that starts waits for a ClickHouse that does not answer, and how often it asks."""
 
 
 def run(
@@ -92,7 +97,8 @@ def run(
 def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable[[str], model.Scorer] | None) -> None:
     kafka, watchlist = KafkaSettings(), load_watchlist()
     decode = decoding(kafka)
-    before = _prepared(record, lambda client: _prepare(client, watchlist))
+    patience_s = min(settings.store_patience_s, START_PATIENCE_S)
+    before = _prepared(record, lambda client: _prepare(client, watchlist), patience_s)
     ensure_topics(kafka, kafka.partitions)
     worker = Worker(record, before, settings, kafka, watchlist, decode, load)
     faust.Worker(
@@ -113,19 +119,25 @@ def _prepare(client: Client, watchlist: Watchlist) -> Restarts | None:
     return restarts(client)
 
 
-def _prepared(record: RunRecord, prepare: Callable[[Client], T]) -> T:
-    """The result of ``prepare`` over a connection. While ClickHouse answers but takes nothing, this tries again: a
-    process that is started anew would be no better off."""
+def _prepared(record: RunRecord, prepare: Callable[[Client], T], patience_s: float) -> T:
+    """The result of ``prepare`` over a connection. While ClickHouse answers but takes nothing, this tries again without
+    an end: a process that is started anew would be no better off. A ClickHouse that does not answer gets ``patience_s``
+    seconds, since both are often started together."""
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             with connect() as client:
                 return prepare(client)
         except (StorageUnavailable, *UNAVAILABLE) as error:
-            if not (why := refusal(error)):
+            if refused := refusal(error):
+                why, pause = f"ClickHouse takes nothing: {refused}", TRY_AGAIN_S
+            elif not isinstance(error, ServerException) and time.monotonic() < deadline:
+                why, pause = str(error).partition("\n")[0], CONNECT_AGAIN_S
+            else:
                 raise
-            log.warning("the worker waits to start: ClickHouse takes nothing: %s", why)
-            record.reading("", f"ClickHouse takes nothing: {why}")
-            time.sleep(TRY_AGAIN_S)
+            log.warning("the worker waits to start: %s", why)
+            record.reading("", why)
+            time.sleep(pause)
 
 
 class Worker:

@@ -21,6 +21,7 @@ def test_each_record_is_stored_once(shipped: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(rolling_restart, "MOST_S", 2.0)
     found = rolling_restart.measure_pods(tmp_path, per_second=8)
     assert found["sent"] == found["stored"] > 0 and found["repeats"] == 0
-    assert (found["restarts"], found["killed"], len(found["restart_s"])) == (0, 0, 2)
+    logs = "\n".join(log.read_text()[-8000:] for log in (tmp_path / "pods").glob("*.log"))
+    assert (found["restarts"], found["killed"], len(found["restart_s"])) == (0, 0, 2), logs
     # A partition waited for its worker: nobody else took it.
     assert len(found["stood_still_s"]) == 8 and found["most_s"] == 45

@@ -141,7 +141,12 @@ def test_no_password_in_a_log_a_state_file_or_what_is_printed(
     assert "127.0.0.1:1" in done.stdout and "s3cret" not in done.stdout + done.stderr
     worker = subprocess.run(
         [sys.executable, "-m", "finsent", "worker"],
-        env={**os.environ, "FINSENT_DATA": str(tmp_path), "FINSENT_PSEUDONYM_KEY": "k" * 32},
+        env={
+            **os.environ,
+            "FINSENT_DATA": str(tmp_path),
+            "FINSENT_PSEUDONYM_KEY": "k" * 32,
+            "STREAM_STORE_PATIENCE_S": "0.1",
+        },
         capture_output=True,
         text=True,
         timeout=120,

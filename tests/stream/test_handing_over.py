@@ -98,3 +98,15 @@ def test_an_error_is_raised(first_waits: bool):
             await consumer.wait_first(hand_over(), suspended.wait())
 
     playing(scene)
+
+
+def test_what_else_faust_waits_for_is_left_to_it():
+    async def scene(consumer: HandingOver, room: asyncio.Event, resumed: asyncio.Event) -> None:
+        waiting = asyncio.create_task(consumer.wait(resumed))  # an event, as when no partition may be read
+        await asyncio.sleep(0)
+        resumed.set()
+        assert (await waiting).stopped is False
+        room.set()
+        assert (await consumer.wait(room.wait())).result is True
+
+    playing(scene)

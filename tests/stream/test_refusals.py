@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
 
 from console.api.health import problems
+from deploy.local import free_port
 from documents import Document, Position, Row
 from settings import ClickHouseSettings
-from storage import audited, connect, obstacles
+from storage import StorageUnavailable, audited, connect, obstacles
 from stream.upkeep import RUNS, waiting_workers
 from stream.upkeep.patient_client import PatientClient
 from stream.upkeep.run_record import RunRecord
@@ -67,7 +69,7 @@ def test_a_read_only_user_is_waited_for_from_the_start(client: Client, clickhous
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CLICKHOUSE_URL", clickhouse_url)
         environment.setattr("stream.worker.TRY_AGAIN_S", 0.1)
-        assert _prepared(record, prepare) == "prepared" and len(tried) == 2
+        assert _prepared(record, prepare, patience_s=0) == "prepared" and len(tried) == 2
         assert "read-only" in waiting_workers(tmp_path / RUNS)["w"]
         assert (
             "w waits: ClickHouse takes nothing: it is read-only" in within("doctor", FINSENT_DATA=str(tmp_path)).stdout
@@ -75,3 +77,25 @@ def test_a_read_only_user_is_waited_for_from_the_start(client: Client, clickhous
     record.reading("news/0 at 7")
     assert waiting_workers(tmp_path / RUNS) == {}
     record.stopped()
+
+
+def test_a_clickhouse_that_is_just_being_started_is_waited_for(
+    clickhouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("stream.worker.CONNECT_AGAIN_S", 0.01)
+    monkeypatch.setenv("CLICKHOUSE_URL", f"clickhouse://127.0.0.1:{free_port()}/default")
+    record = RunRecord(tmp_path / RUNS, "w", connect)
+
+    def late(_: Client) -> int:
+        tried.append(1)
+        if len(tried) < 3:
+            raise EOFError("Unexpected EOF while reading bytes")  # the server went away in the middle
+        return len(tried)
+
+    tried: list[int] = []
+    with pytest.raises(StorageUnavailable, match="does not answer"):
+        _prepared(record, late, patience_s=0.1)
+    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
+    assert not tried and _prepared(record, late, patience_s=30) == 3
+    with pytest.raises(ServerException, match="no_such_table"):  # that does not pass
+        _prepared(record, lambda connected: connected.execute("SELECT * FROM no_such_table"), patience_s=3600)

@@ -54,22 +54,13 @@ class Feed:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Start a worker unless one runs, and wait until it has its partitions. If it ends because the embedded
-        ClickHouse is just being restarted, it is started again, as a supervisor does."""
+        """Start a worker unless one runs, and wait until it has its partitions."""
         if not self.alive():
             self.launch(WORKER)
-
-        def up() -> bool:
-            if self.ended_without_clickhouse():
-                self.launch(WORKER)
-            return self.ready()
-
-        eventually(up, 120, "the worker has its partitions")
+        eventually(self.ready, 120, "the worker has its partitions")
 
     def launch(self, program: str) -> subprocess.Popen:
-        """Start a worker that is ``program``, once ClickHouse answers: the embedded one takes seconds to end, and
-        to start again, after a client of it was killed."""
-        self.client.execute("SELECT 1")
+        """Start a worker that is ``program``."""
         with self.log.open("wb") as out:
             command = [sys.executable, "-c", program]
             self.process = subprocess.Popen(command, env=self.environment, stderr=out, stdout=out)
@@ -79,10 +70,6 @@ class Feed:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-
-    def ended_without_clickhouse(self) -> bool:
-        """It ended because the embedded ClickHouse was just being restarted."""
-        return self.process is not None and not self.alive() and "StorageUnavailable" in self.log.read_text()[-2000:]
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
