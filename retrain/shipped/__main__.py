@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--stand-in", metavar="WORD", help="read in the place of an entity's name")
     parser.add_argument("--figures", action="store_true", help="say in words how the figures of a text compare")
     parser.add_argument("--balance", type=float, help="0: rows count alike; 1: labels count alike")
-    parser.add_argument("--distill", type=float, help="weight of staying close to the base embedding")
+    parser.add_argument("--distill", type=float, help="weight of staying close to the embedding before")
     parser.add_argument("--smoothing", type=float, help="label smoothing")
     parser.add_argument("--averaged", type=float, help="how slowly the averaged weights follow; a short run needs less")
     parser.add_argument("--share", type=float, help="of the way from the start's weights to the trained ones")

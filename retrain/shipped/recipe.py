@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from rich.progress import Progress
+from tokenizers import Encoding
 
 from model.encoder import CENTER, Base, Weights, base, merged
 from retrain.data import ADDED, PART_LANGUAGES, TRAINED_ON, Example
@@ -93,12 +94,13 @@ class Options:
 @dataclass(frozen=True, slots=True)
 class _Start:
     """Where the training starts: the base encoder and its name, the weights, and the ids of the pieces that the
-    encoder knows (None: all)."""
+    encoder knows (None: all). ``continues`` a model of the same languages, or begins one."""
 
     name: str
     encoder: Base
     weights: Weights
     vocabulary: Sequence[int] | None
+    continues: bool = False
 
 
 def make(options: Options) -> None:
@@ -139,7 +141,8 @@ def make(options: Options) -> None:
     if options.share < 1:
         fitted = part_of_the_way(material, fitted, options.share, encode(reader, rows.validation))
     calibration = fit_calibration(fitted.logits, rows.validation)
-    _write(options, start, fitted, calibration, encode(reader, plain[:: max(1, len(plain) // MOST_CENTRED)]))
+    some = encode(reader, plain[:: max(1, len(plain) // MOST_CENTRED)])
+    _write(options, start, fitted, calibration, start.weights[CENTER] if start.continues else _center(fitted, some))
     keep.path.unlink()
     unseen = calibrated(predict(fitted.network, encode(reader, rows.test)), rows.test, calibration["calibration"])
     print(f"the best epoch on the test part, which decided nothing:\n{score_table(unseen, rows.test)}", flush=True)
@@ -178,7 +181,7 @@ def _start(options: Options, examples: Sequence[Example]) -> _Start:
             encoder = base(name, known)
             learnt = {key: value for key, value in merged(options.start)[0].items() if key != WORDS}
             return _Start(name, encoder, encoder.weights | learnt, known)
-        return _Start(name, base(name, known), merged(options.start)[0], known)
+        return _Start(name, base(name, known), merged(options.start)[0], known, continues=True)
     name = options.base or BASES[options.language]
     known = vocabulary_of_rows(options.data, options.language, examples) if name == "e5" else None
     encoder = base(name, known)
@@ -186,8 +189,9 @@ def _start(options: Options, examples: Sequence[Example]) -> _Start:
 
 
 def _material(options: Options, rows: ShippedRows, start: _Start, reader: Reader, plain: Sequence[Example]) -> Material:
-    """The rows; the base encoder is the teacher, and reads the texts without their entities."""
-    teacher = embeddings(SentimentEncoder(start.encoder), encode(reader, plain))
+    """The rows, with the embeddings to stay near to, which are those of the texts without their entities: by the model
+    that is continued, as stories are found by its distances, or else by the base encoder."""
+    teacher = SentimentEncoder(start.encoder, start.weights if start.continues else None)
     named = [] if options.stand_in else rows.training  # with a stand-in, another name would not be seen
     names = sorted({e.entity for e in named if e.entity and len(e.entity) > 3 and e.dataset in NAMED})
     count = len(rows.training)
@@ -197,7 +201,7 @@ def _material(options: Options, rows: ShippedRows, start: _Start, reader: Reader
         start.weights,
         rows.training,
         rows.validation,
-        teacher,
+        embeddings(teacher, encode(reader, plain)),
         known=torch.zeros(count, 3),  # not used: the recipe does not keep earlier answers
         shares=torch.ones(count),
         names=names,
@@ -229,8 +233,13 @@ class _Reported:
         )
 
 
-def _write(options: Options, start: _Start, fitted: Fitted, calibration: dict[str, Any], centred: Any) -> None:
-    """Write the adapter; ``centred`` are the encodings whose mean embedding becomes the centre."""
+def _center(fitted: Fitted, encodings: Sequence[Encoding]) -> np.ndarray:
+    """The mean embedding [hidden] of these texts."""
+    return np.asarray(embeddings(fitted.network, encodings).mean(0).numpy())
+
+
+def _write(options: Options, start: _Start, fitted: Fitted, calibration: dict[str, Any], center: np.ndarray) -> None:
+    """Write the adapter."""
     config = {
         "base": start.name,
         "part": options.language,
@@ -241,7 +250,6 @@ def _write(options: Options, start: _Start, fitted: Fitted, calibration: dict[st
         "validation_macro_f1": fitted.score,
         "settings": options.decisive(),
     }
-    center = embeddings(fitted.network, centred).mean(0).numpy()
     tuned = fitted.network.weights() | {CENTER: center}
     known = None if start.vocabulary is None else np.array(start.vocabulary)
     write_adapter(options.out, start.encoder.weights, tuned, options.keep_rank, config, known)
