@@ -167,7 +167,7 @@ ENGINE = ReplacingMergeTree(polled_at)
 ORDER BY feed
 TTL toDateTime(polled_at) + toIntervalDay(30);
 
--- 0026_event_views
+-- 0026_event_views, 0078_again
 CREATE TABLE known_event_types
 (
     `type` String,
@@ -177,6 +177,7 @@ CREATE TABLE known_event_types
     `half_life_h` UInt32,
     `pages` Bool,
     `witnesses` UInt8,
+    `again` UInt8 DEFAULT 1,
     `definition` String,
     `loaded_at` DateTime64(3, 'UTC')
 )
@@ -1541,7 +1542,7 @@ WHERE (d.topic, d.topic_id, d.partition, d.offset) IN (
         members.offset AS member_offset
 );
 
--- 0026_event_views
+-- 0026_event_views, 0078_again
 CREATE VIEW event_types
 (
     `type` String,
@@ -1551,6 +1552,7 @@ CREATE VIEW event_types
     `half_life_h` UInt32,
     `pages` Bool,
     `witnesses` UInt8,
+    `again` UInt8,
     `definition` String
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
@@ -1562,6 +1564,7 @@ AS SELECT
     half_life_h,
     pages,
     witnesses,
+    again,
     definition
 FROM known_event_types
 FINAL;

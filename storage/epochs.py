@@ -29,7 +29,8 @@ def write_epochs(client: Client, topic_ids: Mapping[str, str], epochs: Mapping[P
     rows = [(topic, topic_ids[topic], number, *known, now) for (topic, number), known in epochs.items()]
     try:
         if rows:
-            client.execute("INSERT INTO partition_epochs VALUES", rows)
+            columns = ", ".join(("topic", "topic_id", "partition", *EpochEnd._fields, "at"))
+            client.execute(f"INSERT INTO partition_epochs ({columns}) VALUES", rows)
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the leader epochs cannot be stored: {error}") from error
 

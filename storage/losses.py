@@ -70,7 +70,8 @@ def write_losses(client: Client, losses: Sequence[Loss]) -> None:
     """Store ``losses``; one that is stored already is replaced. Raises ``StorageUnavailable``."""
     now = datetime.now(UTC)
     try:
-        client.execute("INSERT INTO lost_ranges VALUES", [(*loss, now) for loss in losses])
+        columns = ", ".join((*Loss._fields, "at"))
+        client.execute(f"INSERT INTO lost_ranges ({columns}) VALUES", [(*loss, now) for loss in losses])
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"lost ranges cannot be stored: {error}") from error
 
@@ -107,7 +108,7 @@ def write_ends(client: Client, topic_ids: Mapping[str, str], ends: Mapping[Parti
     now = datetime.now(UTC)
     rows = [(topic, topic_ids[topic], number, end, now) for (topic, number), end in ends.items() if topic in topic_ids]
     try:
-        client.execute("INSERT INTO partition_ends VALUES", rows)
+        client.execute("INSERT INTO partition_ends (topic, topic_id, partition, end, at) VALUES", rows)
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the ends of partitions cannot be stored: {error}") from error
 

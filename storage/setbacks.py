@@ -54,7 +54,8 @@ def write_setbacks(client: Client, worker: str, found: Sequence[Setback]) -> Non
     """Store them. Raises ``StorageUnavailable``."""
     now = datetime.now(UTC)
     try:
-        client.execute("INSERT INTO ledger_setbacks VALUES", [(*one, worker, now) for one in found])
+        columns = ", ".join((*Setback._fields, "worker", "at"))
+        client.execute(f"INSERT INTO ledger_setbacks ({columns}) VALUES", [(*one, worker, now) for one in found])
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"setbacks of the ledger cannot be stored: {error}") from error
 

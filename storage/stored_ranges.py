@@ -59,7 +59,8 @@ def write_stored_ranges(client: Client, ranges: Sequence[StoredRange]) -> None:
     """Store them; they widen those that are known. Raises ``StorageUnavailable``."""
     now = datetime.now(UTC)
     try:
-        client.execute("INSERT INTO stored_ranges VALUES", [(*one, now) for one in ranges])
+        columns = ", ".join((*StoredRange._fields, "at"))
+        client.execute(f"INSERT INTO stored_ranges ({columns}) VALUES", [(*one, now) for one in ranges])
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"the ranges of stored offsets cannot be written: {error}") from error
 

@@ -81,21 +81,9 @@ def replace_entities(client: Client, entities: Iterable[Entity]) -> None:
 def replace_event_types(client: Client, types: Iterable[EventType]) -> None:
     """Store the taxonomy of events, whose half-lives the views need; types that are left out are removed."""
     now = datetime.now(UTC)
-    rows = [
-        (
-            one.name,
-            one.group,
-            one.polarity,
-            one.severity,
-            one.half_life_h,
-            one.pages,
-            one.witnesses,
-            one.definition,
-            now,
-        )
-        for one in types
-    ]
-    client.execute("INSERT INTO known_event_types VALUES", rows)
+    columns = ("polarity", "severity", "half_life_h", "pages", "witnesses", "again", "definition")
+    rows = [(one.name, one.group, *(getattr(one, column) for column in columns), now) for one in types]
+    client.execute(f"INSERT INTO known_event_types (type, event_group, {', '.join(columns)}, loaded_at) VALUES", rows)
     names = [row[0] for row in rows] or [""]
     client.execute("DELETE FROM known_event_types WHERE type NOT IN %(names)s", {"names": names})
 

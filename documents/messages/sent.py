@@ -11,6 +11,7 @@ import msgspec
 
 from documents.events import Event, EventRole, EventState
 from documents.records import BadRecord, Document, Kind, LanguageQuality, Position, Sentiment
+from documents.watchlist import EntityType
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -19,7 +20,8 @@ LONGEST_TEXT = 1_000
 
 
 class ScoredMention(msgspec.Struct, frozen=True):
-    """The sentiment about one company; ``deciding`` is as in ``Scored``."""
+    """The sentiment about one company, or another entity of the watch list (``entity_type``); ``deciding`` is as in
+    ``Scored``."""
 
     entity: str
     surface: str
@@ -29,6 +31,7 @@ class ScoredMention(msgspec.Struct, frozen=True):
     p_neutral: float
     p_positive: float
     deciding: str
+    entity_type: EntityType
 
 
 class ScoredEvent(msgspec.Struct, frozen=True):
@@ -191,6 +194,7 @@ def scored(document: Document) -> bytes:
                     mention.p_neutral,
                     mention.p_positive,
                     document.deciding(mention),
+                    mention.entity_type,
                 )
                 for mention in document.mentions
             ],

@@ -23,4 +23,5 @@ class WorkerEnd(NamedTuple):
 
 def write_worker_ends(client: Client, ends: Sequence[WorkerEnd]) -> None:
     """Record ``ends``. One that is recorded twice counts once."""
-    client.execute("INSERT INTO worker_ends VALUES", [tuple(one) for one in ends])
+    columns = ", ".join(WorkerEnd._fields)
+    client.execute(f"INSERT INTO worker_ends ({columns}) VALUES", [tuple(one) for one in ends])

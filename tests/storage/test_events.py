@@ -111,7 +111,9 @@ def test_a_type_that_no_worker_knows_is_shown_all_the_same(client: Client):
     known = load_event_types().by_name
     replace_event_types(client, known.values())
     replace_event_types(client, [known["fine"]])
-    assert client.execute("SELECT type, event_group, half_life_h FROM event_types") == [("fine", "law", 168)]
+    assert client.execute("SELECT type, event_group, half_life_h, again FROM event_types") == [
+        ("fine", "law", 168, known["fine"].again)
+    ]
     write_documents(client, [report(1, NOON), report(2, NOON + 15 * DAY), report(3, NOON + 16 * DAY)], stamp=False)
     rows = client.execute("SELECT type, event_group, novelty FROM events ORDER BY published_at")
     assert rows == [("data_breach", "", "first"), ("data_breach", "", "first"), ("data_breach", "", "repeat")]

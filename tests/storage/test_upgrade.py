@@ -6,8 +6,10 @@ Migrations that were released never change, so those up to a number make the dat
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from storage import audited, connect, migrate, positions, write_documents
 
 module = importlib.import_module("storage.migrate")
 EVERY = module.files()
+ROOT = Path(__file__).parents[2]
 
 COLUMNS_THEN = """
 SELECT name FROM system.columns
@@ -94,3 +97,14 @@ def assert_the_views_show_all(client: Client, count: int) -> None:
     )
     for (view,) in views:
         client.execute(f"SELECT * FROM {view} LIMIT 1")
+
+
+def test_every_insert_names_its_columns():
+    """Otherwise a column that a later release adds would stop the workers of this one."""
+    rooms = ("alerts", "cli", "console", "retrain", "storage", "stream")
+    without = [
+        f"{path.relative_to(ROOT)}: {found}"
+        for path in sorted(one for room in rooms for one in (ROOT / room).rglob("*.py"))
+        for found in re.findall(r"INSERT INTO \w+ (?:VALUES|SELECT)\b", path.read_text(encoding="utf-8"))
+    ]
+    assert not without
