@@ -16,7 +16,7 @@ import numpy as np
 from clickhouse_driver import Client
 
 from alerts.detection import WINDOW_S, Parameters
-from alerts.events import SETTLED, SPAN, EventLifecycle, SourceRecord, SourceWeights
+from alerts.events import SETTLED, SPAN, YEAR, EventLifecycle, SourceRecord, SourceWeights
 from alerts.evidence import moving_documents_of
 from alerts.incidents import Incidents
 from alerts.lifecycle import Lifecycle
@@ -33,7 +33,7 @@ _EPOCH = datetime(1990, 1, 1, tzinfo=UTC)
 @dataclass
 class History:
     """What a replay reads: the windows of documents and of topics, the reports of events, what each source reported by
-    day, and the span in Unix seconds."""
+    day, and the span in Unix seconds. The reports begin a year earlier: an event that was told then is no news."""
 
     windows: Windows
     topics: tuple[np.ndarray, ...]
@@ -50,7 +50,8 @@ def read_history(
     entities: Sequence[str] = (),
     no_companies: Collection[str] = (),
 ) -> History:
-    """The stored windows from ``since`` to ``until`` (default: all there is), and of the baseline before ``since``.
+    """The stored windows from ``since`` to ``until`` (default: all there is), and of the baseline before ``since``; of
+    events also the year before.
 
     With ``entities``, only these are read. They alone then make the prior, which is otherwise that of all companies.
     ``no_companies`` are entities that are none, as in ``Rules.other_types``.
@@ -64,13 +65,14 @@ def read_history(
         since, until = since or first - timedelta(seconds=1), until or last + timedelta(minutes=15)
     parameters = Parameters()
     begin = max(_EPOCH, since - timedelta(seconds=parameters.baseline_s + 2 * max(parameters.recent_s)))
+    told = max(_EPOCH, begin - YEAR)
     names = list(entities) or None
     return History(
         *sentiment_and_topic_windows(client, begin, until, WINDOW_S, names, no_companies),
         int(since.timestamp()),
         math.ceil(until.timestamp()),
-        event_reports(client, begin, until + timedelta(seconds=1), names),
-        source_days(client, max(_EPOCH, begin - SPAN - SETTLED), until),
+        event_reports(client, told, until + timedelta(seconds=1), names),
+        source_days(client, max(_EPOCH, told - SPAN - SETTLED), until),
     )
 
 
@@ -100,7 +102,8 @@ def replay(
         since, until = (datetime.fromtimestamp(moment, UTC) for moment in (history.since, last))
         life = events(rules)
         life.learn(SourceRecord(history.sources))
-        transitions += life.run(history.reports, since, until)
+        made = life.run(history.reports, max(_EPOCH, since - YEAR), until)
+        transitions += [transition for transition in made if transition.fired_at > since]
         transitions.sort(key=lambda transition: transition.at)
     Incidents().assign(transitions)
     return transitions, watched

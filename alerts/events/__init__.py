@@ -5,6 +5,7 @@
 - ``lifecycle``: firing, escalated, resolved. ``watch``: the same over what is new in the storage.
 """
 
+from alerts.events.belief import YEAR
 from alerts.events.lifecycle import EventLifecycle
 from alerts.events.source_record import SETTLED, SPAN, SourceRecord
 from alerts.events.source_weights import BadSourceWeights, SourceWeights, load_source_weights
@@ -13,6 +14,7 @@ from alerts.events.watch import EventWatch
 __all__ = [
     "SETTLED",
     "SPAN",
+    "YEAR",
     "BadSourceWeights",
     "EventLifecycle",
     "EventWatch",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from documents import AlertKind, Direction, Document
 from documents.events import Event, EventRole, EventState, load_event_types
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
-from tests.alerts.test_alerting import MONDAY, week
+from tests.alerts.test_alerting import MONDAY, document, week
 
 TELLS = ("id", "incident", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "before_mean",
          "after_mean", "before_documents", "after_documents", "began_at")  # fmt: skip
@@ -122,6 +123,24 @@ def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
     span = (events[0].at - timedelta(days=3), events[0].at + timedelta(days=1))
     backtest.plot(watched, transitions, "AAA", *span, picture, "A crisis", events[0].at)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_told_in_the_year_before_is_no_news_to_a_backtest_that_begins_later(client: Client):
+    def accident(at: datetime, offset: int) -> Document:
+        told = Event("AAA", "accident", 0.98, EventRole.SUBJECT, EventState.HAPPENED, 80, 4, -1)
+        return replace(document(offset, "AAA", at, -0.8), source="Reuters", events=[told])
+
+    later = MONDAY + timedelta(days=100)
+    write_documents(client, [accident(MONDAY, 0), accident(later, 1)])
+
+    def fired(since: datetime) -> list[datetime]:
+        history = backtest.read_history(client, since, later + timedelta(days=1))
+        found, _ = backtest.replay(history, Rules(), events=EVENTS)
+        return [row.fired_at for row in found if row.state == "firing"]
+
+    assert fired(MONDAY - timedelta(days=1)) == [MONDAY] and fired(later - timedelta(days=1)) == []
+    client.execute("ALTER TABLE record_log DELETE WHERE offset = 0 SETTINGS mutations_sync = 1")
+    assert fired(later - timedelta(days=1)) == [later]
 
 
 def test_an_event_is_answered_by_alerts_of_its_direction():
