@@ -55,7 +55,9 @@ def import_lists(
     Columns are found by their meaning and shown: ticker and name at least, and exchange, ISIN, FIGI, LEI, CIK, sector,
     country, desk, aliases, former names ("Facebook (until 2021-10-28); ..."). Rows of one company (by CIK, LEI, ISIN or
     name, over all FILEs) become one entry. Legal forms are no part of a name. Names that are ordinary words in news,
-    people or places count only with a capital letter, or beside a word such as "shares".
+    people or places count only with a capital letter, or beside a word such as "shares". A column `entity_type`
+    (currency, commodity, index, country, central_bank, person) makes other entities of its rows; a person's `leads` is
+    the ticker of the company.
 
     `finsent watchlist import company_tickers_exchange.json LSE.csv --out watchlist.json`
 
@@ -69,16 +71,18 @@ def import_lists(
     own = shipped_watchlist().companies if shipped else []
     found = merged((one for listings in lists for one in listings), own, rules)
     companies = found.companies[:limit]
-    Watchlist(companies)  # what a worker would refuse is refused here
+    entities = [*companies, *found.others]
+    Watchlist(entities)  # what a worker would refuse is refused here
     new = out.with_name(out.name + ".new")
-    new.write_bytes(written(companies))
+    new.write_bytes(written(entities))
     new.replace(out)
     for listings in lists:
         found.left_out.update(listings.left_out)
     for reason, count in found.left_out.most_common(10):
         echo(f"left out {many(count, 'row')}: {reason}", err=True)
     _report(companies)
-    echo(f"{out}: {len(companies):,} companies; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
+    others = f" and {len(found.others):,} other entities" if found.others else ""
+    echo(f"{out}: {len(companies):,} companies{others}; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
 
 
 @group.command()

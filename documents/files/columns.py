@@ -101,6 +101,8 @@ MEANINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "former": ("formernames", "formername", "previousnames", "previousname", "oldname", "formerlyknownas"),
         "renamed": ("renamed", "namechangedate", "datechanged", "datechange", "renamedat"),
         "fund": ("etf", "isetf", "fund"),
+        "entity_type": ("entitytype",),
+        "leads": ("leads",),
     },
     "prices": {
         "ticker": (

@@ -1,4 +1,4 @@
-"""The rows of somebody's list of companies, whatever its columns are called."""
+"""The rows of somebody's list of companies, or of other entities, whatever its columns are called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from documents.files import BadFile, Columns, Table, find_columns, parse_date
-from documents.watchlist import FormerName
+from documents.watchlist import ENTITY_TYPES, EntityType, FormerName
 
 _NO_COMPANY = re.compile(
     r"\b(?:etfs?|etns?|warrants?|rights?|units?|preferred|preference|depositary shares? each|notes due|debentures?"
@@ -31,7 +31,8 @@ _SUFFIX_OF_MIC = {
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: a company, or one kind of its shares, as a list has it. "" where the list does not say."""
+    """One row: a company, or one kind of its shares, as a list has it, or another entity. "" where the list does not
+    say."""
 
     ticker: str
     name: str
@@ -45,6 +46,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     desk: str = ""
     aliases: tuple[str, ...] = ()
     former: tuple[FormerName, ...] = ()
+    entity_type: EntityType = "company"
+    leads: str = ""
 
 
 def listing_columns(table: Table, given: Mapping[str, str] | None = None) -> Columns:
@@ -75,10 +78,15 @@ class Listings:
 
     def _listing(self, values: Mapping[str, Any]) -> Listing | None:
         given = {name: _text(values.get(column)) for name, column in self._of.items()}
-        ticker, name = given["ticker"].lstrip("$").upper(), given["name"]
+        ticker, name = given["ticker"].lstrip("$"), given["name"]
         if not ticker or not name:
             self._leave_out("no ticker or no name")
             return None
+        aliases = tuple(filter(None, map(str.strip, given.get("aliases", "").split(";"))))
+        kind = given.get("entity_type", "").lower().replace(" ", "_") or "company"
+        if kind != "company":
+            return self._other(kind, ticker, name, aliases, given)
+        ticker = ticker.upper()
         if _NO_COMPANY.search(name) or given.get("fund", "").lower() in _YES:
             self._leave_out("a fund, a warrant or another security that is no share")
             return None
@@ -100,8 +108,26 @@ class Listings:
             sector=given.get("sector", ""),
             country=given.get("country", ""),
             desk=given.get("desk", ""),
-            aliases=tuple(filter(None, map(str.strip, given.get("aliases", "").split(";")))),
+            aliases=aliases,
             former=tuple(_former(values.get(self._of.get("former", "")), given.get("renamed", ""))),
+        )
+
+    def _other(
+        self, kind: str, ticker: str, name: str, aliases: tuple[str, ...], given: Mapping[str, str]
+    ) -> Listing | None:
+        """What is no company. By custom its type stands in front of its ticker, so that it is no company's."""
+        if kind not in ENTITY_TYPES:
+            self._leave_out(f"an entity_type that is none of {', '.join(ENTITY_TYPES)}")
+            return None
+        return Listing(
+            ticker=ticker if ":" in ticker else f"{kind}:{ticker.upper()}",
+            name=name,
+            country=given.get("country", ""),
+            sector=given.get("sector", ""),
+            desk=given.get("desk", ""),
+            aliases=aliases,
+            entity_type=kind,  # type: ignore[arg-type]
+            leads=given.get("leads", ""),
         )
 
     def _leave_out(self, reason: str) -> None:

@@ -1,4 +1,6 @@
-"""One watch list of several lists: the kinds of a company's shares, and what each list knows of it, put together."""
+"""One watch list of several lists: the kinds of a company's shares, and what each list knows of it, put together.
+
+Entities that are no companies are taken as their list has them."""
 
 from __future__ import annotations
 
@@ -20,9 +22,10 @@ IDENTIFIERS = ("exchange", "isin", "figi", "lei", "cik", "country")
 
 @dataclass(slots=True)
 class Merged:
-    """The companies, in the order of the lists, and how many rows were left out, by the reason."""
+    """The companies, in the order of the lists, the ``others``, and how many rows were left out, by the reason."""
 
     companies: list[Entity] = field(default_factory=list)
+    others: list[Entity] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
@@ -47,7 +50,13 @@ class _Group:
 def merged(listings: Iterable[Listing], own: Iterable[Entity] = (), desks: DeskRules | None = None) -> Merged:
     """The watch list of ``listings``. The entries in ``own`` keep their names, desks and sectors: people chose them."""
     result, desks = Merged(), desks or DeskRules()
-    groups = list(_groups(listings, own, result.left_out))
+    of_companies: list[Listing] = []
+    for row in listings:
+        if row.entity_type == "company":
+            of_companies.append(row)
+        else:
+            result.others.append(_other(row, desks))
+    groups = list(_groups(of_companies, own, result.left_out))
     beginnings = Beginnings(spoken_name(group.rows[0].name) for group in groups if not group.own)
     claimed: dict[str, str] = {}
     symbols: dict[str, str] = {}
@@ -61,9 +70,27 @@ def merged(listings: Iterable[Listing], own: Iterable[Entity] = (), desks: DeskR
     return result
 
 
-def written(companies: Iterable[Entity]) -> bytes:
-    """A watch list's file: a JSON list with a line for each company."""
-    return b"[\n" + b",\n".join(map(msgspec.json.encode, companies)) + b"\n]\n"
+def written(entities: Iterable[Entity]) -> bytes:
+    """A watch list's file: a JSON list with a line for each entity."""
+    return b"[\n" + b",\n".join(map(msgspec.json.encode, entities)) + b"\n]\n"
+
+
+def _other(row: Listing, desks: DeskRules) -> Entity:
+    """The entry of what is no company."""
+    names = list(dict.fromkeys((row.name, *row.aliases)))
+    care = {name: care_of(name) for name in names}
+    return Entity(
+        ticker=row.ticker,
+        name=row.name,
+        desk=row.desk or desks.desk(row.sector or row.entity_type),
+        sector=row.sector,
+        aliases=names[1:],
+        capitalised=[name for name in names if care[name] == "capital"],
+        ordinary=[name for name in names if care[name] == "business"],
+        country=row.country,
+        entity_type=row.entity_type,
+        leads=row.leads,
+    )
 
 
 def _groups(listings: Iterable[Listing], own: Iterable[Entity], left_out: Counter[str]) -> Iterator[_Group]:

@@ -144,3 +144,31 @@ def test_finding_does_not_slow_down_with_the_list():
         return min(best)
 
     assert seconds(Linker(companies(20_000))) < 5 * seconds(Linker(companies(50)))
+
+
+def test_rows_of_other_types_become_entries_of_their_own(tmp_path: Path):
+    data = (
+        "ticker,name,entity_type,leads,aliases\n"
+        "ALDR,Alder Foods Inc,company,,\n"
+        "ISK,Icelandic crown,Currency,,ISK; crown of Iceland\n"
+        "person:JANE_ROE,Jane Roe,person,ALDR,\n"
+        "CB,Bank of Elsewhere,central bank,,\n"
+        "X,Something,planet,,\n"
+    )
+    rows = listings(tmp_path / "list.csv", data)
+    found = merged(rows, [], DeskRules({"currency": "macro"}))
+    assert [one.ticker for one in found.companies] == ["ALDR"]
+    assert list(rows.left_out) == [
+        "an entity_type that is none of company, currency, commodity, index, country, central_bank, person"
+    ]
+    told = [(one.ticker, one.entity_type, one.leads, one.desk) for one in found.others]
+    assert told == [
+        ("currency:ISK", "currency", "", "macro"),
+        ("person:JANE_ROE", "person", "ALDR", "other"),
+        ("central_bank:CB", "central_bank", "", "other"),
+    ]
+    path = tmp_path / "watchlist.json"
+    path.write_bytes(written([*found.companies, *found.others]))
+    linker = Linker(load_watchlist(path))
+    text = "Jane Roe of Alder Foods told the Bank of Elsewhere that the Icelandic crown falls"
+    assert {one.ticker for one in linker.find(text)} >= {"person:JANE_ROE", "ALDR", "currency:ISK"}
