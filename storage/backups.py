@@ -89,4 +89,4 @@ def _run(client: Client, statement: str) -> None:
     try:
         client.execute(statement)
     except UNAVAILABLE as error:
-        raise StorageUnavailable(first_line(error).partition(". Stack trace")[0]) from error
+        raise StorageUnavailable(first_line(error)) from error

@@ -9,7 +9,7 @@ from typing import Any
 from clickhouse_driver import Client
 from clickhouse_driver.connection import Connection
 from clickhouse_driver.errors import Error as DriverError
-from clickhouse_driver.errors import LogicalError, TypeMismatchError
+from clickhouse_driver.errors import LogicalError, ServerException, TypeMismatchError
 from clickhouse_driver.util.helpers import parse_url
 
 from errors import FinsentError
@@ -109,7 +109,8 @@ def connect(settings: ClickHouseSettings | None = None, on_connected: Callable[[
                 connection.hosts.rotate(-1)
                 continue
             hosts = ", ".join(f"{host}:{port}" for host, port in connection.hosts)
-            raise StorageUnavailable(f"ClickHouse at {hosts} does not answer: {first_line(error)}") from error
+            how = "refuses us" if isinstance(error, ServerException) else "does not answer"
+            raise StorageUnavailable(f"ClickHouse at {hosts} {how}: {first_line(error)}") from error
     return client
 
 
@@ -153,5 +154,8 @@ def _receive_hello(connection: Connection, receive_hello: Callable[[], None]) ->
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without what follows it: ClickHouse adds its own stack."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """What an error says in one line, without the code that the driver puts in front of what ClickHouse says, and
+    without the stack that ClickHouse adds."""
+    text = error.message if isinstance(error, ServerException) else str(error)
+    text = (text.partition("DB::Exception: ")[2] or text).strip().partition("\n")[0].partition(". Stack trace")[0]
+    return text or type(error).__name__

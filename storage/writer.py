@@ -10,7 +10,7 @@ from clickhouse_driver import Client
 
 from documents import KINDS, BadRecord, Document, Entity, Kind, Label, Row, Tombstone
 from documents.events import EventType
-from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue
+from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue, first_line
 from storage.insert import insert_alone
 from storage.record import COLUMNS, columns_of
 from storage.writes.labels import INSERT_LABELS, label_columns
@@ -62,9 +62,9 @@ def _insert(client: Client, insert: str, columns: list[list[Any]]) -> None:
     try:
         insert_alone(client, insert, columns, columnar=True, settings=WHOLE_INSERT)
     except UNSTORABLE as error:
-        raise UnstorableValue(_first_line(error)) from error
+        raise UnstorableValue(first_line(error)) from error
     except UNAVAILABLE as error:
-        raise StorageUnavailable(f"insert of {len(columns[0])} rows: {_first_line(error)}") from error
+        raise StorageUnavailable(f"insert of {len(columns[0])} rows: {first_line(error)}") from error
 
 
 def replace_entities(client: Client, entities: Iterable[Entity]) -> None:
@@ -86,7 +86,3 @@ def replace_event_types(client: Client, types: Iterable[EventType]) -> None:
     client.execute(f"INSERT INTO known_event_types (type, event_group, {', '.join(columns)}, loaded_at) VALUES", rows)
     names = [row[0] for row in rows] or [""]
     client.execute("DELETE FROM known_event_types WHERE type NOT IN %(names)s", {"names": names})
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

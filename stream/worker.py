@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging.config
+import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -90,6 +92,7 @@ def run(
     """
     logging.config.dictConfig(logging_config(level))
     record = RunRecord(data_directory() / RUNS, worker_name(), connect)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust has its own handler
     with recorded(record):
         _run(record, settings or StreamSettings(), level, load)
 
@@ -131,13 +134,23 @@ def _prepared(record: RunRecord, prepare: Callable[[Client], T], patience_s: flo
         except (StorageUnavailable, *UNAVAILABLE) as error:
             if refused := refusal(error):
                 why, pause = f"ClickHouse takes nothing: {refused}", TRY_AGAIN_S
-            elif not isinstance(error, ServerException) and time.monotonic() < deadline:
+                deadline = time.monotonic() + patience_s  # what mends it may be a restart of ClickHouse
+            elif not _is_answer(error) and time.monotonic() < deadline:
                 why, pause = str(error).partition("\n")[0], CONNECT_AGAIN_S
             else:
                 raise
             log.warning("the worker waits to start: %s", why)
             record.reading("", why)
             time.sleep(pause)
+
+
+def _is_answer(error: BaseException | None) -> bool:
+    """Whether ClickHouse itself answered with what led to ``error``, such as that the password is wrong."""
+    while error is not None:
+        if isinstance(error, ServerException):
+            return True
+        error = error.__cause__
+    return False
 
 
 class Worker:

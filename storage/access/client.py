@@ -14,6 +14,7 @@ from errors import FinsentError
 from settings import ClickHouseSettings, data_directory, without_password
 from storage.access.arrow import readable
 from storage.access.passwords import PASSWORDS_FILE
+from storage.connection import first_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -66,7 +67,7 @@ class PersonsClient:
             )
         except self._errors as error:
             at = without_password(url)
-            raise QueryRefused(f"ClickHouse at {at} does not let {user} in: {_first_line(error)}") from error
+            raise QueryRefused(f"ClickHouse at {at} does not let {user} in: {first_line(error)}") from error
 
     def query(
         self,
@@ -160,9 +161,4 @@ def _sent(value: Any) -> Any:
 
 
 def _refused(error: Exception) -> QueryRefused:
-    return QueryRefused(_first_line(error), getattr(error, "code", None) or 0)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error)
-    return (text.partition("DB::Exception: ")[2] or text).strip().partition("\n")[0]
+    return QueryRefused(first_line(error), getattr(error, "code", None) or 0)

@@ -54,14 +54,17 @@ FROM
                 mentions.sentiment, mentions.p_negative, mentions.p_neutral, mentions.p_positive, `topics.name`)) AS hash,
             max(ingested_at) AS last
         FROM record_log
-        WHERE toStartOfHour(published_at) >= toStartOfHour({first:DateTime64(3, 'UTC')} - INTERVAL 1 DAY)
-            AND toStartOfHour(published_at) <= toStartOfHour({until:DateTime64(3, 'UTC')})
+        -- toStartOfHour gives 32 bits, which turn round before 1970 and in 2106.
+        WHERE toStartOfHour(published_at)
+                >= toStartOfHour(greatest({first:DateTime64(3, 'UTC')}, toDateTime64('1970-01-02 00:00:00', 3, 'UTC')) - INTERVAL 1 DAY)
+            AND toStartOfHour(published_at)
+                <= toStartOfHour(least({until:DateTime64(3, 'UTC')}, toDateTime64('2106-01-01 00:00:00', 3, 'UTC')))
         GROUP BY hour
     )
     WINDOW day AS (ORDER BY hour RANGE BETWEEN 86400 PRECEDING AND CURRENT ROW)
 ) AS a
 LEFT JOIN (SELECT hour, rows, hashes FROM settled_hours FINAL) AS s ON a.hour = s.hour
-WHERE a.hour >= toStartOfHour({first:DateTime64(3, 'UTC')});
+WHERE a.hour >= toStartOfHour(greatest({first:DateTime64(3, 'UTC')}, toDateTime64('1970-01-02 00:00:00', 3, 'UTC')));
 
 -- What counts, `first` < published_at <= `until`, of what had been stored at `known`: a row for each mention, and one with
 -- the entity '' for each document, which counts for the market. `weight` is the model's confidence times how new the story

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_driver import Client
 
+from storage.cluster import SEQUENTIAL
+
 GRACE = timedelta(minutes=2)
 """An hour is settled so long after its end, when most of its documents have come."""
 
@@ -45,13 +47,17 @@ LEFT JOIN
 
 
 def settle_hours(client: Client, now: datetime) -> int:
-    """Settle the latest hours that are not, a day of them at most. Returns how many."""
+    """Settle the latest hours that are not, a day of them, and the oldest ones, another day: where late documents keep
+    coming, the latest ones would else take every turn. Returns how many."""
     first, until = now - KEPT, now - GRACE - timedelta(hours=1)
-    # What is stored is looked up first: if more comes meanwhile, it is not what the hour was settled by.
-    rows = client.execute(UNSETTLED, {"first": first, "until": until})
-    found = [row for row in rows if row[0] > rows[-1][0] - AT_ONCE]
-    if found:
+    # What is stored is looked up first: if more comes meanwhile, it is not what the hour was settled by. A replica that
+    # is behind must not answer what comes second, hence SEQUENTIAL.
+    rows = client.execute(UNSETTLED, {"first": first, "until": until}, settings=SEQUENTIAL)
+    latest = [row for row in rows if row[0] > rows[-1][0] - AT_ONCE]
+    older = rows[: len(rows) - len(latest)]
+    oldest = [row for row in older if row[0] < older[0][0] + AT_ONCE]
+    for found in filter(None, (latest, oldest)):
         span = {"first": found[0][0] - timedelta(seconds=1), "until": found[-1][0] + timedelta(hours=1)}
         stored = [(int(hour.replace(tzinfo=UTC).timestamp()), *sums) for hour, *sums in found]
-        client.execute(SETTLE, {"stored": stored, **span})
-    return len(found)
+        client.execute(SETTLE, {"stored": stored, **span}, settings=SEQUENTIAL)
+    return len(latest) + len(oldest)

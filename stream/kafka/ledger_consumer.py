@@ -119,9 +119,12 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
         aiokafka gives records only. It moves its position over markers of transactions, aborted records and what was
         compacted, so what it moves over without giving a record is not missing.
         """
-        before = _client_positions(consumer, active_partitions)
+        active = set(active_partitions)  # Faust's own set is changed by another thread meanwhile
+        if not active:
+            return {}  # to aiokafka, none would mean all
+        before = _client_positions(consumer, active)
         try:
-            records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+            records = await super()._fetch_records(consumer, active, timeout, max_records)
         except OffsetOutOfRangeError as error:
             await self._out_of_range(consumer, error.args[0])
             return {}
@@ -193,10 +196,16 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
         ledger: Ledger = transport.ledger
         return ledger
 
-    def highwater(self, tp: TP) -> int:
-        """The offset up to which records can be read now: those of a transaction that is open cannot."""
-        stable = self._ensure_consumer().last_stable_offset(tp)
-        return super().highwater(tp) if stable is None or stable < 0 else stable
+    def highwater(self, tp: TP) -> int | None:  # type: ignore[override]
+        """The offset up to which records can be read now: those of a transaction that is open cannot. None if it is
+        unknown, as of a partition that the group has taken away: aiokafka knows that before Faust and the intake."""
+        consumer = self._ensure_consumer()
+        try:
+            stable = consumer.last_stable_offset(tp)
+            known: int | None = consumer.highwater(tp) if stable is None or stable < 0 else stable
+        except (AssertionError, AttributeError):  # it is not assigned, or was taken away within the call
+            return None
+        return known
 
 
 def _client_positions(consumer: Any, partitions: Iterable[TP]) -> dict[TP, int]:

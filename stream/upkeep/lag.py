@@ -96,9 +96,7 @@ class Lag:
 
     def total(self) -> int:
         """Records that wait, of all partitions. From any thread."""
-        with suppress(KeyError):  # a partition may be revoked meanwhile
-            return sum(self._by_partition().values())
-        return 0
+        return sum(self._by_partition().values())
 
     def furthest_behind(self) -> str:
         """The partition with the most records that wait, and the offset that it is at; '' if none waits."""
@@ -114,5 +112,6 @@ class Lag:
         for topic, number in self._intake.partitions:
             known = [self._highwater(topic, number), self._ends.get((topic, number))]
             if ends := [end for end in known if end is not None]:
-                found[topic, number] = max(0, max(ends) - self._intake.next_offset(topic, number))
+                with suppress(KeyError):  # it was taken away meanwhile
+                    found[topic, number] = max(0, max(ends) - self._intake.next_offset(topic, number))
         return found

@@ -7,10 +7,13 @@ watchdog, for a call that never gives back the interpreter's lock.
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 LAST_WORDS_S = 5.0
 """Time for the dump and the log. Then the process ends, even if whoever reads stderr takes nothing."""
@@ -46,10 +49,19 @@ class Watchdog(threading.Thread):
             now = self.clock()
             if now - seen > 3 * pause:
                 self._resumed()
-            elif why := self._stuck():
+            elif why := self._why():
                 last = threading.Timer(LAST_WORDS_S, os._exit, (75,))
                 last.daemon = True
                 last.start()
                 faulthandler.dump_traceback(all_threads=True)
                 self._end(why)
             seen = now
+
+    def _why(self) -> str:
+        """Why the process cannot go on. A fault in that question must not end this thread: faulthandler's watchdog,
+        which only this thread puts off, would then end a process that is well."""
+        try:
+            return self._stuck()
+        except Exception:
+            log.exception("the watchdog cannot tell whether the worker is stuck")
+            return ""

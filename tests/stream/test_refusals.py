@@ -97,5 +97,9 @@ def test_a_clickhouse_that_is_just_being_started_is_waited_for(
         _prepared(record, late, patience_s=0.1)
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
     assert not tried and _prepared(record, late, patience_s=30) == 3
-    with pytest.raises(ServerException, match="no_such_table"):  # that does not pass
+    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url.replace("//", "//nobody:wrong@", 1))
+    with pytest.raises(StorageUnavailable, match="Authentication failed"):  # that does not pass
+        _prepared(record, late, patience_s=3600)
+    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
+    with pytest.raises(ServerException, match="no_such_table"):
         _prepared(record, lambda connected: connected.execute("SELECT * FROM no_such_table"), patience_s=3600)
