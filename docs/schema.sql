@@ -1947,7 +1947,7 @@ FROM
             sum(cityHash64(topic, topic_id, partition, offset, ingested_at, published_at, error_kind, unscored, story_id, source, document_id, kind, novelty, sentiment, p_negative, p_neutral, p_positive, mentions.entity, mentions.sentiment, mentions.p_negative, mentions.p_neutral, mentions.p_positive, `topics.name`)) AS hash,
             max(ingested_at) AS last
         FROM record_log
-        WHERE (toStartOfHour(published_at) >= toStartOfHour({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (toStartOfHour(published_at) <= toStartOfHour({until:DateTime64(3, 'UTC')}))
+        WHERE (toStartOfHour(published_at) >= toStartOfHour(greatest({first:DateTime64(3, 'UTC')}, toDateTime64('1970-01-02 00:00:00', 3, 'UTC')) - toIntervalDay(1))) AND (toStartOfHour(published_at) <= toStartOfHour(least({until:DateTime64(3, 'UTC')}, toDateTime64('2106-01-01 00:00:00', 3, 'UTC'))))
         GROUP BY hour
     )
     WINDOW day AS (ORDER BY hour ASC RANGE BETWEEN 86400 PRECEDING AND CURRENT ROW)
@@ -1961,7 +1961,7 @@ LEFT JOIN
     FROM settled_hours
     FINAL
 ) AS s ON a.hour = s.hour
-WHERE a.hour >= toStartOfHour({first:DateTime64(3, 'UTC')});
+WHERE a.hour >= toStartOfHour(greatest({first:DateTime64(3, 'UTC')}, toDateTime64('1970-01-02 00:00:00', 3, 'UTC')));
 
 -- 0006_labels_models, 0037_labels_from_the_future
 CREATE VIEW labels
