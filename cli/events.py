@@ -62,6 +62,8 @@ def events(
             show(len(found), len(found) / total)
     if not found:
         fail(f"{file} has no rows")
+    if not any(found) and not json_out:
+        echo(f"no event in {many(len(found), 'row')}")
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)
         json_out.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,7 +88,7 @@ def produce(
 
     Exit code 1 if a record failed, if nothing was sent, or if `--wait` ended before all was stored; 130 after Ctrl-C.
     """
-    from documents.files import BadFile, Reading
+    from documents.files import BadFile, Reading, recognise
     from documents.messages import RECEIVED
     from stream.kafka import ensure_topics, produce_many, topic_ids
 
@@ -104,6 +105,10 @@ def produce(
         raise BadFile("--as-is needs --topic")
     if wait and topic not in (None, *RECEIVED):
         raise typer.BadParameter(f"no worker stores the topic {topic!r}: nothing to wait for", param_hint="--wait")
+    for file in files if as_is else ():
+        with suppress(BadFile):  # whatever else it is, it has lines
+            if (found := recognise(file)).form == "JSON":
+                fail(f"{file} is {found}, which has no record in each line: leave out --as-is")
     made = [] if unchecked else [_recognised(file, topic, reading) for file in files]
     rows = 0 if unchecked else _checked(made, skip_bad)
     kafka = kafka_answering()

@@ -98,9 +98,13 @@ class _Shown(dict[int, str]):
 _PLAIN, _BESIDE_EMOJI = _Shown(""), _Shown(" ")
 
 
+_ACCENTS = dict.fromkeys(map(ord, "\u00b4\u0384\u1fbd\u1fbf\u1fef\u1ffd\u1ffe"), "'")
+"""Accents that stand alone, which people type as apostrophes; NFKC would make a space and an accent of them."""
+
+
 def _plain_forms(text: str) -> str:
     parts = _SENTENCES.split(text)
-    parts[::2] = (unicodedata.normalize("NFKC", part) for part in parts[::2])
+    parts[::2] = (unicodedata.normalize("NFKC", part.translate(_ACCENTS)) for part in parts[::2])
     return "".join(parts)
 
 

@@ -53,6 +53,8 @@ def chosen_scorer(wanted: str | None) -> Scorer:
     settings = ModelSettings()
     if wanted and (Path(wanted) / "manifest.json").exists():
         return model.load(Path(wanted), settings)
+    if wanted and "/" in wanted and Path(wanted).is_dir():
+        fail(f"{wanted} is no version: it has no manifest.json; 'finsent model import' makes one of a model")
     if wanted is None:
         model.ensure_default(settings.registry)
     version = resolve_version(settings.registry, wanted)

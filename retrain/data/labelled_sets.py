@@ -25,7 +25,7 @@ TRAINED_ON = {
 non-commercial, so it serves for evaluation only."""
 
 ADDED = {
-    "en": ("pyfin_tweets", "sentivent", "sentifm", "newsmtsc", "mams"),
+    "en": ("pyfin_tweets", "sentivent", "sentifm", "newsmtsc"),
     "zh": ("cfsc",),
     "more": ("sentfin", "tfns", "finentity"),
 }

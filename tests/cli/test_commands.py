@@ -118,6 +118,12 @@ def test_produce_names_what_is_wrong(kafka_bootstrap: str, topic: str, tmp_path:
     assert_one_line_failure(done, "--topic")
 
 
+def test_what_has_no_record_in_each_line_is_not_sent_line_by_line(tmp_path: Path) -> None:
+    (tmp_path / "pretty.json").write_text('[\n {"id": "a", "title": "b"}\n]\n')
+    done = within("produce", str(tmp_path / "pretty.json"), "--topic", "news", "--as-is")
+    assert_one_line_failure(done, "is JSON, which has no record in each line: leave out --as-is")
+
+
 def test_produce_says_where_to_watch_and_gives_a_wait_in_vain_up(
     kafka_bootstrap: str, clickhouse_url: str, client: Client, tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_an_evaluation_is_written_printed_and_drawn(tmp_path: Path, registry: Pa
         assert json.loads(done.stdout)["model_version"] == version and json.loads(done.stdout)["rows"] == 5
         assert json.loads(done.stdout)["stage_share"] == {"encoder": 1.0}
     assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv"), "--model", "nothing"), "nothing")
+    assert_one_line_failure(within("score", "x", "--model", str(tmp_path)), "it has no manifest.json")
 
 
 def test_a_file_that_cannot_be_evaluated_is_told_in_one_line(tmp_path: Path):

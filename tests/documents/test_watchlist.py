@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from documents import BadWatchlist, Linker, load_watchlist
+from documents import BadWatchlist, Linker, load_watchlist, normalise
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def linker() -> Linker:
         ("mail@boeing.com #boeing @boeing", [], []),
         ("İstanbul: Boeing delivers", [], [("BA", "Boeing", "name")]),
         ("McDonald\u2019s sales", [], [("MCD", "McDonald\u2019s", "name")]),
+        (normalise("McDonald\u00b4s sales"), [], [("MCD", "McDonald's", "name")]),
         ("Kohl\u02bcs and Lowe`s", [], [("KSS", "Kohl\u02bcs", "name"), ("LOW", "Lowe`s", "name")]),
         (
             "Coca\u2010Cola, Hewlett\u2013Packard",
