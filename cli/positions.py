@@ -52,7 +52,7 @@ def import_positions(
     dry_run: Annotated[bool, typer.Option(help="Show what was recognised, and store nothing.")] = False,
     form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
 ) -> None:
-    """Store the positions in a CSV FILE, and show as which companies they were recognised.
+    """Store the positions in FILE (CSV, Excel, Parquet or JSON), and show as which companies they were recognised.
 
     Columns, in any order: desk, entity (a ticker or name of the watch list), value (or quantity and price; a short
     position is negative), currency, as_of. Rows of one desk, company and time are added up. A value of 0 ends a
@@ -61,16 +61,14 @@ def import_positions(
     `finsent positions import positions.csv --as-of 2024-01-31T17:00:00Z --currency EUR --rate USD=0.92`
     """
     from documents import HoldingsReader, load_watchlist
+    from documents.files import csv_lines
     from storage import connect
     from storage.writes import record_action, write_holdings
 
     watchlist = load_watchlist()
     moment = parse_time(as_of) if as_of else None
     reader = HoldingsReader(watchlist, currency, _rates(rate or [], currency), moment, skip_unknown)
-    try:
-        found = reader.read(file.read_text(encoding="utf-8-sig").splitlines(keepends=True), str(file))
-    except UnicodeDecodeError as error:
-        fail(f"{file} is not in UTF-8: {error}; save it as UTF-8")
+    found = reader.read(csv_lines(file), str(file))
     client = connect()
     _check_currency(client, found, file)
     found += _ended(client, found) if whole else []

@@ -6,7 +6,7 @@ from documents.files.labels import label_spellings, spelled, what_is_known
 from documents.files.messages import TOPIC_OF_KIND, Messages, Outgoing, Reading, RowFault, tickers_in
 from documents.files.prices import Close, Prices
 from documents.files.recognising import BadFile, Recognised, recognise
-from documents.files.tables import Table, TableRow, flat, read_table
+from documents.files.tables import Table, TableRow, csv_lines, flat, read_table
 
 __all__ = [
     "BadFile",
@@ -22,6 +22,7 @@ __all__ = [
     "TOPIC_OF_KIND",
     "Table",
     "TableRow",
+    "csv_lines",
     "find_columns",
     "flat",
     "is_ambiguous",

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -75,6 +76,31 @@ def read_table(path: Path, sample: int = 200) -> Table:
     for row in islice(rows(), sample):
         columns.update(dict.fromkeys(row.values))
     return Table(path, found, list(columns), within, rows)
+
+
+def csv_lines(path: Path) -> list[str]:
+    """The lines of a CSV file in whatever encoding; of another table those of the CSV file that it would be, with each
+    row on the line of its number. Raises ``BadFile``."""
+    found = recognise(path)
+    if found.form in ("CSV", "lines of text"):
+        return list(_text(path, found))
+    table, made = read_table(path), io.StringIO(newline="")
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(table.columns)
+    written = 1
+    for row in table.rows():
+        if row.fault:
+            raise BadFile(f"{path}, row {row.number}: {row.fault}")
+        made.write("\n" * (row.number - written - 1))
+        writer.writerow([_cell(row.values.get(column)) for column in table.columns])
+        written = max(row.number, written + 1)
+    return made.getvalue().splitlines(keepends=True)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:  # a float that is no number, as pandas writes an empty cell
+        return ""
+    return value.isoformat() if isinstance(value, date) else " ".join(str(value).split())
 
 
 def _text(path: Path, found: Recognised) -> Iterator[str]:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+import pyarrow
+import pyarrow.parquet
 import pytest
 from click.testing import Result
 from clickhouse_driver import Client
@@ -73,5 +76,20 @@ def test_what_does_not_add_up_is_refused(client: Client, tmp_path: Path):
     assert refused.exit_code == 1 and "row 2: 'Nobody Inc' is no company" in refused.stderr
     assert positions("import", path, "--rate", "EUR=1").exit_code == 2
     assert positions("import", path, "--currency", "USD", "--rate", "EUR").exit_code == 2
-    path.write_bytes(b"desk,entity,value\ntech,\xff,5\n")
-    assert "UTF-8" in positions("import", path).stderr
+
+
+def test_positions_come_as_people_save_them(client: Client, tmp_path: Path):
+    text = "desk;entity;value;currency;as_of\nt\u00ebch;Apple;5;USD;2026-01-26\n"
+    for encoding in ("utf-8-sig", "cp1252", "utf-16"):
+        (tmp_path / f"{encoding}.csv").write_bytes(text.encode(encoding))
+    row = {"desk": "tech", "entity": "AAPL", "value": 5.5, "as_of": datetime(2026, 1, 26)}
+    book = openpyxl.Workbook()
+    for cells in (list(row), list(row.values())):
+        book.active.append(cells)  # type: ignore[union-attr]
+    book.save(tmp_path / "p.xlsx")
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "p.parquet")
+    for path in sorted(tmp_path.iterdir()):
+        done = positions("import", path, "--currency", "USD", "--dry-run")
+        assert done.exit_code == 0 and "1 of 1 position would be stored" in done.stderr, (path, done.output)
+    (tmp_path / "empty.csv").write_bytes(b"")
+    assert "is empty" in positions("import", tmp_path / "empty.csv").stderr
