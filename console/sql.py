@@ -19,6 +19,22 @@ WHERE scope IN ('market', 'sector') AND kind = 'all'
 ORDER BY scope, name
 """
 
+EXPOSURE = """
+SELECT p.ticker AS entity, any(e.name) AS name, any(e.sector) AS sector, sum(p.exposure) AS exposure,
+       any(p.currency) AS currency, any(s.sentiment) AS sentiment, any(s.documents_1d) AS documents,
+       any(s.buzz) AS buzz, any(s.name) != '' AS told
+FROM positions_as_of(moment = %(until)s) AS p
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON p.ticker = e.ticker
+LEFT JOIN
+(
+    SELECT * FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) WHERE scope = 'entity' AND kind = 'all'
+) AS s ON p.ticker = s.name
+GROUP BY entity
+HAVING exposure != 0
+ORDER BY abs(exposure) DESC, entity
+LIMIT 60
+"""
+
 OTHERS = """
 SELECT s.scope AS entity_type, s.name AS entity, e.name AS name, e.desk AS desk, s.sentiment AS sentiment,
        s.dispersion AS dispersion, s.documents_1d AS documents, s.buzz AS buzz, s.latest_at AS latest_at

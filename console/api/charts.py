@@ -63,6 +63,12 @@ def add_routes(api: APIRouter, context: Context) -> None:
         """The sentiment and buzz of each sector and of the whole market."""
         return chart(context, sql.SECTORS, as_of, form, "sectors")
 
+    @api.get("/exposure", response_model=Table, responses=CSV)
+    def exposure(as_of: AsOf, form: Form = "json") -> Response:
+        """The 60 companies of which the desks hold most, long or short, with their sentiment; ``told`` says whether
+        anything was said of them."""
+        return chart(context, sql.EXPOSURE, as_of, form, "exposure")
+
     @api.get("/movers", response_model=Table, responses=CSV)
     def movers(as_of: AsOf, entity_type: EntityType = "company", form: Form = "json") -> Response:
         """The companies, or others of ``entity_type``, whose sentiment moved most: the last 24 hours against the 7 days

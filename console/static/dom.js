@@ -64,7 +64,7 @@ export function table(label, names, rows) {
     el("tbody", {}, rows.map(row => el("tr", {}, row.map(cell => el("td", {}, cell ?? "")))))));
 }
 
-const shade = x => (Math.abs(x) < 0.1 ? "z" : (x > 0 ? "p" : "n") + (Math.abs(x) > 0.6 ? 3 : Math.abs(x) > 0.3 ? 2 : 1));
+export const shade = x => (Math.abs(x) < 0.1 ? "z" : (x > 0 ? "p" : "n") + (Math.abs(x) > 0.6 ? 3 : Math.abs(x) > 0.3 ? 2 : 1));
 
 // One tile of the heat map: the colour is never alone in telling the sign.
 export const tile = (row, label, href) => el("li", {}, el(href ? "a" : "div", { class: `tile ${shade(row.sentiment)}`, href, title: row.name ?? label },

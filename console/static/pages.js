@@ -5,6 +5,7 @@ import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/ch
 import { ask, company, duration, el, guarded, inColour, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 import { colour, documentItem, pager, remember } from "/static/documents.js";
 import { groups } from "/static/groups.js";
+import { treeMap } from "/static/tree_map.js";
 
 const parameters = new URLSearchParams(location.search);
 const SHOWN = 8; // incidents on the page of the market
@@ -45,7 +46,7 @@ export const pages = {
 
   async market(page, again) {
     const moved = page.dataset.moved ?? "company";
-    const [market, sectors, movers, emerging, others, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging", "others"].map(name => ask(`/api/${name}?${name === "movers" ? `entity_type=${moved}&` : ""}${moment}`)), ask(`/api/alerts?limit=100&${moment}`)]);
+    const [market, sectors, movers, emerging, others, exposure, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging", "others", "exposure"].map(name => ask(`/api/${name}?${name === "movers" ? `entity_type=${moved}&` : ""}${moment}`)), ask(`/api/alerts?limit=100&${moment}`)]);
     const end = new Date(market.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
     const named = [...new Set(recent.map(row => row.entity))].filter(entity => entity !== "*").slice(0, 40);
@@ -56,6 +57,7 @@ export const pages = {
       el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
       new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name, `/sector/${encodeURIComponent(row.name)}`))), sources(`/api/sectors?${moment}`, sectors.sql),
+      ...(exposure.rows.length ? [el("h2", {}, "What the desks hold, by size"), treeMap(exposure.rows), sources(`/api/exposure?${moment}`, exposure.sql)] : []),
       el("h2", {}, "Companies"),
       ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
       sources(`/api/market?${moment}`, market.sql),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import pytest
 from documents import Position
 from documents.events import Event, EventRole, EventState
 from storage import write_documents
+from storage.writes import write_holdings
 from tests.console.test_as_of import BAD, GOOD, NOW, console
 from tests.console.test_console import CHROMIUM, Console, document
 
@@ -71,6 +73,49 @@ def test_companies_are_compared(console: Console) -> None:
     assert (lone["entity"], lone["moved"], lone["documents"]) == ("LONE", 0, 0)
     too_many = "&".join(f"entity=E{n}" for n in range(9))
     assert console.ask(f"api/compared?{too_many}").status == 422
+
+
+@pytest.fixture
+def held(console: Console) -> Iterator[None]:
+    """Two desks are long and short of one company; a third holds what nobody speaks of."""
+    rows = [("funds", "ACME", -9e6), ("rates", "ACME", 3e6), ("funds", "SILENT", 2e6)]
+    write_holdings(console.client, [(*row, "USD", None, NOW - timedelta(hours=2)) for row in rows])
+    yield
+    write_holdings(console.client, [(desk, ticker, 0.0, "USD", None, NOW) for desk, ticker, _ in rows])
+
+
+def test_what_the_desks_hold_is_told_with_its_tone(console: Console, held: None) -> None:
+    found = console.ask("api/exposure").json
+    acme, silent = found["rows"]
+    assert (acme["entity"], acme["exposure"], acme["currency"], acme["told"]) == ("ACME", -6e6, "USD", 1)
+    assert (silent["entity"], silent["exposure"], silent["told"]) == ("SILENT", 2e6, 0)
+    assert console.client.execute(found["sql"].replace("%", "%%"))
+    before = quote((NOW - timedelta(days=2)).isoformat())
+    assert console.ask(f"api/exposure?as_of={before}").json["rows"] == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_the_market_shows_holdings_by_size(console: Console, held: None) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB")
+        page.goto(console.url)
+        page.wait_for_selector("#page[data-ready]")
+        areas = []
+        for box in page.locator(".map li").all():
+            place = box.bounding_box()
+            assert place
+            areas.append(place["width"] * place["height"])
+        assert areas[0] / areas[1] == pytest.approx(3, rel=0.02)
+        assert page.locator(".map a").all_inner_texts()[1].split() == ["SILENT", "quiet", "2m", "USD"]
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        page.locator(".map a", has_text="ACME").click()
+        page.wait_for_url("**/entity/ACME")
+        browser.close()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
