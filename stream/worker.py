@@ -79,6 +79,9 @@ T = TypeVar("T")
 TRY_AGAIN_S = 5.0
 """The pause after ClickHouse took nothing at the start."""
 
+ENDING = 236
+"""ClickHouse's code for a query that it gives up because it shuts down."""
+
 START_PATIENCE_S, CONNECT_AGAIN_S = 30.0, 1.0
 """How long a worker that starts waits for a ClickHouse that does not answer, and how often it asks."""
 
@@ -145,10 +148,11 @@ def _prepared(record: RunRecord, prepare: Callable[[Client], T], patience_s: flo
 
 
 def _is_answer(error: BaseException | None) -> bool:
-    """Whether ClickHouse itself answered with what led to ``error``, such as that the password is wrong."""
+    """Whether ClickHouse itself answered with what led to ``error``, such as that the password is wrong; not if it said
+    that it is ending."""
     while error is not None:
         if isinstance(error, ServerException):
-            return True
+            return bool(error.code != ENDING)
         error = error.__cause__
     return False
 

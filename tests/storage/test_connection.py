@@ -13,11 +13,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from clickhouse_driver.errors import ServerException
 from pydantic import ValidationError
 
 from deploy.local import Stack, usage
 from settings import ClickHouseSettings, without_password
 from storage import StorageUnavailable, connect
+from storage.connection import first_line
 from tests.support.certificates import KEY_PASSWORD, Authority
 from tests.support.commands import within
 
@@ -152,3 +154,9 @@ def test_no_password_in_a_log_a_state_file_or_what_is_printed(
         timeout=120,
     )
     assert worker.returncode and "does not answer" in worker.stderr and "s3cret" not in worker.stdout + worker.stderr
+
+
+def test_what_clickhouse_says_is_told_in_one_line():
+    said = ServerException("DB::Exception: ana: Authentication failed: wrong password. Stack trace:\n\n0. ? @ 0x1", 516)
+    assert first_line(said) == "ana: Authentication failed: wrong password"
+    assert first_line(EOFError()) == "EOFError" and first_line(OSError("gone\nfor good")) == "gone"

@@ -97,9 +97,14 @@ def test_a_clickhouse_that_is_just_being_started_is_waited_for(
         _prepared(record, late, patience_s=0.1)
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
     assert not tried and _prepared(record, late, patience_s=30) == 3
-    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url.replace("//", "//nobody:wrong@", 1))
-    with pytest.raises(StorageUnavailable, match="Authentication failed"):  # that does not pass
-        _prepared(record, late, patience_s=3600)
-    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_url)
+
+    def refused(_: Client) -> int:  # the embedded server is ended by a wrong password
+        tried.append(1)
+        answer = ServerException("DB::Exception: Server shuts down", 236 if len(tried) < 6 else 516)
+        raise StorageUnavailable("ClickHouse refuses us") from answer
+
+    with pytest.raises(StorageUnavailable, match="refuses us"):  # a wrong password does not pass, an end does
+        _prepared(record, refused, patience_s=3600)
+    assert len(tried) == 6
     with pytest.raises(ServerException, match="no_such_table"):
         _prepared(record, lambda connected: connected.execute("SELECT * FROM no_such_table"), patience_s=3600)
