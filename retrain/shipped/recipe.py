@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from rich.progress import Progress
-from tokenizers import Encoding
 
 from model.encoder import CENTER, Base, Weights, base, merged
 from retrain.data import ADDED, PART_LANGUAGES, TRAINED_ON, Example
@@ -141,8 +140,8 @@ def make(options: Options) -> None:
     if options.share < 1:
         fitted = part_of_the_way(material, fitted, options.share, encode(reader, rows.validation))
     calibration = fit_calibration(fitted.logits, rows.validation)
-    some = encode(reader, plain[:: max(1, len(plain) // MOST_CENTRED)])
-    _write(options, start, fitted, calibration, start.weights[CENTER] if start.continues else _center(fitted, some))
+    center = start.weights[CENTER] if start.continues else _center(fitted, reader, plain)
+    _write(options, start, fitted, calibration, center)
     keep.path.unlink()
     unseen = calibrated(predict(fitted.network, encode(reader, rows.test)), rows.test, calibration["calibration"])
     print(f"the best epoch on the test part, which decided nothing:\n{score_table(unseen, rows.test)}", flush=True)
@@ -233,9 +232,10 @@ class _Reported:
         )
 
 
-def _center(fitted: Fitted, encodings: Sequence[Encoding]) -> np.ndarray:
-    """The mean embedding [hidden] of these texts."""
-    return np.asarray(embeddings(fitted.network, encodings).mean(0).numpy())
+def _center(fitted: Fitted, reader: Reader, rows: Sequence[Example]) -> np.ndarray:
+    """The mean embedding [hidden] over some of ``rows``."""
+    some = encode(reader, rows[:: max(1, len(rows) // MOST_CENTRED)])
+    return np.asarray(embeddings(fitted.network, some).mean(0).numpy())
 
 
 def _write(options: Options, start: _Start, fitted: Fitted, calibration: dict[str, Any], center: np.ndarray) -> None:
