@@ -35,7 +35,8 @@ def emerging_notices(
     """
     earlier = {alert.opened.id: alert for alert in known if alert.opened.topic.startswith(NEW_TOPIC)}
     setting = rules.of(MARKET)
-    wanted = setting is not None and AlertKind.TOPIC_SHIFT in setting.kinds
+    # A topic that has no name yet is none of those that a rule names.
+    wanted = setting is not None and AlertKind.TOPIC_SHIFT in setting.kinds and not setting.topics
     transitions, lasting = [], set()
     for topic in topics:
         id_ = identity("emerging", topic.id)

@@ -132,6 +132,7 @@ class Lifecycle:
         candidate = source.test_again(alert.opened, at, setting)
         if (
             candidate is not None
+            and setting.wants_shift(candidate.kind, candidate.direction, alert.opened.topic)
             and abs(candidate.statistic) >= source.threshold(setting)
             and candidate.direction == alert.opened.direction
         ):
@@ -151,6 +152,8 @@ class Lifecycle:
         assert setting is not None
         if kind is AlertKind.TOPIC_SHIFT and direction is Direction.DOWN:
             return  # because other topics rose, or because this one is over
+        if not setting.wants_shift(kind, direction, topic):
+            return
         for alert in self._known.about(kind, entity, topic):
             if alert.fires and alert.opened.direction == direction:
                 yield from self._escalate(alert, candidate, setting)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from datetime import datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,7 +24,7 @@ import msgspec
 from alerts.detection import MARKET, Parameters
 from alerts.durations import Duration, seconds
 from alerts.receivers import Receiver
-from documents import AlertKind, EntityType, Severity
+from documents import AlertKind, Direction, EntityType, Severity
 from documents.events import EventState
 from errors import FinsentError
 
@@ -35,6 +35,7 @@ EventLevel = Annotated[int, msgspec.Meta(ge=1, le=5)]
 DigestClock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d( \S+)?$")]
 Amount = Annotated[str, msgspec.Meta(pattern=r"^[<>]=? ?\d[\d_]*(\.\d+)?$")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
+Tone = Literal["negative", "positive"]
 
 
 LEAST_EVENT = 3
@@ -75,6 +76,11 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     cooldown: Duration | None = None
     severity: Severity | None = None
     kinds: list[AlertKind] | None = None
+    tones: list[Tone] | None = None
+    """Only sentiment that turns to one of these, and no events of types that are good or bad news otherwise. Where the
+    fall is not told, the recovery after it is a turn like any other."""
+    topics: list[str] | None = None
+    """Only a rising share of these topics makes alerts of the kind ``topic_shift``; of all where it is left out."""
     event_types: list[str] | None = None
     """Only events of these types, and of the types of ``event_groups``, make alerts; all where neither is given."""
     event_groups: list[str] | None = None
@@ -169,6 +175,9 @@ class Setting(msgspec.Struct, frozen=True):
     severity: Severity
     """Receivers are sent alerts of this severity and worse."""
     kinds: frozenset[AlertKind]
+    tones: frozenset[str]
+    topics: frozenset[str]
+    """Empty for all."""
     event_types: frozenset[str]
     event_groups: frozenset[str]
     event_states: frozenset[EventState]
@@ -179,10 +188,20 @@ class Setting(msgspec.Struct, frozen=True):
     digest: str
     """'' for none."""
 
-    def wants(self, type_: str, group: str) -> bool:
-        """Whether events of this type make alerts."""
+    def wants(self, type_: str, group: str, polarity: int) -> bool:
+        """Whether events of this type make alerts. A type that is neither good nor bad news has no tone."""
         chosen = self.event_types or self.event_groups
-        return AlertKind.EVENT in self.kinds and (not chosen or type_ in self.event_types or group in self.event_groups)
+        return (
+            AlertKind.EVENT in self.kinds
+            and (not polarity or Direction.of_polarity(polarity) in self.tones)
+            and (not chosen or type_ in self.event_types or group in self.event_groups)
+        )
+
+    def wants_shift(self, kind: AlertKind, direction: Direction, topic: str) -> bool:
+        """Whether a shift of this kind makes alerts; ``topic`` is that of a ``topic_shift``."""
+        if kind is AlertKind.TOPIC_SHIFT and self.topics and topic not in self.topics:
+            return False
+        return kind in self.kinds and (kind is not AlertKind.SENTIMENT_SHIFT or direction in self.tones)
 
     def least_event(self, polarity: int) -> int:
         """The least severity with which events of a type of this polarity make alerts."""
@@ -284,6 +303,8 @@ class Rules:
             cooldown_s=seconds(pause) if pause else base.cooldown_s,
             severity=chosen("severity", Severity.NOTICE),
             kinds=frozenset(chosen("kinds", AlertKind)),
+            tones=frozenset(chosen("tones", get_args(Tone))),
+            topics=frozenset(chosen("topics", ())),
             event_types=frozenset(chosen("event_types", ())),
             event_groups=frozenset(chosen("event_groups", ())),
             event_states=frozenset(chosen("event_states", EventState)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -24,8 +24,9 @@ def read_rules(
     base: Parameters | None = None,
     desks: Mapping[str, str] | None = None,
     other_types: Mapping[str, EntityType] | None = None,
+    topics: Collection[str] | None = None,
 ) -> Rules:
-    """The rules in the YAML ``text``. Raises ``BadRules`` with line and rule."""
+    """The rules in the YAML ``text``. Raises ``BadRules`` with line and rule. ``topics`` are those that there are."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is None:
@@ -44,7 +45,7 @@ def read_rules(
         message, _, path = str(error).partition(" - at `$")
         path = path.rstrip("`")
         raise BadRules(f"{where}{_place(tree, path)}: {message}{_to_quote(message, _find(tree, path).node)}") from error
-    _check(file, where, tree, desks)
+    _check(file, where, tree, desks, topics)
     return Rules(file, base, desks, other_types)
 
 
@@ -53,10 +54,11 @@ def load_rules(
     base: Parameters | None = None,
     desks: Mapping[str, str] | None = None,
     other_types: Mapping[str, EntityType] | None = None,
+    topics: Collection[str] | None = None,
 ) -> Rules:
-    """The rules in the file ``path``. Raises ``BadRules``."""
+    """The rules in the file ``path``. Raises ``BadRules``. ``topics`` are those that there are."""
     try:
-        return read_rules(path.read_text(encoding="utf-8"), str(path), base, desks, other_types)
+        return read_rules(path.read_text(encoding="utf-8"), str(path), base, desks, other_types, topics)
     except (OSError, UnicodeDecodeError) as error:
         raise BadRules(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -134,7 +136,13 @@ def _to_quote(message: str, node: yaml.Node) -> str:
     return f'; without quotes YAML reads {node.value} as {_READ_AS[kind]}: write "{node.value}"'
 
 
-def _check(file: RulesFile, where: str, tree: yaml.Node, desks: Mapping[str, str] | None) -> None:
+def _check(
+    file: RulesFile,
+    where: str,
+    tree: yaml.Node,
+    desks: Mapping[str, str] | None,
+    topics: Collection[str] | None,
+) -> None:
     names: set[str] = set()
     receivers: set[str] = set()
     for i, receiver in enumerate(file.receivers):
@@ -151,6 +159,7 @@ def _check(file: RulesFile, where: str, tree: yaml.Node, desks: Mapping[str, str
     known_desks = set(desks.values()) if desks else None
     types = load_event_types()
     _check_events(file.defaults, types, where + _place(tree, ".defaults"))
+    _check_topics(file.defaults, topics, where + _place(tree, ".defaults"))
     for i, rule in enumerate(file.rules):
         place = where + _place(tree, f".rules[{i}]")
         if rule.name in names:
@@ -164,6 +173,7 @@ def _check(file: RulesFile, where: str, tree: yaml.Node, desks: Mapping[str, str
             if unknown := set(rule.entities) - desks.keys() - {"*"}:
                 raise BadRules(f"{place}: the watch list has no entity {sorted(unknown)[0]!r}")
         _check_events(rule, types, place)
+        _check_topics(rule, topics, place)
         _check_zones(rule, place)
     if unknown := set(file.defaults.receivers or ()) - receivers:
         raise BadRules(f"{where}{_place(tree, '.defaults')}: no receiver is called {sorted(unknown)[0]!r}")
@@ -178,6 +188,11 @@ def _check_events(limits: Limits, types: EventTypes, place: str) -> None:
         raise BadRules(
             f"{place}: there is no group of events {sorted(unknown)[0]!r}; there are {', '.join(sorted(groups))}"
         )
+
+
+def _check_topics(limits: Limits, topics: Collection[str] | None, place: str) -> None:
+    if topics is not None and (unknown := set(limits.topics or ()) - set(topics)):
+        raise BadRules(f"{place}: there is no topic {sorted(unknown)[0]!r}; there are {', '.join(sorted(topics))}")
 
 
 def _check_zones(limits: Limits, place: str) -> None:

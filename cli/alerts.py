@@ -99,6 +99,7 @@ def _rules(path: Path | None, client: Client | None = None) -> Rules:
     what the desks hold now."""
     from alerts import Rules, load_rules, parameters_of
     from documents import load_watchlist
+    from model.topics import load_taxonomy
     from settings import AlertSettings
     from storage.reads import exposures
 
@@ -108,7 +109,7 @@ def _rules(path: Path | None, client: Client | None = None) -> Rules:
     path = path or settings.rules
     base = parameters_of(settings)
     rules = (
-        load_rules(path, base, desks, watchlist.other_types)
+        load_rules(path, base, desks, watchlist.other_types, load_taxonomy().names)
         if path
         else Rules(base=base, desks=desks, other_types=watchlist.other_types)
     )

@@ -89,7 +89,7 @@ class EventLifecycle:
     def setting(self, entity: str, kind: EventType) -> Setting | None:
         """The rule for events of this type at a company, None where none wants them."""
         setting = self._rules.of(entity)
-        return setting if setting and setting.wants(kind.name, kind.group) else None
+        return setting if setting and setting.wants(kind.name, kind.group, kind.polarity) else None
 
     def believed(self, reports: Sequence[EventReport], kind: EventType, setting: Setting) -> Belief | None:
         """See ``alerts.events.belief``."""

@@ -86,6 +86,20 @@ def test_the_backtest_makes_the_transitions_of_the_live_path(client: Client, cli
     assert states == [*(["pending"] if text == FOR else []), "firing", "escalated_to_warning", "resolved"]
 
 
+def test_a_rule_chooses_what_sentiment_turns_to(client: Client):
+    write_documents(client, with_events())
+    history = backtest.read_history(client)
+
+    def turns(rule: str) -> set[tuple[str, str]]:
+        found, _ = backtest.replay(history, read_rules(f"rules: [{{name: all, {rule}}}]"), events=EVENTS)
+        return {(row.kind, row.direction) for row in found}
+
+    bad, good = {("sentiment_shift", "negative"), ("event", "negative")}, {("sentiment_shift", "positive")}
+    assert turns("cooldown: 24h") == turns("tones: [negative]") == bad
+    # The end of a crisis of which nothing was told is good news of its own.
+    assert turns("tones: [positive]") == turns("tones: [positive], for: 45m") == good
+
+
 def test_events_are_judged_and_drawn(client: Client, tmp_path: Path):
     write_documents(client, with_events())
     path = tmp_path / "events.json"

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import model
 from alerts import Evaluator, emerging
+from alerts.rules_file import read_rules
 from documents import Document, Linker, Pseudonymiser, load_watchlist
 from documents.stories import story_key
 from finsent import app
@@ -121,6 +122,9 @@ def test_litigation_about_a_company_is_a_topic_shift(score: Score, client: Clien
     court = MONDAY + timedelta(days=25)
     headlines = spread(USUAL, MONDAY, 100, 25 * 24) + spread(IN_COURT, court, 15, 36) + spread(USUAL, court, 6, 36, 900)
     write_documents(client, scored(score, headlines))
+    others = evaluator(clickhouse_url)
+    others.rules = read_rules("rules: [{name: all, topics: [fraud]}]")
+    assert [row for row in others.advance() if row.topic == "litigation"] == []
     made = [row for row in evaluator(clickhouse_url).advance() if row.kind == "topic_shift"]
     told = [(row.entity, row.topic, row.direction) for row in made if row.state == "firing"]
     assert ("BA", "litigation", "up") in told

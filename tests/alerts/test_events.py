@@ -277,6 +277,7 @@ def test_rules_choose_among_events(told: Told):
     assert types("event_types: [lawsuit, bankruptcy]") == {"bankruptcy"}
     assert types("event_states: [happened]") == {"bankruptcy"}
     assert types("kinds: [buzz]") == set()
+    assert types("tones: [negative]") == {"bankruptcy", "arrest"} and types("tones: [positive]") == set()
     for wrong, said in (
         ("event_types: [bankrupcy]", "line 1 .*no type of event 'bankrupcy'"),
         ("event_groups: [laws]", "no group of events 'laws'"),

@@ -56,6 +56,8 @@ def test_the_first_rule_that_fits_holds_and_defaults_fill_it():
         ("desks: [financials]", "desks: [fin]", r"line 6 \(rule 'banks'\): the watch list has no desk 'fin'"),
         ("entities: [BA]", "entities: [BOEING]", r"line 12 \(rule 'one'\): the watch list has no entity 'BOEING'"),
         ("name: one", "name: banks", r"line 12 .*'banks' stands twice"),
+        ("kinds: [buzz]", "topics: [litigaton]", r"line 12 .*no topic 'litigaton'; there are fraud, litigation"),
+        ("kinds: [buzz]", "tones: [bad]", r"line 12 \(rule 'one', tones.*'bad'"),
         ("Europe/Berlin", "Europe/Berln", r"'Europe/Berln' is no time zone"),
         ("https://chat", "ftp://chat", r"line 4 \(receiver 'chat'\): 'url' must start with http"),
         ("name: banks\n", "name: banks\n    treshold: 3\n", r"line 6.*treshold"),
@@ -77,7 +79,7 @@ def test_the_first_rule_that_fits_holds_and_defaults_fill_it():
 def test_errors_name_line_and_reason(old: str, new: str, said: str):
     assert old in GOOD
     with pytest.raises(BadRules, match=said):
-        read_rules(GOOD.replace(old, new, 1), "r.yaml", desks=DESKS)
+        read_rules(GOOD.replace(old, new, 1), "r.yaml", desks=DESKS, topics=["litigation", "fraud"])
 
 
 def test_what_the_desks_hold_decides_which_rule_holds():
