@@ -29,8 +29,8 @@ def register(app: typer.Typer) -> None:
 
 @group.command("export")
 def export_person(author: Author) -> None:
-    """Print all that is held about a person, as JSON lines: documents, labels, what they opened on the
-    console, bad records, evidence of alerts.
+    """Print all that is held about a person, as JSON lines: documents, labels, what they opened and saved on
+    the console, bad records, evidence of alerts.
 
     Needs the FINSENT_PSEUDONYM_KEY of the workers.
 
@@ -48,8 +48,8 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Empty the texts, ids and author of all that a person sent, their bad records and what alerts show of it, and take
-    their name off the labels that they gave; delete what they opened on the console. Scores stay, and so do positions:
-    every record is still accounted for.
+    their name off the labels that they gave; delete what they opened and saved on the console. Scores stay, and so do
+    positions: every record is still accounted for.
 
     Prints how many rows were held before and after, and writes that to the audit log. Exit code 1 if one is left.
     Not reached: topics in Kafka (let their retention expire, or see your broker's tools), backups, receivers of alerts,

@@ -513,6 +513,23 @@ CREATE TABLE retrain_runs
 ENGINE = ReplacingMergeTree(at)
 ORDER BY id;
 
+-- 0085_saved_searches
+CREATE TABLE saved_searches
+(
+    `user` String,
+    `name` String,
+    `words` String,
+    `entity` LowCardinality(String),
+    `desk` LowCardinality(String),
+    `topic` LowCardinality(String),
+    `tone` LowCardinality(String),
+    `entity_type` LowCardinality(String),
+    `deleted` Bool,
+    `at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (user, name);
+
 CREATE TABLE schema_migrations
 (
     `name` String,

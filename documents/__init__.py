@@ -46,6 +46,9 @@ from documents.records import (
 )
 from documents.redaction import redact, redact_url
 
+# What people look for
+from documents.search import Search
+
 # Texts where people see them
 from documents.showing import from_spreadsheet, shown, spreadsheet_cell
 
@@ -93,6 +96,7 @@ __all__ = [
     "Position",
     "Pseudonymiser",
     "Row",
+    "Search",
     "Sentiment",
     "Severity",
     "Tombstone",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
 
-from documents import Pseudonymiser
+from documents import Pseudonymiser, Search
 from errors import FinsentError
 from storage.rows import Row, select
 
@@ -101,6 +101,12 @@ def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
     opened = "SELECT user, at, document_id, entity FROM opened_log WHERE user = %(name)s AND user != '' ORDER BY at"
     for row in select(client, opened, known):
         yield "opened", row
+    saved = (
+        f"SELECT user, name, at, deleted, {', '.join(Search._fields)} FROM saved_searches "
+        "WHERE user = %(name)s AND user != '' ORDER BY at"
+    )
+    for row in select(client, saved, known):
+        yield "saved search", row
     for letter in _dead_letters(client, person):
         names = zip(("topic", "topic_id", "partition", "offset"), letter.position, strict=True)
         yield "dead letter", {**dict(names), "raw": letter.raw}
@@ -110,7 +116,7 @@ def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
 
 def counts_about(client: Client, person: Person) -> dict[str, int]:
     """How many rows of each kind are held about ``person``."""
-    counts = {"document": 0, "label": 0, "opened": 0, "dead letter": 0, "alert's evidence": 0}
+    counts = {"document": 0, "label": 0, "opened": 0, "saved search": 0, "dead letter": 0, "alert's evidence": 0}
     for what, _ in held_about(client, person):
         counts[what] += 1
     return counts
@@ -137,7 +143,8 @@ def erase_person(client: Client, person: Person) -> None:
         for table in ("label_log", "opened_log"):
             update(table, "document_id = 'erased'", f"document_id != '' AND document_id IN {own}", **values)
     update("label_log", "annotator = %(nobody)s", "annotator = %(name)s AND annotator != ''")
-    client.execute("ALTER TABLE opened_log DELETE WHERE user = %(name)s AND user != ''", known, settings=AT_ONCE)
+    for table in ("opened_log", "saved_searches"):
+        client.execute(f"ALTER TABLE {table} DELETE WHERE user = %(name)s AND user != ''", known, settings=AT_ONCE)
     _empty_dead_letters(client, person)
     for own, values in _own(client, person, "document_id"):
         update("record_log", "in_reply_to = ''", f"in_reply_to != '' AND in_reply_to IN {own}", **values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from storage.access.people import OPENED, SERVER_TABLES, Person, quoted
+from storage.access.people import PERSONAL, SERVER_TABLES, Person, quoted
 from storage.dictionary import WATCHLIST
 
 OPEN_TABLES = frozenset(
@@ -74,7 +74,10 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
     everything = "*" in person.reads
     yield from _views(person, server.calls)
     yield Try("read the table record_log", "SELECT * FROM record_log LIMIT 0", everything)
-    yield Try(f"read the table {OPENED}", f"SELECT * FROM {OPENED} LIMIT 0", person.writes)
+    for table in PERSONAL:
+        yield Try(f"read the table {table}", f"SELECT * FROM {table} LIMIT 0", person.writes)
+        write = f"INSERT INTO {table} (user) SELECT user FROM {table} LIMIT 0"
+        yield Try(f"write to {table}", write, person.writes)
     yield Try("read the table alerts", "SELECT * FROM alerts LIMIT 0", everything)
     yield Try("write to label_log", "INSERT INTO label_log (topic) SELECT topic FROM label_log LIMIT 0", person.writes)
     yield from _changes(person)
@@ -83,7 +86,8 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
     if not everything:
         yield from _by_another_way("record_log", INSIDE | OF_PROJECTIONS, server)
     if not person.writes:
-        yield from _by_another_way(OPENED, INSIDE, server)
+        for table in PERSONAL:
+            yield from _by_another_way(table, INSIDE, server)
         yield Try("run a script", "SELECT * FROM executable('x.sh', TabSeparated, 'a String')", False)
     may_see = OPEN_TABLES | set(SERVER_TABLES if person.writes else ())
     for name in sorted(server.tables):

@@ -54,8 +54,8 @@ QUERIES_A_MINUTE, SECONDS_A_MINUTE = 1200, 300
 ANNOTATORS = ("documents", "mentions", COMPANIES, WATCHLIST, "labels", "labels_as_of")
 
 
-OPENED = "opened_log"
-"""What people opened on the console: it orders their own pages, and nobody but the service may read it."""
+PERSONAL = ("opened_log", "saved_searches")
+"""What people opened and saved on the console: it is for their own pages, and nobody but the service may read it."""
 
 
 class SameUser(FinsentError, ValueError):
@@ -70,7 +70,7 @@ class Person(NamedTuple):
     user: str
     what: str
     reads: tuple[str, ...]
-    """Names of views; '*' for everything in the database but ``OPENED``."""
+    """Names of views; '*' for everything in the database but ``PERSONAL``."""
 
     desk: str = ""
     writes: bool = False
@@ -88,7 +88,9 @@ def people(desks: Sequence[str], prefix: str = "") -> list[Person]:
         Person(f"{prefix}writer", "the service: migrates, reads and writes", ("*",), writes=True),
         Person(f"{prefix}risk_reader", "the public views, of all desks", names),
         Person(f"{prefix}annotator", "documents and labels", ANNOTATORS),
-        Person(f"{prefix}auditor", "also bad records and what was sent to whom; not what people opened", ("*",)),
+        Person(
+            f"{prefix}auditor", "also bad records and what was sent to whom; not what people opened or saved", ("*",)
+        ),
     ]
     by_user: dict[str, str] = {}
     for desk in sorted(set(desks)):
@@ -112,7 +114,7 @@ def rights(database: str, person: Person) -> Iterator[str]:
 def withheld(database: str, person: Person) -> Iterator[str]:
     """What ``person`` may not do although their ``rights`` say so."""
     if "*" in person.reads and not person.writes:
-        yield f"SELECT ON {database}.{OPENED}"
+        yield from (f"SELECT ON {database}.{table}" for table in PERSONAL)
 
 
 def rights_over_servers(cluster: str, shards: str) -> Iterator[str]:

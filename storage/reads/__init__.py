@@ -22,6 +22,7 @@ from storage.reads.moving import moving_documents, rising_topics
 from storage.reads.opened import LookedAt, looked_at
 from storage.reads.prices import Closes, closes, priced
 from storage.reads.rescoring import Rescoring
+from storage.reads.searches import SavedSearch, saved_searches
 from storage.reads.shadow import ShadowScores, count_shadow_documents, shadow_scores
 from storage.reads.silences import silences_at
 from storage.reads.topics import topic_counts
@@ -47,7 +48,9 @@ __all__ = [
     "source_days",
     # people
     "LookedAt",
+    "SavedSearch",
     "looked_at",
+    "saved_searches",
     # series and shifts
     "Windows",
     "moving_documents",

@@ -18,6 +18,7 @@ from storage.writes.models import write_model, write_model_event
 from storage.writes.opened import write_opened
 from storage.writes.prices import write_prices
 from storage.writes.rescored import write_rescored
+from storage.writes.searches import delete_search, save_search
 from storage.writes.settled_hours import settle_hours
 from storage.writes.shadow import ShadowRow, write_shadow_rows
 from storage.writes.silences import add_silence
@@ -56,8 +57,11 @@ __all__ = [
     "WorkerEnd",
     "record_action",
     "record_dead_letter_actions",
-    "write_opened",
     "write_feed_polls",
     "write_heartbeat",
     "write_worker_ends",
+    # people
+    "delete_search",
+    "save_search",
+    "write_opened",
 ]

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from clickhouse_driver import Client
 
-from documents import BadRecord, Document, Label, Position, Pseudonymiser
+from documents import BadRecord, Document, Label, Position, Pseudonymiser, Search
 from storage import audited, find_person, held_about, positions, write_documents, write_labels
-from storage.writes import write_opened
+from storage.writes import delete_search, save_search, write_opened
 from tests.support.commands import within
 
 KEY = "k" * 32
@@ -42,6 +42,10 @@ def store(client: Client) -> None:
     evidence = json.dumps({"documents": [{"document_id": d, "text": "words", "words": ["w"]} for d in ("c0", "c2")]})
     for reader, which in (("jane", "c2"), ("ann", "c0"), ("ann", "c2")):
         write_opened(client, reader, which, "ACME")
+    save_search(client, "jane", "mine", Search("john"))
+    save_search(client, "jane", "gone", Search("x"))
+    delete_search(client, "jane", "gone")
+    save_search(client, "ann", "jane's posts", Search())
     # Evidence that shows nothing of a person is not read, whatever it is.
     alerts = [("a", "firing", evidence, NOW), ("b", "firing", "", NOW), ("c", "firing", '{"documents": 7', NOW)]
     client.execute("INSERT INTO alerts (id, state, evidence, recorded_at) VALUES", alerts)
@@ -49,7 +53,16 @@ def store(client: Client) -> None:
 
 def dump(client: Client) -> str:
     """Everything in the tables that hold texts or names."""
-    tables = ("record_log", "label_log", "alerts", "audit_log", "opened_log", "rescored_log", "shadow_log")
+    tables = (
+        "record_log",
+        "label_log",
+        "alerts",
+        "audit_log",
+        "opened_log",
+        "saved_searches",
+        "rescored_log",
+        "shadow_log",
+    )
     return " ".join(str(client.execute(f"SELECT * FROM {table}")) for table in tables)
 
 
@@ -60,9 +73,11 @@ def test_a_person_is_exported_and_erased_and_no_position_is_lost(client: Client,
     ledger, accounts = positions(client, {"comments": "id", "labels": "id"}), audited(client)
 
     lines = [json.loads(line) for line in within("privacy", "export", "jane").stdout.splitlines()]
-    assert [one["held"] for one in lines] == ["document"] * 2 + ["label", "opened"] + ["dead letter"] * 2 + [
-        "alert's evidence"
-    ]
+    searches = [one["row"] for one in lines if one["held"] == "saved search"]
+    assert {row["name"] for row in searches} == {"mine", "gone"}  # until a merge, deleted ones too
+    assert [one["held"] for one in lines if one["held"] != "saved search"] == (
+        ["document"] * 2 + ["label", "opened"] + ["dead letter"] * 2 + ["alert's evidence"]
+    )
     assert "words of jane" in str(lines) and "words of john" not in str(lines)
 
     done = within("privacy", "erase", "jane", "--yes")
@@ -71,7 +86,7 @@ def test_a_person_is_exported_and_erased_and_no_position_is_lost(client: Client,
     assert "words of john" in held and "secret" not in held and "words of jane" not in held
     assert not any(Pseudonymiser(KEY).author(source, "jane") in held for source in ("forum", "board"))
     assert not any(f"'{gone}'" in held or f'"{gone}"' in held for gone in ("c0", "c1"))
-    assert held.count("jane") == 1, "John's own bad record names her"
+    assert held.count("jane") == 2, "John's own bad record names her, and a search of Ann's"
     assert within("privacy", "export", "jane").stdout == ""
 
     (row,) = client.execute("SELECT action, detail FROM audit_log")

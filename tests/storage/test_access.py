@@ -56,7 +56,10 @@ def test_everybody_may_do_what_they_must_and_nothing_else(stack_of_people: Stack
         assert {row["must"] for row in rows if row["user"] == user} == {"works", "fails"}
     refused = {(row["user"], row["tries to"]) for row in rows if row["refusal"]}
     for user in ("risk_reader", "annotator", "auditor"):
-        assert {(user, "read the table opened_log"), (user, "read opened_log by merge()")} <= refused
+        for table in ("opened_log", "saved_searches"):
+            tried = (f"read the table {table}", f"read {table} by merge()", f"write to {table}")
+            assert {(user, what) for what in tried} <= refused
+            assert not {("writer", what) for what in tried} & refused
     assert ("risk_reader", "read dead_letters") in refused and ("auditor", "read dead_letters") not in refused
     assert ("annotator", "read alerts_now") in refused and ("risk_reader", "use 5 GB of memory") in refused
 
@@ -127,8 +130,9 @@ def test_the_statements_for_a_server_are_sql(client_of_default: Client):
         assert refused.value.code in (READ_ONLY, NOT_GRANTED, NO_SUCH_ROLE, NOT_STORED), f"{statement}: {refused.value}"
     assert any("GRANT SELECT ON default.movers TO finsent_risk_reader" in one for one in wanted)
     assert not any("dead_letters TO finsent_risk_reader" in one for one in wanted)
-    granted, withheld = "GRANT SELECT ON default.* TO finsent_auditor", "REVOKE SELECT ON default.opened_log FROM "
-    assert wanted.index(granted) < wanted.index(f"{withheld}finsent_auditor")
+    granted = wanted.index("GRANT SELECT ON default.* TO finsent_auditor")
+    for table in ("opened_log", "saved_searches"):
+        assert granted < wanted.index(f"REVOKE SELECT ON default.{table} FROM finsent_auditor")
 
 
 @pytest.fixture
