@@ -9,6 +9,7 @@
 - ``incidents``: which alerts about one company belong together.
 - ``transition``: the rows of the table ``alerts``. ``evidence``: the documents and words behind an alert.
 - ``rules``: what rules say. ``rules_file``: reads and checks their file. ``receivers/``: who is sent what, and how.
+- ``from_search``: a search of documents as a rule.
 - ``briefs``: what happened at a desk's companies, in sentences of the documents.
 - ``event_study/``: how share prices moved around alerts.
 - ``backtest/``: the same rules over stored history.
@@ -24,6 +25,7 @@ from alerts.briefs import brief_as_html, brief_as_mail, brief_as_markdown, brief
 from alerts.durations import seconds
 from alerts.evaluator import Evaluator, parameters_of
 from alerts.evidence import Explain, ExplainEvent
+from alerts.from_search import SearchRule, rule_from_search
 
 # Sending
 from alerts.receivers.notifier import Notifier
@@ -38,6 +40,7 @@ __all__ = [
     "ExplainEvent",
     "Notifier",
     "Rules",
+    "SearchRule",
     "Transition",
     "brief_as_html",
     "brief_as_mail",
@@ -46,5 +49,6 @@ __all__ = [
     "doubts",
     "load_rules",
     "parameters_of",
+    "rule_from_search",
     "seconds",
 ]
