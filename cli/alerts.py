@@ -141,6 +141,41 @@ def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True
     echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
 
 
+@group.command("rule-from-search")
+def from_search(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The search's name; without one, all are listed.")] = "",
+    by: Annotated[str, typer.Option(help="Who saved it on the console; default: the account that runs this.")] = "",
+) -> None:
+    """Print the alert rule nearest to a search that somebody saved on the console, as an item of "rules:" in YAML. What
+    of the search no rule can say stands in its comments, and on standard error. Nothing is stored, and no file is
+    changed: the rule's place in the file counts, and who is told is decided there.
+
+    `finsent alerts rule-from-search "boeing recall" --by ana`
+    """
+    from alerts import rule_from_search
+    from documents import Linker, load_watchlist
+    from model.topics import load_taxonomy
+    from storage import connect
+    from storage.reads import saved_searches
+
+    who = by or user_name()
+    found = {one.name: one for one in saved_searches(connect(), who)}
+    if not name:
+        rows = [[one.name, one.saved_at, *one.search] for one in found.values()]
+        print_rows(["name", "saved at", "words", "entity", "desk", "topic", "tone", "entity type"], rows, Format.table)
+        return
+    if name not in found:
+        have = f"these are: {', '.join(found)}" if found else "--by names who saved it"
+        fail(f"{who} has saved no search {name!r} on the console; {have}")
+    watchlist = load_watchlist()
+    made = rule_from_search(name, found[name].search, watchlist, Linker(watchlist), load_taxonomy().names)
+    for one in made.left_out:
+        echo(f"not in the rule: {one}", err=True)
+    if not made.text:
+        fail(f"no rule can say any part of the search {name!r}")
+    echo(made.text.rstrip("\n"))
+
+
 Events = Annotated[
     Path | None, typer.Option(metavar="EVENTS.json", help="Known events: {name, ticker, date, kind}, a list.")
 ]

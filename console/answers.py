@@ -107,6 +107,28 @@ class Acknowledged(BaseModel):
     by: str
 
 
+class Searches(BaseModel):
+    """The saved searches of who asks, by name; the desks and topics that searches can name."""
+
+    rows: list[Row]
+    desks: list[str]
+    topics: list[str]
+
+
+class Saved(BaseModel):
+    """The name of the search."""
+
+    name: str
+
+
+class AlertRule(BaseModel):
+    """An alert rule in YAML ('' where there can be none), what of the search is not in it and why, and what to know."""
+
+    rule: str
+    left_out: list[str]
+    notes: list[str]
+
+
 class Silenced(BaseModel):
     """The silence, and when it ends."""
 

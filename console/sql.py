@@ -274,6 +274,13 @@ WHERE arrayAll(word -> positionCaseInsensitiveUTF8(concat(title, ' ', text), wor
     AND (%(entity_type)s = ''
          OR hasAny(mentions.entity,
                    (SELECT groupArray(ticker) FROM entities FINAL WHERE entity_type = %(entity_type)s)))
+    AND (%(desk)s = ''
+         OR hasAny(mentions.entity, (SELECT groupArray(ticker) FROM entities FINAL WHERE desk = %(desk)s)))
+    AND (%(topic)s = '' OR has(`topics.name`, %(topic)s))
+    AND (%(entity)s = '' OR has(mentions.entity, %(entity)s))
+    AND (%(tone)s = ''
+         OR if(%(entity)s = '', toString(label), toString(mentions.label[indexOf(mentions.entity, %(entity)s)]))
+            = %(tone)s)
 ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from console.answers import ALWAYS
-from console.api import alerts, charts, documents, groups, health, personal, unknown
+from console.api import alerts, charts, documents, groups, health, personal, searches, unknown
 from console.context import Context
 
 __all__ = ["routes"]
@@ -12,6 +12,6 @@ __all__ = ["routes"]
 def routes(context: Context) -> APIRouter:
     """Everything under ``/api`` but sign-in and events. Everybody who is signed in may read all but the audit log."""
     api = APIRouter(prefix="/api", dependencies=[Depends(context.access.allow())], responses=ALWAYS)
-    for part in (charts, groups, alerts, health, documents, personal, unknown):
+    for part in (charts, groups, alerts, health, documents, personal, searches, unknown):
         part.add_routes(api, context)
     return api

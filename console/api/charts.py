@@ -15,7 +15,7 @@ from console import sql
 from console.answers import CSV, State, Table
 from console.api.as_of import AsOf
 from console.context import Context, as_json
-from documents import EntityType, spreadsheet_cell
+from documents import EntityType, Search, Sentiment, spreadsheet_cell
 
 PAGE_SIZE = 20
 Page = Annotated[int, Query(ge=0, le=10_000)]
@@ -23,6 +23,9 @@ FOREVER = "2200-01-01 00:00:00"
 """Later than all documents: the present shows those with a date in the future, too."""
 
 MOST_CHARACTERS = 100
+MOST_WORDS = 200
+"""Characters of what is searched for."""
+
 Company = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]
 Form = Annotated[Literal["json", "csv"], Query(alias="format")]
 
@@ -108,13 +111,20 @@ def add_routes(api: APIRouter, context: Context) -> None:
     @api.get("/search", response_model=Table, responses=CSV)
     def search(
         as_of: AsOf,
-        q: Annotated[str, Query(max_length=200)],
+        q: Annotated[str, Query(max_length=MOST_WORDS)] = "",
+        entity: Company = "",
+        desk: Company = "",
+        topic: Company = "",
+        tone: Sentiment | Literal[""] = "",
         entity_type: EntityType | Literal[""] = "",
         form: Form = "json",
         page: Page = 0,
     ) -> Response:
-        """Documents with all the words, published until the moment: of any, or those that name an ``entity_type``."""
-        asked = {"words": q.split(), "entity_type": entity_type, "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
+        """Documents published until the moment, newest first: with all the words of ``q``, on the ``topic``, naming the
+        company ``entity``, one of the ``desk`` and something of the ``entity_type``, each if it is given. The ``tone``
+        is that about ``entity`` if there is one, else the document's."""
+        search = Search(q, entity, desk, topic, tone, entity_type)
+        asked = search._asdict() | {"words": q.split(), "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
         return chart(context, sql.SEARCH, as_of, form, "search", **asked)
 
     @api.get("/similar", response_model=Table, responses=CSV)

@@ -19,6 +19,8 @@ export const signed = x => (x >= 0 ? "+" : "\u2212") + Math.abs(x).toFixed(2);
 export const tone = x => (x >= 0 ? "positive-text" : "negative-text");
 const long = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const inColour = x => el("span", { class: tone(x) }, signed(x));
+// Entities that are no companies, by their type.
+export const plurals = { currency: "Currencies", commodity: "Commodities", index: "Indices", country: "Countries", central_bank: "Central banks", person: "People" };
 export const topicLink = topic => el("a", { class: "badge", href: `/topic/${encodeURIComponent(topic)}` }, topic);
 export const format = time => long.format(new Date(time));
 export const duration = seconds => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min`

@@ -2,9 +2,10 @@
 import { alertCard, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
 import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
-import { ask, company, duration, el, guarded, inColour, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, company, duration, el, guarded, inColour, ownPage, plurals, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 import { colour, documentItem, pager, remember } from "/static/documents.js";
 import { groups } from "/static/groups.js";
+import { search } from "/static/search.js";
 import { treeMap } from "/static/tree_map.js";
 
 const parameters = new URLSearchParams(location.search);
@@ -15,8 +16,7 @@ const byName = (rows, key) => {
   return groups;
 };
 
-// Entities that are no companies, by their type; as headings, and as one of them is called.
-const plurals = { currency: "Currencies", commodity: "Commodities", index: "Indices", country: "Countries", central_bank: "Central banks", person: "People" };
+// A type of entities, as one of them is called.
 const words = type => type[0].toUpperCase() + type.slice(1).replace("_", " ");
 function typeChoice(types, chosen, act) {
   const choice = el("select", {}, types.map(type => el("option", { value: type, selected: type === chosen }, words(type))));
@@ -43,6 +43,7 @@ function openedAlert() {
 
 export const pages = {
   ...groups,
+  search,
 
   async market(page, again) {
     const moved = page.dataset.moved ?? "company";
@@ -171,16 +172,6 @@ export const pages = {
     next();
     return [shown, el("p", {}, Object.entries({ 1: "Negative (1)", 2: "Neutral (2)", 3: "Positive (3)", u: "Undo (u)" }).map(([key, name]) => [el("button", { type: "button", click: () => actions[key]() }, name), " "])),
       el("p", { class: "quiet" }, "The least certain documents come first. A label is sent after 4 seconds, or with the next one.")];
-  },
-
-  async search() {
-    const similar = parameters.get("similar"), wanted = parameters.get("q") ?? "", type = parameters.get("entity_type") ?? "", number = Number(parameters.get("page")) || 0;
-    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: wanted, type: "search" })), " ", el("label", {}, "that name ", el("select", { name: "entity_type" }, ["", "company", ...Object.keys(plurals)].map(one => el("option", { value: one, selected: one === type }, one ? `a ${one.replace("_", " ")}` : "anything")))), " ", asOf ? el("input", { type: "hidden", name: "as_of", value: asOf }) : null, el("button", {}, "Search"));
-    if (!similar && !wanted) return [form];
-    const url = similar ? `/api/similar?document=${encodeURIComponent(similar)}&${moment}` : `/api/search?q=${encodeURIComponent(wanted)}&entity_type=${encodeURIComponent(type)}&page=${number}&${moment}`;
-    const found = await ask(url);
-    return [form, el("h2", {}, similar ? "Most similar" : "Newest first"), found.rows.length ? el("ul", { class: "documents" }, found.rows.map(row => documentItem(row, row.entities[0] ?? ""))) : el("p", { class: "quiet" }, "No document."),
-      similar ? null : pager(number, found.rows.length === 20, n => `/search?q=${encodeURIComponent(wanted)}&entity_type=${encodeURIComponent(type)}&page=${n}`), sources(url, found.sql)];
   },
 
   async health() {

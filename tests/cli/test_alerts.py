@@ -9,10 +9,12 @@ import pytest
 from clickhouse_driver import Client
 from typer.testing import CliRunner
 
+from documents import Search
 from finsent import app
 from storage.reads import actions, alerts_now, silences_at, transitions_to_send
-from storage.writes import write_alerts, write_deliveries
+from storage.writes import save_search, write_alerts, write_deliveries
 from tests.alerts.test_receivers import transition
+from tests.support.commands import within
 
 pytestmark = pytest.mark.usefixtures("configured")
 
@@ -51,6 +53,23 @@ def test_rules_are_checked(tmp_path: Path):
     path.write_text("rules:\n  - {name: all, threshold: -1}\n")
     done = RUN.invoke(app, ["alerts", "check", str(path)])
     assert done.exit_code != 0
+
+
+def test_a_saved_search_is_printed_as_a_rule_that_a_file_takes(client: Client, tmp_path: Path):
+    save_search(client, "ana", "boeing", Search("boeing recall wings"))
+    save_search(client, "ana", "words", Search("wings"))
+    done = within("alerts", "rule-from-search", "boeing", "--by", "ana")
+    assert done.returncode == 0 and done.stderr.startswith('not in the rule: the word "wings"'), done
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"rules:\n{done.stdout}  - {{name: the rest}}\n")
+    checked = RUN.invoke(app, ["alerts", "check", str(path)])
+    assert checked.exit_code == 0 and "boeing: BA; to the topic" in checked.output and "warning" not in checked.output
+    assert "words" in within("alerts", "rule-from-search", "--by", "ana").stdout
+    done = within("alerts", "rule-from-search", "words", "--by", "ana")
+    assert done.returncode == 1 and done.stdout == "" and "no rule can say any part" in done.stderr
+    for who, told in (("ana", "these are: boeing, words"), ("ben", "--by names who saved it")):
+        done = within("alerts", "rule-from-search", "none", "--by", who)
+        assert done.returncode == 1 and told in done.stderr
 
 
 def test_what_was_given_up_is_shown_and_tried_again(client: Client):
