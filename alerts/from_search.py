@@ -16,7 +16,7 @@ from alerts.rules_file import read_rules
 from documents import AlertKind, Linker, Search, Watchlist, shown
 from documents.events import load_event_types
 
-WIDE = 116
+WIDE = 100
 """Characters of a line of comments."""
 
 

@@ -34,6 +34,11 @@ PAGES = {
 }
 """Title by path, of the pages that everybody sees in the menu."""
 
+KEYS = {
+    "": "m", "for-you": "f", "alerts": "a", "compare": "c", "label": "l", "search": "sd", "health": "h", "audit": "u"
+}  # fmt: skip
+"""By path, the letters each of which leads to the page after a g."""
+
 
 def add_pages(app: FastAPI, context: Context) -> None:
     """The pages by name come last, because their path matches any other."""
@@ -45,7 +50,7 @@ def add_pages(app: FastAPI, context: Context) -> None:
         user = access.user(request)
         menu = PAGES | ({"audit": "Audit"} if user and user.may("auditor") else {})
         values = {"title": title, "pages": menu if user else {}, "token": access.token(request), "user": user,
-                  "signs_in": access.signs_in, "has_past": more.get("name") in PAST, **more}  # fmt: skip
+                  "signs_in": access.signs_in, "keys": KEYS, "has_past": more.get("name") in PAST, **more}  # fmt: skip
         return templates.TemplateResponse(request, f"{template}.html", values, status)
 
     @app.get("/sign-in", include_in_schema=False)

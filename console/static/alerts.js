@@ -1,8 +1,9 @@
 // An alert as a person reads it: what turned, since when, why, and what to do next.
-import { asOf } from "/static/as_of.js";
+import { asOf, moment } from "/static/as_of.js";
 import { ask, company, el, format, guarded, held, marked, signed, sparkline, tone, when } from "/static/dom.js";
 
 const span = pair => (pair ? ` (95 %: ${signed(pair[0])} to ${signed(pair[1])})` : "");
+const page = row => `/alerts/${encodeURIComponent(row.id)}${asOf ? `?${moment}` : ""}`;
 const percent = x => `${Math.round(100 * x)} %`;
 
 // What an event is, with its state where it has not happened: "rumoured: bankruptcy".
@@ -94,7 +95,7 @@ function incidentHead(parts, line) {
   return [el("p", { class: "big" }, headline(lead), " ", el("span", { class: `badge ${lead.severity}` }, lead.severity), " ", el("span", { class: "badge" }, firing ? "firing" : "over"), " ", line && line.times.length > 1 ? sparkline(line, lead.name) : null),
     el("p", {}, "Since ", when(began), sources ? `; ${sources === 1 ? "1 source" : `${sources} sources`}` : "", words.length ? ["; deciding words: ", words.map((word, i) => [i ? ", " : "", el("mark", { class: lead.direction === "positive" ? "p2" : "n2" }, word)])] : "", "."),
     exposure ? el("p", {}, el("strong", {}, "Exposure: "), `${exposure}.`) : null,
-    parts.length > 1 ? el("ol", { class: "parts" }, parts.map(row => el("li", {}, when(row.fired_at), ": ", el("a", { href: `/alerts/${encodeURIComponent(row.id)}` }, summary(row)), ` (${row.severity}, ${row.state})`))) : null];
+    parts.length > 1 ? el("ol", { class: "parts" }, parts.map(row => el("li", {}, when(row.fired_at), ": ", el("a", { href: page(row) }, summary(row)), ` (${row.severity}, ${row.state})`))) : null];
 }
 
 // The incidents of a list of alerts, each with its cards. With `brief`, the cards are folded up; `lines` has a week's sentiment by company.
@@ -103,7 +104,7 @@ export function incidentCards(rows, again, { most = Infinity, brief = false, lin
   return incidents.slice(0, most).map(parts => {
     const cards = parts.map(row => alertCard(row, again));
     if (!brief && parts.length === 1) return cards[0];
-    return el("section", { class: "incident", "aria-label": `Incident at ${parts[0].name} since ${format(parts[0].fired_at)}: ${summary(leading(parts))}` }, incidentHead(parts, lines.get(parts[0].entity)),
+    return el("section", { class: "incident", "data-open": page(leading(parts)), "aria-label": `Incident at ${parts[0].name} since ${format(parts[0].fired_at)}: ${summary(leading(parts))}` }, incidentHead(parts, lines.get(parts[0].entity)),
       brief ? el("details", {}, el("summary", {}, parts.length === 1 ? "The alert, with its documents" : `The ${parts.length} alerts, with their documents`), cards) : cards);
   });
 }
@@ -115,7 +116,7 @@ export function alertCard(row, again) {
   const waited = evidence.price_of_waiting;
   const documents = evidence.documents ?? [];
   const rising = evidence.topics ?? [];
-  return el("article", { class: `card ${row.direction}`, "aria-label": `Alert about ${row.name}` },
+  return el("article", { class: `card ${row.direction}`, "data-open": page(row), "aria-label": `Alert about ${row.name}` },
     el("p", { class: "big" }, headline(row), " ", el("span", { class: `badge ${row.severity}` }, row.severity), " ", el("span", { class: "badge" }, row.state)),
     change(row),
     row.exposure?.length ? el("p", {}, el("strong", {}, "Exposure: "), `${held(row.exposure)}.`) : null,
@@ -125,9 +126,9 @@ export function alertCard(row, again) {
     documents.length ? el("ol", {}, documents.slice(0, 5).map(document => document_(document, row.direction))) : null,
     rising.length ? el("p", {}, "Topics that rose: ", rising.map(topic => (typeof topic === "string" ? topic : `${topic.topic ?? topic.name}`)).join(", ")) : null,
     el("p", { class: "next" }, asOf && !known ? null : [next(row, known), " "],
-      asOf ? null : [el("button", { type: "button", click: acknowledge }, known ? "Reopen" : "Acknowledge"), " ",
+      asOf ? null : [el("button", { type: "button", click: acknowledge, "data-acknowledge": !known }, known ? "Reopen" : "Acknowledge"), " ",
         el("button", { type: "button", click: silence }, "Silence 2 hours"), " "],
-      el("a", { href: `/alerts/${encodeURIComponent(row.id)}` }, "Link to this alert")),
+      el("a", { href: page(row) }, "Link to this alert")),
     el("details", {}, el("summary", {}, "SQL and all evidence"), evidence.query ? el("pre", { tabindex: 0 }, evidence.query) : null,
       el("pre", { tabindex: 0 }, JSON.stringify(evidence, null, 1))));
 }

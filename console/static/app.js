@@ -1,6 +1,7 @@
 // The frame of every page: theme, freshness, and showing the page again when something new was stored.
 import { asOf, banner, keepMoment, pick } from "/static/as_of.js";
 import { ask, duration, el, format, say, zone } from "/static/dom.js";
+import { arrive, keepPlace } from "/static/keys.js";
 import { LIVE, pages } from "/static/pages.js";
 
 const page = document.getElementById("page");
@@ -19,9 +20,12 @@ document.getElementById("sign-out")?.addEventListener("click", async () => { awa
 async function show() {
   if (!page) return;
   try {
-    page.replaceChildren(...(await pages[page.dataset.page](page, show)).filter(part => part));
+    const parts = await pages[page.dataset.page](page, show), standAgain = keepPlace();
+    page.replaceChildren(...parts.filter(part => part));
     page.dataset.ready = "yes";
     keepMoment();
+    standAgain();
+    arrive();
   } catch (error) {
     page.replaceChildren(el("p", { role: "alert" }, `This cannot be shown: ${error.message}`));
   }

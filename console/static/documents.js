@@ -23,7 +23,7 @@ export function documentItem(row, entity, ...more) {
     row.lang_quality === "experimental" ? el("span", { class: "badge", title: "No test set says how good the model is in this language." }, `${row.lang}: experimental`) : "", " ",
     shown, " ", row.deciding ? el("q", { title: row.cut ? "The sentence of this long text that decided; not all of the text was read." : "The sentence of this long text that decided." }, row.deciding) : "", " ",
     (row.topics ?? []).map(topic => [topicLink(topic), " "]),
-    el("button", { type: "button", "aria-label": `Why: ${text}`, click: explain }, "Why"), " ",
+    el("button", { type: "button", "aria-label": `Why: ${text}`, click: explain, "data-open": true }, "Why"), " ",
     el("a", { href: `/search?similar=${encodeURIComponent(row.document_id)}`, "aria-label": `Similar to: ${text}`, click: () => remember(row.document_id, entity) }, "Similar"), more, told);
 }
 

@@ -5,6 +5,7 @@ import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/ch
 import { ask, company, duration, el, guarded, inColour, ownPage, plurals, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 import { colour, documentItem, pager, remember } from "/static/documents.js";
 import { groups } from "/static/groups.js";
+import { typing } from "/static/keys.js";
 import { search } from "/static/search.js";
 import { treeMap } from "/static/tree_map.js";
 
@@ -167,7 +168,7 @@ export const pages = {
       next();
     };
     const actions = { 1: give("negative"), 2: give("neutral"), 3: give("positive"), u: undo };
-    document.onkeydown = event => { if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("input") && actions[event.key]) actions[event.key](); };
+    document.onkeydown = event => { if (!typing(event) && actions[event.key]) actions[event.key](); };
     addEventListener("pagehide", () => { void send(true); });
     next();
     return [shown, el("p", {}, Object.entries({ 1: "Negative (1)", 2: "Neutral (2)", 3: "Positive (3)", u: "Undo (u)" }).map(([key, name]) => [el("button", { type: "button", click: () => actions[key]() }, name), " "])),

@@ -40,7 +40,6 @@ function ruleOf(found) {
   });
   return [found.left_out.length ? [el("p", {}, found.rule ? "Not in the rule:" : "No rule can say any of this search:"), el("ul", {}, found.left_out.map(one => el("li", {}, one)))] : null,
     ...(found.rule ? [text, el("p", {}, el("button", { type: "button", click: copy }, "Copy the rule")),
-      el("ul", {}, found.notes.map(one => el("li", {}, one))),
       el("p", { class: "quiet" }, "Nothing is stored or sent by this. Put it under \"rules:\" in the file that ALERT_RULES names, and try that with ", el("code", {}, "finsent alerts check rules.yaml"), ".")] : [])];
 }
 
