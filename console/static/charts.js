@@ -5,6 +5,7 @@ import { el } from "/static/dom.js";
 const seconds = text => new Date(text) / 1000;
 const COLOURS = ["#4a8fe0", "#d9822b", "#2b9e6f", "#b04ec4", "#c2443b", "#7a7f1c", "#5a6b7d", "#1f9eb0"];
 
+const LABEL = 85; // pixels that the longest label of the time axis needs: "23 Nov 2026"
 const LANE = -1.5; // below -1, events have their place
 
 const TONES = { "-1": "#c2443b", 0: "#778", 1: "#2b9e6f" }; // of bad, neutral and good events
@@ -25,6 +26,13 @@ function week(moment, times) {
 const DAY = "\n{D} {MMM}", YEAR = "\n{YYYY}";
 const TIMES = [[3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 1], [3600 * 24 * 28, "{MMM}", YEAR, null, null, null, null, null, 1],
   [3600 * 24, "{D} {MMM}", YEAR, null, null, null, null, null, 1], [3600, "{HH}:{mm}", `${DAY} {YYYY}`, null, DAY, null, null, null, 1], [60, "{HH}:{mm}", `${DAY} {YYYY}`, null, DAY, null, null, null, 1]];
+
+// As wide as the longest number of an axis, which uPlot cuts off at 50 pixels. It only grows, so that it comes to an end.
+function wide(plot, values, i) {
+  const axis = plot.axes[i];
+  plot.ctx.font = axis.font[0];
+  return Math.max(50, axis._size ?? 0, ...(values ?? []).map(text => Math.ceil(axis.ticks.size + axis.gap + plot.ctx.measureText(text ?? "").width / (devicePixelRatio || 1))));
+}
 
 // `marks` are [time, colour] of vertical lines.
 // `events` are drawn as dots at the foot, larger for a higher severity, with their types beside them where there is room.
@@ -49,15 +57,16 @@ function draw(target, data, series, { height = 260, scales = {}, splits, axes, m
       const x = plot.valToPos(seconds(event.published_at), "x", true), radius = (2 + event.severity) * scale;
       if (x < left || x > left + width) continue;
       plot.ctx.fillStyle = TONES[event.polarity] ?? TONES[0];
-      const row = [0, 1, 2].find(i => (ends[i] ?? -Infinity) < x - radius);
-      const y = top + tall - (50 - 18 * (row ?? 0)) * scale, name = event.type.replaceAll("_", " ");
+      const name = event.type.replaceAll("_", " "), long = plot.ctx.measureText(name).width, before = x + radius + 4 * scale + long > left + width;
+      // Its dot and its name need a place in one of three rows; without one, it is a dot alone.
+      const start = before ? x - radius - 4 * scale - long : x - radius, row = [0, 1, 2].find(i => (ends[i] ?? -Infinity) < start);
+      const y = top + tall - (50 - 18 * (row ?? 0)) * scale;
       plot.ctx.beginPath();
       plot.ctx.arc(x, y, radius, 0, 2 * Math.PI);
       plot.ctx.fill();
-      const long = plot.ctx.measureText(name).width, before = x + radius + 4 * scale + long > left + width;
       if (row === undefined) continue;
       plot.ctx.fillStyle = text;
-      plot.ctx.fillText(name, before ? x - radius - 4 * scale - long : x + radius + 4 * scale, y);
+      plot.ctx.fillText(name, before ? start : x + radius + 4 * scale, y);
       ends[row] = x + radius + (before ? 0 : 4 * scale + long);
     }
   };
@@ -66,7 +75,7 @@ function draw(target, data, series, { height = 260, scales = {}, splits, axes, m
     Object.assign(target.dataset, { from: new Date(1000 * min).toISOString(), to: new Date(1000 * max).toISOString() });
   };
   const width = () => Math.max(280, Math.min(1150, document.documentElement.clientWidth - 40));
-  const plain = [{ stroke: text, grid, values: TIMES }, { stroke: text, grid, ...(splits ? { splits: () => splits } : {}) }, ...(axes ?? []).map(axis => ({ stroke: text, grid: { show: false }, ...axis }))];
+  const plain = [{ stroke: text, grid, values: TIMES, space: LABEL }, { stroke: text, grid, size: wide, ...(splits ? { splits: () => splits } : {}) }, ...(axes ?? []).map(axis => ({ stroke: text, grid: { show: false }, size: wide, ...axis }))];
   const plot = new uPlot({ width: width(), height, scales, bands, series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...series], axes: plain, hooks: { draw: [lines, dots, axis] } }, data, target);
   addEventListener("resize", () => plot.setSize({ width: width(), height }));
 }
