@@ -13,7 +13,7 @@ import typer
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
 from cli.shared.freshness import AsOf, ask_as_of, tell_age
-from cli.shared.output import Format, cell, echo, print_rows, write_text
+from cli.shared.output import Format, cell, echo, many, print_rows, write_text
 from cli.shared.service import user_name
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True
         echo(f"{rule.name}: {scope}; to {receivers}")
     for doubt in doubts(found, os.environ):
         echo(f"warning: {doubt}")
-    echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
+    echo(f"{many(len(found.file.rules), 'rule')}, {many(len(found.receivers), 'receiver')}: good")
 
 
 @group.command("rule-from-search")

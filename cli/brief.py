@@ -11,7 +11,7 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import echo
+from cli.shared.output import echo, many
 
 
 class BriefFormat(StrEnum):
@@ -64,7 +64,7 @@ def brief(
         echo(write(made), nl=False)
     else:
         out.write_text(write(made), encoding="utf-8")
-        echo(f"{out}: {len(made.incidents)} incidents", err=True)
+        echo(f"{out}: {many(len(made.incidents), 'incident')}", err=True)
 
 
 def _beginning(text: str) -> datetime:

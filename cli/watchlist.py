@@ -81,8 +81,10 @@ def import_lists(
     for reason, count in found.left_out.most_common(10):
         echo(f"left out {many(count, 'row')}: {reason}", err=True)
     _report(companies)
-    others = f" and {len(found.others):,} other entities" if found.others else ""
-    echo(f"{out}: {len(companies):,} companies{others}; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
+    made = many(len(companies), "company", "companies")
+    if found.others:
+        made += f" and {many(len(found.others), 'other entity', 'other entities')}"
+    echo(f"{out}: {made}; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
 
 
 @group.command()
@@ -156,7 +158,7 @@ def _report(companies: list[Entity]) -> None:
     echo("desks: " + ", ".join(f"{desk} {count:,}" for desk, count in desks.most_common()), err=True)
     guarded = sum(len(one.ordinary) for one in companies), sum(len(one.capitalised) for one in companies)
     echo(
-        f"{guarded[0]:,} names are ordinary words and count beside a word of business alone; {guarded[1]:,} count "
-        "with a capital letter",
+        f"names that are ordinary words and count beside a word of business alone: {guarded[0]:,}; names that count "
+        f"with a capital letter: {guarded[1]:,}",
         err=True,
     )

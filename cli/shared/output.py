@@ -92,9 +92,9 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) 
             sys.stdout.write("\n]\n")
 
 
-def many(count: int, what: str) -> str:
-    """``1 row``, ``2,000 rows``."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def many(count: int, what: str, plural: str = "") -> str:
+    """``1 row``, ``2,000 rows``; ``plural`` where an s is not enough."""
+    return f"{count:,} {what if count == 1 else plural or f'{what}s'}"
 
 
 def echo(text: object = "", err: bool = False, nl: bool = True) -> None:

@@ -46,7 +46,7 @@ def test_a_company_is_silenced_for_a_time(client: Client):
 def test_rules_are_checked(tmp_path: Path):
     path = tmp_path / "rules.yaml"
     path.write_text("rules: [{name: all}]")
-    assert "1 rules, 0 receivers: good" in RUN.invoke(app, ["alerts", "check", str(path)]).output
+    assert "1 rule, 0 receivers: good" in RUN.invoke(app, ["alerts", "check", str(path)]).output
     path.write_text("rules: [{name: all}, {name: banks, desks: [financials]}]")
     done = RUN.invoke(app, ["alerts", "check", str(path)])
     assert done.exit_code == 0 and "warning: rule 'banks' never holds" in " ".join(done.output.split())

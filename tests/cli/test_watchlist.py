@@ -28,6 +28,8 @@ def test_lists_become_a_watch_list(tmp_path: Path):
     alone = ["watchlist", "import", str(path), "--out", str(out), "--no-shipped", "--limit", "10"]
     assert CliRunner().invoke(app, alone).exit_code == 0
     assert len(load_watchlist(out).companies) == 10
+    done = CliRunner().invoke(app, [*alone[:-1], "1"])
+    assert "watchlist.json: 1 company; set" in " ".join(done.stderr.split()) and "1 names" not in done.stderr
 
 
 def test_what_is_no_list_of_companies_is_refused(tmp_path: Path):
