@@ -86,6 +86,7 @@ class Health(BaseModel):
     backlog: dict[str, int]
     backlog_unknown: str
     workers: dict[str, str]
+    scored_by: str
     runs: list[Row]
     events: list[Row]
     drift: list[Row]

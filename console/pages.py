@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from clickhouse_driver.errors import ServerException
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
+from console import sql
 from console.access import address, network
 from console.context import Context
 from console.lane import Busy
 from console.oidc import FLOW_S, PATH, RETURN, NoRole, ProviderAway, SignInRefused, own_page
 from console.people import User
 from console.sign_in import record
+from model.topics import load_taxonomy
+from storage import StorageUnavailable
 
 HERE = Path(__file__).parent
 PAST = {"market", "for-you", "entity", "sector", "topic", "compare", "alerts", "search"}
@@ -103,21 +108,34 @@ def add_pages(app: FastAPI, context: Context) -> None:
     def show_market(request: Request) -> Response:
         return page(request, "page", "Market", name="market")
 
+    def about(request: Request, what: str, one: str, title: str, known: bool) -> Response:
+        if known:
+            return page(request, "page", title, name=what, entity=one)
+        return page(request, "page", title, 404, name="unknown", entity=one, what=what)
+
+    def exists(what: str, name: str) -> bool:
+        """Whether ClickHouse knows it. While ClickHouse is away, the page is to say so."""
+        with suppress(StorageUnavailable, ServerException):
+            return bool(context.pool.rows(sql.KNOWN[what], {"name": name})[1])
+        return True
+
     @app.get("/entity/{entity}", include_in_schema=False)
     def show_entity(request: Request, entity: str) -> Response:
-        return page(request, "page", entity, name="entity", entity=entity)
+        known = exists("entity", entity) or exists("named", entity)
+        return about(request, "entity", entity, entity, known)
 
     @app.get("/sector/{sector}", include_in_schema=False)
     def show_sector(request: Request, sector: str) -> Response:
-        return page(request, "page", f"Sector: {sector}", name="sector", entity=sector)
+        return about(request, "sector", sector, f"Sector: {sector}", exists("sector", sector))
 
     @app.get("/topic/{topic}", include_in_schema=False)
     def show_topic(request: Request, topic: str) -> Response:
-        return page(request, "page", f"Topic: {topic}", name="topic", entity=topic)
+        known = topic in load_taxonomy().names or exists("topic", topic)
+        return about(request, "topic", topic, f"Topic: {topic}", known)
 
     @app.get("/alerts/{identity}", include_in_schema=False)
     def show_alert(request: Request, identity: str) -> Response:
-        return page(request, "page", "Alert", name="alerts", entity=identity)
+        return about(request, "alerts", identity, "Alert", exists("alert", identity))
 
     @app.get("/api", include_in_schema=False)
     def show_api(request: Request) -> Response:

@@ -333,6 +333,15 @@ FROM shadow_scores WHERE at > now64(3) - INTERVAL 7 DAY
 GROUP BY challenger, champion ORDER BY latest DESC LIMIT 5
 """
 
+KNOWN = {
+    "entity": "SELECT 1 FROM entities FINAL WHERE ticker = %(name)s LIMIT 1",
+    "named": "SELECT 1 FROM mentions WHERE entity = %(name)s LIMIT 1",
+    "sector": "SELECT 1 FROM entities FINAL WHERE sector = %(name)s LIMIT 1",
+    "topic": "SELECT 1 FROM documents WHERE has(`topics.name`, %(name)s) LIMIT 1",
+    "alert": "SELECT 1 FROM alerts WHERE id = %(name)s LIMIT 1",
+}
+"""A row if there is such a thing. A company that is no longer watched is still ``named`` in documents."""
+
 STATE = """
 SELECT maxIf(published_at, error_kind = '' AND published_at < now64(3) + INTERVAL 1 DAY), max(ingested_at), count(),
        (SELECT count() FROM alerts), (SELECT count() FROM alert_actions), (SELECT count() FROM label_log),

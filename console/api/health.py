@@ -15,7 +15,7 @@ from console.api.charts import Form, chart
 from console.context import Context, as_json
 from console.people import User
 from storage import lost_lately, obstacles, setbacks_lately
-from storage.reads import actions, live_workers, restarts, training_runs
+from storage.reads import actions, live_workers, restarts, scoring_version, training_runs
 
 
 def problems(client: Client) -> list[dict[str, Any]]:
@@ -60,6 +60,7 @@ def _health(context: Context) -> dict[str, Any]:
         "backlog": waiting,
         "backlog_unknown": why,
         "workers": pool.read(live_workers),
+        "scored_by": pool.read(lambda client: scoring_version(client, datetime.now(UTC))),
         "runs": pool.read(lambda client: training_runs(client, 5)),
         "events": context.table(sql.MODEL_EVENTS),
         "drift": context.table(sql.DRIFT),

@@ -22,13 +22,13 @@ async function show() {
   try {
     const parts = await pages[page.dataset.page](page, show), standAgain = keepPlace();
     page.replaceChildren(...parts.filter(part => part));
-    page.dataset.ready = "yes";
     keepMoment();
     standAgain();
     arrive();
   } catch (error) {
     page.replaceChildren(el("p", { role: "alert" }, `This cannot be shown: ${error.message}`));
   }
+  page.dataset.ready = "yes";
 }
 addEventListener("hashchange", () => { if (page?.dataset.page === "entity") show(); });
 

@@ -14,13 +14,14 @@ function address(change) {
   return url.href;
 }
 
-// What is wanted is entered, and the address is in UTC, so that it means the same to whoever it is sent to.
+// What is wanted is entered, and the address is in UTC, so that it means the same to whoever it is sent to. The time has
+// a field of text: browsers write times in their own language, some with AM and PM.
 export function pick(form) {
-  const input = form.elements.as_of, date = new Date(asOf);
-  if (isTime(asOf)) input.value = new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  const { date, time } = form.elements, shown = new Date(asOf);
+  if (isTime(asOf)) [date.value, time.value] = new Date(shown - shown.getTimezoneOffset() * 60_000).toISOString().slice(0, 19).split("T");
   form.addEventListener("submit", event => {
     event.preventDefault();
-    const chosen = new Date(input.value).toISOString().replace(".000Z", "Z");
+    const chosen = new Date(`${date.value}T${time.value}`).toISOString().replace(".000Z", "Z");
     location.assign(address(parameters => parameters.set("as_of", chosen)));
   });
 }
@@ -29,7 +30,7 @@ export function pick(form) {
 export function banner() {
   const time = isTime(asOf) ? when(asOf) : asOf;
   return el("p", { id: "banner", class: "warning" },
-    document.getElementById("as-of") ? ["As of ", time, ", by what was published until then and is stored today, and by the present scores. No live updates."]
+    !isTime(asOf) ? `The address asks for the moment "${asOf}", which is none. One is 2024-01-31T12:00:00Z.` : document.getElementById("as-of") ? ["As of ", time, ", by what was published until then and is stored today, and by the present scores. No live updates."]
       : ["This page shows the present: what it shows is not kept as of a moment. Market, for you, companies, sectors, topics, alerts and search are as of ", time, "."],
     " ", el("a", { href: address(parameters => parameters.delete("as_of")), "data-now": true }, "Back to now"));
 }

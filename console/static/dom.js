@@ -16,6 +16,7 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 export const signed = x => (x >= 0 ? "+" : "\u2212") + Math.abs(x).toFixed(2);
+export const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 export const tone = x => (x >= 0 ? "positive-text" : "negative-text");
 const long = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const inColour = x => el("span", { class: tone(x) }, signed(x));
@@ -60,7 +61,7 @@ export const sources = (url, sql) => el("details", { class: "sources" }, el("sum
   el("a", { href: `${url}${url.includes("?") ? "&" : "?"}format=csv` }, "Download CSV"), el("pre", { tabindex: 0 }, sql));
 
 export function table(label, names, rows) {
-  if (!rows.length) return el("p", { class: "quiet" }, "None yet.");
+  if (!rows.length) return el("p", { class: "quiet" }, `${label}: none yet.`);
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, el("table", {},
     el("thead", {}, el("tr", {}, names.map(name => el("th", { scope: "col" }, name)))),
     el("tbody", {}, rows.map(row => el("tr", {}, row.map(cell => el("td", {}, cell ?? "")))))));

@@ -2,7 +2,7 @@
 import { alertCard, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
 import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
-import { ask, company, duration, el, guarded, inColour, ownPage, plurals, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, company, duration, el, guarded, inColour, many, ownPage, plurals, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 import { colour, documentItem, pager, remember } from "/static/documents.js";
 import { groups } from "/static/groups.js";
 import { typing } from "/static/keys.js";
@@ -55,7 +55,7 @@ export const pages = {
     const found = named.length ? await ask(`/api/lines?${[moment, ...named.map(entity => `entity=${encodeURIComponent(entity)}`)].filter(part => part).join("&")}`) : { rows: [] };
     const lines = new Map(found.rows.map(row => [row.entity, row]));
     const whole = sectors.rows.find(row => row.scope === "market");
-    return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${whole.documents} documents in 24 hours.`] : ""),
+    return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${many(whole.documents, "document")} in 24 hours.`] : ""),
       el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
       new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name, `/sector/${encodeURIComponent(row.name)}`))), sources(`/api/sectors?${moment}`, sectors.sql),
@@ -84,7 +84,7 @@ export const pages = {
     const reasons = row => el("ul", { class: "reasons", "aria-label": "Why it stands here" }, row.reasons.map(one => el("li", {}, `${one.text} `, el("strong", {}, signed(one.points)))), el("li", {}, "its age: times ", el("strong", {}, row.freshness.toFixed(2))));
     const items = found.rows.map(row => documentItem(row, row.entity, " ", company(row), /^https?:\/\//i.test(row.url) ? [" ", el("a", { href: row.url, rel: "noopener noreferrer", "aria-label": `Source of: ${row.title || row.text}`, click: () => remember(row.document_id, row.entity) }, "Source")] : null, reasons(row)));
     return [el("p", {}, el("label", {}, "Desk ", choose)),
-      el("p", { class: "quiet" }, "The last 3 days before ", when(found.moment), ", by the desk's watch list and positions, severity, novelty, and what you opened, acknowledged and labelled in 90 days ", `(${found.acts} times).`, " Points add up and are halved every 12 hours. Nobody else sees what you opened."),
+      el("p", { class: "quiet" }, "The last 3 days before ", when(found.moment), ", by the desk's watch list and positions, severity, novelty, and what you opened, acknowledged and labelled in 90 days ", `(${many(found.acts, "time")}).`, " Points add up and are halved every 12 hours. Nobody else sees what you opened."),
       items.length ? el("ul", { class: "documents" }, items) : el("p", { class: "quiet" }, "Nothing was said of a company."),
       el("details", { class: "sources" }, el("summary", {}, "SQL"), el("pre", { tabindex: 0 }, found.sql))];
   },
@@ -100,17 +100,17 @@ export const pages = {
     if (all?.name) document.querySelector("h1").textContent = `${all.name} (${entity})`;
     const items = documents.rows.map(row => documentItem(row, entity));
     void colour(documents.rows, items, entity);
-    const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
+    const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${many(row.documents, "document")} in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
     return [all ? el("p", {}, all.entity_type === "company" ? "" : `${words(all.entity_type)}, desk ${all.desk}. `, all.leads ? ["Leads ", el("a", { href: `/entity/${encodeURIComponent(all.leads)}` }, all.leads), ". "] : "", all.led_by.map(([ticker, name]) => ["Led by ", el("a", { href: `/entity/${encodeURIComponent(ticker)}` }, name), ". "]), all.sector ? ["Sector ", el("a", { href: `/sector/${encodeURIComponent(all.sector)}` }, all.sector), `, desk ${all.desk}. `] : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
       ...incidentCards(told, again, { most: 5 }),
-      el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks, events.rows, tones.moment) : null,
-      el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents]))),
+      el("h2", {}, "Sentiment"), ...(tones.rows.length ? [sentimentChart(entity, tones.rows, marks, events.rows, tones.moment),
+        el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents])))] : [el("p", { class: "quiet" }, "Nothing was said in this week.")]),
       sources(`${base}/sentiment?${moment}`, tones.sql),
       ...(events.rows.length ? [el("h2", {}, "Events"), table("Events", ["When", "What", "State", "Severity", "News", "Stories", "Source", "Text"], events.rows.map(row => [when(row.published_at), el("span", { class: row.polarity ? tone(row.polarity) : "" }, row.type.replaceAll("_", " ")), row.state, row.severity, row.novelty, row.stories, row.source, row.title || row.text])), sources(`${base}/events?${moment}`, events.sql)] : []),
-      el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks, volume.moment) : null, sources(`${base}/volume?${moment}`, volume.sql),
+      el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks, volume.moment) : el("p", { class: "quiet" }, "Nothing was said in this week."), sources(`${base}/volume?${moment}`, volume.sql),
       ...(prices.rows.length ? [el("h2", {}, "Price"), priceChart(entity, prices.rows, told.map(row => [row.fired_at, "#d33"]), prices.moment), el("details", {}, el("summary", {}, "As a table"), table("Prices", ["Day", "Close", "Sentiment", "Stories"], prices.rows.map(row => [row.date, row.close, row.sentiment === null ? "" : signed(row.sentiment), row.documents]))), sources(`${base}/prices?${moment}`, prices.sql)] : []),
       ...(topics.rows.length ? [el("h2", {}, "Topics"), topicsChart(entity, topics.rows, topics.moment), el("details", {}, el("summary", {}, "As a table"), table("Topics", ["Day", "Topic", "Documents"], topics.rows.map(row => [when(row.day), row.topic, row.documents]))), sources(`${base}/topics?${moment}`, topics.sql)] : []),
-      el("h2", {}, "Documents"), el("ul", { class: "documents" }, items), pager(number, documents.rows.length === 20, n => `#${n}`),
+      el("h2", {}, "Documents"), items.length ? el("ul", { class: "documents" }, items) : el("p", { class: "quiet" }, "No document."), pager(number, documents.rows.length === 20, n => `#${n}`),
       sources(`${base}/documents?page=${number}&${moment}`, documents.sql),
       el("h2", {}, "Models"), table("Models", ["Version", "First document", "Documents"], models.rows.map(row => [row.model_version, when(row.first_at), row.documents])), sources(`${base}/models?${moment}`, models.sql)];
   },
@@ -185,10 +185,22 @@ export const pages = {
       sources("/api/health", found.sql),
       ...(found.sources.length ? [el("h2", {}, "Public sources"), table("Public sources", ["Feed", "Last item", "Last read", "Next", "Sent", "Errors today", "Latest problem"], found.sources.map(row => [row.feed, row.last_item_at ? when(row.last_item_at) : "", when(row.polled_at), row.next_poll_at ? when(row.next_poll_at) : "", row.sent, row.errors, row.error]))] : []),
       el("h2", {}, "Workers"), table("Workers", ["Worker", "Model version"], Object.entries(found.workers)),
-      el("h2", {}, "Model"), ...(champions.length ? [el("p", {}, `Scoring now: ${champions.join(", ")}.`)] : []), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
+      el("h2", {}, "Model"), el("p", {}, champions.length ? `Scoring now: ${champions.join(", ")}.` : found.scored_by ? `No worker scores now; the newest document was scored by ${found.scored_by}.` : "Nothing has been scored yet."), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
       el("h2", {}, "Drift"), table("Drift", ["Looked", "What", "Source", "Measure", "Before", "Now", "Effect (sd)", "Alarm"], found.drift.map(row => [when(row.at), row.kind, row.source || "all", row.measure, row.reference_mean.toFixed(3), row.current_mean.toFixed(3), row.effect.toFixed(2), row.drifts ? el("span", { class: "badge warning" }, "drifts") : ""])),
       ...(found.shadow.length ? [el("h2", {}, "In the shadow"), table("In the shadow", ["Challenger", "Champion", "Documents", "Agreement", "Mean difference", "Time", "Latest"], found.shadow.map(row => [row.challenger, row.champion, row.documents, `${(100 * row.agreement).toFixed(1)} %`, row.difference.toFixed(3), row.slower === null ? "" : `${row.slower.toFixed(2)}\u00d7`, when(row.latest)]))] : []),
       el("h2", {}, "Training"), table("Training", ["Started", "Why", "State", "Labels", "Challenger", "Outcome"], found.runs.map(row => [when(row.started_at), row.cause, row.state, row.labels, row.challenger, row.detail]))];
+  },
+
+  // A company, sector, topic or alert that there is not.
+  async unknown(page) {
+    const { entity: name, what } = page.dataset, to = (href, text) => el("a", { href }, text);
+    const told = {
+      entity: [`No company or other entity with the ticker "${name}" is watched, and no document names one. `, to(`/search?q=${encodeURIComponent(name)}`, `Search for "${name}"`), " or see ", to("/", "all companies"), "."],
+      sector: [`No watched company is of the sector "${name}". `, to("/", "All sectors"), "."],
+      topic: [`There is no topic "${name}". `, to("/search", "The search"), " lists the topics."],
+      alerts: ["There is no such alert. ", to("/alerts", "All alerts"), "."],
+    };
+    return [el("p", { role: "alert" }, told[what])];
   },
 
   async audit() {

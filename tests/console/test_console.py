@@ -252,8 +252,8 @@ def test_other_entities_stand_beside_companies_and_not_among_them(console: Conso
         visit("entity/ACME")
         assert page.get_by_role("link", name="Jane Roe").get_attribute("href") == "/entity/person%3AROE"
         visit("search?q=dollar")
-        page.get_by_label("that name").select_option("person")
-        page.get_by_role("button", name="Search").click()
+        page.get_by_label("Naming").select_option("person")
+        page.get_by_role("button", name="Search", exact=True).click()
         page.wait_for_url("**/search?q=dollar&entity_type=person")
         page.wait_for_selector("#page[data-ready]")
         assert page.locator("ul.documents > li").count() == 1
@@ -331,6 +331,22 @@ def test_what_comes_from_the_feed_stays_text(console: Console) -> None:
     )
     assert "<script>alert" not in console.ask("entity/%3Cscript%3Ealert(1)%3C%2Fscript%3E").body
     assert console.ask("api/entities/x'%20OR%20'1'='1/documents").json["rows"] == []
+
+
+def test_what_there_is_not_has_no_page(console: Console) -> None:
+    gone = document(80, datetime.now(UTC), 0.5, "Formerly watched")
+    gone.mentions = [Mention("GONE", "Gone", "name", "positive", 0.1, 0.3, 0.6, 0.5)]
+    write_documents(console.client, [gone])
+    for path, other in (
+        ("entity/ACME", "entity/NOSUCH"), ("entity/GONE", "entity/acme%20"), ("sector/Tools", "sector/x"),
+        ("topic/debt", "topic/x"), ("topic/litigation", "topic/Debt"), ("alerts/a1", "alerts/x"),
+    ):  # fmt: skip
+        assert (console.ask(path).status, console.ask(other).status) == (200, 404), path
+        what, _, name = other.partition("/")
+        assert (
+            f'data-page="unknown" data-entity="{name.replace("%20", " ")}" data-what="{what}"'
+            in console.ask(other).body
+        )
 
 
 def test_every_answer_has_a_strict_policy_and_only_loopback_is_served(console: Console) -> None:
@@ -521,6 +537,15 @@ def test_pages_in_a_browser(console: Console) -> None:
         page.get_by_text("on the desk's watch list").first.wait_for()
         for path in ("for-you", "alerts", "label", "search", "search?q=acme", "search?similar=d/3", "health"):
             visit(path)
+        assert page.get_by_text("No worker scores now; the newest document was scored by m1.").count() == 1
+        assert page.get_by_text("Model events: none yet.").count() == 1
+        for path, told in (
+            ("entity/NOSUCH", 'with the ticker "NOSUCH" is watched'), ("sector/x", 'of the sector "x"'),
+            ("topic/x", 'no topic "x"'), ("alerts/x", "no such alert"),
+        ):  # fmt: skip
+            visit(path)
+            assert told in page.get_by_role("alert").inner_text()
+            assert "404" in complaints.pop()  # the browser says so of the page itself
         visit("alerts")
         page.get_by_role("button", name="Silence 2 hours").click()
         page.get_by_role("cell", name="ACME").wait_for()
