@@ -80,7 +80,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     """Only sentiment that turns to one of these, and no events of types that are good or bad news otherwise. Where the
     fall is not told, the recovery after it is a turn like any other."""
     topics: list[str] | None = None
-    """Only a rising share of these topics makes alerts of the kind ``topic_shift``; of all where it is left out."""
+    """Only a rising share of these topics makes alerts of the kind ``topic_shift``; where it is left out, that of each
+    topic does, and topics that emerge."""
     event_types: list[str] | None = None
     """Only events of these types, and of the types of ``event_groups``, make alerts; all where neither is given."""
     event_groups: list[str] | None = None

@@ -148,6 +148,9 @@ def test_what_no_topic_fits_emerges_once_and_ends(score: Score, client: Client, 
     begin = MONDAY + timedelta(days=6)
     headlines = spread(QUIET, MONDAY, 54, 7 * 24) + spread(STRANGE[:10], begin + timedelta(hours=4), 10, 12)
     write_documents(client, scored(score, headlines))
+    known_topics = evaluator(clickhouse_url)
+    known_topics.rules = read_rules("rules: [{name: all, topics: [fraud]}]")
+    assert not [one for one in known_topics.advance() if one.topic.startswith("new: ")]
     made = evaluator(clickhouse_url).advance()
     (row,) = emerging_topics(client)
     assert "giant squid" in row["name"] and row["recent"] >= 10 and row["usual"] == 0
