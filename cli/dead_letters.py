@@ -8,8 +8,9 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import Format, cell, echo, many, print_rows
+from cli.shared.output import Format, cell, echo, print_rows
 from cli.shared.service import kafka_answering
+from errors import many
 
 group = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
 Position = Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET")]

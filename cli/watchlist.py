@@ -11,7 +11,8 @@ import typer
 
 from cli.shared.arguments import parse_pairs, parse_time
 from cli.shared.columns import print_columns
-from cli.shared.output import Format, echo, many, print_rows
+from cli.shared.output import Format, echo, print_rows
+from errors import many
 
 if TYPE_CHECKING:
     from documents import Entity

@@ -16,6 +16,11 @@ Order = Literal["day", "month"]
 EARLIEST_EPOCH, LATEST_EPOCH = 6e8, 4.2e9
 """1989 and 2103, in seconds: a number outside, and outside a thousand times that and so on, is no time."""
 
+_FIRST_SERIAL, _LAST_SERIAL = 32_874, 73_050
+"""1990 and 2100 as spreadsheets count days, where a column of dates has lost its format."""
+
+_DAY_0 = datetime(1899, 12, 30)
+
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?(Z?)")
 _NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2((?:19|20)\d\d|\d\d)(?:[ ,T]+(\d.*))?")
@@ -71,10 +76,10 @@ def _parsed(value: Any, zone: tzinfo, order: Order | None) -> datetime | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return _compact(str(value)) or _epoch(float(value))
+        return _compact(str(value)) or _epoch(float(value), zone)
     text = " ".join(str(value).split())
     if _DIGITS.fullmatch(text):
-        return _compact(text) or _epoch(float(text))
+        return _compact(text) or _epoch(float(text), zone)
     if _NUMERIC.fullmatch(text):
         return _numeric(text, zone, order)
     return _iso(text, zone) or _compact(text, zone) or _written(text, zone)
@@ -101,9 +106,12 @@ def _compact(text: str, zone: tzinfo = UTC) -> datetime | None:
         return None
 
 
-def _epoch(number: float) -> datetime | None:
+def _epoch(number: float, zone: tzinfo) -> datetime | None:
     if not math.isfinite(number) or number <= 0:
         return None
+    if _FIRST_SERIAL <= number <= _LAST_SERIAL:
+        seconds = round(number * 86_400)
+        return (_DAY_0 + timedelta(seconds=seconds)).replace(tzinfo=zone if seconds % 86_400 else UTC)
     for unit in (1, 1e3, 1e6, 1e9):
         if EARLIEST_EPOCH <= number / unit <= LATEST_EPOCH:
             return datetime.fromtimestamp(number / unit, UTC)

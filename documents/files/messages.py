@@ -15,6 +15,7 @@ import msgspec
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.labels import label_spellings, spelled, what_is_known
+from documents.files.names import TIMES, folded, is_known
 from documents.files.recognising import BadFile
 from documents.files.tables import Table, TableRow
 from documents.messages import RECEIVED, InvalidMessage, decode
@@ -186,16 +187,19 @@ class Messages:
             name: _text(name, values.get(of[name])) for name in of if not name.endswith("_at") and name != "tickers"
         }
         message: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
+        long_text = "body" if topic == "news" else "text"
+        if long_text in of and long_text not in message:  # as in answers that have one of content and description
+            others = (one for one in self.columns[topic].unused if is_known(topic, (one,), long_text))
+            if text := next(filter(None, (_text(long_text, values.get(one)) for one in others)), ""):
+                message[long_text] = text
         date = values.get(of.get("labelled_at" if topic == "labels" else "published_at", ""))
         if topic == "labels":
             return self._label(message, date)
         if topic == "news" and "title" not in message and "body" in message:
             message["title"] = message.pop("body")
         text_field = "title" if topic == "news" else "text"
-        if topic == "comments" and "text" not in message:  # a link that was posted has nothing but its title
-            titles = (_text("text", values.get(one)) for one in self.columns[topic].unused if one.endswith("title"))
-            if title := next(filter(None, titles), ""):
-                message["text"] = title
+        if topic == "comments" and (title := message.pop("title", "")):
+            message["text"] = "\n".join(filter(None, (title, message.get("text"))))  # a posted link has no text
         if text_field not in message:
             raise BadRow(text_field, f"it is empty (column {of.get(text_field, '')!r}); name another with --map")
         message["published_at"] = self._date("published_at", self._with_time(topic, date, values))
@@ -227,7 +231,7 @@ class Messages:
         """``date`` with the time of day, where a column of its own has that."""
         if not isinstance(date, str) or ":" in date:
             return date
-        times = (name for name in self.columns[topic].unused if name.lower() in ("time", "hour"))
+        times = (name for name in self.columns[topic].unused if folded(name) in TIMES)
         time = next((str(values[name]) for name in times if values.get(name)), "")
         return f"{date} {time}" if ":" in time else date
 
@@ -272,6 +276,10 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, list | tuple | dict):
         if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
             return ", ".join(value) if name in ("author", "source") else "\n".join(value).strip()
+        if name in ("author", "source") and isinstance(value, list):
+            named = [str(one["name"]) for one in value if isinstance(one, dict) and one.get("name")]
+            if named:
+                return ", ".join(named)
         raise BadRow(name, "is no text, but a list or an object; name another column with --map")
     return str(value).strip()
 

@@ -1,45 +1,31 @@
-"""What desks hold: the rows of a CSV file of positions, each recognised as a company of the watch list."""
+"""What desks hold: the rows of a file of positions, each recognised as a company of the watch list."""
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from documents.files.columns import Columns, find_columns
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.numbers import Decimal, Numbers, TwoNumbers
+from documents.files.recognising import BadFile
+from documents.files.tables import Table
 from documents.linking import Linker
-from documents.showing import from_spreadsheet
 from documents.watchlist import Watchlist
-from errors import FinsentError
-
-NAMES = {
-    "desk": ("desk", "book", "portfolio"),
-    "entity": ("entity", "ticker", "symbol", "company", "issuer", "name"),
-    "value": ("value", "exposure", "market_value", "amount", "notional"),
-    "quantity": ("quantity", "qty", "shares", "units"),
-    "price": ("price",),
-    "currency": ("currency", "ccy"),
-    "as_of": ("as_of", "asof", "date", "at"),
-}
-"""What each column may be called, in any case, with spaces or hyphens for the underscores."""
 
 MOST_FAULTS = 10
 AHEAD = timedelta(days=1)
 """A position may be dated so far in the future: the date of another time zone."""
-
-_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d+)?")
-
-
-class BadHoldings(FinsentError, ValueError):
-    """The file of positions cannot be used. The text says in which rows, why, and what to do; nothing is stored."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Holding:
     """What a desk holds of a company. ``exposure`` is signed, in ``currency``: a short position is negative.
 
-    ``rows`` are the lines of the file that were added up, and ``given`` is what the first of them calls the company.
+    ``rows`` are the rows of the file that were added up, and ``given`` is what the first of them calls the company.
     """
 
     desk: str
@@ -60,6 +46,8 @@ class HoldingsReader:
     """Reads files of positions against one watch list.
 
     ``rates`` says how much of ``currency`` one unit of another currency is. ``as_of`` holds for rows without a time.
+    ``given`` names the columns of fields; ``order`` and ``decimal`` say what 03/04/2024 and 1.234 are, where the file
+    does not tell.
     """
 
     def __init__(
@@ -69,54 +57,84 @@ class HoldingsReader:
         rates: Mapping[str, float] | None = None,
         as_of: datetime | None = None,
         skip_unknown: bool = False,
+        given: Mapping[str, str] | None = None,
+        order: Order | None = None,
+        decimal: Decimal | None = None,
     ) -> None:
         self._currency, self._as_of, self._skip = currency.upper(), as_of, skip_unknown
+        self._given, self._order, self._decimal = given, order, decimal
         self._rates = {name.upper(): rate for name, rate in (rates or {}).items()}
         self._linker = Linker(watchlist)
         self._tickers = watchlist.by_ticker
         self._by_name = watchlist.by_name
         self.skipped: list[tuple[int, str]] = []
-        """(line, what it calls the company) of the rows that were left out."""
+        """(row, why) of the rows that were left out."""
 
-    def read(self, lines: Iterable[str], where: str) -> list[Holding]:
-        """The holdings of a CSV file, with the rows about one desk, company and time added up. Raises
-        ``BadHoldings``."""
-        self.skipped = []
-        text = list(lines)
+    def columns(self, table: Table) -> Columns:
+        """Which column of ``table`` is what. Raises ``BadFile`` where one is missing that is needed."""
         try:
-            delimiter = csv.Sniffer().sniff(text[0], ",;\t|").delimiter if text else ","
-        except csv.Error:
-            delimiter = ","
-        reader = csv.reader(text, delimiter=delimiter)
-        columns = _columns(next(reader, []), where)
+            found = find_columns("positions", table.columns, self._given)
+        except BadFile as error:
+            raise BadFile(f"{table.path}: {error}") from error
+        missing = [name for name in ("desk", "entity") if name not in found.of]
+        if "value" not in found.of and not {"quantity", "price"} <= found.of.keys():
+            missing.append("value (or quantity and price)")
+        if missing:
+            raise BadFile(
+                f"{table.path} was read as {table}: it needs a column {' and a column '.join(missing)}; it has "
+                f"{', '.join(table.columns) or 'none'}; name one with --map {missing[0].split()[0]}=COLUMN"
+            )
+        return found
+
+    def read(self, table: Table) -> list[Holding]:
+        """The holdings in ``table``, with the rows about one desk, company and time added up. Raises ``BadFile``; then
+        nothing of the file may be used."""
+        self.skipped = []
+        of = self.columns(table).of
+        amounts = [name for name in ("value", "quantity", "price") if name in of]
+        numbers = Numbers(table, (of[name] for name in amounts), self._decimal)
+        order = self._order or _order_of(row.values.get(of.get("as_of", "")) for row in table.rows())
         found: dict[tuple[str, str, datetime], Holding] = {}
         faults: list[str] = []
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
+        for row in table.rows():
+            if row.is_total:
+                self.skipped.append((row.number, "it is the total of the rows above"))
                 continue
             try:
-                given = {name: from_spreadsheet(cells[i]).strip() for name, i in columns.items() if i < len(cells)}
-                self._add(given, reader.line_num, found)
+                if row.fault:
+                    raise _Fault(row.fault)
+                given = {name: _text(row.values.get(column)) for name, column in of.items()}
+                amount: dict[str, float | None] = {
+                    name: _number(numbers, of[name], row.values.get(of[name]), name) for name in amounts
+                }
+                at = self._time(row.values.get(of.get("as_of", "")), order)
+                self._add(given, amount, at, row.number, found)
             except _Fault as fault:
-                faults.append(f"row {reader.line_num}: {fault}")
+                faults.append(f"row {row.number}: {fault}")
         if faults:
             more = f"; and {len(faults) - MOST_FAULTS} more rows" if len(faults) > MOST_FAULTS else ""
-            raise BadHoldings(f"{where}: {'; '.join(faults[:MOST_FAULTS])}{more}; nothing is stored")
+            raise BadFile(f"{table.path}: {'; '.join(faults[:MOST_FAULTS])}{more}; nothing is stored")
         if not found:
-            raise BadHoldings(f"{where}: there is no position in it")
-        self._same_currency(found.values(), where)
+            raise BadFile(f"{table.path}: there is no position in it")
+        self._same_currency(found.values(), str(table.path))
         return list(found.values())
 
-    def _add(self, given: Mapping[str, str], line: int, found: dict[tuple[str, str, datetime], Holding]) -> None:
+    def _add(
+        self,
+        given: Mapping[str, str],
+        amount: Mapping[str, float | None],
+        at: datetime,
+        number: int,
+        found: dict[tuple[str, str, datetime], Holding],
+    ) -> None:
         desk, entity = given.get("desk", ""), given.get("entity", "")
         if not desk:
             raise _Fault("the desk is missing")
         ticker = self._ticker(entity)
-        at = self._time(given.get("as_of", ""))
-        quantity = _number(given.get("quantity", ""), "quantity")
-        value, currency = self._value(given, quantity)
+        value, currency = self._value(given, amount)
+        quantity = amount.get("quantity")
         if not ticker:
-            self.skipped.append((line, entity))
+            self.skipped.append((number, f"{entity!r} is no company of the watch list"))
             return
         one = found.setdefault(
             (desk, ticker, at),
@@ -129,7 +147,7 @@ class HoldingsReader:
         one.exposure += value
         if quantity is not None:
             one.quantity = (one.quantity or 0.0) + quantity
-        one.rows.append(line)
+        one.rows.append(number)
 
     def _ticker(self, entity: str) -> str:
         """The ticker of a company, '' for an unknown one that is left out."""
@@ -142,23 +160,24 @@ class HoldingsReader:
                          "--skip-unknown")  # fmt: skip
         return ticker
 
-    def _time(self, text: str) -> datetime:
+    def _time(self, value: Any, order: Order | None) -> datetime:
+        text = _text(value)
         if not text:
             if self._as_of is None:
                 raise _Fault("it says not as of when it is: fill in as_of, or give --as-of")
             return self._as_of
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise _Fault(f"as_of {text!r} is no time: write 2024-01-31 or 2024-01-31T17:00:00Z") from error
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        at = parse_date(value, UTC, order)
+        if at is None and is_ambiguous(text):
+            raise _Fault(f"as_of {text!r} may be two days: say --day-first or --month-first")
+        if at is None:
+            raise _Fault(f"as_of {text!r} is no time: write 2024-01-31 or 2024-01-31T17:00:00Z")
         if at > datetime.now(UTC) + AHEAD:
             raise _Fault(f"as_of {text} is in the future")
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
-    def _value(self, given: Mapping[str, str], quantity: float | None) -> tuple[float, str]:
+    def _value(self, given: Mapping[str, str], amount: Mapping[str, float | None]) -> tuple[float, str]:
         """The value and its currency, converted into the common currency if there is one."""
-        value, price = _number(given.get("value", ""), "value"), _number(given.get("price", ""), "price")
+        value, quantity, price = (amount.get(name) for name in ("value", "quantity", "price"))
         if value is None:
             if quantity is None or price is None:
                 raise _Fault("it has no value: fill in value, or quantity and price")
@@ -179,7 +198,7 @@ class HoldingsReader:
             first.setdefault(one.currency, one.rows[0])
         if len(first) > 1:
             (base, line), (other, row), *_ = first.items()
-            raise BadHoldings(
+            raise BadFile(
                 f"{where}: row {line} is in {base} and row {row} in {other}, and amounts must add up: give "
                 f"--currency {base}, and {_rate_remedy(other, base)}; nothing is stored"
             )
@@ -189,34 +208,24 @@ def _rate_remedy(currency: str, base: str) -> str:
     return f"--rate {currency}=R, where R is how much {base} one {currency} is"
 
 
-def _columns(header: Sequence[str], where: str) -> dict[str, int]:
-    """Where each column stands."""
-    found: dict[str, int] = {}
-    for i, cell in enumerate(header):
-        called = re.sub(r"[\s-]+", "_", cell.strip().lower().lstrip("\ufeff"))
-        for name, names in NAMES.items():
-            if called in names:
-                if name in found:
-                    raise BadHoldings(f"{where}: the columns {header[found[name]]!r} and {cell!r} both say the {name}: "
-                                      "keep one of them")  # fmt: skip
-                found[name] = i
-    missing = [name for name in ("desk", "entity") if name not in found]
-    if "value" not in found and not {"quantity", "price"} <= found.keys():
-        missing.append("value (or quantity and price)")
-    if missing:
-        had = ", ".join(filter(None, map(str.strip, header))) or "none"
-        raise BadHoldings(f"{where}: it needs a column {' and a column '.join(missing)}; it has {had}")
-    return found
+def _order_of(values: Iterable[Any]) -> Order | None:
+    """What comes first in dates of three numbers, told by those that can only be read in one way."""
+    orders = {numeric_order(value) for value in values if isinstance(value, str)} - {None}
+    return orders.pop() if len(orders) == 1 else None
 
 
-def _number(text: str, name: str) -> float | None:
-    """A number as systems and accountants write it: ``1,234.5``, ``-3``, ``(1,200)`` for a negative one."""
-    if not text:
+def _text(value: Any) -> str:
+    """``value`` as text; "" for a float that is no number, as pandas writes an empty cell."""
+    return "" if value is None or value != value else str(value).strip()
+
+
+def _number(numbers: Numbers, column: str, value: Any, name: str) -> float | None:
+    if not (text := _text(value)):
         return None
-    plain = text.replace("\u2212", "-").replace(" ", "")
-    if negative := plain.startswith("(") and plain.endswith(")"):
-        plain = plain[1:-1]
-    if not _NUMBER.fullmatch(plain):
+    try:
+        number = numbers.read(column, value)
+    except TwoNumbers as error:
+        raise _Fault(f"{name} {error}") from error
+    if number is None:
         raise _Fault(f"{name} {text!r} is no number: write it as 1234567.89")
-    number = float(plain.replace(",", ""))
-    return -number if negative else number
+    return number
