@@ -40,7 +40,12 @@ def many(count: int, what: str, verb: str = "") -> str:
     return f"{said} {verb if count == 1 else _VERBS[verb]}" if verb else said
 
 
-_VERBS = {"is": "are", "was": "were", "has": "have", "needs": "need"}
+def with_article(what: str) -> str:
+    """``a company``, ``an index``: by the first letter, as the words of finsent have it."""
+    return f"{'an' if what[:1].lower() in tuple('aeio') else 'a'} {what}"
+
+
+_VERBS = {"is": "are", "was": "were", "has": "have", "scores": "score"}
 
 
 def _plural(what: str) -> str:

@@ -15,6 +15,7 @@ from cli.shared.failures import fail
 from cli.shared.freshness import AsOf, ask_as_of, tell_age
 from cli.shared.output import Format, cell, echo, print_rows, write_text
 from cli.shared.service import user_name
+from errors import many
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client
@@ -137,7 +138,7 @@ def check(file: Annotated[Path, typer.Argument(metavar="RULES.yaml", exists=True
         echo(f"{rule.name}: {scope}; to {receivers}")
     for doubt in doubts(found, os.environ):
         echo(f"warning: {doubt}")
-    echo(f"{len(found.file.rules)} rules, {len(found.receivers)} receivers: good")
+    echo(f"{many(len(found.file.rules), 'rule')}, {many(len(found.receivers), 'receiver')}: good")
 
 
 Events = Annotated[
@@ -231,9 +232,11 @@ def _print_backtest(found: dict[str, Any]) -> None:
     rate, interval = found["false_alarms_per_entity_year"], found["false_alarms_per_entity_year_interval"]
     if rate is not None:
         echo(
-            f"{found['false_alarms']} sentiment alerts outside the events in {found['entity_years']:,.0f} entity-years:"
-            f" {rate:.3f} a year (95 %: {interval[0]:.3f} to {interval[1]:.3f}); {found['buzz_notices']} buzz notices, "
-            f"{found['topic_shifts']} topic shifts, {found['event_alerts']} event alerts, "
+            f"{many(found['false_alarms'], 'sentiment alert')} outside the events in "
+            f"{found['entity_years']:,.0f} entity-years: {rate:.3f} a year (95 %: {interval[0]:.3f} to "
+            f"{interval[1]:.3f}); "
+            f"{many(found['buzz_notices'], 'buzz notice')}, {many(found['topic_shifts'], 'topic shift')}, "
+            f"{many(found['event_alerts'], 'event alert')}, "
             f"{len(found['market_alerts'])} market-wide"
         )
         counts = found["alerts_per_entity_year"]
@@ -328,7 +331,7 @@ def deliveries(
     if again:
         rows = deliveries(client, parse_time(since), "dead", limit=1_000_000)
         write_deliveries(client, [(row["id"], row["state"], row["receiver"], "again", 0, "") for row in rows])
-        echo(f"{len(rows)} are tried again")
+        echo(f"{many(len(rows), 'notification', 'is')} tried again")
         return
     rows = deliveries(client, parse_time(since), outcome)
     columns = ["at", "receiver", "outcome", "attempts", "state", "id", "error"]

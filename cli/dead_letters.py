@@ -66,7 +66,7 @@ def show_dead_letter(position: Position) -> None:
         raw = bytes.fromhex(row.pop("raw"))
         for name, value in row.items():
             echo(f"{name}: {cell(value)}")
-        echo(f"raw ({len(raw)} bytes): {raw[:2000].decode('utf-8', 'backslashreplace')}")
+        echo(f"raw ({many(len(raw), 'byte')}): {raw[:2000].decode('utf-8', 'backslashreplace')}")
 
 
 def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[str, Any]]:

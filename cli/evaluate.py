@@ -128,8 +128,8 @@ def _print(report: dict[str, Any]) -> None:
     console.print(table)
     found = report["calibration"]
     console.print(
-        f"ECE {found['ece']:.3f} ({', '.join(report['ece_classes'])}) in {len(found['bins'])} bin"
-        f"{'s' * (len(found['bins']) > 1)} of equal mass; debiased {found['ece_debiased']:.3f}; a "
+        f"ECE {found['ece']:.3f} ({', '.join(report['ece_classes'])}) in "
+        f"{many(len(found['bins']), 'bin')} of equal mass; debiased {found['ece_debiased']:.3f}; a "
         f"perfectly calibrated model would show {found['ece_if_calibrated']['mean']:.3f}, and 1 in 20 times more than "
         f"{found['ece_if_calibrated']['p95']:.3f}",
         highlight=False,

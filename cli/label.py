@@ -81,7 +81,7 @@ def import_labels(
         produced = send([as_rows(messages, Counter())], kafka)
         sent = produced.acknowledged
         if produced.failed or produced.stopped:
-            fail(f"{sent} of {len(messages)} labels were sent: {produced.stopped or dict(produced.failures)}")
+            fail(f"{sent} of {many(len(messages), 'label', 'was')} sent: {produced.stopped or dict(produced.failures)}")
     if json_out:
         echo(json.dumps({"sent": sent, "skipped": skipped}))
     else:

@@ -17,7 +17,7 @@ from cli.shared.failures import fail, mask
 from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
 from cli.shared.waiting import PATIENCE_S, Waited, Waiting, places
-from errors import ExitCode
+from errors import ExitCode, many
 
 if TYPE_CHECKING:
     from documents.files import Messages, RowFault
@@ -160,10 +160,9 @@ def _checked(made: list[Messages], skip_bad: bool) -> int:
     if faults:
         for path, fault in faults:
             echo(f"finsent: {path.name}, {fault}", err=True)
-        many = (
-            f"the first {MOST_FAULTS} bad rows are above" if len(faults) == MOST_FAULTS else f"{len(faults)} bad rows"
-        )
-        fail(f"nothing was sent: {many}; --skip-bad sends the others, --as-is lines of JSON unchecked")
+        all_shown = len(faults) < MOST_FAULTS
+        told = many(len(faults), "bad row") if all_shown else f"the first {MOST_FAULTS} bad rows are above"
+        fail(f"nothing was sent: {told}; --skip-bad sends the others, --as-is lines of JSON unchecked")
     if not total:
         fail(f"nothing was sent: {', '.join(str(one.table.path) for one in made)} has no rows that are messages")
     return total

@@ -10,6 +10,7 @@ import typer
 
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows
+from errors import many
 from settings import data_directory
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def bring_up_to_date() -> None:
         done = migrate(client)
         set_durability(client, settings.fsync)
         set_retention(client, settings)
-    echo(f"{len(done)} migrations applied: {done[0]} to {done[-1]}" if done else "everything is up to date")
+    echo(f"{many(len(done), 'migration')} applied: {done[0]} to {done[-1]}" if done else "everything is up to date")
 
 
 @group.command()
@@ -113,7 +114,7 @@ def grant(
     known = access.passwords(path, everybody)
     try:
         count = access.grant(client, everybody, known, prefix)
-        echo(f"{count} statements; passwords in {path}", err=True)
+        echo(f"{many(count, 'statement')}; passwords in {path}", err=True)
     except access.FixedUsers as error:
         echo(f"finsent: {error}: 'finsent up' wrote it, and the passwords to {path}", err=True)
     comment_views(client, public_views(client))

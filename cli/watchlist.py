@@ -82,8 +82,11 @@ def import_lists(
     for reason, count in found.left_out.most_common(10):
         echo(f"left out {many(count, 'row')}: {reason}", err=True)
     _report(companies)
-    others = f" and {len(found.others):,} other entities" if found.others else ""
-    echo(f"{out}: {len(companies):,} companies{others}; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
+    others = f" and {many(len(found.others), 'other entity')}" if found.others else ""
+    echo(
+        f"{out}: {many(len(companies), 'company')}{others}; set FINSENT_WATCHLIST={out}, and restart the workers",
+        err=True,
+    )
 
 
 @group.command()
@@ -157,7 +160,7 @@ def _report(companies: list[Entity]) -> None:
     echo("desks: " + ", ".join(f"{desk} {count:,}" for desk, count in desks.most_common()), err=True)
     guarded = sum(len(one.ordinary) for one in companies), sum(len(one.capitalised) for one in companies)
     echo(
-        f"{guarded[0]:,} names are ordinary words and count beside a word of business alone; {guarded[1]:,} count "
-        "with a capital letter",
+        f"names that count with a capital letter alone: {guarded[1]:,}; ordinary words, which count beside a word of "
+        f"business alone: {guarded[0]:,}",
         err=True,
     )

@@ -1,6 +1,6 @@
 // An alert as a person reads it: what turned, since when, why, and what to do next.
 import { asOf } from "/static/as_of.js";
-import { ask, company, el, format, guarded, held, marked, signed, sparkline, tone, when } from "/static/dom.js";
+import { ask, company, el, format, guarded, held, many, marked, signed, sparkline, tone, when } from "/static/dom.js";
 
 const span = pair => (pair ? ` (95 %: ${signed(pair[0])} to ${signed(pair[1])})` : "");
 const percent = x => `${Math.round(100 * x)} %`;
@@ -38,9 +38,9 @@ function change(row) {
   const evidence = row.evidence;
   if (row.kind === "sentiment_shift") {
     return el("p", { class: "change" }, "Sentiment ", el("strong", { class: tone(row.before_mean) }, signed(row.before_mean)), span(evidence.before_interval),
-      " \u2192 ", el("strong", { class: tone(row.after_mean) }, signed(row.after_mean)), span(evidence.after_interval), `, on ${row.after_documents} documents after ${row.before_documents} before.`);
+      " \u2192 ", el("strong", { class: tone(row.after_mean) }, signed(row.after_mean)), span(evidence.after_interval), `, on ${many(row.after_documents, "document")} after ${row.before_documents} before.`);
   }
-  if (row.kind === "topic_shift") return el("p", { class: "change" }, `Share of the documents: ${percent(row.before_mean)} \u2192 ${percent(row.after_mean)}, on ${row.after_documents} documents.`);
+  if (row.kind === "topic_shift") return el("p", { class: "change" }, `Share of the documents: ${percent(row.before_mean)} \u2192 ${percent(row.after_mean)}, on ${many(row.after_documents, "document")}.`);
   if (row.kind === "event") {
     const event = evidence.event ?? {}, sources = event.sources ?? [];
     const stories = event.stories === 1 ? "1 story" : `${event.stories} independent stories`;
@@ -92,7 +92,7 @@ function incidentHead(parts, line) {
   const words = [...new Set(parts.flatMap(row => (row.evidence.documents ?? []).flatMap(document => document.words ?? [])))].slice(0, 6);
   const began = parts.map(row => row.began_at).sort()[0], exposure = held(lead.exposure ?? []);
   return [el("p", { class: "big" }, headline(lead), " ", el("span", { class: `badge ${lead.severity}` }, lead.severity), " ", el("span", { class: "badge" }, firing ? "firing" : "over"), " ", line && line.times.length > 1 ? sparkline(line, lead.name) : null),
-    el("p", {}, "Since ", when(began), sources ? `; ${sources === 1 ? "1 source" : `${sources} sources`}` : "", words.length ? ["; deciding words: ", words.map((word, i) => [i ? ", " : "", el("mark", { class: lead.direction === "positive" ? "p2" : "n2" }, word)])] : "", "."),
+    el("p", {}, "Since ", when(began), sources ? `; ${many(sources, "source")}` : "", words.length ? ["; deciding words: ", words.map((word, i) => [i ? ", " : "", el("mark", { class: lead.direction === "positive" ? "p2" : "n2" }, word)])] : "", "."),
     exposure ? el("p", {}, el("strong", {}, "Exposure: "), `${exposure}.`) : null,
     parts.length > 1 ? el("ol", { class: "parts" }, parts.map(row => el("li", {}, when(row.fired_at), ": ", el("a", { href: `/alerts/${encodeURIComponent(row.id)}` }, summary(row)), ` (${row.severity}, ${row.state})`))) : null];
 }
@@ -120,7 +120,7 @@ export function alertCard(row, again) {
     change(row),
     row.exposure?.length ? el("p", {}, el("strong", {}, "Exposure: "), `${held(row.exposure)}.`) : null,
     row.escalated_at ? el("p", {}, `${row.severity[0].toUpperCase()}${row.severity.slice(1)} since `, when(row.escalated_at), ".") : null,
-    el("p", {}, "Began ", when(row.began_at), "; told ", when(row.fired_at), waited ? `, ${waited.documents} documents and ${waited.hours} hours later` : "", row.model_version ? `; model ${row.model_version}` : "", "."),
+    el("p", {}, "Began ", when(row.began_at), "; told ", when(row.fired_at), waited ? `, ${many(waited.documents, "document")} and ${many(waited.hours, "hour")} later` : "", row.model_version ? `; model ${row.model_version}` : "", "."),
     documents.length ? el("p", { class: "label" }, row.kind === "event" ? "The first of the stories that tell of it, the deciding words marked" : "Why: the documents that moved it most, the deciding words marked") : null,
     documents.length ? el("ol", {}, documents.slice(0, 5).map(document => document_(document, row.direction))) : null,
     rising.length ? el("p", {}, "Topics that rose: ", rising.map(topic => (typeof topic === "string" ? topic : `${topic.topic ?? topic.name}`)).join(", ")) : null,

@@ -23,6 +23,7 @@ export const topicLink = topic => el("a", { class: "badge", href: `/topic/${enco
 export const format = time => long.format(new Date(time));
 export const duration = seconds => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min`
   : seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400).toLocaleString()} days`);
+export const many = (count, what) => `${count.toLocaleString()} ${what}${count === 1 ? "" : "s"}`;
 export const when = text => el("time", { datetime: text, title: `${text} (${zone}: ${format(text)})` }, format(text));
 export const company = row => el("a", { href: `/entity/${encodeURIComponent(row.entity)}` }, row.name && row.name !== row.entity ? `${row.name} (${row.entity})` : row.entity);
 

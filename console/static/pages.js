@@ -2,7 +2,7 @@
 import { alertCard, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
 import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
-import { ask, company, duration, el, guarded, inColour, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
+import { ask, company, duration, el, guarded, inColour, many, ownPage, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
 import { colour, documentItem, pager, remember } from "/static/documents.js";
 import { groups } from "/static/groups.js";
 import { treeMap } from "/static/tree_map.js";
@@ -53,7 +53,7 @@ export const pages = {
     const found = named.length ? await ask(`/api/lines?${[moment, ...named.map(entity => `entity=${encodeURIComponent(entity)}`)].filter(part => part).join("&")}`) : { rows: [] };
     const lines = new Map(found.rows.map(row => [row.entity, row]));
     const whole = sectors.rows.find(row => row.scope === "market");
-    return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${whole.documents} documents in 24 hours.`] : ""),
+    return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${many(whole.documents, "document")} in 24 hours.`] : ""),
       el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
       new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name, `/sector/${encodeURIComponent(row.name)}`))), sources(`/api/sectors?${moment}`, sectors.sql),
@@ -98,7 +98,7 @@ export const pages = {
     if (all?.name) document.querySelector("h1").textContent = `${all.name} (${entity})`;
     const items = documents.rows.map(row => documentItem(row, entity));
     void colour(documents.rows, items, entity);
-    const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${row.documents} documents in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
+    const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${many(row.documents, "document")} in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
     return [all ? el("p", {}, all.entity_type === "company" ? "" : `${words(all.entity_type)}, desk ${all.desk}. `, all.leads ? ["Leads ", el("a", { href: `/entity/${encodeURIComponent(all.leads)}` }, all.leads), ". "] : "", all.led_by.map(([ticker, name]) => ["Led by ", el("a", { href: `/entity/${encodeURIComponent(ticker)}` }, name), ". "]), all.sector ? ["Sector ", el("a", { href: `/sector/${encodeURIComponent(all.sector)}` }, all.sector), `, desk ${all.desk}. `] : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
       ...incidentCards(told, again, { most: 5 }),
       el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(entity, tones.rows, marks, events.rows, tones.moment) : null,
@@ -175,7 +175,7 @@ export const pages = {
 
   async search() {
     const similar = parameters.get("similar"), wanted = parameters.get("q") ?? "", type = parameters.get("entity_type") ?? "", number = Number(parameters.get("page")) || 0;
-    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: wanted, type: "search" })), " ", el("label", {}, "that name ", el("select", { name: "entity_type" }, ["", "company", ...Object.keys(plurals)].map(one => el("option", { value: one, selected: one === type }, one ? `a ${one.replace("_", " ")}` : "anything")))), " ", asOf ? el("input", { type: "hidden", name: "as_of", value: asOf }) : null, el("button", {}, "Search"));
+    const form = el("form", { role: "search", action: "/search" }, el("label", {}, "Words ", el("input", { name: "q", value: wanted, type: "search" })), " ", el("label", {}, "that name ", el("select", { name: "entity_type" }, ["", "company", ...Object.keys(plurals)].map(one => el("option", { value: one, selected: one === type }, one ? `${/^[aeio]/.test(one) ? "an" : "a"} ${one.replace("_", " ")}` : "anything")))), " ", asOf ? el("input", { type: "hidden", name: "as_of", value: asOf }) : null, el("button", {}, "Search"));
     if (!similar && !wanted) return [form];
     const url = similar ? `/api/similar?document=${encodeURIComponent(similar)}&${moment}` : `/api/search?q=${encodeURIComponent(wanted)}&entity_type=${encodeURIComponent(type)}&page=${number}&${moment}`;
     const found = await ask(url);

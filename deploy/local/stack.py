@@ -87,6 +87,8 @@ class Stack:
             ) from None
         try:
             self._running = True
+            if not self.clickhouse_url:
+                self._write_users()  # a mistake in the watch list is told before anything starts
             self.say(f"starting finsent in {self.data}, with its logs in {self.logs}")
             if self.kafka_bootstrap:
                 self.say(f"using Kafka at {self.kafka_bootstrap} (KAFKA_BOOTSTRAP_SERVERS)")
@@ -162,7 +164,6 @@ class Stack:
         )
 
     def _add_clickhouse(self) -> None:
-        self._write_users()
         native, http = free_port(), free_port()
         self.say(f"starting ClickHouse at 127.0.0.1:{native} (native) and {http} (HTTP)")
         library = "" if clickhouse_server.binary() else str(install())

@@ -15,6 +15,7 @@ from documents.files.recognising import BadFile
 from documents.files.tables import Table
 from documents.linking import Linker
 from documents.watchlist import Watchlist
+from errors import many
 
 MOST_FAULTS = 10
 AHEAD = timedelta(days=1)
@@ -112,7 +113,7 @@ class HoldingsReader:
             except _Fault as fault:
                 faults.append(f"row {row.number}: {fault}")
         if faults:
-            more = f"; and {len(faults) - MOST_FAULTS} more rows" if len(faults) > MOST_FAULTS else ""
+            more = f"; and {many(len(faults) - MOST_FAULTS, 'more row')}" if len(faults) > MOST_FAULTS else ""
             raise BadFile(f"{table.path}: {'; '.join(faults[:MOST_FAULTS])}{more}; nothing is stored")
         if not found:
             raise BadFile(f"{table.path}: there is no position in it")

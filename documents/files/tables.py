@@ -26,6 +26,7 @@ from documents.files.headers import (
 from documents.files.names import is_known
 from documents.files.recognising import BadFile, Recognised, recognise, unpacked
 from documents.showing import from_spreadsheet
+from errors import many
 
 LARGEST_JSON = 1_000_000_000
 """A single JSON document of more characters is not read into memory: as JSON lines it may have any length."""
@@ -375,7 +376,7 @@ def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]
             values = {name: from_spreadsheet(value) for name, value in row.values.items()}
             more = [cell for cell in cells[len(names) :] if cell.strip()]
             fault = (
-                f"{len(names) + len(more)} cells, and the header has {len(names)}: put texts with "
+                f"{many(len(names) + len(more), 'cell')}, and the header has {len(names)}: put texts with "
                 f"{found.delimiter!r} in them into quotes"
             )
             yield row._replace(values=values, fault=fault if more else row.fault)

@@ -44,7 +44,7 @@ def test_a_company_is_silenced_for_a_time(client: Client):
 def test_rules_are_checked(tmp_path: Path):
     path = tmp_path / "rules.yaml"
     path.write_text("rules: [{name: all}]")
-    assert "1 rules, 0 receivers: good" in RUN.invoke(app, ["alerts", "check", str(path)]).output
+    assert "1 rule, 0 receivers: good" in RUN.invoke(app, ["alerts", "check", str(path)]).output
     path.write_text("rules: [{name: all}, {name: banks, desks: [financials]}]")
     done = RUN.invoke(app, ["alerts", "check", str(path)])
     assert done.exit_code == 0 and "warning: rule 'banks' never holds" in " ".join(done.output.split())
@@ -59,6 +59,6 @@ def test_what_was_given_up_is_shown_and_tried_again(client: Client):
     shown = RUN.invoke(app, ["alerts", "deliveries", "--outcome", "dead", "-f", "csv"])
     assert shown.exit_code == 0 and "hook,dead,5,firing,a1,answered 503" in shown.output
     assert transitions_to_send(client, transition(1)["recorded_at"])[0]["outcomes"] == {"hook": "dead"}
-    assert "1 are tried again" in RUN.invoke(app, ["alerts", "deliveries", "--again"]).output
+    assert "1 notification is tried again" in RUN.invoke(app, ["alerts", "deliveries", "--again"]).output
     assert transitions_to_send(client, transition(1)["recorded_at"])[0]["outcomes"] == {}
     assert RUN.invoke(app, ["alerts", "deliveries", "--outcome", "lost"]).exit_code == 2

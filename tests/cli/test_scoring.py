@@ -136,7 +136,7 @@ def test_a_file_that_cannot_be_evaluated_is_told_in_one_line(tmp_path: Path):
     (tmp_path / "x.csv").write_text("text,label\nShares rise,positive\nShares fall,gloomy\n")
     assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "row 3", "gloomy")
     (tmp_path / "x.csv").write_text(f"text,label\n{GREEK},positive\n")
-    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "none of the 1 rows", "el")
+    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "none of 1 row is", "el")
     assert within("evaluate", str(tmp_path / "none.csv")).returncode == 2
 
 
