@@ -146,4 +146,21 @@ _WORDS = {
 }
 """The names by what is in the columns; those of one line are of a few languages."""
 
+_MONTHS = """
+    januar janvier enero gennaio janeiro januari stycznia января ocak
+    februar février febrero febbraio fevereiro februari lutego февраля şubat
+    märz mars marzo março maart marca марта mart maret
+    april avril abril aprile kwietnia апреля nisan
+    mai mayo maggio maio mei maja maj мая mayıs
+    juni juin junio giugno junho czerwca июня haziran
+    juli juillet julio luglio julho lipca июля temmuz
+    august août agosto augustus sierpnia augusti августа ağustos agustus
+    september septembre septiembre setiembre settembre setembro września сентября eylül
+    oktober octobre octubre ottobre outubro października октября ekim
+    november novembre noviembre novembro listopada ноября kasım
+    dezember décembre diciembre dicembre dezembro december grudnia декабря aralık desember
+"""
+MONTHS = {name: number for number, names in enumerate(_MONTHS.strip().splitlines(), 1) for name in names.split()}
+"""The number of each month by its name, as it stands in a date."""
+
 IN_OTHER_LANGUAGES = {what: tuple(map(str.strip, words.split(","))) for what, words in _WORDS.items()}

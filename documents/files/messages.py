@@ -41,6 +41,10 @@ class Reading:
     annotator: str = ""
 
 
+_SYMBOL = re.compile(r"[A-Z\d/]+ [A-Z]{2} Equity\b|[^\s,;|\[\]'\"()]+")
+"""One of several symbols in a cell; Bloomberg's has spaces in it."""
+
+
 class Outgoing(NamedTuple):
     """One message. ``at`` is its time in Unix seconds."""
 
@@ -263,7 +267,13 @@ def tickers_in(value: Any) -> list[str]:
                 one = next((one[key] for key in ("ticker", "symbol", "name", "code") if one.get(key)), "")
             found.append(str(one).strip().lstrip("$"))
     else:
-        found = [one.lstrip("$") for one in re.split(r"[\s,;|\[\]'\"()]+", str(value))]
+        text = str(value).strip()
+        if text.startswith(("[{", "{")):
+            try:
+                return tickers_in(msgspec.json.decode(text))
+            except msgspec.DecodeError:
+                pass
+        found = [one.lstrip("$") for one in _SYMBOL.findall(text)]
     kept = dict.fromkeys(one for one in found if one and len(one) <= LONGEST_TICKER)
     return list(kept)[:MOST_TICKERS]
 

@@ -125,7 +125,8 @@ _SAID: dict[str, dict[str, tuple[str, ...]]] = {
     "prices": {
         "ticker": (
             "ticker", "symbol", "tickersymbol", "stocksymbol", "tic", "ric", "code", "stockcode", "instrument",
-            "entity", "company", "security", "stock", "name", *_IN["symbol"], *_IN["company"],
+            "entity", "company", "security", "stock", "isin", "cusip", "sedol", "identifier", "name",
+            *_IN["symbol"], *_IN["company"],
         ),
         "date": (
             "date", "tradedate", "tradingdate", "tradingday", "pricedate", "quotedate", "datadate", "businessdate",
@@ -135,18 +136,28 @@ _SAID: dict[str, dict[str, tuple[str, ...]]] = {
             "adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjustedcloseprice",
             "adjclosingprice", "adjustedclosingprice", "adjprice", "adjustedprice", "adjlast", "totalreturnindex",
             *_IN["adjusted_close"],
-            "close", "closeprice", "closingprice", "closelast", "pxlast", "last", "lastprice", "settle",
+            "close", "closeprice", "priceclose", "closingprice", "closelast", "pxlast", "last", "lastprice", "settle",
             "settlement", "price", "prc", "value", *_IN["close"],
         ),
     },
     "positions": {
-        "desk": ("desk", "book", "portfolio", *_IN["desk"]),
-        "entity": ("entity", "ticker", "symbol", "company", "issuer", "name", *_IN["symbol"], *_IN["company"]),
-        "value": ("value", "exposure", "marketvalue", "amount", "notional", *_IN["value"]),
-        "quantity": ("quantity", "qty", "shares", "units", *_IN["quantity"]),
-        "price": ("price", *_IN["price"]),
-        "currency": ("currency", "ccy", *_IN["currency"]),
-        "as_of": ("asof", "date", "at", *_IN["as_of"], *_IN["date"]),
+        "desk": ("desk", "book", "portfolio", "strategy", "fund", "account", *_IN["desk"]),
+        "entity": (
+            "entity", "ticker", "symbol", "tickersymbol", "bloombergticker", "bbgticker", "ric", "company",
+            "companyname", "issuer", "issuername", "security", "securityname", "instrument", "stock", "isin",
+            "isincode", "cusip", "sedol", "identifier", "name", *_IN["symbol"], *_IN["company"],
+        ),
+        "value": (
+            "value", "exposure", "marketvalue", "mktvalue", "mktval", "mv", "positionvalue", "amount", "notional",
+            *_IN["value"],
+        ),
+        "quantity": ("quantity", "qty", "shares", "units", "sharesheld", "position", *_IN["quantity"]),
+        "price": ("price", "lastprice", "marketprice", "pxlast", "close", *_IN["price"]),
+        "currency": ("currency", "ccy", "crncy", "curr", "currencycode", *_IN["currency"]),
+        "as_of": (
+            "asof", "asofdate", "positiondate", "valuationdate", "businessdate", "reportdate", "date", "at",
+            *_IN["as_of"], *_IN["date"],
+        ),
     },
 }  # fmt: skip
 

@@ -80,6 +80,13 @@ def parse_number(value: Any, decimal: Decimal = ".") -> float | None:
     return float(f"{whole.replace(other, '')}.{rest}" if rest else whole.replace(other, ""))
 
 
+def as_text(value: Any) -> str:
+    """A cell as text: a whole number without decimals, and "" for one that is none, as pandas writes an empty cell."""
+    if value is None or value != value:
+        return ""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+
+
 def _bare(text: str) -> str:
     """``text`` without currency signs and grouping blanks, and with its minus in front."""
     plain = _SIGNS.sub("", text.strip().replace("\u2212", "-"))

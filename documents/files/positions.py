@@ -10,7 +10,7 @@ from typing import Any
 
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
-from documents.files.numbers import Decimal, Numbers, TwoNumbers
+from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
 from documents.linking import Linker
@@ -104,7 +104,7 @@ class HoldingsReader:
             try:
                 if row.fault:
                     raise _Fault(row.fault)
-                given = {name: _text(row.values.get(column)) for name, column in of.items()}
+                given = {name: as_text(row.values.get(column)) for name, column in of.items()}
                 amount: dict[str, float | None] = {
                     name: _number(numbers, of[name], row.values.get(of[name]), name) for name in amounts
                 }
@@ -162,7 +162,7 @@ class HoldingsReader:
         return ticker
 
     def _time(self, value: Any, order: Order | None) -> datetime:
-        text = _text(value)
+        text = as_text(value)
         if not text:
             if self._as_of is None:
                 raise _Fault("it says not as of when it is: fill in as_of, or give --as-of")
@@ -215,13 +215,8 @@ def _order_of(values: Iterable[Any]) -> Order | None:
     return orders.pop() if len(orders) == 1 else None
 
 
-def _text(value: Any) -> str:
-    """``value`` as text; "" for a float that is no number, as pandas writes an empty cell."""
-    return "" if value is None or value != value else str(value).strip()
-
-
 def _number(numbers: Numbers, column: str, value: Any, name: str) -> float | None:
-    if not (text := _text(value)):
+    if not (text := as_text(value)):
         return None
     try:
         number = numbers.read(column, value)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.messages import SAMPLE, BadRow, RowFault
-from documents.files.numbers import Decimal, Numbers, TwoNumbers
+from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
 from documents.linking import Linker
@@ -60,6 +60,14 @@ class Prices:
             raise BadFile(f"{table.path}: {error}") from error
         missing = [name for name in ("date", "close") if name not in self.columns.of]
         names = ", ".join(map(repr, table.columns[:20]))[:300] or "none"
+        self._linker, self._tickers = Linker(watchlist), watchlist.by_ticker
+        if missing == ["close"] and (
+            wide := [one for one in self.columns.unused if self._linker.ticker(one) in self._tickers]
+        ):
+            raise BadFile(
+                f"{table.path} was read as {table}: it has one column per ticker ({', '.join(wide[:3])}), and prices "
+                "are read from rows of ticker, date and close: make such rows of it"
+            )
         if missing:
             raise BadFile(
                 f"{table.path} was read as {table}: no column is known to be the {' or the '.join(missing)} of prices "
@@ -75,7 +83,6 @@ class Prices:
                 f"{table.path} was read as {table}: no column is known to be the ticker (there are {names}); name one "
                 "with --map ticker=COLUMN, or the ticker of all rows with --ticker"
             )
-        self._linker, self._tickers = Linker(watchlist), watchlist.by_ticker
         self._by_name = watchlist.by_name
         self._known: dict[str, str] = {}
         self._order = order or self._found_order()
@@ -104,7 +111,7 @@ class Prices:
 
     def _close(self, number: int, values: Mapping[str, Any]) -> Close:
         given = {name: values.get(column) for name, column in self.columns.of.items()}
-        symbol = self._ticker or str(given["ticker"] if given["ticker"] is not None else "").strip()
+        symbol = self._ticker or as_text(given["ticker"])
         if not symbol:
             raise BadRow("ticker", "the ticker is missing: fill it in")
         day = self._day(given["date"])

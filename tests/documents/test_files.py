@@ -28,6 +28,7 @@ from documents.files import (
     find_columns,
     parse_date,
     read_table,
+    tickers_in,
 )  # fmt: skip
 
 ARTICLES = [
@@ -368,6 +369,19 @@ def test_an_error_answer_among_lines_is_a_bad_row(tmp_path: Path) -> None:
     assert isinstance(row, Outgoing)
 
 
+@pytest.mark.parametrize(
+    ("cell", "symbols"),
+    [
+        ("AAPL, BA;$MU", ["AAPL", "BA", "MU"]),
+        ("['AAPL', 'BA']", ["AAPL", "BA"]),
+        ('[{"symbol": "BA", "name": "Boeing"}]', ["BA"]),
+        ("BA LN Equity; AAPL US Equity", ["BA LN Equity", "AAPL US Equity"]),
+    ],
+)
+def test_the_symbols_in_a_cell(cell: str, symbols: list[str]) -> None:
+    assert tickers_in(cell) == symbols
+
+
 def test_of_two_columns_of_one_name_the_first_is_taken_and_the_other_can_be_named(tmp_path: Path) -> None:
     data = b"title,date,title\nfirst,2024-01-31,second\n"
     (found,) = sent(tmp_path / "a.csv", data)
@@ -459,7 +473,20 @@ NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
         ("2024-01-31", NOON.replace(hour=0)),
         (datetime(2024, 1, 31).date(), NOON.replace(hour=0)),
         ("31 Jan 2024", NOON.replace(hour=0)),
-        *((nothing, None) for nothing in ("yesterday", "2 hours ago", "", "2024", "June 2024", "12:30", "Jan 31", None,
+        ("31-Jan-24", NOON.replace(hour=0)),
+        ("31. Januar 2024", NOON.replace(hour=0)),
+        ("Mittwoch, 31. Jan. 2024, 12:00 Uhr", NOON),
+        ("31.01.2024, 12:00 Uhr", NOON),
+        ("31 janv. 2024 à 12:00", NOON),
+        ("31 de enero de 2024", NOON.replace(hour=0)),
+        ("31 stycznia 2024 12:00", NOON),
+        ("31 января 2024", NOON.replace(hour=0)),
+        ("2024年1月31日 12:00", NOON),
+        ("2024년 1월 31일", NOON.replace(hour=0)),
+        (45322, NOON.replace(hour=0)),
+        ("45322.5", NOON),
+        *((nothing, None) for nothing in ("yesterday", "2 hours ago", "", "2024", "June 2024", "31 Xanuar 2024",
+                                          "31 jui 2024", "12:30", "Jan 31", None,
                                           17, True, "03/04/2024", "31/31/2024", "Wed, 99 Jan 2024 12:00:00 GMT")),
     ],
 )  # fmt: skip
@@ -504,6 +531,8 @@ def test_null_is_no_tickers_and_a_byte_order_mark_no_fault(tmp_path: Path) -> No
     [
         ("Positive,negative ,NEUTRAL", ["positive", "negative", "neutral"]),
         ("Bullish,bearish,pos", ["positive", "negative", "positive"]),
+        ("gut,schlecht,Neutral", ["positive", "negative", "neutral"]),
+        ("利好,利空,中性", ["positive", "negative", "neutral"]),
         ("1,-1,0", ["positive", "negative", "neutral"]),
         ("1,0,0", [None, None, None]),  # without -1 nobody knows what 0 is
         ("great,negative,neutral", [None, "negative", "neutral"]),

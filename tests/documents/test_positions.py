@@ -124,6 +124,19 @@ def test_the_whole_column_or_the_others_tell_what_the_decimals_are():
     assert read("desk,entity,value\nt,Acme,101.125\n")[0].exposure == 101.125
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Portfolio,Security,Market Value,Crncy,Position Date",
+        "Account,RIC,MktVal,Ccy,As Of Date",
+        "Fund,ISIN,MV,Curr,Date",
+    ],
+)
+def test_the_columns_of_terminals_are_found(header: str):
+    (one,) = read(f'{header}\ntech,ACME.DE,"(1,234.5)",EUR,2026-01-26\n', HoldingsReader(LIST))
+    assert (one.desk, one.ticker, one.exposure, one.at) == ("tech", "ACME.DE", -1234.5, MONDAY)
+
+
 def test_columns_of_other_languages_a_preamble_and_a_total():
     reader = HoldingsReader(LIST, "EUR")
     (one,) = read(

@@ -83,6 +83,11 @@ def test_a_bad_row_says_field_and_remedy(tmp_path: Path, row: str, field: str, s
 
 def test_a_file_without_a_needed_column_is_refused(tmp_path: Path):
     for text, said, options in (
+        (
+            "date,ACM,ACME.DE\n2026-01-01,5,6\n",
+            "one column per ticker .ACM, ACME.DE., and prices are read from rows",
+            {},
+        ),
         ("date,open\n2026-01-01,5\n", "no column is known to be the close of prices .* --map close=COLUMN", {}),
         ("date,close\n2026-01-01,5\n", "with --map ticker=COLUMN, or the ticker of all rows with --ticker", {}),
         ("date,close,sym\n2026-01-01,5,A\n", "there is no column 'Last'", {"given": {"close": "Last"}}),
@@ -107,7 +112,7 @@ def test_a_vendors_export_is_read_below_its_preamble(tmp_path: Path):
     found = read(
         tmp_path / "p.csv",
         'Price history\nSecurity,ACM GY Equity\nRequested,"Jan 31, 2026, 10:00"\n\n'
-        "Date,Ticker,PX_LAST,PX_VOLUME\n46052,ACM,12.5,100\n46053,ACM,13,200\nTotal,,,300\n",
+        "Date,Ticker,PX_LAST,PX_VOLUME\n46052,ACME GY Equity,12.5,100\n46053,ACM,13,200\nTotal,,,300\n",
     )
     assert found[:2] == [("ACME.DE", date(2026, 1, 30), 12.5), ("ACME.DE", date(2026, 1, 31), 13.0)]
     assert found[2] == (8, "", "it is the total of the rows above: leave it out") and len(found) == 3
