@@ -44,6 +44,7 @@ def import_positions(
     currency: Annotated[
         str, typer.Option(metavar="CODE", help="In which currency to store all; also of rows that name none.")
     ] = "",
+    desk: Annotated[str, typer.Option(help="The desk of all rows of a file that has no such column.")] = "",
     rate: Annotated[
         list[str] | None, typer.Option(metavar="CODE=RATE", help="How much of --currency one CODE is, e.g. EUR=1.08.")
     ] = None,
@@ -90,6 +91,7 @@ def import_positions(
         parse_pairs(columns, "--map"),
         None if day_first is None else "day" if day_first else "month",
         None if decimal_comma is None else "," if decimal_comma else ".",
+        desk,
     )
     table = read_table(file)
     echo(f"{file.name} is {table}", err=True)

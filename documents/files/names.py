@@ -119,6 +119,7 @@ _SAID: dict[str, dict[str, tuple[str, ...]]] = {
         "former": ("formernames", "formername", "previousnames", "previousname", "oldname", "formerlyknownas"),
         "renamed": ("renamed", "namechangedate", "datechanged", "datechange", "renamedat"),
         "fund": ("etf", "isetf", "fund"),
+        "asset_class": ("assetclass", "assettype", "securitytype", "instrumenttype"),
         "entity_type": ("entitytype",),
         "leads": ("leads",),
     },

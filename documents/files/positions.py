@@ -46,9 +46,9 @@ class _Fault(Exception):
 class HoldingsReader:
     """Reads files of positions against one watch list.
 
-    ``rates`` says how much of ``currency`` one unit of another currency is. ``as_of`` holds for rows without a time.
-    ``given`` names the columns of fields; ``order`` and ``decimal`` say what 03/04/2024 and 1.234 are, where the file
-    does not tell.
+    ``rates`` says how much of ``currency`` one unit of another currency is. ``as_of`` holds for rows without a time,
+    and ``desk`` for all rows of a file without a column of desks. ``given`` names the columns of fields; ``order`` and
+    ``decimal`` say what 03/04/2024 and 1.234 are, where the file does not tell.
     """
 
     def __init__(
@@ -61,7 +61,9 @@ class HoldingsReader:
         given: Mapping[str, str] | None = None,
         order: Order | None = None,
         decimal: Decimal | None = None,
+        desk: str = "",
     ) -> None:
+        self._desk = desk
         self._currency, self._as_of, self._skip = currency.upper(), as_of, skip_unknown
         self._given, self._order, self._decimal = given, order, decimal
         self._rates = {name.upper(): rate for name, rate in (rates or {}).items()}
@@ -77,13 +79,18 @@ class HoldingsReader:
             found = find_columns("positions", table.columns, self._given)
         except BadFile as error:
             raise BadFile(f"{table.path}: {error}") from error
-        missing = [name for name in ("desk", "entity") if name not in found.of]
+        if self._desk and "desk" in found.of:
+            raise BadFile(
+                f"{table.path} has a column of desks, {found.of['desk']!r}: leave out --desk, or give --map desk="
+            )
+        missing = [name for name in ("desk", "entity") if name not in found.of and not (name == "desk" and self._desk)]
         if "value" not in found.of and not {"quantity", "price"} <= found.of.keys():
             missing.append("value (or quantity and price)")
         if missing:
             raise BadFile(
                 f"{table.path} was read as {table}: it needs a column {' and a column '.join(missing)}; it has "
                 f"{', '.join(table.columns) or 'none'}; name one with --map {missing[0].split()[0]}=COLUMN"
+                f"{', or the desk of all rows with --desk' if missing[0] == 'desk' else ''}"
             )
         return found
 
@@ -128,7 +135,7 @@ class HoldingsReader:
         number: int,
         found: dict[tuple[str, str, datetime], Holding],
     ) -> None:
-        desk, entity = given.get("desk", ""), given.get("entity", "")
+        desk, entity = self._desk or given.get("desk", ""), given.get("entity", "")
         if not desk:
             raise _Fault("the desk is missing")
         ticker = self._ticker(entity)

@@ -137,6 +137,15 @@ def test_the_columns_of_terminals_are_found(header: str):
     assert (one.desk, one.ticker, one.exposure, one.at) == ("tech", "ACME.DE", -1234.5, MONDAY)
 
 
+def test_the_desk_of_a_whole_file_can_be_said():
+    (one,) = read("entity,value\nAcme,5\n", HoldingsReader(LIST, "EUR", as_of=MONDAY, desk="tech"))
+    assert one.desk == "tech"
+    with pytest.raises(BadFile, match="or the desk of all rows with --desk"):
+        read("entity,value\nAcme,5\n")
+    with pytest.raises(BadFile, match="has a column of desks, 'desk': leave out --desk"):
+        read("desk,entity,value\nt,Acme,5\n", HoldingsReader(LIST, "EUR", as_of=MONDAY, desk="tech"))
+
+
 def test_columns_of_other_languages_a_preamble_and_a_total():
     reader = HoldingsReader(LIST, "EUR")
     (one,) = read(
