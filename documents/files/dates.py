@@ -29,6 +29,7 @@ _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?(Z?)")
 _NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2((?:19|20)\d\d|\d\d)(?:[ ,T]+(\d.*))?")
 _SHORT_YEAR = re.compile(r"(\d{1,2}[ -][A-Za-z]{3}[ -])(\d\d)\b(?!:)")
+_UHR = re.compile(r",? ?(?:um )?(\d{1,2}[:.]\d\d(?::\d\d)?) Uhr$")
 _NAMED_MONTH = re.compile(
     r"(?:[^\W\d]+\.?,? )?(\d{1,2})\.? (?:de |di )?([^\W\d_]{3,})\.? (?:de |di )?(\d{4})(?:\D*?(\d.*))?"
 )
@@ -88,13 +89,17 @@ def _parsed(value: Any, zone: tzinfo, order: Order | None) -> datetime | None:
         return None
     if isinstance(value, int | float):
         return _compact(str(value)) or _epoch(float(value), zone)
-    text = re.sub(r",? ?(?:um )?(\d{1,2}[:.]\d\d(?::\d\d)?) Uhr$", r" \1", " ".join(str(value).split()))
+    text = " ".join(str(value).split())
+    if text.endswith(" Uhr"):
+        text = _UHR.sub(r" \1", text)
     if _DIGITS.fullmatch(text):
         return _compact(text) or _epoch(float(text), zone)
     if _NUMERIC.fullmatch(text):
         return _numeric(text, zone, order)
-    text = _SHORT_YEAR.sub(lambda found: f"{found[1]}{19 if found[2] >= '70' else 20}{found[2]}", text)
-    return _iso(text, zone) or _compact(text, zone) or _written(text, zone) or _in_other_words(text, zone)
+    if found := _iso(text, zone) or _compact(text, zone) or _written(text, zone):
+        return found
+    plain = _SHORT_YEAR.sub(lambda found: f"{found[1]}{19 if found[2] >= '70' else 20}{found[2]}", text)
+    return _parsed(plain, zone, order) if plain != text else _in_other_words(text, zone)
 
 
 def _iso(text: str, zone: tzinfo) -> datetime | None:

@@ -60,12 +60,13 @@ def doubled(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
-def is_total(cells: Sequence[Any], always: Iterable[int]) -> bool:
-    """Whether a row is a total of those above it: it says so, and cells are blank in it that all others have
-    (``always``)."""
-    first = next((cell for cell in cells if _filled(cell)), "")
-    says = isinstance(first, str) and folded(first) in TOTALS
-    return says and any(place >= len(cells) or not _filled(cells[place]) for place in always)
+def is_total(cells: Sequence[Any], filled: set[int], always: set[int]) -> bool:
+    """Whether a row is a total of those above it: it says so, and of its cells are not ``filled`` some that all others
+    have (``always``)."""
+    if not filled or always <= filled:
+        return False
+    first = cells[min(filled)]
+    return isinstance(first, str) and folded(first) in TOTALS
 
 
 def filled_places(cells: Sequence[Any]) -> set[int]:

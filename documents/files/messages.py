@@ -87,6 +87,8 @@ class Messages:
         if topic is not None and topic not in RECEIVED:
             raise BadFile(f"{table.path}: its rows become messages of {', '.join(RECEIVED)}, not of {topic!r}")
         self._topic = topic
+        self._others: dict[str, list[str]] = {}
+        self._times: dict[str, list[str]] = {}
         self.columns = {one: self._columns(one) for one in ([topic] if topic else self._kinds())}
         self._order = self._reading.order or self._found_order()
         self._spellings = self._found_spellings()
@@ -193,8 +195,8 @@ class Messages:
         message: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
         long_text = "body" if topic == "news" else "text"
         if long_text in of and long_text not in message:  # as in answers that have one of content and description
-            others = (one for one in self.columns[topic].unused if is_known(topic, (one,), long_text))
-            if text := next(filter(None, (_text(long_text, values.get(one)) for one in others)), ""):
+            others = (_text(long_text, values.get(one)) for one in self._other_texts(topic, long_text))
+            if text := next(filter(None, others), ""):
                 message[long_text] = text
         date = values.get(of.get("labelled_at" if topic == "labels" else "published_at", ""))
         if topic == "labels":
@@ -214,6 +216,13 @@ class Messages:
             content = f"{message['source']}\n{message[text_field]}".encode("utf-8", "surrogatepass")
             message["id"] = hashlib.blake2b(content, digest_size=16).hexdigest()
         return message
+
+    def _other_texts(self, topic: str, field: str) -> list[str]:
+        """The columns of texts beside the one that is taken."""
+        if topic not in self._others:
+            unused = self.columns[topic].unused
+            self._others[topic] = [one for one in unused if is_known(topic, (one,), field)]
+        return self._others[topic]
 
     def _label(self, message: dict[str, Any], date: Any) -> dict[str, Any]:
         given = message.get("label", "")
@@ -235,7 +244,9 @@ class Messages:
         """``date`` with the time of day, where a column of its own has that."""
         if not isinstance(date, str) or ":" in date:
             return date
-        times = (name for name in self.columns[topic].unused if folded(name) in TIMES)
+        if topic not in self._times:
+            self._times[topic] = [name for name in self.columns[topic].unused if folded(name) in TIMES]
+        times = self._times[topic]
         time = next((str(values[name]) for name in times if values.get(name)), "")
         return f"{date} {time}" if ":" in time else date
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -69,7 +71,7 @@ def parse_number(value: Any, decimal: Decimal = ".") -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if abs(value) <= sys.float_info.max else None
     text = _bare(str(value))
     if not _PLAIN.fullmatch(text) and not _GROUPED.fullmatch(text):
         return None
@@ -77,7 +79,8 @@ def parse_number(value: Any, decimal: Decimal = ".") -> float | None:
     whole, _, rest = text.partition(decimal)
     if {".", ","}.intersection(rest) or (other in whole and not _GROUPED.fullmatch(whole)):
         return None
-    return float(f"{whole.replace(other, '')}.{rest}" if rest else whole.replace(other, ""))
+    number = float(f"{whole.replace(other, '')}.{rest}" if rest else whole.replace(other, ""))
+    return number if math.isfinite(number) else None
 
 
 def as_text(value: Any) -> str:
@@ -94,7 +97,7 @@ def _bare(text: str) -> str:
         plain = f"-{_SIGNS.sub('', plain[1:-1].strip())}"
     elif plain.endswith("-"):
         plain = f"-{plain[:-1].strip()}"
-    return _BLANKS.sub("", _SIGNS.sub("", re.sub(r"^([+-])\s+", r"\1", plain)))
+    return _BLANKS.sub("", _SIGNS.sub("", re.sub(r"^([+-])\s*[$\u20ac\u00a3\u00a5]?\s*", r"\1", plain)))
 
 
 def _sign_told(text: str) -> Decimal | None:

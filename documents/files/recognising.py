@@ -119,6 +119,8 @@ def recognise(path: Path) -> Recognised:
             raise BadFile(f"{path} is {what}")
     encoding = _encoding(path, head)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    if not text.strip().strip("\ufeff"):
+        raise BadFile(f"{path} is empty")
     if "\x00" in text:
         raise BadFile(f"{path} holds bytes that are no text: it is no JSON, CSV, Parquet or Excel file")
     if (first := text.lstrip("\ufeff \t\r\n")[:1]) in ("{", "["):

@@ -386,17 +386,16 @@ def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]
 
 def _under_header(lines: Iterable[Sequence[Any]]) -> Iterator[tuple[TableRow, list[str], Sequence[Any]]]:
     """The rows below the header of a spreadsheet, with the names of the columns and all cells of the row."""
-    numbered = ((number, cells) for number, cells in enumerate(lines, 1) if filled_places(cells))
+    numbered = ((number, cells, filled) for number, cells in enumerate(lines, 1) if (filled := filled_places(cells)))
     head = list(islice(numbered, DEEPEST_HEADER))
-    place = header_place([cells for _, cells in head])
-    upper, *below = [cells for _, cells in head[place : place + 2]] or [()]
+    place = header_place([cells for _, cells, _ in head])
+    upper, *below = [cells for _, cells, _ in head[place : place + 2]] or [()]
     two = bool(below) and has_second_row(upper, below[0])
     names = column_names(upper, below[0] if two else ())
     always: set[int] | None = None
-    for number, cells in chain(head[place + 1 + two :], numbered):
-        fault = TOTAL if always is not None and is_total(cells, always) else ""
+    for number, cells, filled in chain(head[place + 1 + two :], numbered):
+        fault = TOTAL if always is not None and is_total(cells, filled, always) else ""
         if not fault:
-            filled = filled_places(cells)
             always = filled if always is None else always & filled
         values = {name: cell for name, cell in zip(names, cells, strict=False) if name}
         yield TableRow(number, values, b"", fault), names, cells

@@ -161,6 +161,8 @@ def test_without_the_extra_what_is_needed_is_named(
     [
         (b"", "is empty"),
         (b" \n\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"\xff\xfe\r\x00\n\x00", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"),
         (b"%PDF-1.7 ...", "is a PDF"),
         (b"PK\x03\x04 other", "ZIP archive"),

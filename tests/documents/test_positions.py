@@ -54,6 +54,7 @@ def test_companies_amounts_and_times_are_recognised():
         ("desk,entity,value\nt,Acme,\n", "row 2: it has no value: fill in value, or quantity and price"),
         ("desk,entity,value\nt,Acme,1.000.5\n", r"row 2: value '1\.000\.5' is no number: write it as 1234567.89"),
         ("desk,entity,value\nt,Acme,nan\n", "'nan' is no number"),
+        ("desk,entity,value\nt,Acme,1e999\n", "'1e999' is no number"),
         ("desk,entity,value,as_of\nt,Acme,1,31.x.2026\n", "as_of '31.x.2026' is no time: write 2024-01-31"),
         ("desk,entity,value,as_of\nt,Acme,1,3/4/2026\n", "may be two days: say --day-first or --month-first"),
         ("desk,entity,value\nt,Acme,\"1,234\"\n", "row 2: value '1,234' may be two numbers: say --decimal-point or"),
@@ -104,6 +105,8 @@ def test_without_a_currency_and_a_time_all_rows_must_say_them():
         ("\u20ac 12,5", 12.5),
         ("12,5-", -12.5),
         ("1.5E3", 1500.0),
+        ("-$1,234.5", -1234.5),
+        ("($5)", -5.0),
     ],
 )
 def test_a_number_is_read_as_its_file_writes_numbers(value: str, meant: float):
