@@ -50,7 +50,10 @@ _MARKS = (
 _STRANGERS = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, and not the file itself: run 'git lfs pull'"),
     (b"%PDF", "a PDF: save its text or table as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an Excel file of before 2007: save it as .xlsx or CSV"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an Excel file of before 2007, or one with a password: save it as .xlsx without one, or as CSV",
+    ),
     (b"Obj\x01", "an Avro file: convert it to Parquet or JSON lines"),
     (b"ORC", "an ORC file: convert it to Parquet"),
     (b"SQLite format 3", "a SQLite database: export the table as CSV"),
@@ -60,6 +63,13 @@ _STRANGERS = (
     (b"\x7fELF", "a program"),
     (b"Rar!", "a RAR archive: unpack it"),
     (b"7z\xbc\xaf", "a 7-Zip archive: unpack it"),
+)
+_IN_ZIP = (
+    (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file: save it as .xlsx or CSV"),
+    (b"word/", "a Word file: save its table as .xlsx or CSV"),
+    (b"ppt/", "a PowerPoint file: save its table as .xlsx or CSV"),
+    (b"xl/workbook.bin", "a binary Excel file (.xlsb): save it as .xlsx or CSV"),
+    (b"Index/Document.iwa", "an Apple Numbers file: export it as .xlsx or CSV"),
 )
 _PAGES = (
     (re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:rss|feed|rdf:RDF)\b", re.DOTALL),
@@ -108,6 +118,9 @@ def recognise(path: Path) -> Recognised:
     if head.startswith(b"PAR1"):
         return Recognised("Parquet", packed)
     if head.startswith(_ZIP):
+        for inside, what in _IN_ZIP:
+            if inside in head:
+                raise BadFile(f"{path} is {what}")
         if b"xl/" in head or b"[Content_Types].xml" in head:
             return Recognised("Excel", packed)
         raise BadFile(f"{path} is a ZIP archive of no file, or of several: unpack it and name one")
