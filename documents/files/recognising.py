@@ -209,9 +209,10 @@ def _is_json_lines(path: Path, text: str) -> bool:
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # A broken first line is no reason to take the rest for one document.
         return named or (not line.rstrip().endswith(("{", "[", ",")) and rest.startswith("{"))
-    return isinstance(found, dict) and (
-        named or bool(rest.strip()) or any(isinstance(found.get(name), str) for name in ("id", "title", "text"))
-    )
+    if not isinstance(found, dict) or named or rest.strip():
+        return isinstance(found, dict)
+    holds_rows = any(isinstance(one, list) and one and isinstance(one[0], dict) for one in found.values())
+    return not holds_rows and any(isinstance(found.get(name), str) for name in ("id", "title", "text"))
 
 
 def _delimiter(text: str) -> str:

@@ -23,7 +23,7 @@ from documents.files.headers import (
     is_total,
     known_names,
 )
-from documents.files.names import is_known
+from documents.files.names import is_known, readings
 from documents.files.recognising import BadFile, Recognised, recognise, unpacked
 from documents.showing import from_spreadsheet
 from errors import many
@@ -207,7 +207,7 @@ def _rows_within(path: Path, documents: list[Any]) -> tuple[str, list[Any]]:
         raise BadFile(f"{path} holds {_kind(document)}, and no rows")
     if numbered := _by_number(document) or _with_header(document):
         return "", numbered
-    if found := _longest_list(document):
+    if (found := _longest_list(document)) and (_has_texts(found[1][0]) or not _is_published(document)):
         return found
     if (told := _refusal(document)) is not None:
         raise BadFile(f"{path} is the error answer of an interface, and no data{f': {told}' if told else ''}")
@@ -223,10 +223,21 @@ def _longest_list(document: dict[str, Any]) -> tuple[str, list[Any]] | None:
     found = [one for one in _lists(document, "", 0) if one[0].split(".")[0] not in _ERRORS]
 
     def weight(one: tuple[str, list[Any]]) -> tuple[bool, int, int]:
-        texts = is_known("texts", flat(one[1][0]), "title", "text")
+        texts = _has_texts(one[1][0])
         return texts, -one[0].count(".") if texts else 0, len(one[1])
 
     return max(found, key=weight, default=None)
+
+
+def _has_texts(row: dict[str, Any]) -> bool:
+    """Whether an object has a title or a text itself, and not only a message such as "ok" of an interface."""
+    return is_known("texts", (name for name in flat(row) if name != "message"), "title", "text")
+
+
+def _is_published(row: dict[str, Any]) -> bool:
+    """Whether an object is an article itself: it has texts, and says when it was published."""
+    dates = (one for name in flat(row) for one in readings(name))
+    return _has_texts(row) and any(re.search("publi|pubdate|created|posted", one) for one in dates)
 
 
 def _rows_of_pages(documents: list[Any]) -> tuple[str, list[Any]] | None:
@@ -234,7 +245,7 @@ def _rows_of_pages(documents: list[Any]) -> tuple[str, list[Any]] | None:
     rows: list[Any] = []
     within = ""
     for document in documents:
-        if not isinstance(document, dict) or _TEXT_KEYS & document.keys():
+        if not isinstance(document, dict) or "id" in document or _has_texts(document):
             return None
         place, more = _longest_list(document) or ("", [])
         if not place and any(isinstance(value, (str, int)) for value in document.values()) and not within:

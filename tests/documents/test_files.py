@@ -338,6 +338,18 @@ def test_a_listing_of_reddit_and_its_pages_are_comments(tmp_path: Path) -> None:
     assert [one["title"] for one in sent(tmp_path / "c.jsonl", lines.encode())] == [one["title"] for one in ARTICLES]
 
 
+def test_lists_within_a_document_are_not_its_rows(tmp_path: Path) -> None:
+    """One article, or one post a line, with lists of objects of its own."""
+    one = {"headline": BOEING, "published": NOON_Z, "entities": [{"symbol": "BA", "name": "Boeing"}, {"symbol": "GE"}]}
+    (found,) = sent(tmp_path / "a.json", json.dumps(one, indent=1).encode())
+    assert (found["title"], found["tickers"]) == (BOEING, ["BA", "GE"])
+    listed = {"title": "Constituents", "updated": NOON_Z, "data": [{"symbol": "BA", "name": "Boeing"}]}
+    assert read_table_of(tmp_path / "c.json", json.dumps(listed)).within == "'data'"
+    post = {"record": {"text": BOEING, "createdAt": NOON_Z, "facets": [{"index": 1}, {"index": 2}]}, "cid": "c"}
+    lines = "\n".join([json.dumps(post)] * 2)
+    assert [one["text"] for one in sent(tmp_path / "b.jsonl", lines.encode(), "comments")] == [BOEING] * 2
+
+
 def test_the_rows_of_an_answer_are_not_its_users_or_errors(tmp_path: Path) -> None:
     tweet = {"id": "1", "text": "BA down", "created_at": NOON_Z}
     users = [{"id": str(n), "name": "A", "description": "d"} for n in range(3)]
