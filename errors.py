@@ -1,4 +1,4 @@
-"""The failures that people see, and the exit codes of all processes."""
+"""The failures that people see, how their sentences count, and the exit codes of all processes."""
 
 from __future__ import annotations
 
@@ -32,3 +32,23 @@ class FinsentError(Exception):
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
     remedy: ClassVar[str] = ""
+
+
+def many(count: int, what: str, verb: str = "") -> str:
+    """``1 row``, ``2,000 rows``, ``2 companies``; with the ``verb`` "is" ``1 row is``, ``2 rows are``."""
+    said = f"{count:,} {what if count == 1 else _plural(what)}"
+    return f"{said} {verb if count == 1 else _VERBS[verb]}" if verb else said
+
+
+def with_article(what: str) -> str:
+    """``a company``, ``an index``: by the first letter, as the words of finsent have it."""
+    return f"{'an' if what[:1].lower() in tuple('aeio') else 'a'} {what}"
+
+
+_VERBS = {"is": "are", "was": "were", "has": "have", "scores": "score"}
+
+
+def _plural(what: str) -> str:
+    if what.endswith("y") and what[-2:-1] not in "aeiou":
+        return f"{what[:-1]}ies"
+    return f"{what}es" if what.endswith(("s", "x", "ch", "sh")) else f"{what}s"

@@ -13,8 +13,9 @@ import typer
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
 from cli.shared.freshness import AsOf, ask_as_of, tell_age
-from cli.shared.output import Format, cell, echo, many, print_rows, write_text
+from cli.shared.output import Format, cell, echo, print_rows, write_text
 from cli.shared.service import user_name
+from errors import many
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client
@@ -267,9 +268,11 @@ def _print_backtest(found: dict[str, Any]) -> None:
     rate, interval = found["false_alarms_per_entity_year"], found["false_alarms_per_entity_year_interval"]
     if rate is not None:
         echo(
-            f"{found['false_alarms']} sentiment alerts outside the events in {found['entity_years']:,.0f} entity-years:"
-            f" {rate:.3f} a year (95 %: {interval[0]:.3f} to {interval[1]:.3f}); {found['buzz_notices']} buzz notices, "
-            f"{found['topic_shifts']} topic shifts, {found['event_alerts']} event alerts, "
+            f"{many(found['false_alarms'], 'sentiment alert')} outside the events in "
+            f"{found['entity_years']:,.0f} entity-years: {rate:.3f} a year (95 %: {interval[0]:.3f} to "
+            f"{interval[1]:.3f}); "
+            f"{many(found['buzz_notices'], 'buzz notice')}, {many(found['topic_shifts'], 'topic shift')}, "
+            f"{many(found['event_alerts'], 'event alert')}, "
             f"{len(found['market_alerts'])} market-wide"
         )
         counts = found["alerts_per_entity_year"]
@@ -364,7 +367,7 @@ def deliveries(
     if again:
         rows = deliveries(client, parse_time(since), "dead", limit=1_000_000)
         write_deliveries(client, [(row["id"], row["state"], row["receiver"], "again", 0, "") for row in rows])
-        echo(f"{len(rows)} are tried again")
+        echo(f"{many(len(rows), 'notification', 'is')} tried again")
         return
     rows = deliveries(client, parse_time(since), outcome)
     columns = ["at", "receiver", "outcome", "attempts", "state", "id", "error"]

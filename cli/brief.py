@@ -11,7 +11,8 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import echo, many
+from cli.shared.output import echo
+from errors import many
 
 
 class BriefFormat(StrEnum):
@@ -37,8 +38,10 @@ def brief(
     """Write what happened at the companies of a desk, the worst first: each incident with its alerts, figures, what the
     desks hold, and what the documents say.
 
-    Nothing is made up: every sentence is one of a document, which is named beside it. Days begin at midnight UTC. An
-    e-mail (`--format email`) has the text in Markdown and HTML, and no addresses: `sendmail` or a mailbox adds them.
+    Nothing is made up: every sentence is one of a document, whose source and time stand beside it. Alerts are those
+    that fired in the time, and documents those that were published in it; older ones that an alert rests on are
+    counted, and told only where nothing newer says what happened. Days begin at midnight UTC. An e-mail (`--format
+    email`) has the text in Markdown and HTML, and no addresses: `sendmail` or a mailbox adds them.
 
     `finsent brief --desk technology --since yesterday`
 

@@ -8,8 +8,9 @@ import typer
 
 from cli.shared.arguments import parse_time
 from cli.shared.failures import fail
-from cli.shared.output import Format, cell, echo, many, print_rows
+from cli.shared.output import Format, cell, echo, print_rows
 from cli.shared.service import kafka_answering
+from errors import many
 
 group = typer.Typer(no_args_is_help=True, help="Bad records: list them, look at one, send them again.")
 Position = Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET")]
@@ -65,7 +66,7 @@ def show_dead_letter(position: Position) -> None:
         raw = bytes.fromhex(row.pop("raw"))
         for name, value in row.items():
             echo(f"{name}: {cell(value)}")
-        echo(f"raw ({len(raw)} bytes): {raw[:2000].decode('utf-8', 'backslashreplace')}")
+        echo(f"raw ({many(len(raw), 'byte')}): {raw[:2000].decode('utf-8', 'backslashreplace')}")
 
 
 def _chosen(positions: list[str], everything: bool, again: bool) -> list[dict[str, Any]]:

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.shared.columns import show_columns
 from cli.shared.failures import fail
-from cli.shared.output import many, progress_bar, write_text
+from cli.shared.output import progress_bar, write_text
 from cli.shared.versions import Scoring, chosen_scorer
+from errors import many
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE.csv[.gz]")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
     json_out: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write all figures there; - is stdout.")
     ] = None,
@@ -34,7 +36,10 @@ def evaluate(
         int | None, typer.Option(min=1, help="At most this many rows, drawn at random with a fixed seed.")
     ] = None,
 ) -> None:
-    """Measure a version on a CSV file of labelled texts: `text`, `label` and, if there, `entity`.
+    """Measure a version on a file of labelled texts: CSV, JSON, Parquet or Excel with `text`, `label` and, if there,
+    `entity`.
+
+    Columns of a text and a label are also found by their meaning, and shown then.
 
     Labels are negative, neutral, positive, or non_negative; a column `score` may stand for them by its sign.
     Each `source`, `kind`, `lang` and `extra` (JSON with `mixed`, `agreement`) gets its own figures. Figures come
@@ -44,6 +49,7 @@ def evaluate(
 
     `finsent evaluate headlines.csv --noise --json figures.json --plots pictures`
     """
+    from documents.files import read_table
     from model import evaluation
 
     if plots and not find_spec("matplotlib"):
@@ -53,6 +59,8 @@ def evaluate(
         rows = evaluation.read_labelled(file, limit)
     except evaluation.BadData as error:
         fail(str(error))
+    table = read_table(file)
+    show_columns("fields of labels", evaluation.labelled_columns(table), table)
     scorer = chosen_scorer(chosen)
     loaded = time.perf_counter()
     with progress_bar(file.name) as show:
@@ -120,8 +128,8 @@ def _print(report: dict[str, Any]) -> None:
     console.print(table)
     found = report["calibration"]
     console.print(
-        f"ECE {found['ece']:.3f} ({', '.join(report['ece_classes'])}) in {len(found['bins'])} bin"
-        f"{'s' * (len(found['bins']) > 1)} of equal mass; debiased {found['ece_debiased']:.3f}; a "
+        f"ECE {found['ece']:.3f} ({', '.join(report['ece_classes'])}) in "
+        f"{many(len(found['bins']), 'bin')} of equal mass; debiased {found['ece_debiased']:.3f}; a "
         f"perfectly calibrated model would show {found['ece_if_calibrated']['mean']:.3f}, and 1 in 20 times more than "
         f"{found['ece_if_calibrated']['p95']:.3f}",
         highlight=False,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.shared.columns import show_columns
 from cli.shared.failures import fail
-from cli.shared.output import echo, many, progress_bar
+from cli.shared.output import echo, progress_bar
+from errors import many
 
 if TYPE_CHECKING:
     from documents.files import Table
@@ -27,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def events(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Columns text and entity.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Texts, and the company of each.")],
     json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the events there.")] = None,
     explained: Annotated[bool, typer.Option("--explain", help="Name the words that decided.")] = False,
 ) -> None:
@@ -37,10 +39,12 @@ def events(
     with one entry a row, in the order of the rows: a list of
     `{"type", "role", "state", "probability", "severity", "polarity", "relevance"}`, empty where nothing happened.
 
-    `entity` is the company as the text names it, or a ticker of the watch list. `type` is one of the types in
-    `documents/events/event_types.yaml` (or the file that FINSENT_EVENT_TYPES names). `role` is subject, counterparty or
-    mentioned; `state` is happened, threatened, rumoured, denied, averted, historic or hypothetical. `severity` is 1 to
-    5. `polarity` is -1, 0 or 1 for the company.
+    FILE is JSON, CSV, Parquet or Excel. Its columns are found by their meaning, and shown if they are not called
+    `text` and `entity`; a title stands in front of its text. `entity` is the company as the text names it, or a
+    ticker of the watch list. `type` is one of the types in `documents/events/event_types.yaml` (or the file that
+    FINSENT_EVENT_TYPES names). `role` is subject, counterparty or mentioned; `state` is happened, threatened,
+    rumoured, denied, averted, historic or hypothetical. `severity` is 1 to 5. `polarity` is -1, 0 or 1 for the
+    company.
     """
     from documents.files import read_table
     from model.events import load_event_reader
@@ -48,11 +52,11 @@ def events(
     if not file.is_file():
         fail(f"there is no file {file}")
     table = read_table(file)
-    _check_columns(table)
+    columns = _columns(table)
     reader = load_event_reader()
     total = sum(1 for _ in table.rows()) or 1
     found: list[list[dict[str, Any]]] = []
-    rows = _rows(table)
+    rows = _rows(table, columns)
     with progress_bar(file.name) as show:
         while batch := list(islice(rows, BATCH)):
             for (text, entity), told in zip(batch, _read(reader, batch, explained), strict=True):
@@ -70,18 +74,33 @@ def events(
         echo(f"{many(sum(map(len, found)), 'event')} in {many(len(found), 'row')}, in {json_out}")
 
 
-def _rows(table: Table) -> Iterator[tuple[str, str]]:
+def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Text and entity of each row; rows without a text stay, so that the answers are in step with the file."""
+    from documents.files import tickers_in
+
     for row in table.rows():
-        yield str(row.values.get("text") or ""), str(row.values.get("entity") or "")
+        if row.fault:
+            fail(f"{table.path}, row {row.number}: {row.fault}")
+        values = {name: row.values.get(column) for name, column in columns.items()}
+        entity = values["entity"]
+        if isinstance(entity, list | dict):
+            entity = next(iter(tickers_in(entity)), "")
+        parts = (" ".join(str(values.get(name) or "").split()) for name in ("title", "text"))
+        yield "\n".join(filter(None, parts)), str(entity or "")
 
 
-def _check_columns(table: Table) -> None:
-    if missing := {"text", "entity"} - set(table.columns):
+def _columns(table: Table) -> dict[str, str]:
+    from documents.files import find_columns
+
+    columns = find_columns("events", table.columns)
+    if "entity" not in columns.of or not {"title", "text"} & columns.of.keys():
+        missing = [name for name in ("text", "entity") if name not in columns.of]
         fail(
             f"{table.path} was read as {table}; it needs the columns text and entity, and has "
-            f"{', '.join(table.columns) or 'none'} ({', '.join(sorted(missing))} missing)"
+            f"{', '.join(table.columns) or 'none'} ({', '.join(missing)} missing)"
         )
+    show_columns("fields of events", columns, table)
+    return columns.of
 
 
 def _read(reader: EventReader, rows: list[tuple[str, str]], explained: bool) -> list[list[dict[str, Any]]]:

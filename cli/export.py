@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.shared.arguments import parse_day, parse_time
-from cli.shared.output import echo, many, progress_bar
+from cli.shared.output import echo, progress_bar
+from errors import many
 
 
 def register(app: typer.Typer) -> None:

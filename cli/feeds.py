@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.extras import need_feeds
-from cli.shared.output import Format, echo, many, print_rows
+from cli.shared.output import Format, echo, print_rows
 from cli.shared.service import kafka_answering
-from errors import ExitCode
+from errors import ExitCode, many
 from settings import given
 
 if TYPE_CHECKING:

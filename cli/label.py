@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.arguments import parse_pairs
+from cli.shared.columns import show_columns
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, many, print_rows
+from cli.shared.output import Format, echo, print_rows
 from cli.shared.service import kafka_answering
 from cli.shared.versions import resolve_version
+from errors import many
 
 if TYPE_CHECKING:
     from documents.files import Messages, Outgoing
@@ -67,6 +69,7 @@ def import_labels(
     column = made.columns["labels"].of.get("label")
     if column is None:
         raise BadFile(f"{file} was read as {table}, and has no column 'label' (or --map label=COLUMN)")
+    show_columns("fields of labels", made.columns["labels"], table)
     messages, faults, skipped = _judged(made, column)
     if faults:
         more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
@@ -78,7 +81,7 @@ def import_labels(
         produced = send([as_rows(messages, Counter())], kafka)
         sent = produced.acknowledged
         if produced.failed or produced.stopped:
-            fail(f"{sent} of {len(messages)} labels were sent: {produced.stopped or dict(produced.failures)}")
+            fail(f"{sent} of {many(len(messages), 'label', 'was')} sent: {produced.stopped or dict(produced.failures)}")
     if json_out:
         echo(json.dumps({"sent": sent, "skipped": skipped}))
     else:

@@ -82,6 +82,8 @@ def mcp(
 
 def server(client: PersonsClient, most_rows: int, max_seconds: int) -> MCPServer:
     """The server with its tools."""
+    from importlib.metadata import version
+
     from mcp.server import MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
 
@@ -89,7 +91,7 @@ def server(client: PersonsClient, most_rows: int, max_seconds: int) -> MCPServer
     from storage.access import QueryRefused
     from storage.questions import questions as all_questions
 
-    made = MCPServer("finsent", instructions=INSTRUCTIONS, log_level="ERROR")
+    made = MCPServer("finsent", instructions=INSTRUCTIONS, version=version("finsent"), log_level="ERROR")
 
     @contextmanager
     def teaching() -> Iterator[None]:
@@ -146,7 +148,7 @@ def _answer(answer: Answer) -> str:
         rows.append(plain)
     found: dict[str, Any] = {"columns": answer.columns, "rows": rows}
     if answer.more or len(rows) < len(answer.rows):
-        found["left out"] = f"there are more than these {len(rows)} rows: ask for fewer rows or columns, or for sums"
+        found["left out"] = f"there are more rows than these ({len(rows)}): ask for fewer rows or columns, or for sums"
     return json.dumps(found, ensure_ascii=False, default=str)
 
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.shared.arguments import parse_time
+from cli.shared.arguments import parse_pairs, parse_time
+from cli.shared.columns import print_columns
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, many, print_rows
+from cli.shared.output import Format, echo, print_rows
 from cli.shared.service import user_name
+from errors import many
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client
 
-    from documents import Holding
+    from documents.files import Holding
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -37,13 +39,25 @@ def register(app: typer.Typer) -> None:
 
 @group.command("import")
 def import_positions(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE.csv")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="As of when, for rows that do not say.")] = None,
     currency: Annotated[
         str, typer.Option(metavar="CODE", help="In which currency to store all; also of rows that name none.")
     ] = "",
+    desk: Annotated[str, typer.Option(help="The desk of all rows of a file that has no such column.")] = "",
     rate: Annotated[
         list[str] | None, typer.Option(metavar="CODE=RATE", help="How much of --currency one CODE is, e.g. EUR=1.08.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
+    ] = None,
+    day_first: Annotated[
+        bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2024 is, if the file does not tell.")
+    ] = None,
+    decimal_comma: Annotated[
+        bool | None,
+        typer.Option("--decimal-comma/--decimal-point", help="What 1.234 and 1,234 are, if the file does not tell."),
     ] = None,
     skip_unknown: Annotated[bool, typer.Option(help="Leave out companies that the watch list does not have.")] = False,
     whole: Annotated[
@@ -54,29 +68,43 @@ def import_positions(
 ) -> None:
     """Store the positions in FILE (CSV, Excel, Parquet or JSON), and show as which companies they were recognised.
 
-    Columns, in any order: desk, entity (a ticker or name of the watch list), value (or quantity and price; a short
-    position is negative), currency, as_of. Rows of one desk, company and time are added up. A value of 0 ends a
-    position. If any row is faulty, nothing is stored. Storing the same file again changes nothing.
+    Columns are found by their meaning and shown: desk, entity (a ticker or name of the watch list), value (or
+    quantity and price; a short position is negative), currency, as_of; `--map value=Exposure` sets one. Rows of one
+    desk, company and time are added up. A value of 0 ends a position. If any row is faulty, nothing is stored.
+    Storing the same file again changes nothing.
 
     `finsent positions import positions.csv --as-of 2024-01-31T17:00:00Z --currency EUR --rate USD=0.92`
     """
-    from documents import HoldingsReader, load_watchlist
-    from documents.files import csv_lines
+    from documents import load_watchlist
+    from documents.files import HoldingsReader, read_table
     from storage import connect
     from storage.writes import record_action, write_holdings
 
     watchlist = load_watchlist()
     moment = parse_time(as_of) if as_of else None
-    reader = HoldingsReader(watchlist, currency, _rates(rate or [], currency), moment, skip_unknown)
-    found = reader.read(csv_lines(file), str(file))
+    reader = HoldingsReader(
+        watchlist,
+        currency,
+        _rates(rate or [], currency),
+        moment,
+        skip_unknown,
+        parse_pairs(columns, "--map"),
+        None if day_first is None else "day" if day_first else "month",
+        None if decimal_comma is None else "," if decimal_comma else ".",
+        desk,
+    )
+    table = read_table(file)
+    echo(f"{file.name} is {table}", err=True)
+    print_columns("fields of positions", reader.columns(table), table)
+    found = reader.read(table)
     client = connect()
     _check_currency(client, found, file)
     found += _ended(client, found) if whole else []
     states = _states(client, found)
     _show(found, states, {one.ticker: one.name for one in watchlist.entities}, form)
     new = [one for one, state in zip(found, states, strict=True) if state != "as before"]
-    for line, entity in reader.skipped:
-        echo(f"row {line} is left out: {entity!r} is no company of the watch list", err=True)
+    for number, why in reader.skipped:
+        echo(f"row {number} is left out: {why}", err=True)
     if dry_run:
         echo(f"{len(new)} of {many(len(found), 'position')} would be stored", err=True)
         return
@@ -136,7 +164,7 @@ def _check_currency(client: Client, found: list[Holding], file: Path) -> None:
 
 def _ended(client: Client, found: list[Holding]) -> list[Holding]:
     """The positions of the file's desks that are not in it, with nothing left, as of the desk's latest row."""
-    from documents import Holding
+    from documents.files import Holding
     from storage.reads import holdings
 
     latest: dict[str, datetime] = {}

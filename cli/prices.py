@@ -14,8 +14,9 @@ import typer
 from cli.shared.arguments import parse_pairs, parse_time
 from cli.shared.columns import print_columns
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, many, print_rows, write_text
+from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.service import user_name
+from errors import many
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -59,6 +60,10 @@ def import_prices(
     day_first: Annotated[
         bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2024 is, if the file does not tell.")
     ] = None,
+    decimal_comma: Annotated[
+        bool | None,
+        typer.Option("--decimal-comma/--decimal-point", help="What 1.234 and 1,234 are, if the file does not tell."),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Store the good rows of a file that has bad ones.")
     ] = False,
@@ -84,7 +89,8 @@ def import_prices(
 
     table, watchlist = read_table(file), load_watchlist()
     order = None if day_first is None else "day" if day_first else "month"
-    prices = Prices(table, watchlist, parse_pairs(columns, "--map"), ticker, order)  # type: ignore[arg-type]
+    decimal = None if decimal_comma is None else "," if decimal_comma else "."
+    prices = Prices(table, watchlist, parse_pairs(columns, "--map"), ticker, order, decimal)  # type: ignore[arg-type]
     echo(f"{file.name} is {table}", err=True)
     print_columns("fields of prices", prices.columns, table)
     found = _checked(prices, skip_bad)

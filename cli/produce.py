@@ -17,7 +17,7 @@ from cli.shared.failures import fail, mask
 from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
 from cli.shared.waiting import PATIENCE_S, Waited, Waiting, places
-from errors import ExitCode
+from errors import ExitCode, many
 
 if TYPE_CHECKING:
     from documents.files import Messages, RowFault
@@ -71,9 +71,10 @@ def produce(
     """Send FILEs of documents to Kafka, in the order of their dates.
 
     A file is JSON (lines, a list, or the answer of an interface with the list in it), CSV with any separator, Parquet
-    or Excel, in any encoding, and may be packed (gzip, bzip2, xz, zstd). What it was recognised as, and which column
-    becomes which field, is shown first; `--map title=Headline` sets one. All rows are checked before the first is sent:
-    with bad ones nothing is sent, and each of the first hundred is named with its field and the remedy.
+    or Excel, in any encoding, and may be packed (gzip, bzip2, xz, zstd, a ZIP archive of one file). What it was
+    recognised as, and which column becomes which field, is shown first; `--map title=Headline` sets one. All rows are
+    checked before the first is sent: with bad ones nothing is sent, and each of the first hundred is named with its
+    field and the remedy.
 
     A date may be RFC 3339, that of RSS, an epoch, or written out; a day alone is midnight UTC. Without `id` it is a
     hash of source and text. The message's key is the document's id; all replicas acknowledge.
@@ -160,10 +161,9 @@ def _checked(made: list[Messages], skip_bad: bool) -> int:
     if faults:
         for path, fault in faults:
             echo(f"finsent: {path.name}, {fault}", err=True)
-        many = (
-            f"the first {MOST_FAULTS} bad rows are above" if len(faults) == MOST_FAULTS else f"{len(faults)} bad rows"
-        )
-        fail(f"nothing was sent: {many}; --skip-bad sends the others, --as-is lines of JSON unchecked")
+        all_shown = len(faults) < MOST_FAULTS
+        told = many(len(faults), "bad row") if all_shown else f"the first {MOST_FAULTS} bad rows are above"
+        fail(f"nothing was sent: {told}; --skip-bad sends the others, --as-is lines of JSON unchecked")
     if not total:
         fail(f"nothing was sent: {', '.join(str(one.table.path) for one in made)} has no rows that are messages")
     return total

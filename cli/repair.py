@@ -6,7 +6,8 @@ import typer
 
 from cli.audit import audit_report
 from cli.shared.failures import fail
-from cli.shared.output import echo, many
+from cli.shared.output import echo
+from errors import many
 
 
 def register(app: typer.Typer) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.shared.arguments import parse_time
-from cli.shared.output import echo, many, progress_bar
-from errors import ExitCode
+from cli.shared.output import echo, progress_bar
+from errors import ExitCode, many
 
 BATCH = 1000
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.shared.columns import show_columns
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, many, print_rows, progress_bar
+from cli.shared.output import Format, echo, print_rows, progress_bar
 from cli.shared.versions import Scoring, chosen_scorer
+from errors import many
 
 if TYPE_CHECKING:
     from documents.files import Table
@@ -49,9 +51,9 @@ def score(
 
     `finsent score --file headlines.txt --json`
 
-    `finsent score news.csv.gz --out scored.jsonl`: FILE is JSON, CSV, Parquet or Excel with `text` (or `title`,
-    `body`), and `id`, `entity`, `lang` if there, or text with one document a line. One JSON object a row, in the order
-    of the rows.
+    `finsent score news.csv.gz --out scored.jsonl`: FILE is JSON, CSV, Parquet or Excel with a text (or a
+    title, or both), found by the columns' meaning, and `id`, `entity`, `lang` if there; or text with one document a
+    line. One JSON object a row, in the order of the rows.
     """
     if out:
         if file or not texts or len(texts) != 1 or json_out:
@@ -118,11 +120,10 @@ def _score_file(path: Path, out: Path, entity: str | None, chosen: str | None) -
 def _rows(table: Table) -> Iterator[dict[str, Any]]:
     """``id`` (if there), ``text``, ``entity`` and ``lang`` of each row with a text."""
     word = "line" if table.recognised.form in ("JSON lines", "lines of text") else "row"
-    columns: dict[str, str] = {}
+    columns = _columns(table)
     for row in table.rows():
         if row.fault:
             fail(f"{table.path}, {word} {row.number}: {row.fault}")
-        columns = columns or _columns(table)
         cells = {name: row.values.get(column) for name, column in columns.items()}
         for name in ("title", "body", "text", "entity", "lang"):
             if not isinstance(cells.get(name) or "", str):
@@ -134,21 +135,17 @@ def _rows(table: Table) -> Iterator[dict[str, Any]]:
 
 
 def _columns(table: Table) -> dict[str, str]:
-    """The column of each name that is scored: those of that name, or else those that mean it."""
+    """The column of each name that is scored, by its meaning."""
     from documents.files import find_columns
 
-    found = {name.lower(): name for name in table.columns}
-    if {"text", "title"} & found.keys():
-        return found
-    columns = find_columns("news", table.columns).of
-    if "title" not in columns:
+    columns = find_columns("texts", table.columns)
+    if not {"title", "text"} & columns.of.keys():
         fail(
             f"{table.path} was read as {table}; it needs a column text (or title), and has "
             f"{', '.join(table.columns) or 'none'}"
         )
-    return {name: columns[name] for name in ("id", "title", "body", "lang") if name in columns} | (
-        {"entity": found["entity"]} if "entity" in found else {}
-    )
+    show_columns("fields of texts", columns, table)
+    return columns.of
 
 
 def _scored(scorer: Scorer, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

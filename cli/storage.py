@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, many, print_rows
+from cli.shared.output import Format, echo, print_rows
+from errors import many
 from settings import data_directory
 
 if TYPE_CHECKING:

@@ -39,6 +39,8 @@ def up(
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C: broker, ClickHouse and workers.
 
+    What is started, and where, is said on stderr, a line for each part; the worker takes longest.
+
     With KAFKA_BOOTSTRAP_SERVERS or CLICKHOUSE_URL set, that part is used instead of an embedded one.
 
     `finsent up`

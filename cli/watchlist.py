@@ -11,7 +11,8 @@ import typer
 
 from cli.shared.arguments import parse_pairs, parse_time
 from cli.shared.columns import print_columns
-from cli.shared.output import Format, echo, many, print_rows
+from cli.shared.output import Format, echo, print_rows
+from errors import many
 
 if TYPE_CHECKING:
     from documents import Entity
@@ -81,10 +82,11 @@ def import_lists(
     for reason, count in found.left_out.most_common(10):
         echo(f"left out {many(count, 'row')}: {reason}", err=True)
     _report(companies)
-    made = many(len(companies), "company", "companies")
-    if found.others:
-        made += f" and {many(len(found.others), 'other entity', 'other entities')}"
-    echo(f"{out}: {made}; set FINSENT_WATCHLIST={out}, and restart the workers", err=True)
+    others = f" and {many(len(found.others), 'other entity')}" if found.others else ""
+    echo(
+        f"{out}: {many(len(companies), 'company')}{others}; set FINSENT_WATCHLIST={out}, and restart the workers",
+        err=True,
+    )
 
 
 @group.command()
@@ -158,7 +160,7 @@ def _report(companies: list[Entity]) -> None:
     echo("desks: " + ", ".join(f"{desk} {count:,}" for desk, count in desks.most_common()), err=True)
     guarded = sum(len(one.ordinary) for one in companies), sum(len(one.capitalised) for one in companies)
     echo(
-        f"names that are ordinary words and count beside a word of business alone: {guarded[0]:,}; names that count "
-        f"with a capital letter: {guarded[1]:,}",
+        f"names that count with a capital letter alone: {guarded[1]:,}; ordinary words, which count beside a word of "
+        f"business alone: {guarded[0]:,}",
         err=True,
     )

@@ -10,9 +10,6 @@ from documents.alert import AlertKind, AlertState, Direction, Severity
 # Text
 from documents.figures import spelled_figures
 
-# What desks hold
-from documents.holdings import BadHoldings, Holding, HoldingsReader
-
 # Companies in a text
 from documents.linking import MOST_MENTIONS, Linker, Match
 from documents.model_input import ADDRESS, as_read, naming, quiet, rejoined, unnamed, whole_words
@@ -77,7 +74,6 @@ __all__ = [
     "UNSCORED",
     "AlertKind",
     "AlertState",
-    "BadHoldings",
     "BadRecord",
     "BadWatchlist",
     "Direction",
@@ -86,8 +82,6 @@ __all__ = [
     "EntityType",
     "Fault",
     "FormerName",
-    "Holding",
-    "HoldingsReader",
     "Kind",
     "Label",
     "Linker",

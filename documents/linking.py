@@ -12,7 +12,7 @@ import ahocorasick
 from documents.market_names import fits_market
 from documents.name_context import ends_a_name, has_capitals, word_after, word_before
 from documents.records import Via
-from documents.symbols import exchange_symbols
+from documents.symbols import exchange_symbols, national_numbers, vendor_symbols
 from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
@@ -85,7 +85,7 @@ class Linker:
         companies = watchlist.companies
         companies_first = sorted(watchlist.entities, key=lambda one: not one.is_company)
         for company in companies:
-            for symbol in (*company.symbols, *company.identifiers):
+            for symbol in (*company.symbols, *company.identifiers, *national_numbers(company.isin)):
                 self._by_symbol.setdefault(symbol.upper(), company.ticker)
         for company in companies:
             # A cashtag is a symbol without the exchange's suffix. If several companies share it, it is the first one's.
@@ -145,8 +145,10 @@ class Linker:
         return Match(ticker, surface, start, end, via, self._entities[ticker].entity_type)
 
     def _known(self, symbol: str) -> str | None:
-        """The ticker of a symbol that came with a message: AAPL, $AAPL, NASDAQ:AAPL, AAPL.O."""
+        """The ticker of a symbol that came with a message: AAPL, $AAPL, NASDAQ:AAPL, AAPL.O, AAPL US Equity."""
         found = self._by_symbol.get(symbol.lstrip("$").upper())
+        if not found and (" " in symbol or "-" in symbol):
+            found = self._first_known(vendor_symbols(" ".join(symbol.upper().split())))
         if found or not (":" in symbol or "." in symbol):
             return found
         return next((one for read in exchange_symbols(symbol.upper()) if (one := self._first_known(read.names))), None)

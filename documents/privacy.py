@@ -6,6 +6,7 @@ import hashlib
 import hmac
 
 from documents.redaction import holds_personal_data
+from errors import many
 
 SHORTEST_KEY = 32
 
@@ -16,8 +17,8 @@ class Pseudonymiser:
     def __init__(self, key: str) -> None:
         if len(key) < SHORTEST_KEY:
             raise ValueError(
-                f"the pseudonym key has {len(key)} characters, at least {SHORTEST_KEY} are needed; make one with "
-                "`python -c 'import secrets; print(secrets.token_hex(32))'` and set FINSENT_PSEUDONYM_KEY"
+                f"the pseudonym key has {many(len(key), 'character')}, at least {SHORTEST_KEY} are needed; make one "
+                "with `python -c 'import secrets; print(secrets.token_hex(32))'` and set FINSENT_PSEUDONYM_KEY"
             )
         self._key = key.encode()
 

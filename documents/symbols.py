@@ -37,6 +37,47 @@ _WORDS = frozenset(_ORDINARY.split())
 """A hashtag of one of these is a word, also where a company has it as its symbol."""
 
 
+_BLOOMBERG = {
+    **dict.fromkeys(("US", "UN", "UQ", "UW", "UR", "UA", "UP"), ""),
+    **dict.fromkeys(("GY", "GR"), ".DE"), "LN": ".L", "FP": ".PA", "NA": ".AS", "BB": ".BR", "IM": ".MI",
+    **dict.fromkeys(("SM", "SQ"), ".MC"), **dict.fromkeys(("SW", "SE", "VX"), ".SW"), "SS": ".ST", "DC": ".CO",
+    "FH": ".HE", "NO": ".OL", **dict.fromkeys(("JP", "JT"), ".T"), "HK": ".HK", **dict.fromkeys(("CN", "CT"), ".TO"),
+    **dict.fromkeys(("AU", "AT"), ".AX"), **dict.fromkeys(("IN", "IS"), ".NS"), "IB": ".BO",
+    **dict.fromkeys(("KS", "KP"), ".KS"), "CG": ".SS", "CS": ".SZ", "TT": ".TW", "SP": ".SI", "SJ": ".JO",
+    **dict.fromkeys(("BZ", "BS"), ".SA"), "MM": ".MX",
+}  # fmt: skip
+"""Bloomberg's codes of exchanges, and the suffix that a ticker of the watch list has there."""
+
+_FACTSET = {
+    "US": "", "GB": ".L", "DE": ".DE", "FR": ".PA", "NL": ".AS", "BE": ".BR", "IT": ".MI", "ES": ".MC", "CH": ".SW",
+    "SE": ".ST", "DK": ".CO", "FI": ".HE", "NO": ".OL", "JP": ".T", "HK": ".HK", "CA": ".TO", "AU": ".AX", "IN": ".NS",
+    "KR": ".KS", "TW": ".TW", "SG": ".SI", "ZA": ".JO", "BR": ".SA", "MX": ".MX",
+}  # fmt: skip
+"""FactSet's regions, likewise."""
+
+_OF_BLOOMBERG = re.compile(r"([A-Z\d/]+) ([A-Z]{2})(?: EQUITY)?")
+_OF_FACTSET = re.compile(r"([A-Z\d.]+)-([A-Z]{2})")
+
+
+def national_numbers(isin: str) -> tuple[str, ...]:
+    """The CUSIP or SEDOL within ``isin``; the CUSIP also without the zeros in front, which spreadsheets take away."""
+    if len(isin) == 12 and isin[:2] in ("US", "CA"):
+        return tuple(dict.fromkeys((isin[2:11], isin[2:11].lstrip("0"))))
+    return (isin[4:11],) if len(isin) == 12 and isin[:4] in ("GB00", "IE00") else ()
+
+
+def vendor_symbols(symbol: str) -> tuple[str, ...]:
+    """The tickers that ``symbol``, in capital letters, may stand for where a terminal's export has it: AAPL US Equity,
+    700 HK (Bloomberg), AAPL-US (FactSet)."""
+    for pattern, suffixes in ((_OF_BLOOMBERG, _BLOOMBERG), (_OF_FACTSET, _FACTSET)):
+        match = pattern.fullmatch(symbol)
+        if match and match[2] in suffixes:
+            suffix, share = suffixes[match[2]], match[1].rstrip("/").replace("/", "-")
+            padded = share.zfill(4) if suffix == ".HK" else share
+            return tuple(f"{share}{suffix}" for share in (padded, padded.replace("-", "."), padded.replace(".", "-")))
+    return ()
+
+
 class Symbol(NamedTuple):
     """A symbol as it is written at ``start``; ``names`` are the tickers that it may stand for, the likeliest first."""
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from errors import FinsentError
+from errors import FinsentError, with_article
 from settings import read_replaceable, watchlist_files
 
 EntityType = Literal["company", "currency", "commodity", "index", "country", "central_bank", "person"]
@@ -108,12 +108,15 @@ class Watchlist:
             if entity.is_company and not entity.sector:
                 raise BadWatchlist(f"{ticker}: missing required field `sector`: a company needs one")
             if entity.leads and entity.entity_type != "person":
-                raise BadWatchlist(f"{ticker}: only a person leads a company, and this is a {_words(entity)}")
+                raise BadWatchlist(
+                    f"{ticker}: only a person leads a company, and this is {with_article(_words(entity))}"
+                )
         for entity in self.by_ticker.values():
             led = self.by_ticker.get(entity.leads)
             if led and led.entity_type not in _LED:
                 raise BadWatchlist(
-                    f"{entity.ticker} leads {led.ticker}, a {_words(led)}: it must be a company or central bank"
+                    f"{entity.ticker} leads {led.ticker}, {with_article(_words(led))}: it must be a company or "
+                    "central bank"
                 )
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from errors import many
 from feeds.fetching import FetchError
 from feeds.item import NoMessage, message_of
 from feeds.plan import Plan, missing_keys
@@ -50,7 +51,7 @@ def examine(plan: Plan, version: str = "") -> Iterator[Examined]:
                     faults.append(str(error))
             newest = max((one.published_at for one in polled.items if one.published_at), default=None)
             example = next((one.title or one.body for one in polled.items), "")
-            problem = f"{len(faults)} faults: {faults[0]}" if faults else ""
+            problem = f"{many(len(faults), 'fault')}: {faults[0]}" if faults else ""
             yield Examined(*about, len(polled.items), newest, " ".join(example.split())[:80], problem)
     finally:
         fetcher.close()

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from errors import with_article
 from settings.environment import data_directory
 from settings.lists import listed
 
@@ -173,7 +174,9 @@ def settings_from(path: Path) -> RetrainSettings:
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(given, dict):
-        raise ValueError(f"{path} must hold lines such as 'epochs: 6'; what it holds is a {type(given).__name__}")
+        raise ValueError(
+            f"{path} must hold lines such as 'epochs: 6'; what it holds is {with_article(type(given).__name__)}"
+        )
     wrong = []
     for name in given:
         if name not in RetrainSettings.model_fields:

@@ -10,6 +10,7 @@ from clickhouse_driver import Client
 
 from documents import KINDS, BadRecord, Document, Entity, Kind, Label, Row, Tombstone
 from documents.events import EventType
+from errors import many
 from storage.connection import UNAVAILABLE, UNSTORABLE, WHOLE_INSERT, StorageUnavailable, UnstorableValue, first_line
 from storage.insert import insert_alone
 from storage.record import COLUMNS, columns_of
@@ -64,7 +65,7 @@ def _insert(client: Client, insert: str, columns: list[list[Any]]) -> None:
     except UNSTORABLE as error:
         raise UnstorableValue(first_line(error)) from error
     except UNAVAILABLE as error:
-        raise StorageUnavailable(f"insert of {len(columns[0])} rows: {first_line(error)}") from error
+        raise StorageUnavailable(f"insert of {many(len(columns[0]), 'row')}: {first_line(error)}") from error
 
 
 def replace_entities(client: Client, entities: Iterable[Entity]) -> None:

@@ -154,7 +154,7 @@ def test_doctor_worker_and_up_judge_by_the_watch_list_that_is_named(
 ) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text("- {ticker: ACME, name: Acme, desk: mine, sector: Industrials}\n")
-    assert f"1 companies from {mine}" in within("doctor", "--json", **environment, FINSENT_WATCHLIST=str(mine)).stdout
+    assert f"1 company from {mine}" in within("doctor", "--json", **environment, FINSENT_WATCHLIST=str(mine)).stdout
     missing = str(tmp_path / "no-such-list.yaml")
     assert missing in within("doctor", "--json", **environment, FINSENT_WATCHLIST=missing).stdout
     failed = finsent("worker", **environment, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap, FINSENT_WATCHLIST=missing)

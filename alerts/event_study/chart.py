@@ -8,6 +8,7 @@ import numpy as np
 
 from alerts.event_study.study import Study
 from documents import Direction
+from errors import many
 
 COLOURS = {Direction.NEGATIVE.value: "#b2182b", Direction.POSITIVE.value: "#1a7f37"}
 
@@ -33,7 +34,7 @@ def plot(found: Study, path: Path, title: str) -> None:
         axis.fill_between(found.offsets, low, high, color=colour, alpha=0.15, linewidth=0)
         axis.axhline(0, color="grey", linewidth=0.5)
         axis.axvline(0, color="black", linestyle="--", linewidth=1)
-        axis.set(title=f"{group.direction}: {group.events} alerts", xlabel="trading days from the alert")
+        axis.set(title=f"{group.direction}: {many(group.events, 'alert')}", xlabel="trading days from the alert")
         axis.yaxis.set_major_formatter(ticker.PercentFormatter(1))
     axes[0, 0].set_ylabel("abnormal return: line cumulative, bars a day")
     figure.suptitle(title)

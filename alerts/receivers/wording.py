@@ -9,6 +9,7 @@ from alerts.detection import MARKET
 from alerts.receivers.contract import Digest
 from documents import AlertKind, AlertState, Direction
 from documents.events import EventState
+from errors import many
 
 MOST_DOCUMENTS, MOST_SOURCES = 5, 4
 
@@ -59,8 +60,9 @@ def facts(alert: Mapping[str, Any]) -> str:
 
     waited = evidence.get("price_of_waiting") or {}
     return (
-        f"{side('before')} -> {side('after')} documents; began {alert['began_at']:%Y-%m-%d %H:%M} UTC, "
-        f"{waited.get('documents', 0)} documents in {waited.get('hours', 0)} h since"
+        f"{side('before')} -> {side('after')} {'document' if alert['after_documents'] == 1 else 'documents'}; "
+        f"began {alert['began_at']:%Y-%m-%d %H:%M} UTC, "
+        f"{many(waited.get('documents', 0), 'document')} in {waited.get('hours', 0)} h since"
     )
 
 
@@ -94,7 +96,7 @@ def event_facts(alert: Mapping[str, Any]) -> str:
     named = ", ".join(sources[:MOST_SOURCES]) + (
         f" and {len(sources) - MOST_SOURCES} more" if sources[MOST_SOURCES:] else ""
     )
-    stories = "1 story" if event.get("stories") == 1 else f"{event.get('stories', 0)} independent stories"
+    stories = "1 story" if event.get("stories") == 1 else many(event.get("stories", 0), "independent story")
     ended = f"; {event['state']} by {event['ended_by']}" if "ended_by" in event else ""
     return (
         f"{event.get('group', '')}, severity {event.get('severity', '')} of 5, {alert['direction']}; "
@@ -143,7 +145,11 @@ def digest_title(digest: Digest) -> str:
     """One line: of which day a digest is, and how much is in it."""
     count = len(digest.alerts) + digest.more
     companies = len({alert["entity"] for alert in digest.alerts})
-    what = f"{count} alerts at {companies} companies" if digest.alerts else "no alert that was not sent already"
+    what = (
+        f"{many(count, 'alert')} at {many(companies, 'company')}"
+        if digest.alerts
+        else "no alert that was not sent already"
+    )
     return f"Digest of {digest.until:%d %B %Y, %H:%M %Z}: {what}"
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.shared.failures import fail
-from cli.shared.output import Format, echo, many, print_rows, write_text
+from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.versions import resolve_version
+from errors import many
 from settings import given
 
 RULES = ("rule", "rows", "a", "b", "difference", "95 %", "p_value", "passed", "why")
@@ -123,12 +124,12 @@ def _print(found: dict[str, Any]) -> None:
     flips = ", ".join(f"{name} {count}" for name, count in found["flips"].items()) or "none"
     echo(
         f"The same label on {found['agreement']:.1%} [{low:.1%}, {high:.1%}] of "
-        f"{many(found['documents'], 'document')}; sentiment moves by {found['sentiment_moved']:.3f}, on average by "
-        f"{found['sentiment_shift']['mean']:+.3f}; "
+        f"{many(found['documents'], 'document')}; "
+        f"sentiment moves by {found['sentiment_moved']:.3f}, on average by {found['sentiment_shift']['mean']:+.3f}; "
         f"changed labels: {flips}"
     )
     if found["unread"]:
-        echo(f"left out: {many(found['unread'], 'text')} in languages that one of the two does not read")
+        echo(f"{many(found['unread'], 'text')} left out: in languages that one of the two does not read")
     if found["differ_most"]:
         columns = ["a", "b", "document_id", "label", "entity", "text"]
         rows = [

@@ -10,6 +10,7 @@ import typer
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.versions import resolve_version
+from errors import many
 from settings import given
 
 
@@ -103,7 +104,7 @@ def _print(report: dict[str, Any]) -> None:
         low, high = latency["interval"]
         echo(
             f"{latency['ratio']:.2f} times the champion's time [{low:.2f}, {high:.2f}], timed on "
-            f"{latency['documents']:,} documents"
+            f"{many(latency['documents'], 'document')}"
         )
     if report["wanted_documents"]:
         echo(f"to be judged after {report['wanted_documents']:,} documents and {report['wanted_minutes']:g} minutes")

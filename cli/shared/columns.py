@@ -13,8 +13,19 @@ if TYPE_CHECKING:
 EXAMPLE = 60
 
 
+def show_columns(title: str, columns: Columns, table: Table) -> None:
+    """Print what a file was recognised as and its columns, unless all that is used has its own name."""
+    from documents.files import doubled
+
+    if not columns.plain or doubled(table.columns) or table.within:
+        echo(f"{table.path.name} is {table}", err=True)
+        print_columns(title, columns, table)
+
+
 def print_columns(title: str, columns: Columns, table: Table) -> None:
     """Print each field with its column and a value of it, and which columns are not used."""
+    from documents.files import doubled
+
     examples: dict[str, Any] = {}
     for row in islice(table.rows(), 20):
         examples |= {
@@ -27,6 +38,13 @@ def print_columns(title: str, columns: Columns, table: Table) -> None:
         echo(f"  {line[0]:<{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]}".rstrip(), err=True)
     if columns.unused:
         echo(f"not used: {', '.join(columns.unused)}", err=True)
+    for name in doubled(table.columns):
+        field = next((field for field, column in columns.of.items() if column == name), "FIELD")
+        other = next(one for one in table.columns if one.startswith(f"{name} (column "))
+        echo(
+            f"several columns are called {name!r}: the first is taken; --map '{field}={other}' takes the other",
+            err=True,
+        )
 
 
 def _example(value: Any) -> str:

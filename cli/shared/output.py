@@ -13,6 +13,8 @@ from typing import Any
 
 import typer
 
+from errors import many
+
 
 class Format(StrEnum):
     """How rows are printed."""
@@ -90,11 +92,6 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[Any]], form: Format) 
             for n, line in enumerate(lines):
                 sys.stdout.write(f"{',' if n else ''}\n{_shown(line)}")
             sys.stdout.write("\n]\n")
-
-
-def many(count: int, what: str, plural: str = "") -> str:
-    """``1 row``, ``2,000 rows``; ``plural`` where an s is not enough."""
-    return f"{count:,} {what if count == 1 else plural or f'{what}s'}"
 
 
 def echo(text: object = "", err: bool = False, nl: bool = True) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from cli.shared.failures import fail
 from cli.shared.output import echo
 from cli.shared.service import user_name
+from errors import many
 from settings import given
 
 PATIENCE_S = 90.0
@@ -55,4 +56,4 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
             names = ", ".join(f"{worker} ({found or 'silent'})" for worker, found in behind.items())
             fail(f"{version} is the champion, but after {PATIENCE_S:.0f} s not of {names}; see their logs")
         time.sleep(0.2)
-    echo(f"{len(live_workers(client))} live workers score with {version}", err=True)
+    echo(f"{many(len(live_workers(client)), 'live worker', 'scores')} with {version}", err=True)

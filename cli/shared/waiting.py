@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.shared.output import progress_bar
+from errors import many
 from settings import given
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Waiting:
         if self.arrivals.problem:
             why = f"the ledger cannot be read ({self.arrivals.problem})"
         elif alive := live_workers(self._client):
-            why = f"{len(alive)} {'worker is' if len(alive) == 1 else 'workers are'} running, but without progress"
+            why = f"{many(len(alive), 'worker', 'is')} running, but without progress"
         else:
             why = "no worker is running"
         return (
@@ -88,7 +89,7 @@ class Waiting:
         return f"{self._so_far()} when Ctrl-C ended the wait; the service goes on; watch {places()}"
 
     def _so_far(self) -> str:
-        return f"{self.arrivals.stored_through():,} of {self.arrivals.count:,} records are stored"
+        return f"{self.arrivals.stored_through():,} of {many(self.arrivals.count, 'record', 'is')} stored"
 
 
 def places() -> str:

@@ -15,6 +15,7 @@ from console.api.charts import PAGE_SIZE, Company, Page
 from console.context import Context, as_json
 from console.people import User
 from documents import AlertKind
+from errors import many
 from storage.reads import alerts_now, holdings_by_company, silences_at
 from storage.writes import acknowledge, add_silence
 
@@ -86,6 +87,6 @@ def add_routes(api: APIRouter, context: Context) -> None:
         until = now + timedelta(minutes=body.minutes)
         silence = (body.entity, body.kind, now, until, user.name, body.note)
         identity = pool.write(lambda client: add_silence(client, *silence))
-        about = f"{body.entity or 'all'} {body.kind} for {body.minutes} minutes {body.note}"
+        about = f"{body.entity or 'all'} {body.kind} for {many(body.minutes, 'minute')} {body.note}"
         context.record(request, user, "silenced", identity, " ".join(about.split()))
         return as_json({"silence_id": identity, "ends_at": until})

@@ -16,7 +16,6 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 export const signed = x => (x >= 0 ? "+" : "\u2212") + Math.abs(x).toFixed(2);
-export const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 export const tone = x => (x >= 0 ? "positive-text" : "negative-text");
 const long = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const inColour = x => el("span", { class: tone(x) }, signed(x));
@@ -26,6 +25,7 @@ export const topicLink = topic => el("a", { class: "badge", href: `/topic/${enco
 export const format = time => long.format(new Date(time));
 export const duration = seconds => (seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min`
   : seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400).toLocaleString()} days`);
+export const many = (count, what) => `${count.toLocaleString()} ${what}${count === 1 ? "" : "s"}`;
 export const when = text => el("time", { datetime: text, title: `${text} (${zone}: ${format(text)})` }, format(text));
 export const company = row => el("a", { href: `/entity/${encodeURIComponent(row.entity)}` }, row.name && row.name !== row.entity ? `${row.name} (${row.entity})` : row.entity);
 

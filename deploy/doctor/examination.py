@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 import model
 from documents import load_watchlist
-from errors import FinsentError
+from errors import FinsentError, many
 from model.engine import NAMES, choose_device, kernel_is_stale, kernel_problem, kernel_set
 from settings import (
     ClickHouseSettings,
@@ -168,9 +168,9 @@ def _native_engine() -> Finding:
 
 def _watchlist() -> Finding:
     watchlist = load_watchlist()
-    told = f"{len(watchlist.companies)} companies"
+    told = many(len(watchlist.companies), "company")
     if others := len(watchlist.other_types):
-        told += f" and {others} other entities"
+        told += f" and {many(others, 'other entity')}"
     return Finding("watch list", True, f"{told} from {', '.join(watchlist_files()) or 'the shipped list'}")
 
 

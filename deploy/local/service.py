@@ -62,8 +62,8 @@ class Service:
 
     ``extra`` are settings for what runs beside the stack: the workers and, with ``scheduler``, the process that
     retrains (left out where PyTorch is not installed), with ``console`` the web page, and with the file ``feeds`` what
-    reads public sources. ``broker``
-    and what follows are for ``Stack``. Raises ``AlreadyRunning`` and ``ChildFailed`` on entering.
+    reads public sources. ``broker`` and what follows are for ``Stack``. Raises ``AlreadyRunning`` and ``ChildFailed``
+    on entering.
     """
 
     def __init__(
@@ -77,8 +77,9 @@ class Service:
         brokers: int = 1,
         kafka_settings: Mapping[str, str] | None = None,
         feeds: Path | None = None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.stack = Stack(data, broker, brokers, kafka_settings)
+        self.stack = Stack(data, broker, brokers, kafka_settings, say=say)
         self.web_ports: list[int] = []
         self._workers = workers
         self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
@@ -97,12 +98,17 @@ class Service:
                 self._extra.setdefault("ALERT_CONSOLE_URL", self.stack.console_url)
             # The first one migrates the schema, makes the topics and builds the model; the others find them.
             for number in range(self._workers):
+                tables = "makes the tables and the model at the first start, and " if number == 0 else ""
+                self.stack.say(f"starting worker {number + 1} of {self._workers}: it {tables}reads the model")
                 self.start_worker(number)
             if self._scheduler:
+                self.stack.say("starting the scheduler of retrainings")
                 self._start_scheduler()
             if self._console:
+                self.stack.say(f"starting the console at {self.stack.console_url}")
                 self._start_console()
             if self._feeds:
+                self.stack.say(f"starting to read the feeds in {self._feeds}")
                 self._start_feeds(self._feeds)
             self.stack.ready = True
             self.stack.write_state()
@@ -203,7 +209,9 @@ def run(
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with Service(data, workers, scheduler=True, console=True, broker=broker, brokers=brokers, feeds=feeds) as service:
+    with Service(
+        data, workers, scheduler=True, console=True, broker=broker, brokers=brokers, feeds=feeds, say=_say
+    ) as service:
         print(usage(service.stack.environment(), data), flush=True)
         told: set[str] = set()
         while not stopping.wait(0.2):
@@ -217,6 +225,22 @@ def run(
             for line in service.errors_of_feeds():
                 print(f"feeds: {line}", file=sys.stderr, flush=True)
         print("stopping ...", flush=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _relay(log: Path, read: int) -> int:
+    """Say what a detached service has said in ``log`` behind its first ``read`` bytes about what it starts; how many
+    bytes have been read then."""
+    with log.open("rb") as file:
+        file.seek(read)
+        whole, newline, _ = file.read().rpartition(b"\n")
+    for line in whole.decode(errors="replace").splitlines():
+        if line.startswith(("starting ", "using ")):
+            _say(line)
+    return read + len(whole + newline)
 
 
 def stopped(child: Child, data: Path) -> str:
@@ -262,7 +286,8 @@ def _reading(environment: Mapping[str, str], data: Path) -> str:
 def start_detached(
     data: Path, workers: int = 1, broker: BrokerKind = "embedded", brokers: int = 1, feeds: Path | None = None
 ) -> dict[str, str]:
-    """Start the service in a session of its own; returns its settings when it is ready.
+    """Start the service in a session of its own; returns its settings when it is ready, and says on stderr what it
+    starts.
 
     Raises ``ChildFailed`` with the end of its log.
     """
@@ -279,10 +304,13 @@ def start_detached(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    read = 0
     while process.poll() is None:
+        read = _relay(log_path, read)
         with contextlib.suppress(NotRunning):
             state = _state(data)
             if state["ready"] and state["pid"] == process.pid:
+                _relay(log_path, read)
                 return environment_of(data)
         time.sleep(0.05)
     raise ChildFailed(f"the service did not start; the end of {log_path}:\n{tail(log_path)}")

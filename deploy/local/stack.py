@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,8 @@ class Stack:
     """A broker and ClickHouse over the data directory ``data``; ports are free ones on 127.0.0.1.
 
     ``broker`` is the embedded one, or Apache Kafka with ``brokers`` brokers (and ``kafka_settings`` over its own).
-    ``timezone`` is that of the embedded ClickHouse, by its IANA name; '' is that of the machine.
+    ``timezone`` is that of the embedded ClickHouse, by its IANA name; '' is that of the machine. ``say`` is told in a
+    line what is started, and where, before each step that takes time.
 
     A part that the environment names (``KAFKA_BOOTSTRAP_SERVERS``, ``CLICKHOUSE_URL``) is used instead of an embedded
     one. ``with`` starts and waits until both answer; raises ``AlreadyRunning``, ``ChildFailed`` or ``InstallError``.
@@ -57,11 +58,13 @@ class Stack:
         brokers: int = 1,
         kafka_settings: Mapping[str, str] | None = None,
         timezone: str = "",
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.data = Path(data).absolute()
         self.broker, self.brokers = broker, brokers
         self._kafka_settings = dict(kafka_settings or {})
         self._timezone = timezone
+        self.say = say
         self.logs = self.data / "logs"
         self.children: dict[str, Child] = {}
         self.ready = False
@@ -84,12 +87,18 @@ class Stack:
             ) from None
         try:
             self._running = True
-            if not self.kafka_bootstrap:
-                if self.broker == "kafka":
-                    self._add_kafka()
-                else:
-                    self._add_embedded_broker()
             if not self.clickhouse_url:
+                self._write_users()  # a mistake in the watch list is told before anything starts
+            self.say(f"starting finsent in {self.data}, with its logs in {self.logs}")
+            if self.kafka_bootstrap:
+                self.say(f"using Kafka at {self.kafka_bootstrap} (KAFKA_BOOTSTRAP_SERVERS)")
+            elif self.broker == "kafka":
+                self._add_kafka()
+            else:
+                self._add_embedded_broker()
+            if self.clickhouse_url:
+                self.say(f"using ClickHouse at {without_password(self.clickhouse_url)} (CLICKHOUSE_URL)")
+            else:
                 self._add_clickhouse()
             self.wait_ready()
         except BaseException:
@@ -121,6 +130,7 @@ class Stack:
         ]
         kafka.prepare(jars, cluster, self._kafka_settings)
         self.kafka_bootstrap = ",".join(node.address for node in cluster)
+        self.say(f"starting Apache Kafka at {self.kafka_bootstrap}")
         for node in cluster:
             name = "broker" if self.brokers == 1 else f"broker-{node.number}"
             self.add(
@@ -139,6 +149,7 @@ class Stack:
     def _add_embedded_broker(self) -> None:
         port = free_port()
         self.kafka_bootstrap = f"127.0.0.1:{port}"
+        self.say(f"starting the embedded broker at {self.kafka_bootstrap}")
         # SIGKILL: it takes 5 s to heed SIGTERM, and has nothing to save.
         self.add(
             Child(
@@ -153,8 +164,8 @@ class Stack:
         )
 
     def _add_clickhouse(self) -> None:
-        self._write_users()
         native, http = free_port(), free_port()
+        self.say(f"starting ClickHouse at 127.0.0.1:{native} (native) and {http} (HTTP)")
         library = "" if clickhouse_server.binary() else str(install())
         password = kept_secret(self.data / SERVICE_PASSWORD)
         self.clickhouse_url = f"clickhouse://{access.SERVICE}:{password}@127.0.0.1:{native}/default"

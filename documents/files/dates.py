@@ -10,15 +10,32 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from documents.files.languages import MONTHS
+from documents.files.names import folded
+
 Order = Literal["day", "month"]
 """What comes first where a date is three numbers."""
 
 EARLIEST_EPOCH, LATEST_EPOCH = 6e8, 4.2e9
 """1989 and 2103, in seconds: a number outside, and outside a thousand times that and so on, is no time."""
 
+_FIRST_SERIAL, _LAST_SERIAL = 32_874, 73_050
+"""1990 and 2100 as spreadsheets count days, where a column of dates has lost its format."""
+
+_DAY_0 = datetime(1899, 12, 30)
+
+_MONTHS = {folded(name): number for name, number in MONTHS.items()}
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?(Z?)")
 _NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2((?:19|20)\d\d|\d\d)(?:[ ,T]+(\d.*))?")
+_SHORT_YEAR = re.compile(r"(\d{1,2}[ -][A-Za-z]{3}[ -])(\d\d)\b(?!:)")
+_UHR = re.compile(r",? ?(?:um )?(\d{1,2}[:.]\d\d(?::\d\d)?) Uhr$")
+_NAMED_MONTH = re.compile(
+    r"(?:[^\W\d]+\.?,? )?(\d{1,2})\.? (?:de |di )?([^\W\d_]{3,})\.? (?:de |di )?(\d{4})(?:\D*?(\d.*))?"
+)
+_CHARACTERS = re.compile(r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일](?: ?(\d{1,2}:.*))?")
+"""2024, 1 and 31 with the characters for year, month and day behind them, Chinese, Japanese or Korean."""
+
 _HAS_TIME = re.compile(r"\d:\d|\d\s*[ap]\.?m\b|T\d\d", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _ZONES: dict[str, tzinfo] = {
@@ -71,13 +88,18 @@ def _parsed(value: Any, zone: tzinfo, order: Order | None) -> datetime | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return _compact(str(value)) or _epoch(float(value))
+        return _compact(str(value)) or _epoch(float(value), zone)
     text = " ".join(str(value).split())
+    if text.endswith(" Uhr"):
+        text = _UHR.sub(r" \1", text)
     if _DIGITS.fullmatch(text):
-        return _compact(text) or _epoch(float(text))
+        return _compact(text) or _epoch(float(text), zone)
     if _NUMERIC.fullmatch(text):
         return _numeric(text, zone, order)
-    return _iso(text, zone) or _compact(text, zone) or _written(text, zone)
+    if found := _iso(text, zone) or _compact(text, zone) or _written(text, zone):
+        return found
+    plain = _SHORT_YEAR.sub(lambda found: f"{found[1]}{19 if found[2] >= '70' else 20}{found[2]}", text)
+    return _parsed(plain, zone, order) if plain != text else _in_other_words(text, zone)
 
 
 def _iso(text: str, zone: tzinfo) -> datetime | None:
@@ -101,9 +123,12 @@ def _compact(text: str, zone: tzinfo = UTC) -> datetime | None:
         return None
 
 
-def _epoch(number: float) -> datetime | None:
+def _epoch(number: float, zone: tzinfo) -> datetime | None:
     if not math.isfinite(number) or number <= 0:
         return None
+    if _FIRST_SERIAL <= number <= _LAST_SERIAL:
+        seconds = round(number * 86_400)
+        return (_DAY_0 + timedelta(seconds=seconds)).replace(tzinfo=zone if seconds % 86_400 else UTC)
     for unit in (1, 1e3, 1e6, 1e9):
         if EARLIEST_EPOCH <= number / unit <= LATEST_EPOCH:
             return datetime.fromtimestamp(number / unit, UTC)
@@ -121,6 +146,22 @@ def _numeric(text: str, zone: tzinfo, order: Order | None) -> datetime | None:
     year = match[4] if len(match[4]) == 4 else f"20{match[4]}"
     whole = f"{year}-{int(month):02}-{int(day):02}"
     return _iso(whole, zone) if not match[5] else _written(f"{whole} {match[5]}", zone)
+
+
+def _in_other_words(text: str, zone: tzinfo) -> datetime | None:
+    """A date with the month's name in another language than English, or with the characters for year, month and day."""
+    if match := _CHARACTERS.fullmatch(text):
+        year, month, day, rest = match[1], int(match[2]), match[3], match[4]
+    elif match := _NAMED_MONTH.fullmatch(text):
+        # A name may be cut short, as in "31 janv. 2024".
+        months = {number for name, number in _MONTHS.items() if name.startswith(folded(match[2]))}
+        if len(months) != 1:
+            return None
+        year, month, day, rest = match[3], months.pop(), match[1], match[4]
+    else:
+        return None
+    whole = f"{year}-{month:02}-{int(day):02}"
+    return _written(f"{whole} {rest}", zone) if rest else _iso(whole, zone)
 
 
 def _written(text: str, zone: tzinfo) -> datetime | None:

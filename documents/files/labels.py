@@ -9,10 +9,14 @@ from documents.records import LABELS
 
 _SPELLINGS = {
     "negative": ("negative", "neg", "bearish", "bear", "bad", "-1", "消极", "负面",
-                 "negativ", "negativo", "négatif"),
-    "neutral": ("neutral", "neu", "none", "mixed", "中性", "neutre", "neutro"),
+                 "negativ", "negativo", "négatif", "schlecht", "mauvais", "malo", "ruim", "cattivo", "negatief",
+                 "slecht", "negatywny", "olumsuz", "negatif", "негативный", "利空", "看跌", "ネガティブ", "弱気",
+                 "부정", "tiêu cực"),
+    "neutral": ("neutral", "neu", "none", "mixed", "中性", "neutre", "neutro", "neutraal",
+                "neutralny", "nötr", "netral", "нейтральный", "中立", "ニュートラル", "중립", "trung lập"),
     "positive": ("positive", "pos", "bullish", "bull", "good", "+1", "积极", "正面",
-                 "positiv", "positivo", "positif"),
+                 "positiv", "positivo", "positif", "gut", "bon", "bueno", "bom", "buono", "positief", "goed",
+                 "pozytywny", "olumlu", "позитивный", "利好", "看涨", "ポジティブ", "強気", "긍정", "tích cực"),
 }  # fmt: skip
 _BY_SPELLING = {spelling: label for label, spellings in _SPELLINGS.items() for spelling in spellings}
 _SIGNS = {"0": "neutral", "1": "positive"}

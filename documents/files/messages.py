@@ -15,6 +15,7 @@ import msgspec
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.labels import label_spellings, spelled, what_is_known
+from documents.files.names import TIMES, folded, is_known
 from documents.files.recognising import BadFile
 from documents.files.tables import Table, TableRow
 from documents.messages import RECEIVED, InvalidMessage, decode
@@ -38,6 +39,10 @@ class Reading:
     undated: datetime | None = None
     order: Order | None = None
     annotator: str = ""
+
+
+_SYMBOL = re.compile(r"[A-Z\d/]+ [A-Z]{2} Equity\b|[^\s,;|\[\]'\"()]+")
+"""One of several symbols in a cell; Bloomberg's has spaces in it."""
 
 
 class Outgoing(NamedTuple):
@@ -82,6 +87,8 @@ class Messages:
         if topic is not None and topic not in RECEIVED:
             raise BadFile(f"{table.path}: its rows become messages of {', '.join(RECEIVED)}, not of {topic!r}")
         self._topic = topic
+        self._others: dict[str, list[str]] = {}
+        self._times: dict[str, list[str]] = {}
         self.columns = {one: self._columns(one) for one in ([topic] if topic else self._kinds())}
         self._order = self._reading.order or self._found_order()
         self._spellings = self._found_spellings()
@@ -186,16 +193,19 @@ class Messages:
             name: _text(name, values.get(of[name])) for name in of if not name.endswith("_at") and name != "tickers"
         }
         message: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
+        long_text = "body" if topic == "news" else "text"
+        if long_text in of and long_text not in message:  # as in answers that have one of content and description
+            others = (_text(long_text, values.get(one)) for one in self._other_texts(topic, long_text))
+            if text := next(filter(None, others), ""):
+                message[long_text] = text
         date = values.get(of.get("labelled_at" if topic == "labels" else "published_at", ""))
         if topic == "labels":
             return self._label(message, date)
         if topic == "news" and "title" not in message and "body" in message:
             message["title"] = message.pop("body")
         text_field = "title" if topic == "news" else "text"
-        if topic == "comments" and "text" not in message:  # a link that was posted has nothing but its title
-            titles = (_text("text", values.get(one)) for one in self.columns[topic].unused if one.endswith("title"))
-            if title := next(filter(None, titles), ""):
-                message["text"] = title
+        if topic == "comments" and (title := message.pop("title", "")):
+            message["text"] = "\n".join(filter(None, (title, message.get("text"))))  # a posted link has no text
         if text_field not in message:
             raise BadRow(text_field, f"it is empty (column {of.get(text_field, '')!r}); name another with --map")
         message["published_at"] = self._date("published_at", self._with_time(topic, date, values))
@@ -206,6 +216,13 @@ class Messages:
             content = f"{message['source']}\n{message[text_field]}".encode("utf-8", "surrogatepass")
             message["id"] = hashlib.blake2b(content, digest_size=16).hexdigest()
         return message
+
+    def _other_texts(self, topic: str, field: str) -> list[str]:
+        """The columns of texts beside the one that is taken."""
+        if topic not in self._others:
+            unused = self.columns[topic].unused
+            self._others[topic] = [one for one in unused if is_known(topic, (one,), field)]
+        return self._others[topic]
 
     def _label(self, message: dict[str, Any], date: Any) -> dict[str, Any]:
         given = message.get("label", "")
@@ -227,7 +244,9 @@ class Messages:
         """``date`` with the time of day, where a column of its own has that."""
         if not isinstance(date, str) or ":" in date:
             return date
-        times = (name for name in self.columns[topic].unused if name.lower() in ("time", "hour"))
+        if topic not in self._times:
+            self._times[topic] = [name for name in self.columns[topic].unused if folded(name) in TIMES]
+        times = self._times[topic]
         time = next((str(values[name]) for name in times if values.get(name)), "")
         return f"{date} {time}" if ":" in time else date
 
@@ -259,7 +278,13 @@ def tickers_in(value: Any) -> list[str]:
                 one = next((one[key] for key in ("ticker", "symbol", "name", "code") if one.get(key)), "")
             found.append(str(one).strip().lstrip("$"))
     else:
-        found = [one.lstrip("$") for one in re.split(r"[\s,;|\[\]'\"()]+", str(value))]
+        text = str(value).strip()
+        if text.startswith(("[{", "{")):
+            try:
+                return tickers_in(msgspec.json.decode(text))
+            except msgspec.DecodeError:
+                pass
+        found = [one.lstrip("$") for one in _SYMBOL.findall(text)]
     kept = dict.fromkeys(one for one in found if one and len(one) <= LONGEST_TICKER)
     return list(kept)[:MOST_TICKERS]
 
@@ -272,6 +297,10 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, list | tuple | dict):
         if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
             return ", ".join(value) if name in ("author", "source") else "\n".join(value).strip()
+        if name in ("author", "source") and isinstance(value, list):
+            named = [str(one["name"]) for one in value if isinstance(one, dict) and one.get("name")]
+            if named:
+                return ", ".join(named)
         raise BadRow(name, "is no text, but a list or an object; name another column with --map")
     return str(value).strip()
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.messages import SAMPLE, BadRow, RowFault
+from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
 from documents.linking import Linker
@@ -22,8 +23,6 @@ AHEAD = timedelta(days=1)
 
 _THREE_NUMBERS = re.compile(r"\s*\d{1,2}[/.-]\d{1,2}[/.-]\d")
 _ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?")
-_NUMBER = re.compile(r"(\d+|\d{1,3}(,\d{3})+)(\.\d*)?([eE][+-]?\d+)?")
-_SIGN_IN_FRONT = re.compile(r"^[$€£¥]\s*")
 
 
 class Close(NamedTuple):
@@ -40,9 +39,9 @@ class Close(NamedTuple):
 class Prices:
     """The closes in ``table``. Raises ``BadFile`` where it has no dates, closes or tickers.
 
-    ``given`` names the columns of fields, ``ticker`` is that of all rows of a file without such a column, and ``order``
-    says what 03/04/2024 is, where the file does not tell. A symbol or name of the watch list becomes its ticker; any
-    other symbol, such as that of an index, stays as it is, in capital letters.
+    ``given`` names the columns of fields, ``ticker`` is that of all rows of a file without such a column, and
+    ``order`` and ``decimal`` say what 03/04/2024 and 1.234 are, where the file does not tell. A symbol or name of the
+    watch list becomes its ticker; any other symbol, such as that of an index, stays as it is, in capital letters.
     """
 
     def __init__(
@@ -52,6 +51,7 @@ class Prices:
         given: Mapping[str, str] | None = None,
         ticker: str = "",
         order: Order | None = None,
+        decimal: Decimal | None = None,
     ) -> None:
         self.table, self._ticker = table, ticker
         try:
@@ -60,6 +60,14 @@ class Prices:
             raise BadFile(f"{table.path}: {error}") from error
         missing = [name for name in ("date", "close") if name not in self.columns.of]
         names = ", ".join(map(repr, table.columns[:20]))[:300] or "none"
+        self._linker, self._tickers = Linker(watchlist), watchlist.by_ticker
+        if missing == ["close"] and (
+            wide := [one for one in self.columns.unused if self._linker.ticker(one) in self._tickers]
+        ):
+            raise BadFile(
+                f"{table.path} was read as {table}: it has one column per ticker ({', '.join(wide[:3])}), and prices "
+                "are read from rows of ticker, date and close: make such rows of it"
+            )
         if missing:
             raise BadFile(
                 f"{table.path} was read as {table}: no column is known to be the {' or the '.join(missing)} of prices "
@@ -75,10 +83,10 @@ class Prices:
                 f"{table.path} was read as {table}: no column is known to be the ticker (there are {names}); name one "
                 "with --map ticker=COLUMN, or the ticker of all rows with --ticker"
             )
-        self._linker, self._tickers = Linker(watchlist), watchlist.by_ticker
         self._by_name = watchlist.by_name
         self._known: dict[str, str] = {}
         self._order = order or self._found_order()
+        self._numbers = Numbers(table, [self.columns.of["close"]], decimal)
 
     def __iter__(self) -> Iterator[Close | RowFault]:
         """Every row, as a close or as what is wrong with it, in the file's order. Of rows that say the same, only the
@@ -103,11 +111,11 @@ class Prices:
 
     def _close(self, number: int, values: Mapping[str, Any]) -> Close:
         given = {name: values.get(column) for name, column in self.columns.of.items()}
-        symbol = self._ticker or str(given["ticker"] if given["ticker"] is not None else "").strip()
+        symbol = self._ticker or as_text(given["ticker"])
         if not symbol:
             raise BadRow("ticker", "the ticker is missing: fill it in")
         day = self._day(given["date"])
-        return Close(number, self._as_known(symbol), day, _price(given["close"]), symbol)
+        return Close(number, self._as_known(symbol), day, self._price(given["close"]), symbol)
 
     def _as_known(self, symbol: str) -> str:
         if symbol not in self._known:
@@ -140,13 +148,14 @@ class Prices:
         orders = {numeric_order(str(row.values.get(column) or "")) for row in self.table.rows()} - {None}
         return orders.pop() if len(orders) == 1 else None
 
-
-def _price(value: Any) -> float:
-    text = str(value if value is not None else "").strip()
-    if not text:
-        raise BadRow("close", "the close is missing: fill it in, or leave the row out")
-    plain = _SIGN_IN_FRONT.sub("", text)
-    close = float(plain.replace(",", "")) if _NUMBER.fullmatch(plain) else math.nan
-    if not (math.isfinite(close) and close > 0):
-        raise BadRow("close", f"{text!r} is no price above 0: write it as 1234.56, or leave the row out")
-    return close
+    def _price(self, value: Any) -> float:
+        text = str(value if value is not None else "").strip()
+        if not text:
+            raise BadRow("close", "the close is missing: fill it in, or leave the row out")
+        try:
+            close = self._numbers.read(self.columns.of["close"], value)
+        except TwoNumbers as error:
+            raise BadRow("close", str(error)) from error
+        if close is None or not (math.isfinite(close) and close > 0):
+            raise BadRow("close", f"{text!r} is no price above 0: write it as 1234.56, or leave the row out")
+        return close

@@ -12,17 +12,20 @@ import gzip
 import io
 import lzma
 import re
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Literal, cast
 
 import msgspec
 import zstandard
 
+from documents.files.headers import DEEPEST_HEADER, header_place, known_names
 from errors import FinsentError
 
 Form = Literal["JSON lines", "JSON", "CSV", "Parquet", "Excel", "lines of text"]
@@ -36,6 +39,7 @@ FEW_LETTERS_BEYOND_ASCII = 0.25
 """Western languages have fewer letters beyond ASCII than this; in Cyrillic or Chinese text nearly all are."""
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_ZIP = b"PK\x03\x04"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -46,7 +50,10 @@ _MARKS = (
 _STRANGERS = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, and not the file itself: run 'git lfs pull'"),
     (b"%PDF", "a PDF: save its text or table as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an Excel file of before 2007: save it as .xlsx or CSV"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an Excel file of before 2007, or one with a password: save it as .xlsx without one, or as CSV",
+    ),
     (b"Obj\x01", "an Avro file: convert it to Parquet or JSON lines"),
     (b"ORC", "an ORC file: convert it to Parquet"),
     (b"SQLite format 3", "a SQLite database: export the table as CSV"),
@@ -57,11 +64,20 @@ _STRANGERS = (
     (b"Rar!", "a RAR archive: unpack it"),
     (b"7z\xbc\xaf", "a 7-Zip archive: unpack it"),
 )
+_IN_ZIP = (
+    (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file: save it as .xlsx or CSV"),
+    (b"word/", "a Word file: save its table as .xlsx or CSV"),
+    (b"ppt/", "a PowerPoint file: save its table as .xlsx or CSV"),
+    (b"xl/workbook.bin", "a binary Excel file (.xlsb): save it as .xlsx or CSV"),
+    (b"Index/Document.iwa", "an Apple Numbers file: export it as .xlsx or CSV"),
+)
 _PAGES = (
     (re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:rss|feed|rdf:RDF)\b", re.DOTALL),
      "an RSS or Atom feed: name it in a feeds file, 'finsent feeds run' reads those"),
-    (re.compile(rb"\s*<(?:!doctype html|html)\b", re.IGNORECASE),
-     "a web page: it may be the error page of a download"),
+    (re.compile(rb"\s*<(?:!doctype html|html|table)\b", re.IGNORECASE),
+     "a web page: the error page of a download, or a table that was saved as .xls (open that, and save it as .xlsx)"),
+    (re.compile(rb"\s*<\?xml[^>]*>\s*<\?mso-application\b|\s*<\?xml[^>]*>\s*<(?:ss:)?Workbook\b"),
+     "an Excel file in XML: open it, and save it as .xlsx or CSV"),
     (re.compile(rb"\s*<\?xml\b"), "XML: convert it to JSON or CSV"),
     (re.compile(rb"\x00[\x00-\xff]{4}\s*[{\[]"),
      "a record in a schema registry's wire format (five bytes in front of the JSON): send it as it is, and "
@@ -101,10 +117,13 @@ def recognise(path: Path) -> Recognised:
         raise BadFile(f"{path} is empty")
     if head.startswith(b"PAR1"):
         return Recognised("Parquet", packed)
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(_ZIP):
+        for inside, what in _IN_ZIP:
+            if inside in head:
+                raise BadFile(f"{path} is {what}")
         if b"xl/" in head or b"[Content_Types].xml" in head:
             return Recognised("Excel", packed)
-        raise BadFile(f"{path} is a ZIP archive: unpack it, or pack the file with gzip")
+        raise BadFile(f"{path} is a ZIP archive of no file, or of several: unpack it and name one")
     for beginning, what in _STRANGERS:
         if head.startswith(beginning):
             raise BadFile(f"{path} is {what}")
@@ -113,6 +132,8 @@ def recognise(path: Path) -> Recognised:
             raise BadFile(f"{path} is {what}")
     encoding = _encoding(path, head)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    if not text.strip().strip("\ufeff"):
+        raise BadFile(f"{path} is empty")
     if "\x00" in text:
         raise BadFile(f"{path} holds bytes that are no text: it is no JSON, CSV, Parquet or Excel file")
     if (first := text.lstrip("\ufeff \t\r\n")[:1]) in ("{", "["):
@@ -133,13 +154,31 @@ def unpacked(path: Path) -> Iterator[tuple[IO[bytes], str]]:
             head = raw.read(6)
             raw.seek(0)
             packed = next((name for mark, name in _PACKED.items() if head.startswith(mark)), "")
-            yield cast("IO[bytes]", _opened(raw, packed)), packed
-    except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+            if head.startswith(_ZIP) and (inner := _only_file(raw)):
+                with inner:
+                    yield inner, "zip"
+            else:
+                yield cast("IO[bytes]", _opened(raw, packed)), packed
+    except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile) as error:
         raise BadFile(f"{path} breaks off or is damaged: {error}") from error
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile) or error.errno is None:
             raise BadFile(f"{path} breaks off or is damaged: {error}") from error
         raise BadFile(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _only_file(raw: IO[bytes]) -> IO[bytes] | None:
+    """The file in a ZIP archive of one; None for any other archive, as an Excel file is one."""
+    try:
+        archive = zipfile.ZipFile(raw)
+        names = [one for one in archive.namelist() if not one.endswith("/") and not one.startswith("__MACOSX/")]
+        return archive.open(names[0]) if len(names) == 1 else None
+    except zipfile.BadZipFile:
+        return None
+    except (RuntimeError, NotImplementedError) as error:
+        raise BadFile(f"{raw.name} is a ZIP archive that cannot be opened here ({error}): unpack it") from error
+    finally:
+        raw.seek(0)
 
 
 def _opened(raw: IO[bytes], packed: str) -> object:
@@ -156,7 +195,7 @@ def _opened(raw: IO[bytes], packed: str) -> object:
 
 def _plain_name(path: Path) -> str:
     name = path.name.lower()
-    for ending in (".gz", ".bz2", ".xz", ".zst"):
+    for ending in (".gz", ".bz2", ".xz", ".zst", ".zip"):
         name = name.removesuffix(ending)
     return name
 
@@ -170,9 +209,10 @@ def _is_json_lines(path: Path, text: str) -> bool:
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # A broken first line is no reason to take the rest for one document.
         return named or (not line.rstrip().endswith(("{", "[", ",")) and rest.startswith("{"))
-    return isinstance(found, dict) and (
-        named or bool(rest.strip()) or any(isinstance(found.get(name), str) for name in ("id", "title", "text"))
-    )
+    if not isinstance(found, dict) or named or rest.strip():
+        return isinstance(found, dict)
+    holds_rows = any(isinstance(one, list) and one and isinstance(one[0], dict) for one in found.values())
+    return not holds_rows and any(isinstance(found.get(name), str) for name in ("id", "title", "text"))
 
 
 def _delimiter(text: str) -> str:
@@ -195,7 +235,21 @@ def _delimiter(text: str) -> str:
         width, same = Counter(counts).most_common(1)[0]
         if width > 1 and (score := same / len(counts) + min(counts[0], 10) / 100) > best[1]:
             best = (delimiter, score)
-    return best[0]
+    return _delimiter_below(lines, best[0]) or best[0]
+
+
+def _delimiter_below(lines: list[str], told: str) -> str:
+    """The delimiter of a table whose header is below other lines: "" unless its columns are known better than those of
+    ``told``."""
+    known = {}
+    for delimiter in DELIMITERS:
+        with suppress(csv.Error):
+            reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
+            rows = list(islice(filter(any, reader), DEEPEST_HEADER))
+            place = header_place(rows)
+            known[delimiter] = known_names(rows[place]) if place or delimiter == told else 0
+    best = max(known, key=lambda one: known[one], default="")
+    return best if best and known[best] > known.get(told, 0) else ""
 
 
 def _encoding(path: Path, head: bytes) -> str:

@@ -6,33 +6,66 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from importlib.util import find_spec
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from documents.files.headers import (
+    DEEPEST_HEADER,
+    column_names,
+    filled_places,
+    has_second_row,
+    header_place,
+    is_total,
+    known_names,
+)
+from documents.files.names import is_known, readings
 from documents.files.recognising import BadFile, Recognised, recognise, unpacked
 from documents.showing import from_spreadsheet
+from errors import many
 
 LARGEST_JSON = 1_000_000_000
 """A single JSON document of more characters is not read into memory: as JSON lines it may have any length."""
 
+SHEETS = ("CSV", "Excel")
 LARGEST_CELL = 4 * 1024 * 1024
 DEEPEST, LONGEST_SEARCH = 4, 1000
+_TEXT_KEYS = {"title", "text", "id", "headline", "body", "content"}
+"""An object with one of these is a row, whatever else it holds."""
+
+_ERRORS = {"error", "errors", "error message", "fault", "detail"}
+_TELLING = (
+    "message",
+    "detail",
+    "error",
+    "errors",
+    "error message",
+    "information",
+    "note",
+    "reason",
+    "fault",
+    "msg",
+    "title",
+)
+_PROBLEM = {*_ERRORS, *_TELLING, "status", "code", "statuscode", "type", "instance", "documentation_url", "request_id"}
+"""The keys of answers that only say what is wrong (RFC 9457, and older customs)."""
+
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 HALVED = "it holds half of a character (a surrogate): whoever wrote the file cut a text in the middle of one"
+TOTAL = "it is the total of the rows above: leave it out"
 NEEDS = "pip install 'finsent[files]'"
 
 
 class TableRow(NamedTuple):
-    """One row. ``number`` is its line in JSON lines, its row in a spreadsheet or CSV, where the header is row 1, and
-    else counts from 1. ``raw`` is the line itself.
+    """One row. ``number`` is its line in JSON lines, its row in a spreadsheet or CSV as a spreadsheet counts, and else
+    counts from 1. ``raw`` is the line itself.
 
-    ``fault`` says why the row cannot be read; then it has no ``values``. In ``values``, the names of nested fields are
-    joined by points.
+    ``fault`` says why the row cannot be used. In ``values``, the names of nested fields are joined by points. A row of
+    sums (``is_total``) is faulty, too.
     """
 
     number: int
@@ -40,10 +73,16 @@ class TableRow(NamedTuple):
     raw: bytes = b""
     fault: str = ""
 
+    @property
+    def is_total(self) -> bool:
+        """Whether the row is a sum of others."""
+        return self.fault == TOTAL
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file with rows. ``columns`` are those of its first rows; ``within`` is where a JSON document has the rows."""
+    """A file with rows. ``columns`` are those of its first rows; ``within`` says where a JSON document has the rows, or
+    in which of its sheets an Excel file; ``first`` is the first row's number."""
 
     path: Path
     recognised: Recognised
@@ -51,9 +90,11 @@ class Table:
     within: str
     rows: Callable[[], Iterator[TableRow]]
     """Reads the file from its beginning. Raises ``BadFile`` where it breaks off."""
+    first: int = 1
 
     def __str__(self) -> str:
-        return f"{self.recognised}{f', rows in {self.within!r}' if self.within else ''}"
+        below = f", header in row {self.first - 1}" if self.first > 2 and self.recognised.form in SHEETS else ""
+        return f"{self.recognised}{f', rows in {self.within}' if self.within else ''}{below}"
 
 
 def read_table(path: Path, sample: int = 200) -> Table:
@@ -64,43 +105,31 @@ def read_table(path: Path, sample: int = 200) -> Table:
         documents = _json_documents(path, found)
         within, list_of_rows = _rows_within(path, documents)
         rows = _listed(list_of_rows)
+    elif found.form == "JSON lines" and (pages := _pages(path, found)):
+        within, list_of_rows = pages
+        rows = _listed(list_of_rows)
+    elif found.form == "Excel":
+        sheet, within = _sheet(path)
+        rows = _excel_rows(path, sheet)
     else:
         rows = {
             "JSON lines": _json_lines,
             "CSV": _csv_rows,
             "Parquet": _parquet_rows,
-            "Excel": _excel_rows,
             "lines of text": _text_lines,
         }[found.form](path, found)
+    within = repr(within) if within and found.form != "Excel" else within
     columns: dict[str, None] = {}
+    first_fault, first = "", 0
     for row in islice(rows(), sample):
+        first = first or row.number
         columns.update(dict.fromkeys(row.values))
-    return Table(path, found, list(columns), within, rows)
-
-
-def csv_lines(path: Path) -> list[str]:
-    """The lines of a CSV file in whatever encoding; of another table those of the CSV file that it would be, with each
-    row on the line of its number. Raises ``BadFile``."""
-    found = recognise(path)
-    if found.form in ("CSV", "lines of text"):
-        return list(_text(path, found))
-    table, made = read_table(path), io.StringIO(newline="")
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(table.columns)
-    written = 1
-    for row in table.rows():
-        if row.fault:
-            raise BadFile(f"{path}, row {row.number}: {row.fault}")
-        made.write("\n" * (row.number - written - 1))
-        writer.writerow([_cell(row.values.get(column)) for column in table.columns])
-        written = max(row.number, written + 1)
-    return made.getvalue().splitlines(keepends=True)
-
-
-def _cell(value: Any) -> str:
-    if value is None or value != value:  # a float that is no number, as pandas writes an empty cell
-        return ""
-    return value.isoformat() if isinstance(value, date) else " ".join(str(value).split())
+        first_fault = first_fault or (f"row {row.number}: {row.fault}" if row.fault else "")
+    if not first and found.form in SHEETS:
+        raise BadFile(f"{path} was read as {found}: it has no rows below its header")
+    if first_fault and not columns:
+        raise BadFile(f"{path}, {first_fault}")
+    return Table(path, found, list(columns), within, rows, first)
 
 
 def _text(path: Path, found: Recognised) -> Iterator[str]:
@@ -134,9 +163,8 @@ def _json_lines(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow
                 yield TableRow(number, {}, b"", f"no JSON: {error}")
                 continue
             if isinstance(row, dict):
-                halved = bool(_HALF.search(line)) and _has_half_characters(row)
-                values = {} if halved else flat(row)
-                yield TableRow(number, values, line.encode("utf-8", "surrogatepass"), HALVED if halved else "")
+                fault = HALVED if _HALF.search(line) and _has_half_characters(row) else _refused(row)
+                yield TableRow(number, {} if fault else flat(row), line.encode("utf-8", "surrogatepass"), fault)
             else:
                 yield TableRow(number, {}, b"", f"no JSON object, but {_kind(row)}")
 
@@ -171,22 +199,99 @@ def _json_documents(path: Path, found: Recognised) -> list[Any]:
 
 def _rows_within(path: Path, documents: list[Any]) -> tuple[str, list[Any]]:
     """The path to the rows in a JSON file, and the rows."""
-    if len(documents) > 1:
-        return "", documents
     document = documents[0]
-    if isinstance(document, list):
-        return "", document
+    if len(documents) > 1 or isinstance(document, list):
+        rows = document if len(documents) == 1 else documents
+        return _rows_of_pages(rows) or ("", rows)
     if not isinstance(document, dict):
         raise BadFile(f"{path} holds {_kind(document)}, and no rows")
     if numbered := _by_number(document) or _with_header(document):
         return "", numbered
-    found = [one for one in _lists(document, "", 0) if one[1]]
-    if found:
-        return max(found, key=lambda one: len(one[1]))
-    if any(isinstance(value, list) for value in document.values()) and not {"title", "text", "id"} & document.keys():
-        told = document.get("message") or document.get("error") or ""
+    if (found := _longest_list(document)) and (_has_texts(found[1][0]) or not _is_published(document)):
+        return found
+    if (told := _refusal(document)) is not None:
+        raise BadFile(f"{path} is the error answer of an interface, and no data{f': {told}' if told else ''}")
+    if any(isinstance(value, list) for value in document.values()) and not _TEXT_KEYS & document.keys():
+        told = document.get("message")
         raise BadFile(f"{path} is an answer without rows{f': {told}' if isinstance(told, str) and told else ''}")
     return "", _by_column(document) or [document]
+
+
+def _longest_list(document: dict[str, Any]) -> tuple[str, list[Any]] | None:
+    """The path to the longest list of objects in ``document``, and the list. Of those with texts, an outer one counts
+    more: interfaces put users and the like that belong to the rows into lists further in."""
+    found = [one for one in _lists(document, "", 0) if one[0].split(".")[0] not in _ERRORS]
+
+    def weight(one: tuple[str, list[Any]]) -> tuple[bool, int, int]:
+        texts = _has_texts(one[1][0])
+        return texts, -one[0].count(".") if texts else 0, len(one[1])
+
+    return max(found, key=weight, default=None)
+
+
+def _has_texts(row: dict[str, Any]) -> bool:
+    """Whether an object has a title or a text itself, and not only a message such as "ok" of an interface."""
+    return is_known("texts", (name for name in flat(row) if name != "message"), "title", "text")
+
+
+def _is_published(row: dict[str, Any]) -> bool:
+    """Whether an object is an article itself: it has texts, and says when it was published."""
+    dates = (one for name in flat(row) for one in readings(name))
+    return _has_texts(row) and any(re.search("publi|pubdate|created|posted", one) for one in dates)
+
+
+def _rows_of_pages(documents: list[Any]) -> tuple[str, list[Any]] | None:
+    """The rows of answers that follow each other, each with its rows within: pages that somebody fetched one by one."""
+    rows: list[Any] = []
+    within = ""
+    for document in documents:
+        if not isinstance(document, dict) or "id" in document or _has_texts(document):
+            return None
+        place, more = _longest_list(document) or ("", [])
+        if not place and any(isinstance(value, (str, int)) for value in document.values()) and not within:
+            return None
+        within = within or place
+        rows += more
+    return (within, rows) if within and rows else None
+
+
+def _pages(path: Path, found: Recognised) -> tuple[str, list[Any]] | None:
+    """The rows of a file whose lines are such answers: told by the first, so that other files are read line by line."""
+    first = next(_json_lines(path, found)(), None)
+    if first is None or first.fault or not _rows_of_pages([json.loads(first.raw)]):
+        return None
+    return _rows_of_pages([json.loads(row.raw) for row in _json_lines(path, found)() if not row.fault])
+
+
+def _refusal(document: dict[str, Any], alone: bool = True) -> str | None:
+    """What an interface's error answer says, '' where it says nothing; None for any other object. ``alone``: it is a
+    whole file, where a message by itself is no row either."""
+    inner = document.get("response")
+    if isinstance(inner, dict) and len(document) == 1:
+        return _refusal(inner, alone)
+    keys = {key.lower() for key in document}
+    if _TEXT_KEYS & keys and not keys <= _PROBLEM:
+        return None
+    low = {key.lower(): value for key, value in document.items()}
+    states = (low.get("status"), low.get("code"), low.get("statuscode"))
+    failed = (
+        any(low.get(name) for name in _ERRORS - {"detail"})
+        or any(isinstance(one, str) and one.lower() in ("error", "fail", "failed", "failure") for one in states)
+        or any(isinstance(one, int) and 400 <= one < 600 for one in states)
+        or any(low.get(name) is False for name in ("success", "ok"))
+    )
+    if not failed and not (alone and keys <= _PROBLEM):
+        return None
+    return next(filter(None, (_told(low.get(name)) for name in _TELLING)), "")
+
+
+def _told(value: Any) -> str:
+    """The sentence in ``value``: itself, or what is said within it."""
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    if isinstance(value, dict):
+        return next(filter(None, (_told(value.get(name)) for name in (*_TELLING, "faultstring"))), "")
+    return " ".join(value.split())[:200] if isinstance(value, str) else ""
 
 
 def _lists(value: dict[str, Any], where: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
@@ -231,14 +336,18 @@ def _by_column(document: dict[str, Any]) -> list[Any]:
 def _listed(values: list[Any]) -> Callable[[], Iterator[TableRow]]:
     def rows() -> Iterator[TableRow]:
         for number, row in enumerate(values, 1):
-            if isinstance(row, dict) and not _has_half_characters(row):
-                yield TableRow(number, flat(row))
-            elif isinstance(row, dict):
-                yield TableRow(number, {}, b"", HALVED)
+            if isinstance(row, dict):
+                fault = HALVED if _has_half_characters(row) else _refused(row)
+                yield TableRow(number, {} if fault else flat(row), b"", fault)
             else:
                 yield TableRow(number, {}, b"", f"no JSON object, but {_kind(row)}")
 
     return rows
+
+
+def _refused(row: dict[str, Any]) -> str:
+    told = _refusal(row, alone=False)
+    return "" if told is None else f"the error answer of an interface, and no data: {told}".rstrip(": ")
 
 
 def _has_half_characters(row: Any) -> bool:
@@ -261,11 +370,9 @@ def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any
 
 
 def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]:
-    def rows() -> Iterator[TableRow]:
+    def lines() -> Iterator[list[str]]:
         csv.field_size_limit(LARGEST_CELL)
         reader = csv.reader(_without_hint(_text(path, found)), delimiter=found.delimiter)
-        header: list[str] = []
-        number = 0
         while True:
             try:
                 cells = next(reader, None)
@@ -273,22 +380,36 @@ def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]
                 raise BadFile(f"{path}, line {reader.line_num}: {error}") from error
             if cells is None:
                 return
-            if not any(map(str.strip, cells)):
-                continue
-            if not header:
-                header = [name.strip().lstrip("\ufeff") for name in cells]
-                continue
-            number += 1
-            pairs = zip(header, cells, strict=False)
-            values: dict[str, Any] = {name: from_spreadsheet(cell) for name, cell in pairs if name}
-            more = [cell for cell in cells[len(header) :] if cell.strip()]
+            yield cells
+
+    def rows() -> Iterator[TableRow]:
+        for row, names, cells in _under_header(lines()):
+            values = {name: from_spreadsheet(value) for name, value in row.values.items()}
+            more = [cell for cell in cells[len(names) :] if cell.strip()]
             fault = (
-                f"{len(header) + len(more)} cells, and the header has {len(header)}: put texts with "
+                f"{many(len(names) + len(more), 'cell')}, and the header has {len(names)}: put texts with "
                 f"{found.delimiter!r} in them into quotes"
             )
-            yield TableRow(number + 1, values, b"", fault if more else "")
+            yield row._replace(values=values, fault=fault if more else row.fault)
 
     return rows
+
+
+def _under_header(lines: Iterable[Sequence[Any]]) -> Iterator[tuple[TableRow, list[str], Sequence[Any]]]:
+    """The rows below the header of a spreadsheet, with the names of the columns and all cells of the row."""
+    numbered = ((number, cells, filled) for number, cells in enumerate(lines, 1) if (filled := filled_places(cells)))
+    head = list(islice(numbered, DEEPEST_HEADER))
+    place = header_place([cells for _, cells, _ in head])
+    upper, *below = [cells for _, cells, _ in head[place : place + 2]] or [()]
+    two = bool(below) and has_second_row(upper, below[0])
+    names = column_names(upper, below[0] if two else ())
+    always: set[int] | None = None
+    for number, cells, filled in chain(head[place + 1 + two :], numbered):
+        fault = TOTAL if always is not None and is_total(cells, filled, always) else ""
+        if not fault:
+            always = filled if always is None else always & filled
+        values = {name: cell for name, cell in zip(names, cells, strict=False) if name}
+        yield TableRow(number, values, b"", fault), names, cells
 
 
 def _without_hint(lines: Iterator[str]) -> Iterator[str]:
@@ -322,32 +443,45 @@ def _parquet_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableR
     return rows
 
 
-def _excel_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]:
+@contextmanager
+def _book(path: Path) -> Iterator[Any]:
     if find_spec("openpyxl") is None:
         raise BadFile(f"{path} is an Excel file, which needs openpyxl: {NEEDS}")
+    from zipfile import BadZipFile
 
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        with unpacked(path) as (stream, _):
+            packed = io.BytesIO(stream.read())
+        yield load_workbook(packed, read_only=True, data_only=True)
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, TypeError) as error:
+        if isinstance(error, BadFile):
+            raise
+        raise BadFile(f"{path} is a damaged Excel file: {error}") from error
+
+
+def _sheet(path: Path) -> tuple[str, str]:
+    """The sheet that is read, and how that is said where there are several: the one with the most known columns."""
+    known: dict[str, int] = {}
+    with _book(path) as book:
+        for sheet in book.worksheets:
+            rows = [row for row in islice(sheet.iter_rows(values_only=True), DEEPEST_HEADER) if filled_places(row)]
+            if rows:
+                known[sheet.title] = known_names(rows[header_place(rows)])
+    if not known:
+        raise BadFile(f"{path} is an Excel file whose sheets are empty")
+    best = max(known, key=lambda name: known[name])
+    others = ", ".join(repr(name) for name in known if name != best)
+    return best, f"the sheet {best!r}, and not {others}" if others else ""
+
+
+def _excel_rows(path: Path, sheet: str) -> Callable[[], Iterator[TableRow]]:
     def rows() -> Iterator[TableRow]:
-        from zipfile import BadZipFile
-
-        from openpyxl import load_workbook
-        from openpyxl.utils.exceptions import InvalidFileException
-
-        try:
-            with unpacked(path) as (stream, _):
-                book = load_workbook(io.BytesIO(stream.read()), read_only=True, data_only=True)
-                sheet = next((one for one in book.worksheets if any(map(any, one.iter_rows(values_only=True)))), None)
-                header: list[str] = []
-                number = 0
-                for cells in sheet.iter_rows(values_only=True) if sheet else ():
-                    if all(cell is None for cell in cells):
-                        continue
-                    if not header:
-                        header = ["" if cell is None else str(cell).strip() for cell in cells]
-                        continue
-                    number += 1
-                    yield TableRow(number + 1, {name: c for name, c in zip(header, cells, strict=False) if name})
-        except (BadZipFile, InvalidFileException, KeyError, ValueError, TypeError) as error:
-            raise BadFile(f"{path} is a damaged Excel file: {error}") from error
+        with _book(path) as book:
+            for row, _, _ in _under_header(book[sheet].iter_rows(values_only=True)):
+                yield row
 
     return rows
 

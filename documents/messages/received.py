@@ -13,6 +13,7 @@ from typing import Annotated, cast
 import msgspec
 
 from documents.records import Fault, Sentiment
+from errors import many
 
 MAX_RECORD_BYTES = 1_000_000
 EARLIEST_PUBLICATION = datetime(1990, 1, 1, tzinfo=UTC)
@@ -120,7 +121,7 @@ def from_fields(topic: str, fields: object, now: datetime | None = None) -> News
 def check_size(raw: bytes) -> None:
     """Raises ``InvalidMessage`` for a record with too many bytes."""
     if len(raw) > MAX_RECORD_BYTES:
-        raise InvalidMessage("too_large", f"{len(raw)} bytes; at most {MAX_RECORD_BYTES} are taken")
+        raise InvalidMessage("too_large", f"{many(len(raw), 'byte')}; at most {MAX_RECORD_BYTES} are taken")
 
 
 def _checked(message: msgspec.Struct, now: datetime | None) -> News | Comment | Label:

@@ -19,6 +19,13 @@ _NO_COMPANY = re.compile(
 )
 """Securities that are no company's shares: nobody writes about them by these names."""
 
+_NO_SHARE = re.compile(
+    r"\b(?:cash|futures?|forwards?|options?|bonds?|notes?|fixed income|money market|fx|currenc(?:y|ies)|swaps?"
+    r"|derivatives?|funds?|etfs?|etns?|warrants?|rights?|commodit(?:y|ies)|indexe?s?|indices|crypto\w*)\b",
+    re.IGNORECASE,
+)
+"""Kinds of assets that are no company's shares, as lists of holdings name them."""
+
 _YES = frozenset({"y", "yes", "true", "1", "etf", "fund"})
 _UNTIL = re.compile(r"(.+?)\s*\(\s*(?:until|to|-)?\s*([\d-]{4,10})\s*\)")
 _SUFFIX_OF_MIC = {
@@ -87,7 +94,8 @@ class Listings:
         if kind != "company":
             return self._other(kind, ticker, name, aliases, given)
         ticker = ticker.upper()
-        if _NO_COMPANY.search(name) or given.get("fund", "").lower() in _YES:
+        no_share = _NO_SHARE.search(given.get("asset_class", ""))
+        if no_share or _NO_COMPANY.search(name) or given.get("fund", "").lower() in _YES:
             self._leave_out("a fund, a warrant or another security that is no share")
             return None
         if " " in ticker or len(ticker) > 20:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from errors import many
 from feeds.fetching import Fetcher, FetchError
 from feeds.item import Item
 from feeds.sources.contract import BadAnswer, Polled
@@ -48,7 +49,9 @@ class Gdelt:
             return found
         stamps = _between(last, newest) if last else [newest]
         if len(stamps) > MOST_FILES:
-            found.faults.append(f"{len(stamps) - MOST_FILES} files of before {stamps[-MOST_FILES]} are left out")
+            found.faults.append(
+                f"{many(len(stamps) - MOST_FILES, 'file', 'is')} left out: of before {stamps[-MOST_FILES]}"
+            )
             stamps = stamps[-MOST_FILES:]
         found.more = len(stamps) > AT_ONCE
         for stamp in stamps[:AT_ONCE]:
@@ -87,7 +90,7 @@ class Gdelt:
                 )
             )
         if short:
-            found.faults.append(f"{short} lines with too few cells")
+            found.faults.append(f"{many(short, 'line')} with too few cells")
         return [item for item in items if item.title and item.key]
 
 

@@ -13,6 +13,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from errors import many
 from feeds.fetching import Fetcher, FetchError, told
 from feeds.plan import Mapped, Socket, seconds
 from feeds.sources.contract import BadAnswer, Polled
@@ -94,13 +95,13 @@ class WebSocket:
 
     def _take(self, message: str | bytes, found: Polled) -> None:
         if len(message) > self._socket.most_bytes:
-            found.faults.append(f"a message of {len(message):,} bytes is left out (socket.most_bytes)")
+            found.faults.append(f"a message of {many(len(message), 'byte')} is left out (socket.most_bytes)")
             return
         try:
             document = json.loads(message)  # bytes are JSON as well, where a server sends it in binary frames
         except (ValueError, RecursionError) as error:
             self._unreadable += 1
-            found.faults.append(f"a message of {len(message):,} bytes is no JSON: {type(error).__name__}")
+            found.faults.append(f"a message of {many(len(message), 'byte')} is no JSON: {type(error).__name__}")
             if self._unreadable >= MOST_UNREADABLE:
                 self._unreadable = 0
                 raise BadAnswer(f"{MOST_UNREADABLE} messages on end are no JSON") from error

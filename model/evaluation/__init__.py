@@ -1,7 +1,7 @@
 """How good a scorer is on labelled texts: accuracy, calibration and robustness, with intervals."""
 
 from model.evaluation.calibration_error import calibration_error
-from model.evaluation.labelled import NOT_NEGATIVE, BadData, Labelled, read_labelled
+from model.evaluation.labelled import NOT_NEGATIVE, BadData, Labelled, labelled_columns, read_labelled
 from model.evaluation.metrics import evaluate, measure
 from model.evaluation.noise import KINDS, perturb
 from model.evaluation.pictures import draw_confusion, draw_reliability
@@ -16,6 +16,7 @@ __all__ = [
     "Labelled",
     "Predictions",
     "Progress",
+    "labelled_columns",
     "predict",
     "read_labelled",
     # figures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,10 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from documents import LABELS, normalise
-from documents.files import BadFile, Table, label_spellings, read_table, spelled
+from documents.files import (
+    BadFile,
+    Columns,
+    Table,
+    find_columns,
+    label_spellings,
+    parse_number,
+    read_table,
+    spelled,
+)
 from errors import FinsentError
 from model.evaluation.resampling import SEED
 from model.language import detect
+
+_NAMES = ("text", "label", "score", "entity", "source", "kind", "lang", "extra")
 
 NOT_NEGATIVE = 3
 """The label of a row that is known to be neutral or positive, but not which of the two."""
@@ -50,8 +60,9 @@ def read_labelled(path: Path, limit: int | None = None) -> list[Labelled]:
     """The rows of a file of any kind (``documents.files``). With a ``limit``, that many rows drawn at random (always
     the same ones), in the order of the file.
 
-    Required columns, in upper or lower case: ``text``, and either ``label`` (negative, neutral, positive or
-    non_negative, or another spelling that is understood) or ``score``, whose sign is the label. Optional columns:
+    Required columns: ``text``, and either ``label`` (negative, neutral, positive or non_negative, or another spelling
+    that is understood), by these names or others of their meaning, or ``score``, whose sign is the label. Optional
+    columns, in upper or lower case:
     ``entity``, ``source``, ``kind``, ``lang`` and ``extra`` (JSON with ``mixed`` and ``agreement``). A text is also
     mixed if the file gives it different labels for different entities. Rows without text are left out.
 
@@ -76,22 +87,29 @@ def read_labelled(path: Path, limit: int | None = None) -> list[Labelled]:
     return [rows[i] for i in sorted(random.Random(SEED).sample(range(len(rows)), limit))]
 
 
+def labelled_columns(table: Table) -> Columns:
+    """Which column is what: one that ``read_labelled`` names, or else one that means a text or a label."""
+    named = {name.lower(): name for name in reversed(table.columns) if name.lower() in _NAMES}
+    meant = find_columns("labels", table.columns).of
+    wanted = {"text", "label"} - named.keys() - ({"label"} if "score" in named else set())
+    of = {name: column for name, column in meant.items() if name in wanted} | named
+    unused = [name for name in table.columns if name not in of.values()]
+    return Columns("labels", of, unused)
+
+
 def _rows(table: Table) -> Iterator[Labelled]:
-    columns = {name.lower() for name in table.columns}
-    if not columns:
-        return
-    if "text" not in columns or not {"label", "score"} & columns:
+    columns = labelled_columns(table).of
+    if "text" not in columns or not {"label", "score"} & columns.keys():
         raise BadData(
             f"{table.path} was read as {table}; it needs the columns text and label (or score), and has "
             f"{', '.join(table.columns) or 'none'}"
         )
-    spellings = label_spellings(
-        value for row in table.rows() for name, value in row.values.items() if name.lower() == "label"
-    )
+    spellings = label_spellings(row.values.get(columns.get("label", "label")) for row in table.rows())
     for row in table.rows():
         if row.fault:
             raise BadData(f"{table.path}, row {row.number}: {row.fault}")
-        cells = {name.lower(): "" if value is None else str(value) for name, value in row.values.items()}
+        values = {name: row.values.get(column) for name, column in columns.items()}
+        cells = {name: "" if value is None else str(value) for name, value in values.items()}
         text = normalise(cells.get("text", ""))
         if not text:
             continue
@@ -124,11 +142,11 @@ def _label(name: str, score: str, path: Path, line: int) -> int:
         return LABELS.index(name)
     if name == "non_negative":
         return NOT_NEGATIVE
-    try:
-        value = math.nan if name else float(score)
-    except ValueError:
-        value = math.nan
-    if math.isnan(value):
+    # Only its sign counts, so a comma before the decimals is as good as a point.
+    value = (
+        None if name else next((x for x in (parse_number(score, "."), parse_number(score, ",")) if x is not None), None)
+    )
+    if value is None:
         known = ", ".join((*LABELS, "non_negative"))
         raise BadData(
             f"{path}, row {line}: {f'unknown label {name or score!r}' if name or score else 'no label'}; known are "

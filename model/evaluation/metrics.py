@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from documents import LABELS
+from errors import many
 from model.evaluation.calibration_error import calibration_error
 from model.evaluation.labelled import NOT_NEGATIVE, BadData, Labelled
 from model.evaluation.prediction import Predictions
@@ -35,7 +36,7 @@ def evaluate(rows: Sequence[Labelled], predictions: Predictions) -> dict[str, An
     kept = [row for row, supported in zip(rows, predictions.supported, strict=True) if supported]
     languages = dict(Counter(row.language for row in unread).most_common())
     if not kept:
-        raise BadData(f"none of the {len(rows)} rows is in a language that the model reads: {', '.join(languages)}")
+        raise BadData(f"none of {many(len(rows), 'row')} is in a language that the model reads: {', '.join(languages)}")
     probabilities = predictions.probabilities[predictions.supported]
     labels = np.array([row.label for row in kept])
     report = {

@@ -78,6 +78,6 @@ def test_what_was_given_up_is_shown_and_tried_again(client: Client):
     shown = RUN.invoke(app, ["alerts", "deliveries", "--outcome", "dead", "-f", "csv"])
     assert shown.exit_code == 0 and "hook,dead,5,firing,a1,answered 503" in shown.output
     assert transitions_to_send(client, transition(1)["recorded_at"])[0]["outcomes"] == {"hook": "dead"}
-    assert "1 are tried again" in RUN.invoke(app, ["alerts", "deliveries", "--again"]).output
+    assert "1 notification is tried again" in RUN.invoke(app, ["alerts", "deliveries", "--again"]).output
     assert transitions_to_send(client, transition(1)["recorded_at"])[0]["outcomes"] == {}
     assert RUN.invoke(app, ["alerts", "deliveries", "--outcome", "lost"]).exit_code == 2

@@ -326,6 +326,10 @@ def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tm
     started = finsent("up", "--broker", broker, "--data", data, "--feeds", sources, "--detach", "--env")
     try:
         assert started.returncode == 0, started.stderr
+        said = [line.split(" at ")[0] for line in started.stderr.splitlines() if line.startswith("starting ")]
+        kafka = "the embedded broker" if broker == "embedded" else "Apache Kafka"
+        parts = (f"finsent in {data}", kafka, "ClickHouse", "worker 1 of 1", "the scheduler", "the console", "to read")
+        assert len(said) == len(parts) and all(map(str.startswith, said, (f"starting {part}" for part in parts))), said
         settings = dict(line.removeprefix("export ").split("=", 1) for line in started.stdout.splitlines())
         assert {"KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "CONSOLE_URL"} <= settings.keys()
         assert "FINSENT_PSEUDONYM_KEY" not in settings

@@ -29,3 +29,15 @@ def test_a_file_without_the_columns_is_refused_in_one_line(tmp_path: Path) -> No
     rows = tmp_path / "news.csv"
     rows.write_text("headline\nAcme files for bankruptcy\n", encoding="utf-8")
     assert_one_line_failure(within("events", str(rows)), "text and entity")
+
+
+def test_columns_are_found_by_their_meaning_and_shown(tmp_path: Path) -> None:
+    rows, out = tmp_path / "news.csv", tmp_path / "events.json"
+    rows.write_text("Datum;Titel;Unternehmen\n31.01.2024;Acme files for bankruptcy;Acme\n", encoding="utf-8")
+    done = within("events", str(rows), "--json", str(out))
+    assert done.returncode == 0 and "entity" in done.stderr and "not used: Datum" in done.stderr
+    ((event,),) = json.loads(out.read_text(encoding="utf-8"))
+    assert event["type"] == "bankruptcy"
+    refused = tmp_path / "refused.json"
+    refused.write_text('{"status": "error", "message": "apiKey invalid"}', encoding="utf-8")
+    assert_one_line_failure(within("events", str(refused)), "error answer of an interface", "apiKey invalid")

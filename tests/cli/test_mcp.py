@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def asked(recorded: str, stack: Stack) -> Any:
                 assert {tool.name for tool in (await client.list_tools()).tools} == {
                     *("views", "columns", "questions", "query")
                 }
+                assert (client.server_info.name, client.server_info.version) == ("finsent", version("finsent"))
                 assert "never instructions" in (client.instructions or "")
                 answers = [await client.call_tool(name, values) for name, values in calls]
                 return [(bool(answer.is_error), answer.content[0].text) for answer in answers]  # type: ignore[union-attr]
@@ -70,9 +72,9 @@ def test_views_columns_questions_and_queries(asked: Any):
     assert json.loads(rows[1])["columns"] == ["entity", "n"] and len(json.loads(rows[1])["rows"]) == 2
     assert json.loads(early[1])["rows"] == [[0]] and json.loads(late[1])["rows"][0][0] > 2000
     answer = json.loads(cut[1])
-    assert len(answer["rows"]) == 3 and "more than these 3 rows" in answer["left out"]
+    assert len(answer["rows"]) == 3 and "more rows than these (3)" in answer["left out"]
     assert answer["rows"][0][2:] == [None, [None]]
-    assert len(json.loads(wide[1])["rows"]) == 2 and "more than these 2 rows" in json.loads(wide[1])["left out"]
+    assert len(json.loads(wide[1])["rows"]) == 2 and "more rows than these (2)" in json.loads(wide[1])["left out"]
 
 
 def test_nothing_can_be_written_or_fetched_and_a_desk_sees_its_rows(asked: Any):

@@ -1,12 +1,15 @@
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
 
 from cli.shared.output import Format, echo, print_rows
+from errors import many, with_article
 
-CLI = Path(__file__).parent.parent.parent / "cli"
+ROOT = Path(__file__).parent.parent.parent
+CLI = ROOT / "cli"
 HOSTILE = "\x1b]0;owned\x07 \u202egnp.exe"
 
 
@@ -33,3 +36,29 @@ def test_commands_print_in_one_place():
     own = ("typer.echo(", "click.echo(", " print(")
     sources = {path: path.read_text(encoding="utf-8") for path in CLI.rglob("*.py") if path.name != "output.py"}
     assert [str(path) for path, source in sources.items() if any(one in source for one in own)] == []
+
+
+def test_nouns_and_verbs_go_with_their_counts():
+    assert [many(n, "row") for n in (0, 1, 2000)] == ["0 rows", "1 row", "2,000 rows"]
+    assert [many(2, what) for what in ("company", "day", "index", "loss")] == [
+        "2 companies",
+        "2 days",
+        "2 indexes",
+        "2 losses",
+    ]
+    assert (many(1, "worker", "is"), many(2, "worker", "is")) == ("1 worker is", "2 workers are")
+    assert [with_article(what) for what in ("company", "index", "central bank")] == [
+        "a company",
+        "an index",
+        "a central bank",
+    ]
+
+
+def test_no_sentence_counts_one_rows():
+    """A count in a sentence goes through ``many``: of lists, which may have one member."""
+    counted = re.compile(r"\{len\([^{}]*\)[^{}]*\} (?!as\b|is\b|was\b|has\b)\w+s\b")
+    sources = [
+        path for room in ("alerts", "cli", "console", "documents", "feeds") for path in (ROOT / room).rglob("*.py")
+    ]
+    found = [f"{path.relative_to(ROOT)}: {one}" for path in sources for one in counted.findall(path.read_text("utf-8"))]
+    assert found == []

@@ -92,4 +92,13 @@ def test_positions_come_as_people_save_them(client: Client, tmp_path: Path):
         done = positions("import", path, "--currency", "USD", "--dry-run")
         assert done.exit_code == 0 and "1 of 1 position would be stored" in done.stderr, (path, done.output)
     (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "tab.csv").write_text(
+        "Abteilung;Aktie;Marktwert;W\u00e4hrung\ntech;Apple;1.234,5;USD\nSumme;;1.234,5;\n"
+    )
+    done = positions("import", tmp_path / "tab.csv", "--as-of", "2026-01-26", "--dry-run")
+    assert "row 3 is left out: it is the total of the rows above" in done.stderr and "Marktwert" in done.stderr
+    (tmp_path / "two.csv").write_text("desk;entity;value\ntech;Apple;1.234\n")
+    two = ("import", tmp_path / "two.csv", "--as-of", "2026-01-26", "--currency", "USD", "-f", "jsonl", "--dry-run")
+    assert "say --decimal-point or --decimal-comma" in positions(*two).stderr
+    assert json.loads(positions(*two, "--decimal-comma").stdout)["exposure"] == 1234
     assert "is empty" in positions("import", tmp_path / "empty.csv").stderr

@@ -72,6 +72,20 @@ def test_texts_are_scored_from_the_command_line(tmp_path: Path):
     assert "unsupported_language" in within("score", "<p></p>").stdout
 
 
+def test_files_in_other_languages_are_scored_and_evaluated(tmp_path: Path):
+    path = tmp_path / "x.csv"
+    path.write_text(f"Datum;Titel;Volltext;Bewertung\n31.01.2024;{BAD};{BAD};negativ\n", encoding="utf-8")
+    done = within("score", str(path), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0 and "not used: Datum, Bewertung" in done.stderr
+    assert read(tmp_path / "out")[0]["text"] == f"{BAD}\n{BAD}"
+    done = within("evaluate", str(path), "--json", "-")
+    assert json.loads(done.stdout)["accuracy"] == 1 and "from column" in done.stderr
+    # A score's sign is its label, whatever stands before its decimals.
+    path.write_text(f"text;score\n{BAD};-0,75\n{GOOD};1,5\n", encoding="utf-8")
+    done = within("evaluate", str(path), "--json", "-")
+    assert json.loads(done.stdout)["accuracy"] == 1 and not done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -122,7 +136,7 @@ def test_a_file_that_cannot_be_evaluated_is_told_in_one_line(tmp_path: Path):
     (tmp_path / "x.csv").write_text("text,label\nShares rise,positive\nShares fall,gloomy\n")
     assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "row 3", "gloomy")
     (tmp_path / "x.csv").write_text(f"text,label\n{GREEK},positive\n")
-    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "none of the 1 rows", "el")
+    assert_one_line_failure(within("evaluate", str(tmp_path / "x.csv")), "none of 1 row is", "el")
     assert within("evaluate", str(tmp_path / "none.csv")).returncode == 2
 
 

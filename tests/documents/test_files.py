@@ -6,7 +6,10 @@ import bz2
 import gzip
 import json
 import lzma
+import unicodedata
+import zipfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +17,19 @@ from zoneinfo import ZoneInfo
 import pytest
 import zstandard
 
-from documents.files import BadFile, Messages, Outgoing, Reading, RowFault, find_columns, parse_date, read_table
+from documents.files import (
+    BadFile,
+    Messages,
+    Outgoing,
+    Reading,
+    RowFault,
+    Table,
+    doubled,
+    find_columns,
+    parse_date,
+    read_table,
+    tickers_in,
+)  # fmt: skip
 
 ARTICLES = [
     {
@@ -146,18 +161,31 @@ def test_without_the_extra_what_is_needed_is_named(
     [
         (b"", "is empty"),
         (b" \n\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"\xff\xfe\r\x00\n\x00", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"),
         (b"%PDF-1.7 ...", "is a PDF"),
         (b"PK\x03\x04 other", "ZIP archive"),
         (b"\xd0\xcf\x11\xe0...", "before 2007"),
+        (b"\xd0\xcf\x11\xe0...", "or one with a password"),
+        (
+            b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+            "an OpenDocument file: save it as .xlsx",
+        ),
+        (b"PK\x03\x04 [Content_Types].xml word/document.xml", "a Word file"),
         (b"<!DOCTYPE html><html>", "web page"),
+        (b"<html><body><table><tr><td>title", "a table that was saved as .xls .open that, and save it as .xlsx"),
+        (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>', "an Excel file in XML"),
         (b'<?xml version="1.0"?>\n<rss version="2.0">', "finsent feeds run"),
         (b'\x00\x00\x00\x00\x07{"id": "1"}', "wire format"),
         (bytes(range(256)) * 8, "no text"),
         (b'{"articles": [{"title": "x"', "breaks off at line 1"),
         (b'[{"title": "x"},\n {"title" "y"}]', "is no JSON at line 2, column 11"),
         (b"[" * 100_000, "nested too deeply|breaks off"),
-        (b'{"status": "error", "message": "apiKey invalid", "articles": []}', "answer without rows: apiKey invalid"),
+        (
+            b'{"status": "error", "message": "apiKey invalid", "articles": []}',
+            "error answer of an interface, and no data: apiKey",
+        ),
         (gzip.compress(b"title,date\n" + b"a,2024\n" * 1000, mtime=0)[:40], "breaks off or is damaged"),
         (b"PAR1 no more", "damaged Parquet"),
         (b"PK\x03\x04 [Content_Types].xml", "damaged Excel"),
@@ -190,6 +218,248 @@ def test_what_cannot_be_read_is_named_for_what_it_is(tmp_path: Path, data: bytes
 def test_columns_are_found_by_meaning(topic: str, names: list[str], found: dict[str, str], unused: list[str]) -> None:
     columns = find_columns(topic, names)
     assert (columns.of, columns.unused) == (found, unused)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Titel", "Text", "Datum", "Quelle", "Kürzel"),
+        ("Überschrift", "Volltext", "Veröffentlicht am", "Zeitung", "Aktie"),
+        ("Titre", "Contenu", "Date de publication", "Média", "Symbole"),
+        ("Título", "Contenido", "Fecha", "Fuente", "Símbolo"),
+        ("Titolo", "Testo", "Data", "Fonte", "Azione"),
+        ("Título", "Conteúdo", "Data de publicação", "Veículo", "Código"),
+        ("Kop", "Tekst", "Publicatiedatum", "Bron", "Aandeel"),
+        ("Tytuł", "Treść", "Data publikacji", "Źródło", "Akcja"),
+        ("Rubrik", "Brödtext", "Publicerad", "Källa", "Aktiesymbol"),
+        ("Başlık", "İçerik", "Tarih", "Kaynak", "Hisse kodu"),
+        ("Заголовок", "Текст", "Дата", "Источник", "Тикер"),
+        ("标题", "正文", "发布时间", "来源", "股票代码"),
+        ("標題", "內容", "發布時間", "來源", "股票代號"),
+        ("タイトル", "本文", "配信日時", "配信元", "銘柄コード"),
+        ("제목", "본문", "작성일", "언론사", "종목코드"),
+        ("Judul", "Isi berita", "Tanggal", "Sumber", "Kode saham"),
+        ("Tiêu đề", "Nội dung", "Ngày đăng", "Nguồn", "Mã chứng khoán"),
+    ],
+    ids=lambda names: names[2],
+)  # fmt: skip
+def test_columns_in_other_languages_are_found(names: tuple[str, ...]) -> None:
+    title, text, date, source, symbol = names
+    found = {"title": title, "body": text, "published_at": date, "source": source, "tickers": symbol}
+    for written in (str, str.upper, partial(unicodedata.normalize, "NFD")):
+        columns = find_columns("news", ["x", *map(written, names)])
+        assert columns.of == {field: written(name) for field, name in found.items()} and columns.unused == ["x"]
+
+
+def test_companies_and_amounts_in_other_languages_are_found() -> None:
+    assert find_columns("companies", ["ISIN", "Firmenname", "Kürzel", "Branche", "Börse"]).of == {
+        "ticker": "Kürzel", "name": "Firmenname", "isin": "ISIN", "sector": "Branche", "exchange": "Börse",
+    }  # fmt: skip
+    assert find_columns("labels", ["Satz", "Text", "Bewertung"]).of == {"text": "Text", "label": "Bewertung"}
+
+
+BOEING = "Boeing Cuts Output"
+NOON_Z = "2024-01-31T12:00:00Z"
+SHAPES = {
+    "NYT": (
+        {"status": "OK", "response": {"docs": [{
+            "abstract": "Profit fell.", "web_url": "https://example.com/1", "snippet": "s", "lead_paragraph": "x",
+            "source": "The New York Times", "headline": {"main": BOEING, "kicker": None}, "_id": "nyt://1",
+            "pub_date": "2024-01-31T12:00:00+0000", "keywords": [{"name": "organizations", "value": "Boeing"}],
+            "byline": {"original": "By Jane"},
+        }], "meta": {"hits": 1}}},
+        "rows in 'response.docs'", ("The New York Times", "Profit fell."),
+    ),
+    "Guardian": (
+        {"response": {"status": "ok", "total": 1, "results": [{
+            "id": "business/1", "webPublicationDate": NOON_Z, "webTitle": BOEING, "webUrl": "https://example.com/1",
+            "fields": {"bodyText": "Profit fell.", "trailText": "t"},
+        }]}},
+        "rows in 'response.results'", ("a", "Profit fell."),
+    ),
+    "GDELT": (
+        {"articles": [{"url": "https://example.com/1", "title": BOEING, "seendate": "20240131T120000Z",
+                       "domain": "example.com", "language": "English"}]},
+        "rows in 'articles'", ("example.com", None),
+    ),
+    "Event Registry": (
+        {"articles": {"results": [{"uri": "8", "dateTime": NOON_Z, "title": BOEING, "body": "Profit fell.",
+                                   "source": {"uri": "x.com", "title": "X"}}], "totalResults": 1}},
+        "rows in 'articles.results'", ("X", "Profit fell."),
+    ),
+    "yfinance": (
+        [{"id": "a", "content": {"title": BOEING, "summary": "Profit fell.", "pubDate": NOON_Z,
+                                 "provider": {"displayName": "Reuters"}}}],
+        "JSON", ("Reuters", "Profit fell."),
+    ),
+    "WordPress": (
+        [{"id": 5, "date": "2024-01-31T13:00:00", "date_gmt": "2024-01-31T12:00:00", "link": "https://example.com",
+          "title": {"rendered": BOEING}, "content": {"rendered": "Profit fell."}, "excerpt": {"rendered": "x"}}],
+        "JSON", ("a", "Profit fell."),
+    ),
+    "without a content": (
+        {"status": "ok", "articles": [{"source": {"name": "Wire"}, "title": BOEING, "description": "Profit fell.",
+                                       "publishedAt": NOON_Z, "content": None}]},
+        "rows in 'articles'", ("Wire", "Profit fell."),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_answers_of_well_known_interfaces_are_news(tmp_path: Path, shape: str) -> None:
+    document, said, (source, body) = SHAPES[shape]
+    (found,) = sent(tmp_path / "a.json", json.dumps(document).encode())
+    assert said in str(read_table(tmp_path / "a.json"))
+    assert (found["title"], found["published_at"], found["source"], found.get("body")) == (BOEING, NOON_Z, source, body)
+
+
+def listing(*rows: dict[str, Any]) -> dict[str, Any]:
+    common = {"created_utc": 1706702400.0, "author": "joe", "subreddit": "stocks"}
+    return {
+        "kind": "Listing",
+        "data": {"after": None, "children": [{"kind": "t3", "data": common | row} for row in rows]},
+    }
+
+
+def test_a_listing_of_reddit_and_its_pages_are_comments(tmp_path: Path) -> None:
+    """A post's title stands before its text; a link has its title alone; the page of a post has two listings."""
+    post, link = {"id": "1", "title": BOEING, "selftext": "I sell."}, {"id": "2", "title": "A link", "selftext": ""}
+    answer, page = (
+        listing(post, link),
+        [listing(post), listing({"id": "c", "body": "No."}, {"id": "d", "body": "Yes."})],
+    )
+    found = sent(tmp_path / "a.json", json.dumps(answer).encode(), "comments")
+    assert [(one["id"], one["text"]) for one in found] == [("1", f"{BOEING}\nI sell."), ("2", "A link")]
+    assert {(one["source"], one["author"], one["published_at"]) for one in found} == {("stocks", "joe", NOON_Z)}
+    found = sent(tmp_path / "b.json", json.dumps(page).encode(), "comments")
+    assert [one["text"] for one in found] == [f"{BOEING}\nI sell.", "No.", "Yes."]
+    assert str(read_table(tmp_path / "b.json")) == "JSON, rows in 'data.children'"
+    lines = "\n".join(json.dumps({"status": "ok", "articles": [one]}) for one in ARTICLES)
+    assert [one["title"] for one in sent(tmp_path / "c.jsonl", lines.encode())] == [one["title"] for one in ARTICLES]
+
+
+def test_lists_within_a_document_are_not_its_rows(tmp_path: Path) -> None:
+    """One article, or one post a line, with lists of objects of its own."""
+    one = {"headline": BOEING, "published": NOON_Z, "entities": [{"symbol": "BA", "name": "Boeing"}, {"symbol": "GE"}]}
+    (found,) = sent(tmp_path / "a.json", json.dumps(one, indent=1).encode())
+    assert (found["title"], found["tickers"]) == (BOEING, ["BA", "GE"])
+    listed = {"title": "Constituents", "updated": NOON_Z, "data": [{"symbol": "BA", "name": "Boeing"}]}
+    assert read_table_of(tmp_path / "c.json", json.dumps(listed)).within == "'data'"
+    post = {"record": {"text": BOEING, "createdAt": NOON_Z, "facets": [{"index": 1}, {"index": 2}]}, "cid": "c"}
+    lines = "\n".join([json.dumps(post)] * 2)
+    assert [one["text"] for one in sent(tmp_path / "b.jsonl", lines.encode(), "comments")] == [BOEING] * 2
+
+
+def test_the_rows_of_an_answer_are_not_its_users_or_errors(tmp_path: Path) -> None:
+    tweet = {"id": "1", "text": "BA down", "created_at": NOON_Z}
+    users = [{"id": str(n), "name": "A", "description": "d"} for n in range(3)]
+    document = {"data": [tweet], "includes": {"users": users}, "errors": [{"title": "Gone", "detail": "x"}] * 4}
+    (found,) = sent(tmp_path / "a.json", json.dumps(document).encode(), "comments")
+    assert found["text"] == "BA down"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"status": "error", "code": "apiKeyInvalid", "message": "apiKey invalid"}, "apiKey invalid"),
+        ({"response": {"status": "error", "message": "bad key"}}, "bad key"),
+        ({"fault": {"faultstring": "Invalid ApiKey", "detail": {"errorcode": "x"}}}, "Invalid ApiKey"),
+        ({"message": "Too Many Requests", "error": 429}, "Too Many Requests"),
+        ({"Information": "Thank you for using Alpha Vantage!"}, "Thank you"),
+        ({"errors": [{"message": "Bad Authentication data", "code": 89}]}, "Bad Authentication data"),
+        ({"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Not you"}, "Not you"),
+        ({"error": {"code": 403, "message": "Not valid.", "errors": [{"message": "x"}]}}, "Not valid."),
+        ({"detail": [{"loc": ["q"], "msg": "field required"}]}, "field required"),
+        ({"success": False, "reason": "no plan"}, "no plan"),
+        ({"message": "Unauthorized"}, "Unauthorized"),
+    ],
+)
+def test_an_error_answer_is_refused_by_name(tmp_path: Path, answer: dict[str, Any], said: str) -> None:
+    now = datetime.now(UTC)
+    for name, topic in (("a.json", "news"), ("a.json", "comments")):
+        with pytest.raises(BadFile, match=f"the error answer of an interface, and no data: {said}"):
+            made(tmp_path / name, json.dumps(answer).encode(), topic, undated=now)
+
+
+def test_an_error_answer_among_lines_is_a_bad_row(tmp_path: Path) -> None:
+    lines = LINES + b'\n{"status": "error", "message": "rate limit"}'
+    *good, bad = made(tmp_path / "a.jsonl", lines)
+    assert len(good) == 3 and isinstance(bad, RowFault) and "rate limit" in bad.sentence
+    (row,) = made(
+        tmp_path / "b.json", b'{"id": "1", "title": "x", "date": "2024-01-31", "error": "none", "status": 500}'
+    )
+    assert isinstance(row, Outgoing)
+
+
+@pytest.mark.parametrize(
+    ("cell", "symbols"),
+    [
+        ("AAPL, BA;$MU", ["AAPL", "BA", "MU"]),
+        ("['AAPL', 'BA']", ["AAPL", "BA"]),
+        ('[{"symbol": "BA", "name": "Boeing"}]', ["BA"]),
+        ("BA LN Equity; AAPL US Equity", ["BA LN Equity", "AAPL US Equity"]),
+    ],
+)
+def test_the_symbols_in_a_cell(cell: str, symbols: list[str]) -> None:
+    assert tickers_in(cell) == symbols
+
+
+def test_of_two_columns_of_one_name_the_first_is_taken_and_the_other_can_be_named(tmp_path: Path) -> None:
+    data = b"title,date,title\nfirst,2024-01-31,second\n"
+    (found,) = sent(tmp_path / "a.csv", data)
+    table = read_table(tmp_path / "a.csv")
+    assert found["title"] == "first" and doubled(table.columns) == ["title"]
+    (found,) = sent(tmp_path / "a.csv", data, columns={"title": "title (column 3)"})
+    assert found["title"] == "second"
+
+
+def test_a_header_below_other_lines_is_found_and_rows_count_as_in_a_spreadsheet(tmp_path: Path) -> None:
+    above = "News export\nGenerated on Monday, 5 February\nQuery;BA\n\n"
+    lines = f"{above}Headline;Published;Source\nOne;2024-01-31;W\n\nTwo;;W"
+    one, fault = made(tmp_path / "a.csv", lines.encode())
+    assert isinstance(one, Outgoing) and one.number == 6 and isinstance(fault, RowFault) and fault.number == 8
+    assert str(read_table(tmp_path / "a.csv")) == "CSV (semicolons), header in row 5"
+    # A header whose names nobody knows is the first line, as ever.
+    assert read_table_of(tmp_path / "b.csv", "Foo;Bar\nTitle;Date\n").columns == ["Foo", "Bar"]
+
+
+def read_table_of(path: Path, text: str) -> Table:
+    path.write_text(text, encoding="utf-8")
+    return read_table(path)
+
+
+def test_the_sheet_with_the_rows_is_read_and_a_header_of_two_rows_joined(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"
+    book["Notes"].append(["made by", "me"])
+    sheet = book.create_sheet("News")
+    for row in (["Daily news"], [], ["Date", "Article", None], [None, "Headline", "Source"],
+                [45322, "Profit fell", "W"], ["45322.5", "Loss", "W"]):  # fmt: skip
+        sheet.append(row)
+    sheet.merge_cells("B3:C3")
+    book.save(tmp_path / "a.xlsx")
+    data = (tmp_path / "a.xlsx").read_bytes()
+    found = sent(tmp_path / "a.xlsx", data)
+    assert [(one["title"], one["published_at"], one["source"]) for one in found] == [
+        ("Profit fell", "2024-01-31T00:00:00Z", "W"),
+        ("Loss", "2024-01-31T12:00:00Z", "W"),
+    ]
+    assert str(read_table(tmp_path / "a.xlsx")) == "Excel, rows in the sheet 'News', and not 'Notes', header in row 4"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("news/a.xlsx", data)
+        archive.writestr("__MACOSX/news/._a.xlsx", b"x")
+    assert len(list(read_table(tmp_path / "a.zip").rows())) == 2
+
+
+def test_a_zip_archive_of_one_file_is_read_and_one_of_several_refused(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+            archive.writestr(name, CSV)
+        if name == "a.csv":
+            assert str(read_table(tmp_path / "a.zip")) == "CSV (semicolons, zip)"
+    with pytest.raises(BadFile, match="ZIP archive of no file, or of several"):
+        read_table(tmp_path / "a.zip")
 
 
 def test_a_person_has_the_last_word_about_columns() -> None:
@@ -225,7 +495,20 @@ NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
         ("2024-01-31", NOON.replace(hour=0)),
         (datetime(2024, 1, 31).date(), NOON.replace(hour=0)),
         ("31 Jan 2024", NOON.replace(hour=0)),
-        *((nothing, None) for nothing in ("yesterday", "2 hours ago", "", "2024", "June 2024", "12:30", "Jan 31", None,
+        ("31-Jan-24", NOON.replace(hour=0)),
+        ("31. Januar 2024", NOON.replace(hour=0)),
+        ("Mittwoch, 31. Jan. 2024, 12:00 Uhr", NOON),
+        ("31.01.2024, 12:00 Uhr", NOON),
+        ("31 janv. 2024 à 12:00", NOON),
+        ("31 de enero de 2024", NOON.replace(hour=0)),
+        ("31 stycznia 2024 12:00", NOON),
+        ("31 января 2024", NOON.replace(hour=0)),
+        ("2024年1月31日 12:00", NOON),
+        ("2024년 1월 31일", NOON.replace(hour=0)),
+        (45322, NOON.replace(hour=0)),
+        ("45322.5", NOON),
+        *((nothing, None) for nothing in ("yesterday", "2 hours ago", "", "2024", "June 2024", "31 Xanuar 2024",
+                                          "31 jui 2024", "12:30", "Jan 31", None,
                                           17, True, "03/04/2024", "31/31/2024", "Wed, 99 Jan 2024 12:00:00 GMT")),
     ],
 )  # fmt: skip
@@ -270,6 +553,8 @@ def test_null_is_no_tickers_and_a_byte_order_mark_no_fault(tmp_path: Path) -> No
     [
         ("Positive,negative ,NEUTRAL", ["positive", "negative", "neutral"]),
         ("Bullish,bearish,pos", ["positive", "negative", "positive"]),
+        ("gut,schlecht,Neutral", ["positive", "negative", "neutral"]),
+        ("利好,利空,中性", ["positive", "negative", "neutral"]),
         ("1,-1,0", ["positive", "negative", "neutral"]),
         ("1,0,0", [None, None, None]),  # without -1 nobody knows what 0 is
         ("great,negative,neutral", [None, "negative", "neutral"]),

@@ -69,7 +69,8 @@ def test_spreadsheets_and_parquet_are_read(tmp_path: Path):
         ("2026-01-02,ACM,", "close", "the close is missing"),
         ("2026-01-02,ACM,0", "close", "'0' is no price above 0"),
         ("2026-01-02,ACM,-3", "close", "'-3' is no price above 0"),
-        ("2026-01-02,ACM,\"5,25\"", "close", "'5,25' is no price above 0: write it as 1234.56"),
+        ("2026-01-02,ACM,5 25", "close", "'5 25' is no price above 0: write it as 1234.56"),
+        ("2026-01-02,ACM,\"5,250\"", "close", "'5,250' may be two numbers: say --decimal-point or --decimal-comma"),
         ("2026-01-01,Acme,6", "close", "6 for Acme on 2026-01-01, but row 2 (ACM) has 5: keep one of them"),
         ("2026-01-02,ACM,5,6", "", "4 cells, and the header has 3"),
     ],
@@ -82,6 +83,11 @@ def test_a_bad_row_says_field_and_remedy(tmp_path: Path, row: str, field: str, s
 
 def test_a_file_without_a_needed_column_is_refused(tmp_path: Path):
     for text, said, options in (
+        (
+            "date,ACM,ACME.DE\n2026-01-01,5,6\n",
+            "one column per ticker .ACM, ACME.DE., and prices are read from rows",
+            {},
+        ),
         ("date,open\n2026-01-01,5\n", "no column is known to be the close of prices .* --map close=COLUMN", {}),
         ("date,close\n2026-01-01,5\n", "with --map ticker=COLUMN, or the ticker of all rows with --ticker", {}),
         ("date,close,sym\n2026-01-01,5,A\n", "there is no column 'Last'", {"given": {"close": "Last"}}),
@@ -89,3 +95,24 @@ def test_a_file_without_a_needed_column_is_refused(tmp_path: Path):
     ):
         with pytest.raises(BadFile, match=said):
             read(tmp_path / "p.csv", text, **options)  # type: ignore[arg-type]
+
+
+def test_prices_of_other_countries_are_read(tmp_path: Path):
+    rows = "Datum;K\u00fcrzel;Schlusskurs\n30.01.2026;ACM;1.234,50\n31.01.2026;ACM;1.235\n"
+    assert read(tmp_path / "p.csv", rows) == [
+        ("ACME.DE", date(2026, 1, 30), 1234.5),
+        ("ACME.DE", date(2026, 1, 31), 1235.0),
+    ]
+    with pytest.raises(BadFile, match=r"column 'close': row 2 has '1,5', and row 3 .*: write the decimals alike"):
+        read(tmp_path / "q.csv", "date;ticker;close\n2026-01-30;ACM;1,5\n2026-01-31;ACM;1.5\n")
+
+
+def test_a_vendors_export_is_read_below_its_preamble(tmp_path: Path):
+    """Days as a spreadsheet counts them, and a total below."""
+    found = read(
+        tmp_path / "p.csv",
+        'Price history\nSecurity,ACM GY Equity\nRequested,"Jan 31, 2026, 10:00"\n\n'
+        "Date,Ticker,PX_LAST,PX_VOLUME\n46052,ACME GY Equity,12.5,100\n46053,ACM,13,200\nTotal,,,300\n",
+    )
+    assert found[:2] == [("ACME.DE", date(2026, 1, 30), 12.5), ("ACME.DE", date(2026, 1, 31), 13.0)]
+    assert found[2] == (8, "", "it is the total of the rows above: leave it out") and len(found) == 3

@@ -172,3 +172,16 @@ def test_rows_of_other_types_become_entries_of_their_own(tmp_path: Path):
     linker = Linker(load_watchlist(path))
     text = "Jane Roe of Alder Foods told the Bank of Elsewhere that the Icelandic crown falls"
     assert {one.ticker for one in linker.find(text)} >= {"person:JANE_ROE", "ALDR", "currency:ISK"}
+
+
+def test_holdings_of_a_fund_become_companies_and_its_cash_does_not(tmp_path: Path):
+    """As providers of funds publish them: below lines about the fund, with cash and futures among the shares."""
+    rows = listings(
+        tmp_path / "holdings.csv",
+        'Example Core ETF\nFund Holdings as of,"Jan 31, 2024"\n \n'
+        "Ticker,Name,Asset Class,Market Value,ISIN\n"
+        'AAPL,APPLE INC,Equity,"30,123,456.78",US0378331005\n'
+        'USD,USD CASH,Cash,100.00,-\nESH4,S&P500 EMINI MAR 24,Futures,"1,000.00",-\n',
+    )
+    assert [(one.ticker, one.isin) for one in rows] == [("AAPL", "US0378331005")]
+    assert rows.left_out == {"a fund, a warrant or another security that is no share": 2}

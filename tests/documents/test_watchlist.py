@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from documents import BadWatchlist, Linker, load_watchlist, normalise
+from documents import BadWatchlist, Entity, Linker, Watchlist, load_watchlist, normalise
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,25 @@ def test_who_is_meant(linker: Linker, text: str, given: list[str], found: list[t
     assert [(mention.ticker, mention.surface, mention.via) for mention in mentions] == found
     for mention in mentions:
         assert mention.start == -1 or text[mention.start : mention.end] == mention.surface
+
+
+def test_symbols_of_terminals_and_national_numbers_are_known() -> None:
+    """As exports of Bloomberg and FactSet have them, and without the zeros that a spreadsheet takes from a number."""
+    companies = [
+        Entity("AAPL", "Apple", "technology", "Hardware", isin="US0378331005"),
+        Entity("BA", "Boeing", "industry", "Planes"),
+        Entity("BA.L", "BAE Systems", "industry", "Arms", isin="GB0002634946"),
+        Entity("BRK-B", "Berkshire Hathaway", "finance", "Holdings"),
+        Entity("0700.HK", "Tencent", "technology", "Internet"),
+    ]
+    known = Linker(Watchlist(companies))
+    for symbol, ticker in {
+        "AAPL US Equity": "AAPL", "aapl uw": "AAPL", "AAPL-US": "AAPL", "037833100": "AAPL", "37833100": "AAPL",
+        "BA UN Equity": "BA", "BA-US": "BA", "BA LN Equity": "BA.L", "BA-GB": "BA.L", "0263494": "BA.L",
+        "BRK/B US Equity": "BRK-B", "BRK.B-US": "BRK-B", "BRK-B": "BRK-B", "700 HK Equity": "0700.HK",
+        "XYZ US Equity": "XYZ US Equity", "BA XX": "BA XX",
+    }.items():  # fmt: skip
+        assert known.ticker(symbol) == ticker, symbol
 
 
 def test_a_company_is_mentioned_once_and_not_all_companies_are(linker: Linker):

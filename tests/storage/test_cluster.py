@@ -119,7 +119,7 @@ def test_an_insert_that_meets_another_is_tried_again_and_one_without_a_majority_
     write_documents(crowded, [Document(Position("news", "id", 0, 7))])  # type: ignore[arg-type]
     assert crowded.stored == 1
     alone = Crowded(1, code=285)
-    with pytest.raises(Exception, match="insert of 1 rows") as lost:
+    with pytest.raises(Exception, match="insert of 1 row") as lost:
         write_documents(alone, [Document(Position("news", "id", 0, 7))])  # type: ignore[arg-type]
     assert refusal(lost.value) == "fewer than a majority of its replicas answer"
 

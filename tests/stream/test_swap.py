@@ -290,7 +290,7 @@ def test_rollback_returns_within_seconds_when_the_workers_have_the_version_befor
     done = finsent("model", "rollback", "--why", "a test", **service.stack.environment())
     seconds = time.monotonic() - started
     assert done.returncode == 0, done.stderr
-    assert f"1 live workers score with {variants[2]}" in done.stderr and scoring(service) == variants[2]
+    assert f"1 live worker scores with {variants[2]}" in done.stderr and scoring(service) == variants[2]
     assert seconds < 60
     pause = "SELECT dateDiff('millisecond', minIf(at, event = 'rolled_back'), maxIf(at, event = 'adopted')) "
     pause += "FROM model_events WHERE at > (SELECT max(at) FROM model_events WHERE event = 'rolled_back') - 1"
