@@ -12,6 +12,27 @@ WHERE s.scope = 'entity' AND s.kind = 'all'
 ORDER BY sector, entity
 """
 
+INDICES = """
+SELECT s.scope AS scope, s.name AS entity, e.ticker != '' AS listed, e.name AS name, e.desk AS desk, e.sector AS sector,
+       s.sentiment AS sentiment, s.dispersion AS dispersion, s.documents_1d AS documents, s.buzz AS buzz,
+       s.latest_at AS latest_at
+FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
+WHERE s.kind = 'all'
+"""
+"""What MARKET, SECTORS, OTHERS and EXPOSURE show, read once for all of them."""
+
+HELD = """
+SELECT p.ticker AS entity, any(e.name) AS name, any(e.sector) AS sector, sum(p.exposure) AS exposure,
+       any(p.currency) AS currency
+FROM positions_as_of(moment = %(until)s) AS p
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON p.ticker = e.ticker
+GROUP BY entity
+HAVING exposure != 0
+ORDER BY abs(exposure) DESC, entity
+LIMIT 60
+"""
+
 SECTORS = """
 SELECT scope, name, sentiment, dispersion, documents_1d AS documents, buzz, latest_at
 FROM sentiment_as_of(moment = %(moment)s, known = now64(3))
@@ -67,6 +88,25 @@ WHERE s.{_ANY} AND s.name = %(entity)s
 ORDER BY kind
 """
 
+_WINDOWS = """
+    SELECT toStartOfInterval(published_at, INTERVAL 3 HOUR) AS start, sum(weight * sentiment) / sum(weight) AS tone,
+           sqrt(greatest(0, sum(weight * sentiment * sentiment) / sum(weight) - pow(tone, 2))) AS dispersion,
+           count() AS documents
+    FROM counted_scores(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL {days} DAY, until = %(moment)s,
+        known = now64(3), weekly = 0)
+    WHERE entity = %(entity)s
+    GROUP BY start
+    HAVING sum(weight) > 0
+"""
+"""Of one company what ``sentiment_windows`` makes of all of them before it chooses one."""
+
+_SENTIMENT_OF_ONE = f"""
+SELECT start, tone AS sentiment, tone - 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS low,
+       tone + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
+FROM ({_WINDOWS.format(days=7)})
+ORDER BY start
+"""
+
 _SENTIMENT = """
 SELECT start, sentiment, sentiment - 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS low,
        sentiment + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
@@ -85,9 +125,7 @@ FROM
     (
         SELECT start AS begin, documents AS n,
                least(4, intDiv(dateDiff('hour', min(start) OVER (), toDateTime(%(moment)s, 'UTC')), 168)) AS weeks
-        FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 35 DAY,
-            until = %(moment)s, known = now64(3))
-        WHERE {_ANY} AND name = %(entity)s AND kind = 'all'
+        FROM ({_WINDOWS.format(days=35)})
     )
 )
 WHERE slot > toDateTime(%(moment)s, 'UTC') - INTERVAL 7 DAY AND slot <= toDateTime(%(moment)s, 'UTC')
@@ -257,7 +295,7 @@ LIMIT 8
 
 OF_ENTITY = {
     "now": NOW,
-    "sentiment": _SENTIMENT.format(where=f"{_ANY} AND name = %(entity)s"),
+    "sentiment": _SENTIMENT_OF_ONE,
     "volume": VOLUME,
     "topics": TOPICS,
     "models": MODELS,

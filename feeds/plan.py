@@ -150,9 +150,10 @@ KINDS = ("url", "preset", "json", "edgar", "gdelt", "folder", "imap")
 
 
 class Plan(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """``contact`` is an e-mail address or a page of those who run this: sources want to know whom to tell."""
+    """``contact`` is an e-mail address or a page of those who run this: sources want to know whom to tell.
+    FEEDS_CONTACT may say it instead."""
 
-    contact: str
+    contact: str = ""
     feeds: list[Feed]
     every: str = "5m"
     allow_private: bool = False

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from finsent import app
-
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md", *sorted(ROOT.glob("docs/*.md"))]
-PAGES += sorted(ROOT.glob("model/default/*.md"))
-COMMAND = re.compile(r"^    (?:\S+=\S+ )*(?:eval \"\$\()?(?:\S*/)?finsent (?P<rest>[^#\n]*)", re.M)
+from feeds import load_plan
+from tests.support.pages import PAGES, ROOT, blocks, called, commands, inline, problem
 
 
 def anchors(page: Path) -> set[str]:
@@ -35,37 +27,65 @@ def test_links_lead_somewhere(page: Path):
         assert not anchor or anchor in anchors(target), f"{link}: there is no such heading"
 
 
-def commands(page: Path) -> Iterator[list[str]]:
-    for match in COMMAND.finditer(page.read_text(encoding="utf-8")):
-        yield shlex.split(match["rest"].split(')"')[0])
+def test_every_command_and_option_exists() -> None:
+    """Of the blocks and of the sentences, whether they are run (tests/test_docs_run.py) or not."""
+    given = [(command, words) for page in PAGES for command in (*commands(page), *inline(page))
+             for words in called(command.text)]  # fmt: skip
+    assert len(given) > 200, "commands are found in the pages"
+    told = {words: problem(list(words)) for words in {tuple(words) for _, words in given}}
+    assert not [f"{command}: {told[tuple(words)]}" for command, words in given if told[tuple(words)]]
 
 
-def problem(words: list[str]) -> str:
-    """What finsent would not know in ``words``; "" if nothing."""
-    command: Any = typer.main.get_command(app)
-    left = iter(words)
-    for word in left:
-        subcommands = getattr(command, "commands", {})
-        if word.startswith("-"):
-            options = {name: option for option in command.params for name in (*option.opts, *option.secondary_opts)}
-            name, _, value = word.partition("=")
-            if name not in options:
-                return f"{command.name} has no option {name}"
-            if not (options[name].is_flag or value):
-                next(left, None)
-        elif word in subcommands:
-            command = subcommands[word]
-        elif subcommands:
-            return f"{command.name} has no command {word}"
-    return ""
+def test_every_variable_exists() -> None:
+    known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/settings.md").read_text(encoding="utf-8"), re.M))
+    ours = {name.partition("_")[0] for name in known}
+    for page in PAGES:
+        for command in commands(page):
+            for variable in re.findall(r"(?:^|\s)([A-Z]+_\w+)=", command.text):
+                assert variable in known or variable.partition("_")[0] not in ours, f"{command}: no setting {variable}"
 
 
-def test_commands_and_options_exist():
-    given = [(page.name, words) for page in PAGES for words in commands(page)]
-    assert len(given) > 50, "commands are found in the pages"
-    assert not [(page, words, told) for page, words in given if (told := problem(words))]
+@pytest.mark.parametrize(
+    "line",
+    [
+        "finsent alerts bactest",
+        ".venv/bin/finsent produce FILE --topik news",
+        "finsent nothing",
+        "finsent up --brokers many",
+        "make everything",
+        "X=1 python -m benchmarks.scorer --devise cuda",
+        "python -m benchmarks.nothing",
+        "python -m benchmarks.durability --fast",
+        'eval "$(.venv/bin/finsent up --environment)"',
+    ],
+)
+def test_what_does_not_exist_is_noticed(line: str) -> None:
+    (words,) = called(line)
+    assert problem(words)
 
 
-def test_what_does_not_exist_is_noticed():
-    assert problem(["alerts", "bactest"]) and problem(["produce", "--topik", "news"]) and problem(["nothing"])
-    assert not problem(["alerts", "backtest", "--from", "2020-01-01"]) and not problem(["alerts", "--json"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "finsent alerts backtest --from 2020-01-01   # with a comment; and more",
+        "finsent alerts --json",
+        "FINSENT_DATA=x finsent model compare A B",
+        "python -m benchmarks.scorer \\\n  --device cuda",
+        "make chaos BROKER=kafka",
+    ],
+)
+def test_what_exists_is_taken(line: str) -> None:
+    (words,) = called(line)
+    assert not problem(words)
+
+
+def test_the_feeds_in_the_pages_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDS_CONTACT", "you@your.org")
+    for variable in ("FINNHUB_KEY", "DESK_KEY", "STREAM_KEY", "DESK_MAIL_PASSWORD"):
+        monkeypatch.setenv(variable, "secret")
+    page = ROOT / "docs/feeds.md"
+    found = [block.text for block in blocks(page) if block.language == "yaml"]
+    for text in found:
+        (tmp_path / "feeds.yaml").write_text(text if "feeds:" in text else f"feeds:\n{text}")
+        assert load_plan(tmp_path / "feeds.yaml").feeds
+    assert len(found) > 2

@@ -32,11 +32,12 @@ def announce(event: str, version: str, previous: str, detail: str = "") -> None:
 def moved(event: str, version: str, previous: str, detail: str = "") -> None:
     """Record that the champion changed, send the event, and wait until every live worker scores with ``version``.
 
-    Fails with the names of the workers that do not within ``PATIENCE_S`` seconds. Without a configured ClickHouse no
+    Fails at once if a worker refuses it, with its reason, and with the names of the workers that do not take it within
+    ``PATIENCE_S`` seconds. Without a configured ClickHouse no
     worker can be asked.
     """
     from storage import connect
-    from storage.reads import live_workers
+    from storage.reads import live_workers, refusals
     from storage.writes import record_action, write_model_event
 
     if not given("CLICKHOUSE_URL"):
@@ -52,6 +53,11 @@ def moved(event: str, version: str, previous: str, detail: str = "") -> None:
         announce(event, version, previous, detail)
     deadline = time.monotonic() + PATIENCE_S
     while behind := {w: v for w, v in live_workers(client, since).items() if v != version}:
+        for worker, why in refusals(client, version, since).items():
+            fail(
+                f"{version} is the champion, but {worker} refused it and goes on with the version before: {why}; "
+                "'finsent model rollback' takes it back"
+            )
         if time.monotonic() > deadline:
             names = ", ".join(f"{worker} ({found or 'silent'})" for worker, found in behind.items())
             fail(f"{version} is the champion, but after {PATIENCE_S:.0f} s not of {names}; see their logs")

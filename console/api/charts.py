@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
-from console import sql
+from console import indices, sql
 from console.answers import CSV, State, Table
 from console.api.as_of import AsOf
 from console.context import Context, as_json
@@ -30,13 +31,27 @@ Company = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]
 Form = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 
-def chart(context: Context, query: str, at: datetime | None, form: str, name: str, **parameters: Any) -> Response:
-    """The answer to ``query`` at the moment ``at``; JSON has the SQL with it, so that a person can run it."""
+def chart(
+    context: Context,
+    query: str,
+    at: datetime | None,
+    form: str,
+    name: str,
+    answered: Callable[[indices.Ask], indices.Answer] | None = None,
+    **parameters: Any,
+) -> Response:
+    """The answer to ``query`` at the moment ``at``; JSON has the SQL with it, so that a person can run it. ``answered``
+    makes the same answer of what others have asked for, too."""
     moment = at or context.state()["moment"]
     parameters["moment"] = f"{moment:%Y-%m-%d %H:%M:%S}"
     parameters["until"] = parameters["moment"] if at else FOREVER
-    asked = (query, *((key, str(value)) for key, value in sorted(parameters.items())))
-    columns, rows = context.shared.get(asked, lambda: context.pool.rows(query, parameters))
+
+    def ask(one: str) -> indices.Answer:
+        asked = (one, *((key, str(value)) for key, value in sorted(parameters.items())))
+        found: indices.Answer = context.shared.get(asked, lambda: context.pool.rows(one, parameters))
+        return found
+
+    columns, rows = answered(ask) if answered else ask(query)
     if form == "json":
         found = [dict(zip(columns, row, strict=True)) for row in rows]
         return as_json({"moment": moment, "rows": found, "sql": context.pool.spelled_out(query, parameters)})
@@ -59,18 +74,18 @@ def add_routes(api: APIRouter, context: Context) -> None:
     @api.get("/market", response_model=Table, responses=CSV)
     def market(as_of: AsOf, form: Form = "json") -> Response:
         """Each company's sentiment and buzz, with its sector."""
-        return chart(context, sql.MARKET, as_of, form, "market")
+        return chart(context, sql.MARKET, as_of, form, "market", indices.market)
 
     @api.get("/sectors", response_model=Table, responses=CSV)
     def sectors(as_of: AsOf, form: Form = "json") -> Response:
         """The sentiment and buzz of each sector and of the whole market."""
-        return chart(context, sql.SECTORS, as_of, form, "sectors")
+        return chart(context, sql.SECTORS, as_of, form, "sectors", indices.sectors)
 
     @api.get("/exposure", response_model=Table, responses=CSV)
     def exposure(as_of: AsOf, form: Form = "json") -> Response:
         """The 60 companies of which the desks hold most, long or short, with their sentiment; ``told`` says whether
         anything was said of them."""
-        return chart(context, sql.EXPOSURE, as_of, form, "exposure")
+        return chart(context, sql.EXPOSURE, as_of, form, "exposure", indices.exposure)
 
     @api.get("/movers", response_model=Table, responses=CSV)
     def movers(as_of: AsOf, entity_type: EntityType = "company", form: Form = "json") -> Response:
@@ -82,7 +97,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
     @api.get("/others", response_model=Table, responses=CSV)
     def others(as_of: AsOf, form: Form = "json") -> Response:
         """The sentiment and buzz of each currency, commodity, index, country, central bank and person."""
-        return chart(context, sql.OTHERS, as_of, form, "others")
+        return chart(context, sql.OTHERS, as_of, form, "others", indices.others)
 
     @api.get("/emerging", response_model=Table, responses=CSV)
     def emerging(as_of: AsOf, form: Form = "json") -> Response:
@@ -124,7 +139,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         company ``entity``, one of the ``desk`` and something of the ``entity_type``, each if it is given. The ``tone``
         is that about ``entity`` if there is one, else the document's."""
         search = Search(q, entity, desk, topic, tone, entity_type)
-        asked = search._asdict() | {"words": q.split(), "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
+        asked: dict[str, Any] = search._asdict() | {"words": q.split(), "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
         return chart(context, sql.SEARCH, as_of, form, "search", **asked)
 
     @api.get("/similar", response_model=Table, responses=CSV)

@@ -113,6 +113,8 @@ export function sparkline(line, name) {
   return drawn;
 }
 
+// A number with the minus of the sentiments, which is as wide as a plus.
+export const amount = (x, form) => new Intl.NumberFormat(undefined, form).format(x).replace("-", "\u2212");
+
 // What the desks hold: "technology 12,500,000 USD".
-const amount = new Intl.NumberFormat();
-export const held = rows => rows.map(row => `${row.desk} ${amount.format(Math.round(row.exposure))} ${row.currency}`.trim()).join(", ");
+export const held = rows => rows.map(row => `${row.desk} ${amount(Math.round(row.exposure))} ${row.currency}`.trim()).join(", ");

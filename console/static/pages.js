@@ -42,6 +42,14 @@ function openedAlert() {
   return parts[1] === "alerts" && parts[2] ? decodeURIComponent(parts[2]) : "";
 }
 
+// So many companies of a sector are shown on the market's page: those with the most documents. A browser needs seconds for
+// ten thousand, and a person longer.
+const TILES = 60;
+const busiest = rows => {
+  const shown = new Set([...rows].sort((a, b) => b.documents - a.documents).slice(0, TILES));
+  return rows.filter(row => shown.has(row));
+};
+
 export const pages = {
   ...groups,
   search,
@@ -61,7 +69,8 @@ export const pages = {
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name, `/sector/${encodeURIComponent(row.name)}`))), sources(`/api/sectors?${moment}`, sectors.sql),
       ...(exposure.rows.length ? [el("h2", {}, "What the desks hold, by size"), treeMap(exposure.rows), sources(`/api/exposure?${moment}`, exposure.sql)] : []),
       el("h2", {}, "Companies"),
-      ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
+      ...[...byName(market.rows, "sector")].flatMap(([sector, rows]) => [el("h3", {}, sector), el("ul", { class: "heat" }, busiest(rows).map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`))),
+        rows.length > TILES ? el("p", {}, el("a", { href: `/sector/${encodeURIComponent(sector)}` }, `${rows.length - TILES} more, with fewer documents`)) : null]),
       sources(`/api/market?${moment}`, market.sql),
       ...[...byName(others.rows, "entity_type")].flatMap(([type, rows]) => [el("h2", {}, plurals[type]), el("ul", { class: "heat" }, rows.map(row => tile(row, row.name || row.entity, `/entity/${encodeURIComponent(row.entity)}`)))]),
       others.rows.length ? sources(`/api/others?${moment}`, others.sql) : null,

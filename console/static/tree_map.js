@@ -1,5 +1,5 @@
 // What the desks hold, as a tree map: areas in proportion to the exposure, colours by the sentiment.
-import { el, shade, signed } from "/static/dom.js";
+import { amount, el, shade, signed } from "/static/dom.js";
 
 const WIDE = 1200, TALL = 360;
 
@@ -29,13 +29,11 @@ function squarified(sizes, width, height) {
   return boxes;
 }
 
-const amount = new Intl.NumberFormat(undefined, { notation: "compact" });
-
 // `rows` are those of /api/exposure, the largest first.
 export function treeMap(rows) {
   const boxes = squarified(rows.map(row => Math.abs(row.exposure)), WIDE, TALL);
   return el("ul", { class: "map" }, rows.map((row, i) => {
-    const tone = row.told ? signed(row.sentiment) : "nothing said", size = `${amount.format(row.exposure)} ${row.currency}`;
+    const tone = row.told ? signed(row.sentiment) : "nothing said", size = `${amount(row.exposure, { notation: "compact" })} ${row.currency}`;
     const link = el("a", { class: `tile ${row.told ? shade(row.sentiment) : "z"}`, href: `/entity/${encodeURIComponent(row.entity)}`, title: `${row.name || row.entity}: ${size}, ${tone}` },
       el("strong", {}, row.entity), ` ${row.told ? tone : "quiet"}`, el("br"), el("small", {}, size));
     const { x, y, width, height } = boxes[i], place = el("li", {}, link);

@@ -16,10 +16,11 @@ from rich.progress import Progress
 
 from deploy.demo.recorded_week import Week
 from deploy.demo.summary import Summary, summarise
-from deploy.local import Service
+from deploy.local import ChildFailed, Service
+from errors import FinsentError
 from settings import ClickHouseSettings, KafkaSettings
 from storage import connect, select
-from storage.reads import live_workers, training_runs
+from storage.reads import live_workers, refusals, training_runs
 from stream.kafka import Arrivals, produce_many, topic_ids
 
 TOPICS = ("news", "comments")
@@ -38,6 +39,10 @@ SETTLED_S = 120.0
 """How long the workers may store nothing more, before the wait for the last records ends."""
 
 _DATE = re.compile(rb'"(?:published|labelled)_at": "(2020-06-\d\dT\d\d)')
+
+
+class VersionRefused(FinsentError):
+    """A worker refused the version that the retraining promoted; the sentence says which one, and why."""
 
 
 def replay(service: Service, week: Week, speed: float | None, progress: Progress) -> tuple[Client, Summary]:
@@ -118,22 +123,32 @@ def _parts(week: Week) -> Iterator[list[tuple[Path, str | None]]]:
 
 
 def _until_swapped(client: Client, service: Service, show: Callable[[], object]) -> None:
-    """Wait until the model is swapped, but no longer than ``JUDGED_S``, and not if a part of the service has failed."""
+    """Wait until the model is swapped, but no longer than ``JUDGED_S``. Raises ``VersionRefused`` if a worker refuses
+    the promoted version, and ``ChildFailed`` if a part of the service has failed."""
     deadline = time.monotonic() + JUDGED_S
-    while not _swapped(client) and time.monotonic() < deadline and not service.stack.failure:
+    while not _swapped(client) and time.monotonic() < deadline:
+        if failure := service.stack.failure:
+            raise ChildFailed(failure)
         show()
         time.sleep(0.2)
 
 
 def _swapped(client: Client) -> bool:
-    """Whether a run was judged and, if it passed, every live worker scores with its model."""
+    """Whether a run was judged and, if it passed, every live worker scores with its model.
+
+    Raises ``VersionRefused``.
+    """
     last = next(iter(training_runs(client, 1)), None)
     if last is None or last["state"] == "started":
         return False
     if last["state"] != "passed":
         return True
-    promoted = select(client, "SELECT version FROM model_events WHERE event = 'promoted' ORDER BY at DESC LIMIT 1", {})
-    return bool(promoted) and set(live_workers(client).values()) == {promoted[0]["version"]}
+    sql = "SELECT version FROM model_events WHERE event = 'promoted' ORDER BY at DESC LIMIT 1"
+    promoted = next((str(row["version"]) for row in select(client, sql, {})), "")
+    # The pointer moves before it is recorded that it did: a worker may have refused the version by then.
+    for worker, why in refusals(client, promoted, last["started_at"]).items():
+        raise VersionRefused(f"{worker} refused {promoted}, which the retraining promoted: {why}")
+    return bool(promoted) and set(live_workers(client).values()) == {promoted}
 
 
 def _state_of_retraining(client: Client) -> str:

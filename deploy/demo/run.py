@@ -43,7 +43,7 @@ def run(json_path: Path | None, workers: int, speed: float | None, keep: bool | 
 
     ``speed`` is event seconds a second; with None records are sent as fast as the broker takes them. With ``keep`` the
     service and its console stay until Ctrl-C; this is the default where there is a screen. Without it the console's
-    pages are saved as pictures beside ``json_path``. Raises what ``Service`` raises.
+    pages are saved as pictures beside ``json_path``. Raises what ``Service`` and ``replay`` raise.
     """
     console = Console(stderr=True)
     keep = has_screen() if keep is None else keep

@@ -56,22 +56,25 @@ class Outgoing(NamedTuple):
 
 
 class RowFault(NamedTuple):
-    """Why a row cannot be used, in which field, and what to do."""
+    """Why a row cannot be used, in which field, and what to do. ``bare`` is the sentence without an option of the
+    command, for who has none."""
 
     number: int
     field: str
     sentence: str
+    bare: str
 
     def __str__(self) -> str:
         return f"row {self.number}{f', {self.field}' if self.field else ''}: {self.sentence}"
 
 
 class BadRow(Exception):
-    """A row that cannot be used: the field that is wrong, or '', and what to do. Caught within this package."""
+    """A row that cannot be used: the field that is wrong, or '', what is wrong, and the option that mends it. Caught
+    within this package."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
+    def __init__(self, field: str, bare: str, option: str = "") -> None:
+        super().__init__(f"{bare}; {option}" if option else bare)
+        self.field, self.bare = field, bare
 
 
 class Messages:
@@ -83,7 +86,7 @@ class Messages:
     def __init__(self, table: Table, topic: str | None, reading: Reading | None = None) -> None:
         self.table, self._reading = table, reading or Reading()
         if topic is None and "kind" not in table.columns:
-            raise BadFile(f"{table.path}: there is no column 'kind' to tell the topic by; name it with --topic")
+            raise BadFile(f"{table.path}: there is no column 'kind' to tell the topic by", "name it with --topic")
         if topic is not None and topic not in RECEIVED:
             raise BadFile(f"{table.path}: its rows become messages of {', '.join(RECEIVED)}, not of {topic!r}")
         self._topic = topic
@@ -114,7 +117,7 @@ class Messages:
                 key = message.get("id") or message.get("document_id") or ""
                 yield Outgoing(row.number, at, topic, key.encode() or None, value)
             except BadRow as fault:
-                yield RowFault(row.number, fault.field, str(fault))
+                yield RowFault(row.number, fault.field, str(fault), fault.bare)
 
     def _kinds(self) -> list[str]:
         kinds = {str(row.values.get("kind")) for row in islice(self.table.rows(), SAMPLE)}
@@ -130,7 +133,8 @@ class Messages:
             names = ", ".join(map(repr, self.table.columns[:20]))[:300] or "none"
             raise BadFile(
                 f"{self.table.path} was read as {self.table}: no column is known to be the "
-                f"{' or '.join(needed)} of {topic} (there are {names}); name one with --map {needed[-1]}=COLUMN"
+                f"{' or '.join(needed)} of {topic} (there are {names})",
+                f"name one with --map {needed[-1]}=COLUMN",
             )
         return found
 
@@ -183,7 +187,7 @@ class Messages:
             value = msgspec.json.encode(message)
             return value, msgspec.to_builtins(decode(topic, value))
         except InvalidMessage as error:
-            raise BadRow(error.field, f"{error}{_remedy(error)}") from error
+            raise BadRow(error.field, *_remedied(error)) from error
         except UnicodeEncodeError as error:
             raise BadRow("", "it holds half of a character (a surrogate)") from error
 
@@ -207,7 +211,7 @@ class Messages:
         if topic == "comments" and (title := message.pop("title", "")):
             message["text"] = "\n".join(filter(None, (title, message.get("text"))))  # a posted link has no text
         if text_field not in message:
-            raise BadRow(text_field, f"it is empty (column {of.get(text_field, '')!r}); name another with --map")
+            raise BadRow(text_field, f"it is empty (column {of.get(text_field, '')!r})", "name another with --map")
         message["published_at"] = self._date("published_at", self._with_time(topic, date, values))
         message.setdefault("source", self.table.path.name.split(".")[0])
         if "tickers" in of:
@@ -228,7 +232,7 @@ class Messages:
         given = message.get("label", "")
         if spelled(given) not in self._spellings:
             raise BadRow(
-                "label", f"{given!r} is no label; known are {what_is_known()}; --label {given or 'X'}=negative"
+                "label", f"{given!r} is no label; known are {what_is_known()}", f"--label {given or 'X'}=negative"
             )
         message["label"] = self._spellings[spelled(given)]
         message["labelled_at"] = self._date("labelled_at", date)
@@ -237,7 +241,7 @@ class Messages:
         if self._reading.annotator:
             message.setdefault("annotator", self._reading.annotator)
         if "annotator" not in message:
-            raise BadRow("annotator", "who judged is missing; name a column with --map annotator=COLUMN")
+            raise BadRow("annotator", "who judged is missing", "name a column with --map annotator=COLUMN")
         return message
 
     def _with_time(self, topic: str, date: Any, values: Mapping[str, Any]) -> Any:
@@ -253,14 +257,16 @@ class Messages:
     def _date(self, field: str, date: Any) -> str:
         if date is None or not str(date).strip():
             if self._reading.undated is None:
-                raise BadRow(field, "there is no date; --undated TIME dates such rows, --map names a column")
+                raise BadRow(field, "there is no date", "--undated TIME dates such rows, --map names a column")
             return _rfc3339(self._reading.undated)
         found = parse_date(date, self._reading.zone, self._order)
         if found is None and is_ambiguous(str(date)):
-            raise BadRow(field, f"{date!r} may be two days; say --day-first or --month-first")
+            raise BadRow(field, f"{date!r} may be two days", "say --day-first or --month-first")
         if found is None:
             raise BadRow(
-                field, f"{str(date)[:60]!r} is no date; write 2024-01-31T12:00:00Z, or name another column with --map"
+                field,
+                f"{str(date)[:60]!r} is no date; write 2024-01-31T12:00:00Z",
+                "or name another column with --map",
             )
         return _rfc3339(found)
 
@@ -301,7 +307,7 @@ def _text(name: str, value: Any) -> str:
             named = [str(one["name"]) for one in value if isinstance(one, dict) and one.get("name")]
             if named:
                 return ", ".join(named)
-        raise BadRow(name, "is no text, but a list or an object; name another column with --map")
+        raise BadRow(name, "is no text, but a list or an object", "name another column with --map")
     return str(value).strip()
 
 
@@ -309,8 +315,10 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _remedy(error: InvalidMessage) -> str:
-    return {
-        "too_large": ": shorten its text",
-        "absurd_date": ": is it another column, or day and month the other way round? --map, --day-first",
-    }.get(error.kind, "")
+def _remedied(error: InvalidMessage) -> tuple[str, str]:
+    """What is wrong, and the option that mends it."""
+    if error.kind == "too_large":
+        return f"{error}: shorten its text", ""
+    if error.kind == "absurd_date":
+        return f"{error}: is it another column, or day and month the other way round?", "--map, --day-first"
+    return str(error), ""

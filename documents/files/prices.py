@@ -107,7 +107,7 @@ class Prices:
                         f"{before.close:g}: keep one of them",
                     )
             except BadRow as fault:
-                yield RowFault(row.number, fault.field, str(fault))
+                yield RowFault(row.number, fault.field, str(fault), fault.bare)
 
     def _close(self, number: int, values: Mapping[str, Any]) -> Close:
         given = {name: values.get(column) for name, column in self.columns.of.items()}

@@ -86,7 +86,14 @@ _PAGES = (
 
 
 class BadFile(FinsentError, ValueError):
-    """A file cannot be read. The text says what it is, where it is wrong, and what to do."""
+    """A file cannot be read. The text says what it is, where it is wrong, and what to do.
+
+    ``option`` is what to do by an option of the command; ``bare`` is the text without it, for who has no command.
+    """
+
+    def __init__(self, bare: str, option: str = "") -> None:
+        super().__init__(f"{bare}; {option}" if option else bare)
+        self.bare = bare
 
 
 @dataclass(frozen=True, slots=True)

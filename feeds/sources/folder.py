@@ -49,11 +49,18 @@ class Folder:
         try:
             for row in Messages(read_table(path), self._topic, Reading()):
                 if isinstance(row, RowFault):
-                    found.faults.append(f"{path.name}, row {row.number}: {row.field} {row.sentence}")
+                    fault = f"row {row.number}{f', {row.field}' if row.field else ''}: {row.bare}"
+                    found.faults.append(f"{path.name}, {fault}{self._remedy(row.bare != row.sentence)}")
                 else:
                     found.items.append(_item(row))
         except BadFile as error:
-            found.faults.append(str(error))
+            found.faults.append(f"{error.bare}{self._remedy(error.bare != str(error))}")
+
+    def _remedy(self, by_option: bool) -> str:
+        """What to do where an option of a command would mend it: a folder has none."""
+        if not by_option:
+            return ""
+        return f"; mend it in the file, or take that out and send it with 'finsent produce --topic {self._topic}'"
 
 
 def _item(row: Outgoing) -> Item:

@@ -29,7 +29,7 @@ from storage.reads.topics import topic_counts
 from storage.reads.training_runs import training_runs
 from storage.reads.windows import Windows, sentiment_and_topic_windows, sentiment_windows, windows
 from storage.reads.worker_ends import IN_A_ROW, Restarts, restarts, trouble, worker_ends
-from storage.reads.workers import HEARTBEAT_S, live_workers
+from storage.reads.workers import HEARTBEAT_S, live_workers, refusals
 
 __all__ = [
     # documents
@@ -110,6 +110,7 @@ __all__ = [
     "event_time_watermark",
     "newest_document",
     "live_workers",
+    "refusals",
     "restarts",
     "SignInAttempt",
     "sign_in_attempts",

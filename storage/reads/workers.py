@@ -30,3 +30,18 @@ def live_workers(client: Client, since: datetime | None = None) -> dict[str, str
         {"live": int(LIVE_S * 1000)},
     )
     return {worker: version if since is None or last >= since else "" for worker, version, last, _ in rows}
+
+
+def refusals(client: Client, version: str, since: datetime) -> dict[str, str]:
+    """Why a worker refused ``version`` as the champion, by worker: of those whose latest word on it, at ``since`` or
+    later, is that."""
+    rows = client.execute(
+        """
+        SELECT worker, argMax(event, at) AS latest, argMax(detail, at) FROM model_events
+        WHERE version = %(version)s AND at >= %(since)s AND event IN ('adopted', 'refused')
+            AND NOT startsWith(detail, 'in the shadow: ')
+        GROUP BY worker HAVING latest = 'refused' ORDER BY worker
+        """,
+        {"version": version, "since": since},
+    )
+    return {worker: why for worker, _, why in rows}

@@ -81,4 +81,5 @@ def test_the_starter_set_can_be_used_by_whoever_says_who_they_are(monkeypatch: p
     monkeypatch.setenv("FEEDS_CONTACT", "me@firm.test")
     loaded = load_plan(STARTER)
     assert loaded.contact == "me@firm.test" and len(loaded.feeds) > 10
+    assert {"fed", "sec-8k", "nasdaq-nordic", "globenewswire", "gdelt"} <= {feed.name for feed in loaded.feeds}
     assert all(feed.terms and (feed.kind != "url" or feed.url.startswith("https://")) for feed in loaded.feeds)

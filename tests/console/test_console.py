@@ -469,7 +469,7 @@ def test_an_incident_is_told_with_its_events_and_the_exposure(console: Console) 
         assert incidents.count() == 2  # the worst first, though the other is newer
         shown = incidents.first.inner_text()
         assert "hack" in shown and "critical" in shown and "2 sources" in shown
-        assert "hacked by hackers" in shown and "funds -12,500,000 USD" in shown
+        assert "hacked by hackers" in shown and "funds \u221212,500,000 USD" in shown
         assert "sentiment turned negative" in shown and "2 alerts" in shown
         assert incidents.first.locator("svg polyline").count() == 1 and incidents.last.locator("svg").count() == 0
         visit("alerts/a2")

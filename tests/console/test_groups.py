@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 
-from documents import Position
+from console.context import as_json
+from documents import Entity, Mention, Position
 from documents.events import Event, EventRole, EventState
-from storage import write_documents
+from storage import replace_entities, write_documents
 from storage.writes import write_holdings
 from tests.console.test_as_of import BAD, GOOD, NOW, console
 from tests.console.test_console import CHROMIUM, Console, document
@@ -92,6 +94,51 @@ def test_what_the_desks_hold_is_told_with_its_tone(console: Console, held: None)
     assert console.client.execute(found["sql"].replace("%", "%%"))
     before = quote((NOW - timedelta(days=2)).isoformat())
     assert console.ask(f"api/exposure?as_of={before}").json["rows"] == []
+
+
+@pytest.mark.parametrize("name", ["market", "sectors", "others", "exposure"])
+def test_charts_that_share_the_indices_answer_what_their_own_sql_does(console: Console, held: None, name: str) -> None:
+    entities = [Entity(ticker="ACME", name="Acme & Sons", desk="Industry", sector="Tools"),
+                Entity(ticker="LONE", name="Lone", desk="Industry", sector="Tools"),
+                Entity(ticker="currency:ISK", name="Icelandic crown", desk="macro", entity_type="currency"),
+                Entity(ticker="currency:SEK", name="Swedish crown", desk="macro", entity_type="currency")]  # fmt: skip
+    replace_entities(console.client, entities)
+    told = [document(80 + n, NOW - timedelta(hours=5 + n), 0.4, f"The crown falls {n}") for n in range(4)]
+    for one, ticker in zip(told, ("currency:SEK", "currency:ISK", "currency:SEK", "GONE"), strict=True):
+        one.mentions = [Mention(ticker, "crown", "name", "positive", 0.0, 0.6, 0.4, 0.4, entity_type="currency")]
+    write_documents(console.client, told)
+    found = console.ask(f"api/{name}?as_of={quote(NOW.isoformat())}").json
+    rows, columns = console.client.execute(found["sql"].replace("%", "%%"), with_column_types=True)
+    expected = [dict(zip([column for column, _ in columns], row, strict=True)) for row in rows]
+
+    def rounded(text: str | bytes) -> object:
+        return json.loads(text, parse_float=lambda digits: round(float(digits), 9))
+
+    assert expected and rounded(json.dumps(found["rows"])) == rounded(bytes(as_json(expected).body))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_the_market_shows_the_busiest_companies_of_a_large_sector(console: Console) -> None:
+    from playwright.sync_api import sync_playwright
+
+    tickers = [f"M{n:02}" for n in range(62)]
+    mines = [Entity(ticker=one, name=f"Mine {one}", desk="Industry", sector="Mines") for one in tickers]
+    replace_entities(console.client, mines)
+    told = [document(100 + n, NOW - timedelta(minutes=60 + n), 0.4, f"A mine opens {n}") for n in range(2 * 62 - 2)]
+    for n, one in enumerate(told):
+        one.mentions = [Mention(tickers[n % 62], "mine", "name", "positive", 0.0, 0.6, 0.4, 0.4)]
+    write_documents(console.client, told)
+    assert sum(row["sector"] == "Mines" for row in console.ask("api/market").json["rows"]) == 62
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(locale="en-GB")
+        page.goto(console.url)
+        page.wait_for_selector("#page[data-ready]")
+        # The last two have one document each, and all others two.
+        assert page.locator(".heat a[href^='/entity/M']").count() == 60
+        assert page.locator(".heat a[href='/entity/M61']").count() == 0
+        assert page.get_by_role("link", name="2 more, with fewer documents").get_attribute("href") == "/sector/Mines"
+        browser.close()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -349,13 +350,35 @@ def test_files_in_a_folder_are_read_once_when_they_are_whole(tmp_path: Path) -> 
     (tmp_path / ".hidden").write_text("x")
     first = source.poll({})
     assert [(one.title, one.published_at) for one in first.items] == [("Profit fell", NOON.replace(hour=0))]
-    assert first.faults and "row 3: title" in first.faults[0]
+    assert first.faults and "row 3, title: it is empty" in first.faults[0]
     assert source.poll(first.remember).items == []
     file.write_text("Headline,date\nProfit rose,2024-01-31\n")
     os.utime(file, (1_700_000_001, 1_700_000_001))
     assert [one.title for one in source.poll(first.remember).items] == ["Profit rose"]
     with pytest.raises(BadAnswer, match="no folder"):
         Folder(tmp_path / "none", "news").poll({})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Headline\nProfit fell\n", "a.csv, row 2, published_at: there is no date; mend it in the file"),
+        ("Headline,date\nProfit fell,03/04/2024\n", "'03/04/2024' may be two days; mend it in the file"),
+        ("Headline,date\nProfit fell,once\n", "'once' is no date; write 2024-01-31T12:00:00Z; mend it in the file"),
+        ("Headline,date\nProfit fell,2924-01-31\n", "the other way round?; mend it in the file"),
+        (
+            "colour,size\nred,1\n",
+            "no column is known to be the title of news (there are 'colour', 'size'); mend it in the file",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_dropped_file_names_no_option_that_a_folder_has_not(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    (fault,) = Folder(tmp_path, "news", settled_s=0).poll({}).faults
+    assert told in fault and "'finsent produce --topic news'" in fault
+    assert not re.search(r"--(?!topic news)", fault)
 
 
 def test_a_feed_finds_its_source(fetcher: Fetcher, tmp_path: Path) -> None:

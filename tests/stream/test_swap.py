@@ -17,16 +17,20 @@ from clickhouse_driver import Client
 from safetensors.numpy import load_file, save_file
 
 import model
+from cli.shared import rollout
+from deploy.demo import replay
 from deploy.local import Service
 from documents import Position
 from documents.messages import ModelEvent
+from errors import FinsentError
 from model.encoder import default_folders
 from model.registry import clear_shadow, current_shadow, publish, put_in_shadow
 from model.registry import promote as move_champion
 from retrain.judge import decide_shadow, shadow_report
 from settings import ClickHouseSettings, ModelSettings, RetrainSettings
 from storage import accounts, connect, select
-from storage.reads import live_workers
+from storage.reads import live_workers, refusals
+from storage.writes import write_training_run
 from stream.champion import announce, chosen
 from stream.kafka import produce, topic_ids
 from tests.support import cooled, data_folder, eventually, kafka_at
@@ -204,6 +208,40 @@ def test_a_bad_challenger_is_refused_and_the_old_one_goes_on(
     event = select(client, "SELECT * FROM model_events WHERE event = 'refused' AND version = %(v)s", {"v": bad})
     assert event and event[0]["detail"]
     assert list(live_workers(client).values()) == [before]
+
+
+def test_who_waits_for_a_promoted_version_is_told_at_once_that_a_worker_refused_it(
+    service: Service,
+    client: Client,
+    registry: Path,
+    variants: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    before = variants[0]
+    promote(service, registry, before)
+    eventually(lambda: scoring(service) == before, 60, "a good champion")
+    run = {"id": "run", "started_at": datetime.now(UTC), "cause": "a test", "state": "passed", "champion": before}
+    bad = publish(registry, cooled(tmp_path / "bad", 9.0))
+    run |= {"challenger": bad, "labels": 1, "labels_until": datetime.now(UTC), "detail": ""}
+    write_training_run(client, run)
+    (registry / bad / "en.onnx").chmod(0o644)
+    (registry / bad / "en.onnx").write_bytes(b"nothing")
+    (registry / "champion").write_text(bad)
+    for name, value in service.stack.environment().items():
+        monkeypatch.setenv(name, value)
+    # Both would wait much longer than a test may take.
+    for module, patience in ((rollout, "PATIENCE_S"), (replay, "JUDGED_S")):
+        monkeypatch.setattr(module, patience, 3600.0)
+    with pytest.raises(
+        FinsentError, match=rf"{bad} is the champion, but .* refused it .*en\.onnx.*finsent model rollback"
+    ):
+        rollout.moved("promoted", bad, before)
+    with pytest.raises(replay.VersionRefused, match=rf"refused {bad}, which the retraining promoted: .*en\.onnx"):
+        replay._until_swapped(client, service, lambda: None)
+    # What the worker takes in the end is no longer refused.
+    promote(service, registry, before)
+    assert refusals(client, bad, run["started_at"]) and not refusals(client, before, run["started_at"])
 
 
 def test_a_challenger_scores_a_share_in_the_shadow_and_is_promoted_by_rule(
