@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,8 @@ import numpy as np
 from documents import LABELS, Document, Row, Topic
 from model import Scorer, Scores
 from model.events import EventReader
+
+log = logging.getLogger(__name__)
 
 UNSUPPORTED_LANGUAGE = "unsupported_language"
 
@@ -36,8 +39,11 @@ class Score:
         """Do for ``scorer`` what the first batch would wait for: fit its topics, and see whether its embeddings tell
         events."""
         _ = scorer.topics
-        if self._events is not None:
-            self._events.suits(scorer.version, scorer)
+        if self._events is not None and not self._events.suits(scorer.version, scorer):
+            log.warning(
+                "the embeddings of version %s have moved from those of the event reader: it reads by words alone",
+                scorer.version,
+            )
 
     def check(self) -> None:
         """Score a plain text. If this raises, the model cannot score at all, and no document is at fault."""
