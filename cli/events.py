@@ -13,10 +13,12 @@ import typer
 from cli.shared.columns import show_columns
 from cli.shared.failures import fail
 from cli.shared.output import echo, progress_bar
+from cli.shared.versions import Scoring, chosen_scorer
 from errors import many
 
 if TYPE_CHECKING:
     from documents.files import Table
+    from model import Scorer
     from model.events import EventReader
 
 BATCH = 256
@@ -32,6 +34,7 @@ def events(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Texts, and the company of each.")],
     json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the events there.")] = None,
     explained: Annotated[bool, typer.Option("--explain", help="Name the words that decided.")] = False,
+    chosen: Scoring = None,
 ) -> None:
     """Read events: what each text says happened to the company beside it. Needs no Kafka and no ClickHouse.
 
@@ -53,13 +56,13 @@ def events(
         fail(f"there is no file {file}")
     table = read_table(file)
     columns = _columns(table)
-    reader = load_event_reader()
+    reader, scorer = load_event_reader(), chosen_scorer(chosen)
     total = sum(1 for _ in table.rows()) or 1
     found: list[list[dict[str, Any]]] = []
     rows = _rows(table, columns)
     with progress_bar(file.name) as show:
         while batch := list(islice(rows, BATCH)):
-            for (text, entity), told in zip(batch, _read(reader, batch, explained), strict=True):
+            for (text, entity), told in zip(batch, _read(reader, scorer, batch, explained), strict=True):
                 found.append(told)
                 if not json_out:
                     _show(text, entity, told)
@@ -103,8 +106,11 @@ def _columns(table: Table) -> dict[str, str]:
     return columns.of
 
 
-def _read(reader: EventReader, rows: list[tuple[str, str]], explained: bool) -> list[list[dict[str, Any]]]:
+def _read(
+    reader: EventReader, scorer: Scorer, rows: list[tuple[str, str]], explained: bool
+) -> list[list[dict[str, Any]]]:
     from documents import Linker, load_watchlist, naming, normalise
+    from model import detect_all
 
     texts = [normalise(text) for text, _ in rows]
     names = [normalise(entity) for _, entity in rows]
@@ -116,7 +122,10 @@ def _read(reader: EventReader, rows: list[tuple[str, str]], explained: bool) -> 
             names[i] = next(
                 (one.surface for one in linker.find(text, [name]) if one.ticker == linker.ticker(name)), name
             )
-    found = reader.read(texts, [entity for _, entity in rows], names, [None] * len(rows))
+    languages = [code or None for code in detect_all(texts, [None] * len(rows))]
+    suits = reader.suits(scorer.version, scorer)
+    embeddings = scorer.embed(texts, [name or None for name in names], languages) if suits else None
+    found = reader.read(texts, [entity for _, entity in rows], names, languages, embeddings)
     return [
         [
             {

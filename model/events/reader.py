@@ -1,6 +1,7 @@
-"""Reads events: a linear model over the words around a company's name (``features``), one logit a type.
+"""Reads events: a linear model over the words around a company's name (``features``), one logit a type, and where the
+model's embedding of the text is at hand, a second one from that (``head``).
 
-It knows nothing of the sentiment model, so it stays as it is when that one is trained again.
+The words alone suffice, so events are read with any version of the model.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from documents.events import Event, EventRole, EventState, EventTypes, load_event_types
 from model.events.features import COMPANY, LONGEST_WINDOW, features, found_in, own_clauses, runs, windows
+from model.events.head import LANGUAGE, Embeds
 from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
 from model.events.unknown_companies import LONGEST_CHINESE, asked_about, counts_for, other_names
@@ -61,6 +63,15 @@ class EventReader:
         self._types = [types.by_name.get(name) for name in weights.types]
         self._known = np.array([kind is not None for kind in self._types])
         self._row = weights.vocabulary.get
+        self._suits: dict[str, bool] = {}
+
+    def suits(self, version: str, model: Embeds) -> bool:
+        """Whether the embeddings of this version of the model tell events; see ``EventHead.suits``. The answer is
+        kept, so only the first time costs anything."""
+        if version not in self._suits:
+            head = self._weights.head
+            self._suits[version] = head is not None and head.suits(model)
+        return self._suits[version]
 
     def read(
         self,
@@ -73,7 +84,8 @@ class EventReader:
         """The events of each pair of a text and a company in it, the most probable first.
 
         ``entities`` are the companies' tickers and ``surfaces`` their names as the texts have them. A text in a
-        language that the reader does not know has none. ``embeddings`` are not used yet.
+        language that the reader does not know has none. ``embeddings``, float32 [n, hidden], are those of the pairs,
+        from a version of the model that ``suits``; they serve where a text is short enough to be read in one piece.
         """
         result: list[list[Event]] = [[] for _ in texts]
         marked = [found_in(text, surface) for text, surface in zip(texts, surfaces, strict=True)]
@@ -88,10 +100,13 @@ class EventReader:
         logits = self.logits(parts)
         count = len(self._types)
         bound = float(np.log(LEAST_PROBABILITY / (1 - LEAST_PROBABILITY)))
+        chances = (
+            logits[:, :count] if embeddings is None else self._with_embeddings(logits, pairs, languages, embeddings)
+        )
         told: dict[tuple[int, int], int] = {}
-        for row, k in zip(*np.nonzero((logits[:, :count] >= bound) & self._known), strict=True):
+        for row, k in zip(*np.nonzero((chances >= bound) & self._known), strict=True):
             key = (pairs[row], int(k))
-            if key not in told or logits[row, k] > logits[told[key], k]:
+            if key not in told or chances[row, k] > chances[told[key], k]:
                 told[key] = int(row)
         told = self._without_wording(marked, told)
         for key in self._of_unknown(texts, surfaces, marked, {key: logits[row] for key, row in told.items()}, bound):
@@ -100,10 +115,11 @@ class EventReader:
             return result
         shares = about(texts, marked)
         others = self._of_others(texts, marked, told, bound)
-        passing = self._in_passing({key: parts[row] for key, row in told.items()}, bound)
+        by_words = {key: parts[row] for key, row in told.items() if logits[row, key[1]] >= bound}
+        passing = self._in_passing(by_words, bound)
         for (i, k), row in told.items():
             role = EventRole.MENTIONED if (i, k) in others else None
-            event = self._event(entities[i], k, logits[row], parts[row], shares[i], role)
+            event = self._event(entities[i], k, float(chances[row, k]), logits[row], parts[row], shares[i], role)
             if (i, k) in passing and event.severity < GRAVE:
                 event.severity = max(1, event.severity - 1)
             result[i].append(event)
@@ -147,6 +163,20 @@ class EventReader:
             sums = np.add.reduceat(self._weights.rows[flat], starts, axis=0, dtype=np.int32)
             result[counts > 0] += sums * self._weights.scale
         return result
+
+    def _with_embeddings(
+        self, logits: np.ndarray, pairs: Sequence[int], languages: Sequence[str | None], embeddings: np.ndarray
+    ) -> np.ndarray:
+        """The logits of the types: by words and by the ``embeddings`` of the pairs where a text was read in one piece
+        and is in the language of the head, else by words alone."""
+        by_words = logits[:, : len(self._types)]
+        counts = np.bincount(pairs)
+        rows = [row for row, i in enumerate(pairs) if counts[i] == 1 and languages[i] == LANGUAGE]
+        if not rows or self._weights.head is None:
+            return by_words
+        both = by_words.copy()
+        both[rows] = self._weights.head.logits(by_words[rows], embeddings[[pairs[row] for row in rows]])
+        return both
 
     def _of_others(
         self, texts: Sequence[str], marked: Sequence[str], told: Iterable[tuple[int, int]], bound: float
@@ -243,7 +273,10 @@ class EventReader:
                     found.add((i, k))
         return found
 
-    def _event(self, entity: str, k: int, logits: np.ndarray, text: str, share: float, role: EventRole | None) -> Event:
+    def _event(
+        self, entity: str, k: int, chance: float, logits: np.ndarray, text: str, share: float, role: EventRole | None
+    ) -> Event:
+        """The event of the type with the number ``k`` and the logit ``chance``; ``logits`` are those by words."""
         kind = self._types[k]
         assert kind is not None
         count = len(self._types)
@@ -254,7 +287,7 @@ class EventReader:
         return Event(
             entity=entity,
             type=kind.name,
-            probability=round(float(1 / (1 + np.exp(-logits[k]))), 4),
+            probability=round(float(1 / (1 + np.exp(-chance))), 4),
             role=role,
             state=state,
             relevance=relevance(share, role),

@@ -13,9 +13,12 @@ from safetensors.numpy import load, save
 
 from documents.events import EventRole, EventState
 from errors import FinsentError
+from model.events.head import EventHead
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
+HEAD = ("first", "first_bias", "second", "second_bias", "probed")
+"""The arrays of ``EventHead``, in half precision."""
 
 
 class BadEventWeights(FinsentError, ValueError):
@@ -29,6 +32,7 @@ class EventWeights:
     ``vocabulary`` gives the row of each feature in ``rows`` (int8 [features, outputs]). Times ``scale`` (float32
     [outputs]), the sum of a text's rows and ``bias`` are its logits: first those of ``types``, then of the roles, then
     of the states. ``role_of`` and ``state_of`` (float32 [types, roles] and [types, states]) are added for a type.
+    ``head`` is None where only the words are read.
     """
 
     types: list[str]
@@ -38,6 +42,7 @@ class EventWeights:
     bias: np.ndarray
     role_of: np.ndarray
     state_of: np.ndarray
+    head: EventHead | None = None
 
     @property
     def outputs(self) -> int:
@@ -56,6 +61,8 @@ class EventWeights:
             "role_of": self.role_of,
             "state_of": self.state_of,
         }
+        if self.head is not None:
+            tensors |= {f"head.{name}": getattr(self.head, name).astype(np.float16) for name in HEAD}
         # A transposed array would be written in the order of its memory, and read in another.
         content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
         (folder / WEIGHTS).write_bytes(content)
@@ -65,6 +72,7 @@ class EventWeights:
             "types": self.types,
             "roles": list(EventRole),
             "states": list(EventState),
+            "head": None if self.head is None else {"words": self.head.words, "probes": self.head.probes},
         }
         (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
@@ -97,9 +105,15 @@ class EventWeights:
                 bias=tensors["bias"],
                 role_of=tensors["role_of"],
                 state_of=tensors["state_of"],
+                head=_head(tensors, **config["head"]) if config["head"] else None,
             )
         except (SafetensorError, KeyError, UnicodeDecodeError) as error:
             raise BadEventWeights(f"{folder / WEIGHTS}: {error}") from error
         if found.rows.shape != (len(names), found.outputs):
             raise BadEventWeights(f"{folder / WEIGHTS}: {found.rows.shape} weights for {len(names)} features")
         return found
+
+
+def _head(tensors: dict[str, np.ndarray], words: float, probes: list[str]) -> EventHead:
+    first, first_bias, second, second_bias, probed = (tensors[f"head.{name}"].astype(np.float32) for name in HEAD)
+    return EventHead(first, first_bias, second, second_bias, words, probes, probed)

@@ -42,11 +42,17 @@ class Written:
         return Example(WRITTEN, self.text, self.label, self.company, single=False)
 
 
-def written_sentences(language: str, files: Sequence[str] | None = None) -> list[Written]:
-    """Those of a language in ``files``, named without ``.tsv`` (None: all). Raises ``ValueError`` with file and line
-    for a line that cannot be read, and ``FileNotFoundError`` for a file that is not there."""
+def written_sentences(
+    language: str, files: Sequence[str] | None = None, leave_out: Sequence[str] = ()
+) -> list[Written]:
+    """Those of a language in ``files``, named without ``.tsv`` (None: all but ``leave_out``). Raises ``ValueError``
+    with file and line for a line that cannot be read, and ``FileNotFoundError`` for a file that is not there."""
     folder = resources.files("retrain.data") / "written" / language
-    names = sorted(one.name for one in folder.iterdir()) if files is None else [f"{name}.tsv" for name in files]
+    names = (
+        sorted(one.name for one in folder.iterdir() if one.name.removesuffix(".tsv") not in leave_out)
+        if files is None
+        else [f"{name}.tsv" for name in files]
+    )
     found = []
     for path in (folder / name for name in names):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ import yaml
 
 from documents.events import EventRole, EventState, EventTypes
 from model.events import EventReader, found_in
-from retrain.event_reader.labels import Labelled
+from retrain.data import written_sentences
+from retrain.event_reader.labels import JUDGED, Labelled
 from retrain.event_reader.rows import Pair
 from retrain.event_reader.teacher import Teacher
 from retrain.event_reader.weak import Weak, WeakLabels
@@ -26,27 +28,42 @@ LIKELY = 0.4
 SURE = 0.8
 FRAMES_EACH = 2
 
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
 
 @dataclass(slots=True)
 class Case:
-    """One pair to learn from: the probability of each type that may be told (all others are 0), and the ``events``
-    whose role and state are known."""
+    """One pair of a text and the ``surface`` that names a company in it, to learn from: the probability of each type
+    that may be told (all others are 0), and the ``events`` whose role and state are known."""
 
-    marked: str
+    text: str
+    surface: str
     types: dict[str, float]
     events: list[tuple[str, EventRole, EventState]] = field(default_factory=list)
     weight: float = 1.0
 
+    @property
+    def marked(self) -> str:
+        """The text as the linear reader takes it."""
+        return found_in(self.text, self.surface)
+
+    @property
+    def language(self) -> str:
+        """``zh`` of a text with Chinese characters, else ``en``."""
+        return "zh" if _CHINESE.search(self.text) else "en"
+
 
 def from_labels(labelled: Iterable[Labelled], weight: float) -> list[Case]:
     """The labels by reading."""
-    return [Case(one.marked, {kind: 1.0 for kind, _, _ in one.events}, one.events, weight) for one in labelled]
+    return [
+        Case(one.text, one.surface, {kind: 1.0 for kind, _, _ in one.events}, one.events, weight) for one in labelled
+    ]
 
 
 def from_examples(types: EventTypes, weight: float) -> list[Case]:
     """The examples of the taxonomy. Their states are not taught: some are of threats."""
     return [
-        Case(_marked(text), {kind.name: 1.0}, [], weight)
+        Case(*_pair(text), {kind.name: 1.0}, [], weight)
         for kind in types.by_name.values()
         for text in [*kind.en, *kind.zh]
     ]
@@ -57,23 +74,33 @@ def from_sentences(weight: float) -> list[Case]:
     cases = []
     for kind, by_state in _own("sentences").items():
         if kind == NO_EVENT:
-            cases += [Case(_marked(text), {}, [], weight) for text in by_state]
+            cases += [Case(*_pair(text), {}, [], weight) for text in by_state]
             continue
         for state, texts in by_state.items():
             told = [(kind, EventRole.SUBJECT, EventState(state))]
-            cases += [Case(_marked(text), {kind: 1.0}, told, weight) for text in texts]
+            cases += [Case(*_pair(text), {kind: 1.0}, told, weight) for text in texts]
     read = _own("states")
     for state, templates in read["states"].items():
         for template in templates:
             language = "en" if template.isascii() else "zh"
             for kind, noun in read["nouns"][language].items():
                 told = [(kind, EventRole.SUBJECT, EventState(state))]
-                cases.append(Case(_marked(template.replace("{n}", noun)), {kind: 1.0}, told, weight))
+                cases.append(Case(*_pair(template.replace("{n}", noun)), {kind: 1.0}, told, weight))
     for role, by_kind in read["roles"].items():
         for kind, texts in by_kind.items():
             told = [(kind, EventRole(role), EventState.HAPPENED)]
-            cases += [Case(_marked(text), {kind: 1.0}, told, weight) for text in texts]
+            cases += [Case(*_pair(text), {kind: 1.0}, told, weight) for text in texts]
     return cases
+
+
+def from_written(weight: float) -> list[Case]:
+    """The written sentences about a company, without those that ``JUDGED`` keeps apart."""
+    return [
+        Case(one.text, one.company, {kind: 1.0 for kind, _, _ in one.events}, list(one.events), weight)
+        for language in ("en", "zh")
+        for one in written_sentences(language, leave_out=JUDGED)
+        if one.company
+    ]
 
 
 def from_others(weight: float, seed: int) -> list[Case]:
@@ -88,7 +115,7 @@ def from_others(weight: float, seed: int) -> list[Case]:
         for text in by_state["happened"] * FRAMES_EACH:
             language = "en" if text.isascii() else "zh"
             sentence = text.replace("{c}", draw.choice(read["others"][language]))
-            cases.append(Case(_marked(draw.choice(read["frames"][language]).replace("{s}", sentence)), {}, [], weight))
+            cases.append(Case(*_pair(draw.choice(read["frames"][language]).replace("{s}", sentence)), {}, [], weight))
     return cases
 
 
@@ -98,9 +125,9 @@ def _own(name: str) -> dict[str, Any]:
     return read
 
 
-def _marked(template: str) -> str:
+def _pair(template: str) -> tuple[str, str]:
     name = STAND_IN if template.isascii() else CHINESE_STAND_IN
-    return found_in(template.replace("{c}", name), name)
+    return template.replace("{c}", name), name
 
 
 def from_pool(
@@ -124,10 +151,10 @@ def from_pool(
         batch = order[start : start + 2000]
         judged = teacher.judge([(marked, pair.language, weak.hits) for pair, marked, weak in batch])
         read = first.probabilities([marked for _, marked, _ in batch])
-        for (_, marked, weak), by_cues, by_reader in zip(batch, judged, read, strict=True):
+        for (pair, _, weak), by_cues, by_reader in zip(batch, judged, read, strict=True):
             types = _both(by_cues, by_reader)
             if not types:
-                without.append(Case(marked, {}, [], weight))
+                without.append(Case(pair.text, pair.surface, {}, [], weight))
                 continue
             keys = [(kind, p >= LIKELY) for kind, p in types.items()]
             if all(counts[key] >= most for key in keys):
@@ -135,7 +162,7 @@ def from_pool(
             counts.update(keys)
             told = [kind for kind, p in types.items() if p >= LIKELY and kind in weak.roles]
             events = [(kind, weak.roles[kind], weak.state) for kind in told]
-            chosen.append(Case(marked, types, events, weight))
+            chosen.append(Case(pair.text, pair.surface, types, events, weight))
     return [*chosen, *without[:empty]]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from documents.events import EventTypes
-from model.events import EventReader, EventWeights
+from model.events import LANGUAGE_OF_HEAD, EventReader, EventWeights
 from retrain.event_reader.fit import ROLES, STATES
 from retrain.event_reader.labels import Labelled
 
@@ -21,16 +21,22 @@ NEARLY_BEST = 0.98
 those for grave types the middle one is taken, since a crisis that is missed costs as well; for others the highest."""
 
 
-def set_thresholds(weights: EventWeights, types: EventTypes, rows: Sequence[Labelled]) -> None:
-    """Move the bias so that a probability of one half is the threshold with the best F1 over ``rows``: one for the
-    grave types, which are adverse and of severity 4 or 5, and one for the others. (One for each type was no better.)"""
-    logits, told = _told(weights, types, rows)
+def set_thresholds(
+    weights: EventWeights, types: EventTypes, rows: Sequence[Labelled], embeddings: np.ndarray | None = None
+) -> None:
+    """Move the bias (with ``embeddings``, that of the head) so that a probability of one half is the threshold with the
+    best F1 over ``rows``: one for the grave types, which are adverse and of severity 4 or 5, and one for the others.
+    (One for each type was no better.)"""
+    logits, told = told_of(weights, types, rows, embeddings)
     grave = _grave(weights, types)
     for chosen in (grave, ~grave):
         f1 = [_scores(told[:, chosen], logits[:, chosen] >= one)["f1"] for one in SHIFTS]
         good = [one for one, score in zip(SHIFTS, f1, strict=True) if score >= NEARLY_BEST * max(f1)]
         shift = good[len(good) // 2] if chosen is grave else good[-1]
-        weights.bias[: len(weights.types)][chosen] -= shift
+        if embeddings is None:
+            weights.bias[: len(weights.types)][chosen] -= shift
+        elif weights.head is not None:
+            weights.head.second_bias[chosen] -= shift
 
 
 def _grave(weights: EventWeights, types: EventTypes) -> np.ndarray:
@@ -38,15 +44,20 @@ def _grave(weights: EventWeights, types: EventTypes) -> np.ndarray:
     return np.array([kind.polarity < 0 and kind.severity >= 4 for kind in kinds])
 
 
-def judge(weights: EventWeights, types: EventTypes, rows: Sequence[Labelled]) -> dict[str, Any]:
-    """Precision, recall and F1 over all events, and over the adverse types of severity 4 and 5; how often role and
-    state are right where the type is; the share of texts without an event in which one was told; also by language."""
-    logits, told = _told(weights, types, rows)
+def judge(
+    weights: EventWeights, types: EventTypes, rows: Sequence[Labelled], embeddings: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Of the reader by words, or with the ``embeddings`` [n, hidden] of the rows by both: precision, recall and F1 over
+    all events, and over the adverse types of severity 4 and 5; how often role and state are right where the type is;
+    the share of texts without an event in which one was told; also by language."""
+    logits, told = told_of(weights, types, rows, embeddings)
     found = logits >= 0
     grave = _grave(weights, types)
     codes = np.array([row.language for row in rows])
     result: dict[str, Any] = {}
     for name, chosen in (("all", codes != ""), ("en", codes == "en"), ("zh", codes == "zh")):
+        if not chosen.any():
+            continue
         none = chosen & ~told.any(axis=1)
         result[name] = {
             "rows": int(chosen.sum()),
@@ -70,8 +81,14 @@ def judge(weights: EventWeights, types: EventTypes, rows: Sequence[Labelled]) ->
     return result
 
 
-def _told(weights: EventWeights, types: EventTypes, rows: Sequence[Labelled]) -> tuple[np.ndarray, np.ndarray]:
+def told_of(
+    weights: EventWeights, types: EventTypes, rows: Sequence[Labelled], embeddings: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(logits float32 [n, types], whether each type is told bool [n, types])."""
     logits = EventReader(weights, types).logits([row.marked for row in rows])[:, : len(weights.types)]
+    if embeddings is not None and weights.head is not None:
+        own = np.array([row.language == LANGUAGE_OF_HEAD for row in rows])
+        logits[own] = weights.head.logits(logits[own], embeddings[own])
     told = np.zeros(logits.shape, bool)
     for i, row in enumerate(rows):
         for kind, _, _ in row.events:

@@ -128,7 +128,7 @@ class ChampionFollower:
         for (text, sign), (negative, _, positive) in zip(PLAIN, probabilities.tolist(), strict=True):
             if (positive - negative) * sign <= 0:
                 raise BadVersion(f"{wanted}: its labels are mixed up: {text!r} scores {positive - negative:+.2f}")
-        _ = scorer.topics  # fitted here, and not in the thread that scores
+        self._score.prepare(scorer)  # here, and not in the thread that scores
         return scorer
 
     def _exchange(self, scorer: Scorer) -> float:

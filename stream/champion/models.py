@@ -26,10 +26,8 @@ class Models:
         return model.champion_name(self._settings.registry)
 
     def champion(self) -> model.Scorer:
-        """The champion's scorer, with its topics fitted, so that the first batch does not wait for that."""
-        scorer = self._load_first(self.champion_name())
-        _ = scorer.topics
-        return scorer
+        """The champion's scorer."""
+        return self._load_first(self.champion_name())
 
     def event_reader(self) -> EventReader | None:
         """The reader of events, None where the settings want none. Raises ``BadEventWeights`` and ``BadEventTypes``."""

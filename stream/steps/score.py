@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,8 @@ import numpy as np
 from documents import LABELS, Document, Row, Topic
 from model import Scorer, Scores
 from model.events import EventReader
+
+log = logging.getLogger(__name__)
 
 UNSUPPORTED_LANGUAGE = "unsupported_language"
 
@@ -30,6 +33,17 @@ class Score:
 
     def __init__(self, scorer: Scorer, events: EventReader | None = None) -> None:
         self.scorer, self._events = scorer, events
+        self.prepare(scorer)
+
+    def prepare(self, scorer: Scorer) -> None:
+        """Do for ``scorer`` what the first batch would wait for: fit its topics, and see whether its embeddings tell
+        events."""
+        _ = scorer.topics
+        if self._events is not None and not self._events.suits(scorer.version, scorer):
+            log.warning(
+                "the embeddings of version %s have moved from those of the event reader: it reads by words alone",
+                scorer.version,
+            )
 
     def check(self) -> None:
         """Score a plain text. If this raises, the model cannot score at all, and no document is at fault."""
@@ -78,17 +92,27 @@ class Score:
                 document.topics = list(map(Topic, names, chances))
                 document.strangeness = strangeness
         if self._events is not None:
-            _read_events(self._events, documents)
+            embeddings = scores.embeddings if self._events.suits(scorer.version, scorer) else None
+            _read_events(self._events, documents, firsts, embeddings)
 
 
-def _read_events(reader: EventReader, documents: Sequence[Document]) -> None:
-    """Fill in what happened to each company of each of ``documents``. Events are of companies alone."""
-    pairs = [(document, mention) for document in documents for mention in document.companies]
+def _read_events(
+    reader: EventReader, documents: Sequence[Document], firsts: Sequence[int], embeddings: np.ndarray | None
+) -> None:
+    """Fill in what happened to each company of each of ``documents``. Events are of companies alone. ``firsts`` is the
+    number of the first score of each, and so of its embedding."""
+    pairs, places = [], []
+    for document, first in zip(documents, firsts, strict=True):
+        for number, mention in enumerate(document.mentions, first + (document.about_one is None)):
+            if mention.entity_type == "company":
+                pairs.append((document, mention))
+                places.append(number)
     found = reader.read(
         [document.whole_text for document, _ in pairs],
         [mention.entity for _, mention in pairs],
         [mention.surface for _, mention in pairs],
         [document.lang or None for document, _ in pairs],
+        None if embeddings is None else embeddings[places],
     )
     for document in documents:
         document.events = []

@@ -55,6 +55,9 @@ class Scorer:
         self.topics = SimpleNamespace(classify=lambda texts, *_: [(["debt"], [0.5], 0.1)] * len(texts))
         self._fails = fails
 
+    def embed(self, texts: Sequence[str], *_: Any) -> np.ndarray:
+        return np.zeros((len(texts), EMBEDDING_BYTES), np.float32)
+
     def score(self, texts: Sequence[str], *_: Any) -> Scores:
         if self._fails:
             raise Broken

@@ -264,7 +264,7 @@ def test_the_body_of_a_first_report_makes_it_no_older(reader: EventReader) -> No
     ("text", "kind", "told"),
     [
         ("Umbrella closes all its factories", "production_halt", 3),
-        ("Umbrella's sales suffer after it closed all its factories", "production_halt", 2),
+        ("Umbrella's sales suffer after it halted production at all plants", "production_halt", 2),
         ("Umbrella shares slump after it cuts its full-year forecast", "guidance_cut", 3),
         ("Umbrella hires a lawyer after it cuts its full-year forecast", "guidance_cut", 2),
         ("Umbrella hires a lawyer after Monday. Umbrella cuts its full-year forecast", "guidance_cut", 3),
