@@ -46,6 +46,7 @@ def rule_from_search(
 
     Raises ``BadRules`` where the watch list or the taxonomy no longer has what the search asks for.
     """
+    search = search._replace(entity=linker.ticker(search.entity.strip())) if search.entity else search
     words = _read(search.words, watchlist, linker)
     entities = list(dict.fromkeys([*([search.entity] if search.entity else []), *words.entities]))
     rule = {"name": name, **_about(search, entities, watchlist), **_wanted(search, words)}
@@ -133,8 +134,7 @@ def _left_out(search: Search, words: _Words, entities: list[str]) -> Iterator[st
 
 def _notes(search: Search, words: _Words, rule: dict[str, Any]) -> Iterator[str]:
     for ticker, written in words.entities.items():
-        if written != ticker:
-            yield f'"{written}" is taken for {ticker}.'
+        yield f'"{written}" is taken for {f"the ticker {ticker}" if written == ticker else ticker}.'
     if words.event_types:
         types = f"{_plural(words.event_types, 'type')} {', '.join(words.event_types)}"
         yield f"Events of the {types} count, whatever words tell of them."

@@ -77,6 +77,9 @@ class Lifecycle:
         self._sources = {source.kind: source for source in watched}
         self._rules, self._tick = rules, tick_s
         self._known = KnownAlerts(alert for alert in known if not alert.opened.topic.startswith(NEW_TOPIC))
+        # By entity, the last tick at which its tone had turned in a way that its rule does not want to be told. What is
+        # said of it then is no talk without a change of tone.
+        self._turned: dict[str, int] = {}
 
     def run(self, after: int, until: int, stale: bool = False, late: Collection[str] = ()) -> Iterator[Step]:
         """The transitions of the ticks in ``(after, until]`` (Unix seconds), in order.
@@ -153,6 +156,10 @@ class Lifecycle:
         if kind is AlertKind.TOPIC_SHIFT and direction is Direction.DOWN:
             return  # because other topics rose, or because this one is over
         if not setting.wants_shift(kind, direction, topic):
+            if kind is AlertKind.SENTIMENT_SHIFT:
+                self._turned[entity] = candidate.at
+            return
+        if kind is AlertKind.BUZZ and self._turned.get(entity) == candidate.at:
             return
         for alert in self._known.about(kind, entity, topic):
             if alert.fires and alert.opened.direction == direction:

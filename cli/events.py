@@ -82,8 +82,6 @@ def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, str]]:
     from documents.files import tickers_in
 
     for row in table.rows():
-        if row.fault:
-            fail(f"{table.path}, row {row.number}: {row.fault}")
         values = {name: row.values.get(column) for name, column in columns.items()}
         entity = values["entity"]
         if isinstance(entity, list | dict):

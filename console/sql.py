@@ -315,10 +315,11 @@ WHERE arrayAll(word -> positionCaseInsensitiveUTF8(concat(title, ' ', text), wor
     AND (%(desk)s = ''
          OR hasAny(mentions.entity, (SELECT groupArray(ticker) FROM entities FINAL WHERE desk = %(desk)s)))
     AND (%(topic)s = '' OR has(`topics.name`, %(topic)s))
-    AND (%(entity)s = '' OR has(mentions.entity, %(entity)s))
+    AND (%(entity)s = '' OR arrayExists(named -> upperUTF8(named) = upperUTF8(%(entity)s), mentions.entity))
     AND (%(tone)s = ''
-         OR if(%(entity)s = '', toString(label), toString(mentions.label[indexOf(mentions.entity, %(entity)s)]))
-            = %(tone)s)
+         OR if(%(entity)s = '', toString(label) = %(tone)s,
+               arrayExists((named, said) -> upperUTF8(named) = upperUTF8(%(entity)s) AND toString(said) = %(tone)s,
+                           mentions.entity, mentions.label)))
 ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
@@ -373,9 +374,9 @@ GROUP BY challenger, champion ORDER BY latest DESC LIMIT 5
 
 KNOWN = {
     "entity": "SELECT 1 FROM entities FINAL WHERE ticker = %(name)s LIMIT 1",
-    "named": "SELECT 1 FROM mentions WHERE entity = %(name)s LIMIT 1",
+    "named": "SELECT 1 FROM record_log WHERE has(mentions.entity, %(name)s) LIMIT 1",
     "sector": "SELECT 1 FROM entities FINAL WHERE sector = %(name)s LIMIT 1",
-    "topic": "SELECT 1 FROM documents WHERE has(`topics.name`, %(name)s) LIMIT 1",
+    "topic": "SELECT 1 FROM record_log WHERE has(`topics.name`, %(name)s) LIMIT 1",
     "alert": "SELECT 1 FROM alerts WHERE id = %(name)s LIMIT 1",
 }
 """A row if there is such a thing. A company that is no longer watched is still ``named`` in documents."""

@@ -102,7 +102,7 @@ def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
     for row in select(client, opened, known):
         yield "opened", row
     saved = (
-        f"SELECT user, name, at, deleted, {', '.join(Search._fields)} FROM saved_searches "
+        f"SELECT user, name, at, {', '.join(Search._fields)} FROM saved_searches "
         "WHERE user = %(name)s AND user != '' ORDER BY at"
     )
     for row in select(client, saved, known):

@@ -27,7 +27,7 @@ MOST_CHARACTERS = 100
 MOST_WORDS = 200
 """Characters of what is searched for."""
 
-Company = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)]
+Company = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MOST_CHARACTERS)]
 Form = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 

@@ -1,7 +1,7 @@
 // The frame of every page: theme, freshness, and showing the page again when something new was stored.
 import { asOf, banner, keepMoment, pick } from "/static/as_of.js";
 import { ask, duration, el, format, say, zone } from "/static/dom.js";
-import { arrive, keepPlace } from "/static/keys.js";
+import { arrive, keepPlace, stands } from "/static/keys.js";
 import { LIVE, pages } from "/static/pages.js";
 
 const page = document.getElementById("page");
@@ -42,7 +42,7 @@ function follow() {
     else if (!seen) say("");
     const key = `${state.records} ${state.alerts} ${state.actions}`;
     // What a person has opened, or is typing or labelling, stays as it is.
-    if (seen && seen !== key && LIVE.includes(page?.dataset.page) && !page.querySelector("details[open]") && !page.contains(document.activeElement)) show();
+    if (seen && seen !== key && LIVE.includes(page?.dataset.page) && !page.querySelector("details[open]") && (stands() || !page.contains(document.activeElement))) show();
     seen = key;
   });
   events.addEventListener("away", () => say("ClickHouse does not answer; what is shown may be old.", true));

@@ -14,11 +14,13 @@ export const typing = event => event.defaultPrevented || event.ctrlKey || event.
 const items = () => [...document.querySelectorAll(ITEMS)].filter(item => item.checkVisibility() && (!item.matches("tr") || item.querySelector("a[href^='/entity/']")));
 const current = () => document.activeElement.closest(ITEMS);
 
-function stand(item) {
+function stand(item, preventScroll = false) {
   if (!item) return;
   if (!item.matches("a")) item.tabIndex = -1;
-  item.focus();
+  item.focus({ preventScroll });
 }
+// Whether one stands on an item, and not on a control within it.
+export const stands = () => document.activeElement.matches(ITEMS);
 
 function move(step) {
   const all = items(), at = all.indexOf(current());
@@ -26,15 +28,16 @@ function move(step) {
   stand(at < 0 ? all.find(item => item.getBoundingClientRect().top >= 0) ?? all.at(-1) : all[at + step]);
 }
 
-// A page that is shown again has other nodes: who stood on the third item stands there again.
+// A page that is shown again has other nodes, and maybe new ones in front: who stood on an item stands on the same one.
+const which = item => item?.dataset.open ?? item?.href ?? item?.querySelector("a[href*='similar='], a[href^='/entity/']")?.href;
 export function keepPlace() {
-  const at = items().indexOf(current());
-  return () => { if (at >= 0) stand(items()[at]); };
+  const all = items(), at = all.indexOf(current()), was = which(all[at]);
+  return () => { const now = items(); if (was) stand(which(now[at]) === was ? now[at] : now.find(item => which(item) === was), true); };
 }
 
 function open(item) {
   if (item.dataset.open) location.assign(item.dataset.open);
-  else item.querySelector("[data-open], a[href]")?.click();
+  else (item.querySelector("[data-open]") ?? item.querySelector("a[href]"))?.click();
 }
 
 // That on which one stands, or on the page of one alert this one.

@@ -91,7 +91,7 @@ def _parsed(value: Any, zone: tzinfo, order: Order | None) -> datetime | None:
         return _compact(str(value)) or _epoch(float(value), zone)
     text = " ".join(str(value).split())
     if text.endswith(" Uhr"):
-        text = _UHR.sub(r" \1", text)
+        text = _UHR.sub(lambda found: f" {found[1].replace('.', ':')}", text)
     if _DIGITS.fullmatch(text):
         return _compact(text) or _epoch(float(text), zone)
     if _NUMERIC.fullmatch(text):

@@ -24,8 +24,7 @@ def header_place(rows: Sequence[Sequence[Any]]) -> int:
     if filled[0] == max(filled):
         return 0
     best = max(range(len(rows)), key=lambda place: known[place])
-    enough = known[best] > max(1, known[0]) or (known[best] and not known[0] and filled[0] == 1 < filled[best])
-    return best if enough and filled[best] > filled[0] else 0
+    return best if known[best] > max(1, known[0]) and filled[best] > filled[0] else 0
 
 
 def known_names(row: Iterable[Any]) -> int:
@@ -66,7 +65,9 @@ def is_total(cells: Sequence[Any], filled: set[int], always: set[int]) -> bool:
     if not filled or always <= filled:
         return False
     first = cells[min(filled)]
-    return isinstance(first, str) and folded(first) in TOTALS
+    others = (cells[place] for place in filled - {min(filled)})
+    names = any(isinstance(one, str) and re.search(r"[^\W\d_]{4}", one) for one in others)
+    return isinstance(first, str) and folded(first) in TOTALS and not names
 
 
 def filled_places(cells: Sequence[Any]) -> set[int]:

@@ -44,14 +44,16 @@ _WORDS = {
         Publicatiedatum, Gepubliceerd, Gepubliceerd op, Tijdstip, Data publikacji, Opublikowano, Data i godzina,
         Publiceringsdatum, Publicerad, Tarih, Yayın tarihi, Yayınlanma tarihi,
         Дата, Дата публикации, Опубликовано, Дата и время,
-        发布时间, 发布日期, 日期, 发表时间, 新闻时间, 公告日期, 交易日期, 时间,
-        發布時間, 發佈時間, 發布日期, 發表時間, 日期時間, 交易日, 時間,
+        发布时间, 发布日期, 日期, 发表时间, 新闻时间, 公告日期, 交易日期,
+        發布時間, 發佈時間, 發布日期, 發表時間, 日期時間, 交易日,
         日付, 日時, 公開日, 公開日時, 配信日時, 配信日, 掲載日, 掲載日時, 発表日, 発行日, 投稿日時, 投稿日, 取引日,
         날짜, 일자, 일시, 작성일, 게시일, 발행일, 등록일, 거래일,
-        Tanggal, Tanggal terbit, Tanggal publikasi, Waktu, Ngày, Ngày đăng, Ngày xuất bản, Ngày giao dịch, Thời gian
+        Tanggal, Tanggal terbit, Tanggal publikasi, Ngày, Ngày đăng, Ngày xuất bản, Ngày giao dịch,
+        时间, 時間, Waktu, Thời gian
     """,
     "time": """
-        Uhrzeit, Heure, Hora, Ora, Tijd, Godzina, Klockslag, Saat, Время, 时刻, 時刻, 시간
+        Uhrzeit, Heure, Hora, Ora, Tijd, Godzina, Klockslag, Saat, Zeit, Время,
+        时刻, 時刻, 时间, 時間, 시간, Waktu, Thời gian
     """,
     "source": """
         Quelle, Herausgeber, Medium, Zeitung, Anbieter, Source de l'article, Éditeur, Journal, Média,

@@ -198,9 +198,11 @@ class Messages:
         }
         message: dict[str, Any] = {name: cell for name, cell in cells.items() if cell}
         long_text = "body" if topic == "news" else "text"
-        if long_text in of and long_text not in message:  # as in answers that have one of content and description
-            others = (_text(long_text, values.get(one)) for one in self._other_texts(topic, long_text))
-            if text := next(filter(None, others), ""):
+        if (
+            topic != "labels" and long_text in of and long_text not in message
+        ):  # as in answers that have one of content and description
+            others = (values.get(one) for one in self._other_texts(topic, long_text))
+            if text := next((one.strip() for one in others if isinstance(one, str) and one.strip()), ""):
                 message[long_text] = text
         date = values.get(of.get("labelled_at" if topic == "labels" else "published_at", ""))
         if topic == "labels":
@@ -288,7 +290,7 @@ def tickers_in(value: Any) -> list[str]:
         if text.startswith(("[{", "{")):
             try:
                 return tickers_in(msgspec.json.decode(text))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 pass
         found = [one.lstrip("$") for one in _SYMBOL.findall(text)]
     kept = dict.fromkeys(one for one in found if one and len(one) <= LONGEST_TICKER)

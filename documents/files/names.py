@@ -60,6 +60,9 @@ _TITLES = (
     "headlinemain", "webtitle", "titlerendered", *_IN["title"],
 )  # fmt: skip
 
+_HEADLINES = tuple(one for one in _TITLES if one not in ("subject", "header", "heading"))
+"""Where a text is scored or read with its title, and no option names another column: a subject may be a category."""
+
 _SAID: dict[str, dict[str, tuple[str, ...]]] = {
     "news": {
         "id": _IDS, "source": _SOURCES, "title": _TITLES, "body": _TEXTS, "published_at": _DATES, "url": _URLS,
@@ -73,12 +76,12 @@ _SAID: dict[str, dict[str, tuple[str, ...]]] = {
         "lang": _LANGUAGES, "tickers": _SYMBOLS, "title": ("title", "subject", *_IN["title"]),
     },
     "texts": {
-        "id": _IDS, "title": _TITLES,
+        "id": _IDS, "title": _HEADLINES,
         "text": ("text", *_TEXTS, "comment", "tweet", "sentence", "phrase", *_IN["comment"]),
         "body": ("body",), "entity": ("entity",), "lang": _LANGUAGES,
     },
     "events": {
-        "text": ("text", *_TEXTS, "sentence", *_IN["comment"]), "title": _TITLES,
+        "text": ("text", *_TEXTS, "sentence", *_IN["comment"]), "title": _HEADLINES,
         "entity": ("entity", "company", "entityname", "companyname", "name", *_IN["company"], *_SYMBOLS),
     },
     "labels": {
@@ -152,7 +155,7 @@ _SAID: dict[str, dict[str, tuple[str, ...]]] = {
             "value", "exposure", "marketvalue", "mktvalue", "mktval", "mv", "positionvalue", "amount", "notional",
             *_IN["value"],
         ),
-        "quantity": ("quantity", "qty", "shares", "units", "sharesheld", "position", *_IN["quantity"]),
+        "quantity": ("quantity", "qty", "shares", "units", "sharesheld", *_IN["quantity"]),
         "price": ("price", "lastprice", "marketprice", "pxlast", "close", *_IN["price"]),
         "currency": ("currency", "ccy", "crncy", "curr", "currencycode", *_IN["currency"]),
         "as_of": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal as decimals
 import math
 import re
 import sys
@@ -70,6 +71,8 @@ def parse_number(value: Any, decimal: Decimal = ".") -> float | None:
     """The number that ``value`` means; None if it is none. Brackets around it, or a minus behind, make it negative."""
     if isinstance(value, bool) or value is None:
         return None
+    if isinstance(value, decimals.Decimal):  # of Parquet
+        value = float(value)
     if isinstance(value, int | float):
         return float(value) if abs(value) <= sys.float_info.max else None
     text = _bare(str(value))

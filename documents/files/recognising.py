@@ -130,7 +130,7 @@ def recognise(path: Path) -> Recognised:
                 raise BadFile(f"{path} is {what}")
         if b"xl/" in head or b"[Content_Types].xml" in head:
             return Recognised("Excel", packed)
-        raise BadFile(f"{path} is a ZIP archive of no file, or of several: unpack it and name one")
+        raise BadFile(f"{path} is a ZIP archive of no file or of several, or it breaks off: unpack it and name one")
     for beginning, what in _STRANGERS:
         if head.startswith(beginning):
             raise BadFile(f"{path} is {what}")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -250,8 +251,10 @@ def _rows_of_pages(documents: list[Any]) -> tuple[str, list[Any]] | None:
         place, more = _longest_list(document) or ("", [])
         if not place and any(isinstance(value, (str, int)) for value in document.values()) and not within:
             return None
+        if more and known_names(document) > known_names(flat(more[0])):
+            return None  # a row itself, with a list of its own
         within = within or place
-        rows += more
+        rows += more if _refusal(document, alone=False) is None else [document]
     return (within, rows) if within and rows else None
 
 
@@ -260,7 +263,11 @@ def _pages(path: Path, found: Recognised) -> tuple[str, list[Any]] | None:
     first = next(_json_lines(path, found)(), None)
     if first is None or first.fault or not _rows_of_pages([json.loads(first.raw)]):
         return None
-    return _rows_of_pages([json.loads(row.raw) for row in _json_lines(path, found)() if not row.fault])
+    lines = list(_json_lines(path, found)())
+    pages = _rows_of_pages([json.loads(row.raw) for row in lines if row.raw])
+    if pages and (broken := next((row for row in lines if not row.raw), None)):
+        raise BadFile(f"{path}, line {broken.number}: {broken.fault}")
+    return pages
 
 
 def _refusal(document: dict[str, Any], alone: bool = True) -> str | None:
@@ -270,7 +277,7 @@ def _refusal(document: dict[str, Any], alone: bool = True) -> str | None:
     if isinstance(inner, dict) and len(document) == 1:
         return _refusal(inner, alone)
     keys = {key.lower() for key in document}
-    if _TEXT_KEYS & keys and not keys <= _PROBLEM:
+    if (_TEXT_KEYS & keys and not keys <= _PROBLEM) or known_names(keys - _PROBLEM) > 1:
         return None
     low = {key.lower(): value for key, value in document.items()}
     states = (low.get("status"), low.get("code"), low.get("statuscode"))
@@ -456,14 +463,23 @@ def _book(path: Path) -> Iterator[Any]:
         with unpacked(path) as (stream, _):
             packed = io.BytesIO(stream.read())
         yield load_workbook(packed, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, TypeError) as error:
+    except (
+        BadZipFile,
+        InvalidFileException,
+        KeyError,
+        ValueError,
+        TypeError,
+        SyntaxError,
+        EOFError,
+        zlib.error,
+    ) as error:
         if isinstance(error, BadFile):
             raise
         raise BadFile(f"{path} is a damaged Excel file: {error}") from error
 
 
 def _sheet(path: Path) -> tuple[str, str]:
-    """The sheet that is read, and how that is said where there are several: the one with the most known columns."""
+    """The sheet that is read, and how that is said where there are several: the first with known columns."""
     known: dict[str, int] = {}
     with _book(path) as book:
         for sheet in book.worksheets:
@@ -472,7 +488,7 @@ def _sheet(path: Path) -> tuple[str, str]:
                 known[sheet.title] = known_names(rows[header_place(rows)])
     if not known:
         raise BadFile(f"{path} is an Excel file whose sheets are empty")
-    best = max(known, key=lambda name: known[name])
+    best = next((name for name in known if known[name] > 1), "") or max(known, key=lambda name: known[name])
     others = ", ".join(repr(name) for name in known if name != best)
     return best, f"the sheet {best!r}, and not {others}" if others else ""
 

@@ -9,7 +9,6 @@ CREATE TABLE saved_searches
     topic LowCardinality(String),
     tone LowCardinality(String),
     entity_type LowCardinality(String),
-    deleted Bool,
     at DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree(at)

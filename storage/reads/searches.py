@@ -21,8 +21,7 @@ class SavedSearch(NamedTuple):
 def saved_searches(client: Client, user: str) -> list[SavedSearch]:
     """Those of ``user``, by name."""
     rows = client.execute(
-        f"SELECT name, at, {', '.join(Search._fields)} FROM saved_searches FINAL "
-        "WHERE user = %(user)s AND NOT deleted ORDER BY name",
+        f"SELECT name, at, {', '.join(Search._fields)} FROM saved_searches FINAL WHERE user = %(user)s ORDER BY name",
         {"user": user},
     )
     return [SavedSearch(name, Search(*search), at) for name, at, *search in rows]

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from clickhouse_driver import Client
 
@@ -21,6 +22,7 @@ from documents import AlertKind, Direction, Document
 from documents.events import Event, EventRole, EventState, load_event_types
 from settings import AlertSettings, ClickHouseSettings
 from storage import connect, write_documents
+from storage.reads import Windows
 from tests.alerts.test_alerting import MONDAY, document, week
 
 TELLS = ("id", "incident", "kind", "entity", "direction", "severity", "state", "fired_at", "at", "before_mean",
@@ -179,3 +181,29 @@ def test_bad_events_are_told(tmp_path: Path):
         backtest.load_events(path)
     low, high = backtest.poisson_interval(10)
     assert (round(low, 1), round(high, 1)) == (4.8, 18.4)
+
+
+def hours_of_praise() -> backtest.History:
+    """Three companies of which little is said for a month, and on one day much and only good of one of them."""
+    draw, begin = np.random.default_rng(1), 1_700_000_100 // 900 * 900
+    rows = []
+    for at in range(30 * 96):
+        for name in ("AAA", "BBB", "CCC"):
+            hot = name == "AAA" and 30 <= at - 25 * 96 < 70
+            if count := draw.poisson(3 if hot else 0.1):
+                tones = np.full(count, 0.9) if hot else draw.choice([-0.5, 0.0, 0.5], count)
+                rows.append(
+                    (name, begin + at * 900, count, tones.sum(), (tones * tones).sum(), 0.1 * count, 0.01 * count)
+                )
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    none = (np.array([], str), np.array([], str), np.array([], np.int64), np.array([], np.int64))
+    return backtest.History(Windows(*columns), none, begin + 22 * 86_400, begin + 29 * 86_400)
+
+
+def test_much_good_talk_is_no_talk_without_a_change_of_tone_where_only_bad_turns_are_told():
+    def told(rule: str) -> set[tuple[str, str]]:
+        found, _ = backtest.replay(hours_of_praise(), read_rules(f"rules: [{{name: all, {rule}}}]"))
+        return {(row.kind, row.direction) for row in found if row.entity == "AAA"}
+
+    assert told("cooldown: 6h") == told("tones: [positive]") == {("sentiment_shift", "positive")}
+    assert told("tones: [negative]") == set()

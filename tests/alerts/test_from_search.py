@@ -88,6 +88,12 @@ def test_the_rule_is_checked_as_the_file_is():
             made(search)
 
 
+def test_a_ticker_is_one_in_small_letters_and_each_company_of_the_words_is_told():
+    assert rule(Search(entity="aapl ")) == {"entities": ["AAPL"]}
+    assert '"ON" is taken for the ticker ON.' in made(Search("ON")).notes
+    assert '"boeing" is taken for BA.' in made(Search("boeing")).notes
+
+
 @pytest.mark.parametrize("name", ["on", "2024-01-01", "a: b # c", "x\nrules: []", "'", '"', "\u2028\x85\x1b[2J", "中"])
 def test_no_name_can_become_another_part_of_the_file(name: str):
     text = f"rules:\n{made(Search('boeing'), name).text}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from clickhouse_driver import Client
 
 from storage.reads import alerts_now
+from storage.writes import write_alerts
 from tests.console.test_console import CHROMIUM, Console, add_incident, fill, served
 from tests.support import eventually
 
@@ -21,6 +23,15 @@ def console(clickhouse_url: str, client: Client) -> Iterator[Console]:
     add_incident(client)
     with served(clickhouse_url, "127.0.0.1:1") as url:
         yield Console(url, client, "")
+
+
+def add_alert(client: Client) -> None:
+    at = datetime.now(UTC).replace(microsecond=0)
+    write_alerts(client, [
+        {"id": "a4", "kind": "buzz", "entity": "THIRD", "direction": "up", "state": "firing", "severity": "notice",
+         "fired_at": at, "at": at, "recorded_at": at, "before_mean": 1.0, "after_mean": 9.0, "before_documents": 5,
+         "after_documents": 9, "began_at": at, "model_version": "m1", "evidence": {"documents": []}},
+    ])  # fmt: skip
 
 
 def test_keys_lead_through_lists_and_pages_and_rest_while_one_types(console: Console) -> None:
@@ -83,6 +94,11 @@ def test_keys_lead_through_lists_and_pages_and_rest_while_one_types(console: Con
             "the acknowledgements",
         )
         press("a")  # it takes nothing back
+
+        # New alerts are shown although one stands on an incident, and one stands on the same one.
+        add_alert(console.client)
+        expect(incidents).to_have_count(3, timeout=15_000)
+        expect(hack).to_be_focused()
         leads("alerts/a2", "Enter")
         expect(page.get_by_role("button", name="Reopen")).to_have_count(2)
 
@@ -117,6 +133,16 @@ def test_keys_lead_through_lists_and_pages_and_rest_while_one_types(console: Con
                 break
         expect(tile).to_be_focused()
         leads("entity/ACME", "Enter")
+
+        # A document's topics are links, too; Enter asks why it is scored so.
+        of_company = page.locator(".documents").first.locator("> li")
+        for _ in range(40):
+            press("j")
+            if of_company.first.evaluate("one => one === document.activeElement"):
+                break
+        expect(of_company.first).to_be_focused()
+        with page.expect_response("**/api/explain*"):
+            press("Enter")
         browser.close()
     assert complaints == []
 

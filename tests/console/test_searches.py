@@ -32,7 +32,9 @@ def console(clickhouse_url: str, client: Client, tmp_path: Path) -> Iterator[Con
     mixed = document(60, datetime.now(UTC), -0.5, "Lonely beats Acme")
     mixed.mentions.append(Mention("LONE", "Lonely", "name", "positive", 0.1, 0.2, 0.7, 0.6))
     mixed.topics = []
-    write_documents(client, [mixed])
+    twice = document(61, datetime.now(UTC), -0.5, "Acme twice")
+    twice.mentions.append(Mention("ACME", "Acme", "name", "positive", 0.1, 0.2, 0.7, 0.6))
+    write_documents(client, [mixed, twice])
     watched = tmp_path / "watched.json"
     watched.write_text(json.dumps(WATCHED))
     with served(clickhouse_url, "127.0.0.1:1", FINSENT_WATCHLIST=str(watched)) as url:
@@ -49,6 +51,8 @@ def test_a_search_asks_for_company_desk_topic_and_tone(console: Console) -> None
     assert [found(q="beats", tone=tone, entity="LONE") for tone in ("negative", "positive")] == [0, 1]
     assert [found(q="debt", topic=topic) for topic in ("debt", "fraud")] == [10, 0]
     assert [found(q="debt", desk=desk) for desk in ("Industry", "funds")] == [10, 0]
+    # Both mentions of a company that is named twice count, and a ticker may be written in small letters.
+    assert [found(q="twice", tone=tone, entity=" acme ") for tone in ("negative", "positive")] == [1, 1]
     assert found(entity="LONE") == 1 and found(entity="LONE", topic="debt") == 0
     assert console.ask("api/search?tone=furious").status == 422
 
@@ -81,6 +85,7 @@ def test_a_search_is_saved_opened_deleted_and_made_a_rule(console: Console) -> N
         for path in ("delete", "rule"):
             assert console.post(f"api/searches/{path}", {"name": name}).status == 404
     assert console.ask("api/searches").json["rows"] == []
+    assert console.client.execute("SELECT count() FROM saved_searches") == [(0,)]
 
 
 def test_what_cannot_be_saved_is_told(console: Console) -> None:

@@ -458,7 +458,7 @@ def test_a_zip_archive_of_one_file_is_read_and_one_of_several_refused(tmp_path: 
             archive.writestr(name, CSV)
         if name == "a.csv":
             assert str(read_table(tmp_path / "a.zip")) == "CSV (semicolons, zip)"
-    with pytest.raises(BadFile, match="ZIP archive of no file, or of several"):
+    with pytest.raises(BadFile, match="ZIP archive of no file or of several"):
         read_table(tmp_path / "a.zip")
 
 
@@ -572,3 +572,96 @@ def test_spellings_of_labels(tmp_path: Path, labels: str, meant: list[str | None
     given = {"great": "positive", "0": "negative", "1": "positive"}
     assert None not in [getattr(one, "value", None) for one in made(
         tmp_path / "a.csv", f"text,label,annotator\n{rows}".encode(), "labels", undated=now, labels=given)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            {"ticker": "AAPL", "name": "Apple", "sector": "Tech", "formerNames": [{"name": "Apple Computer"}]},
+            {"ticker": "MSFT", "name": "Microsoft", "sector": "Tech"},
+        ],
+        [{"desk": "tech", "ticker": "AAPL", "value": 5, "lots": [{"price": 1, "quantity": 2}]}] * 2,
+    ],
+)
+@pytest.mark.parametrize("form", ["list", "lines"])
+def test_rows_with_a_list_of_objects_in_them_stay_rows(tmp_path: Path, rows: list[dict[str, Any]], form: str) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows) if form == "list" else "\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert [row.values["ticker"] for row in read_table(path).rows()] == [row["ticker"] for row in rows]
+
+
+def test_a_page_that_failed_among_good_ones_is_told(tmp_path: Path) -> None:
+    page = {"status": "ok", "articles": [{"title": "T", "publishedAt": "2024-01-31"}]}
+    failed = {"status": "error", "code": "rateLimited", "message": "too many requests"}
+    found = made(tmp_path / "pages.jsonl", "\n".join(map(json.dumps, [page, failed, page])).encode())
+    assert [isinstance(one, RowFault) for one in found] == [False, True, False]
+    with pytest.raises(BadFile, match=r"line 2: "):
+        made(tmp_path / "cut.jsonl", "\n".join([json.dumps(page), json.dumps(page)[:-30], json.dumps(page)]).encode())
+
+
+def test_a_headline_with_a_known_word_is_no_header(tmp_path: Path) -> None:
+    lines = ["Apple beats", "Boeing recalls", "Stocks, bonds slide as yields rise", "Story, continued"]
+    path = tmp_path / "headlines.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert [row.values["text"] for row in read_table(path).rows()] == lines
+
+
+def test_a_damaged_sheet_is_a_damaged_file(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for n in range(2000):
+        book.active.append(["title" if not n else f"Acme {n * n}", "date" if not n else "2024-01-31"])
+    path = tmp_path / "b.xlsx"
+    book.save(path)
+    with zipfile.ZipFile(path) as archive:
+        at = archive.getinfo("xl/worksheets/sheet1.xml").header_offset + 300
+    data = bytearray(path.read_bytes())
+    data[at : at + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    with pytest.raises(BadFile, match="damaged Excel file"):
+        list(read_table(path).rows())
+
+
+def test_the_first_sheet_with_known_columns_is_read(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "Positions"
+    for row in (["Desk", "Ticker", "Value", "Currency"], ["tech", "AAPL", 5, "USD"]):
+        book.active.append(row)
+    other = book.create_sheet("Securities")
+    for row in (["Ticker", "Name", "ISIN", "Sector", "Country", "Exchange"], ["AAPL", "Apple", "", "Tech", "US", "Q"]):
+        other.append(row)
+    book.save(tmp_path / "b.xlsx")
+    assert read_table(tmp_path / "b.xlsx").columns == ["Desk", "Ticker", "Value", "Currency"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"code": 522, "date": "2024-01-31", "close": 3.2}, {"desk": "t", "ticker": "A", "value": 5, "status": "failed"}],
+)
+def test_a_row_with_a_code_or_a_status_is_no_error_answer(tmp_path: Path, row: dict[str, Any]) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps([row]), encoding="utf-8")
+    assert [one.values for one in read_table(path).rows()] == [row]
+
+
+def test_a_list_in_a_column_that_might_help_spoils_no_row(tmp_path: Path) -> None:
+    row = {"id": "1", "title": "T", "body": None, "content": [{"type": "p"}], "date": "2024-01-31"}
+    (message,) = sent(tmp_path / "n.json", json.dumps([row]).encode())
+    assert message["title"] == "T" and not message.get("body")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        ("\u6807\u9898,\u65e5\u671f,\u65f6\u95f4,\u6765\u6e90", "T,2024-01-31,14:30,S", "2024-01-31T14:30"),
+        ("\u898b\u51fa\u3057,\u65e5\u4ed8,\u6642\u9593,\u51fa\u5178", "T,2024-01-31,14:30,S", "2024-01-31T14:30"),
+        ("Titel,Datum,Zeit,Quelle", "T,31.01.2024,14:30,S", "2024-01-31T14:30"),
+        ("Titel,Datum,Quelle", 'T,"31.01.2024, 14.30 Uhr",S', "2024-01-31T14:30"),
+        ("\u6807\u9898,\u65f6\u95f4,\u6765\u6e90", "T,2024-01-31 14:30,S", "2024-01-31T14:30"),
+    ],
+)
+def test_the_time_of_day_in_other_languages(tmp_path: Path, header: str, row: str, said: str) -> None:
+    (message,) = sent(tmp_path / "n.csv", f"{header}\n{row}\n".encode())
+    assert str(message["published_at"]).startswith(said)

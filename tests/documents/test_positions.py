@@ -159,3 +159,22 @@ def test_columns_of_other_languages_a_preamble_and_a_total():
     )
     assert (one.desk, one.ticker, one.exposure, one.rows) == ("Technik", "ACME.DE", 1234.5, [5])
     assert one.at == datetime(2026, 1, 31, tzinfo=UTC) and reader.skipped == [(6, "it is the total of the rows above")]
+
+
+def test_a_company_called_total_is_no_row_of_totals():
+    listed = HoldingsReader(Watchlist([*LIST.entities, Entity("TTE.PA", "Total", "energy", "Oil")]), "EUR", {}, MONDAY)
+    found = read("company,desk,value,quantity\nAcme,tech,100,5\nTotal,energy,5000,\n", listed)
+    assert [(one.ticker, one.exposure) for one in found] == [("ACME.DE", 100.0), ("TTE.PA", 5000.0)]
+
+
+def test_a_decimal_of_parquet_is_the_number_that_it_is():
+    from decimal import Decimal
+
+    from documents.files.numbers import parse_number
+
+    assert parse_number(Decimal("1.234"), ",") == 1.234
+
+
+def test_a_column_of_long_and_short_is_no_quantity():
+    (found,) = read("desk,ticker,position,value\ntech,Acme,Long,100\n")
+    assert (found.exposure, found.quantity) == (100.0, None)

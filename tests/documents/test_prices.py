@@ -115,4 +115,4 @@ def test_a_vendors_export_is_read_below_its_preamble(tmp_path: Path):
         "Date,Ticker,PX_LAST,PX_VOLUME\n46052,ACME GY Equity,12.5,100\n46053,ACM,13,200\nTotal,,,300\n",
     )
     assert found[:2] == [("ACME.DE", date(2026, 1, 30), 12.5), ("ACME.DE", date(2026, 1, 31), 13.0)]
-    assert found[2] == (8, "", "it is the total of the rows above: leave it out") and len(found) == 3
+    assert found[2][:3] == (8, "", "it is the total of the rows above: leave it out") and len(found) == 3
