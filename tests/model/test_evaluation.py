@@ -174,7 +174,7 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"text,sentiment\na,positive\n", "needs the columns text and label"),
+        (b"text,colour\na,positive\n", "needs the columns text and label"),
         (b"", "is empty"),
         (b"text,label\n", "has no rows"),
         (b"text,label\na\n", "needs the columns text and label"),
