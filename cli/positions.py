@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_time
-from cli.shared.columns import print_columns
+from cli.shared.columns import ColumnMap, DayFirst, DecimalComma, print_columns
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows
 from cli.shared.service import user_name
@@ -48,17 +48,9 @@ def import_positions(
     rate: Annotated[
         list[str] | None, typer.Option(metavar="CODE=RATE", help="How much of --currency one CODE is, e.g. EUR=1.08.")
     ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
-    ] = None,
-    day_first: Annotated[
-        bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2024 is, if the file does not tell.")
-    ] = None,
-    decimal_comma: Annotated[
-        bool | None,
-        typer.Option("--decimal-comma/--decimal-point", help="What 1.234 and 1,234 are, if the file does not tell."),
-    ] = None,
+    columns: ColumnMap = None,
+    day_first: DayFirst = None,
+    decimal_comma: DecimalComma = None,
     skip_unknown: Annotated[bool, typer.Option(help="Leave out companies that the watch list does not have.")] = False,
     whole: Annotated[
         bool, typer.Option("--whole", help="The file is all that its desks hold: end their other positions.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_time
-from cli.shared.columns import print_columns
+from cli.shared.columns import ColumnMap, DayFirst, DecimalComma, print_columns
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.service import user_name
@@ -52,18 +52,10 @@ def register(app: typer.Typer) -> None:
 @group.command("import")
 def import_prices(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
-    ] = None,
+    columns: ColumnMap = None,
     ticker: Annotated[str, typer.Option(help="The ticker of all rows of a file that has no such column.")] = "",
-    day_first: Annotated[
-        bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2024 is, if the file does not tell.")
-    ] = None,
-    decimal_comma: Annotated[
-        bool | None,
-        typer.Option("--decimal-comma/--decimal-point", help="What 1.234 and 1,234 are, if the file does not tell."),
-    ] = None,
+    day_first: DayFirst = None,
+    decimal_comma: DecimalComma = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Store the good rows of a file that has bad ones.")
     ] = False,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_speed, parse_time
-from cli.shared.columns import print_columns
+from cli.shared.columns import ColumnMap, DayFirst, print_columns
 from cli.shared.failures import fail, mask
 from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
@@ -37,19 +37,14 @@ def produce(
     topic: Annotated[
         str | None, typer.Option(help="news, comments or labels; without it, the column 'kind' decides.")
     ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
-    ] = None,
+    columns: ColumnMap = None,
     speed: Annotated[
         str,
         typer.Option(help="Event time over wall time, from published_at: 60x is an hour a minute; or max."),
     ] = "max",
     timezone: Annotated[str, typer.Option(help="Zone of times that name none.")] = "UTC",
     undated: Annotated[str | None, typer.Option(metavar="TIME|now", help="Date for rows that have none.")] = None,
-    day_first: Annotated[
-        bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2024 is, if the file does not tell.")
-    ] = None,
+    day_first: DayFirst = None,
     labels: Annotated[
         list[str] | None,
         typer.Option("--label", metavar="SPELLING=LABEL", help="What a spelling of a label means. May be repeated."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_time
-from cli.shared.columns import print_columns
+from cli.shared.columns import ColumnMap, print_columns
 from cli.shared.output import Format, echo, print_rows
 from errors import many
 
@@ -37,10 +37,7 @@ def register(app: typer.Typer) -> None:
 def import_lists(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the watch list goes; FINSENT_WATCHLIST names it.")],
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
-    ] = None,
+    columns: ColumnMap = None,
     desk: Annotated[
         list[str] | None,
         typer.Option("--desk", metavar="SECTOR=DESK", help="The desk of a sector; *=DESK for all others."),

@@ -1,9 +1,11 @@
-"""Which column of a file became which field, as commands that read people's files show it."""
+"""The options of commands that read people's files, and which column became which field, as they show it."""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.shared.output import echo
 
@@ -11,6 +13,18 @@ if TYPE_CHECKING:
     from documents.files import Columns, Table
 
 EXAMPLE = 60
+
+ColumnMap = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a field; no COLUMN: none. May be repeated."),
+]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="What 03/04/2024 is, if the file does not tell.")
+]
+DecimalComma = Annotated[
+    bool | None,
+    typer.Option("--decimal-comma/--decimal-point", help="What 1.234 and 1,234 are, if the file does not tell."),
+]
 
 
 def show_columns(title: str, columns: Columns, table: Table) -> None:

@@ -88,8 +88,9 @@ def train(options: argparse.Namespace) -> None:
         scorer = model.load(model.version_folder(registry, model.ensure_default(registry)), ModelSettings())
     head = fit_head(cases, types, scorer, HeadRecipe(), options.seed)
     english = [row for row in tuning if row.language == LANGUAGE_OF_HEAD]
-    weights = replace(weights, head=mixed(head, *told_of(weights, types, english), _embeddings(scorer, english)))
-    set_thresholds(weights, types, english, _embeddings(scorer, english))
+    of_english = _embeddings(scorer, english)
+    weights = replace(weights, head=mixed(head, *told_of(weights, types, english), of_english))
+    set_thresholds(weights, types, english, of_english)
     weights.write(options.out)
     result: dict[str, Any] = {}
     for name, rows in (("labels", test), ("written", written_labels())):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from clickhouse_driver import Client
 
 from documents import Search
+from storage.erasure import AT_ONCE
 
 INSERT = "INSERT INTO saved_searches (user, name, words, entity, desk, topic, tone, entity_type, at) VALUES"
 
@@ -20,4 +21,4 @@ def delete_search(client: Client, user: str, name: str) -> None:
     """Delete the search of ``user`` with that name, at once and for good."""
     where = "user = %(user)s AND name = %(name)s"
     known = {"user": user, "name": name}
-    client.execute(f"ALTER TABLE saved_searches DELETE WHERE {where}", known, settings={"mutations_sync": 2})
+    client.execute(f"ALTER TABLE saved_searches DELETE WHERE {where}", known, settings=AT_ONCE)
