@@ -183,6 +183,10 @@ class LedgerConsumerThread(driver.AIOKafkaConsumerThread):
                     place.look(coordinator.member_id)
             except Exception as error:
                 self._ledger.kept_out(error)
+                if place:
+                    # Another process may have taken the name while this one was joining. aiokafka would ask for ever
+                    # with the id that the broker has forgotten.
+                    coordinator.reset_generation()
 
     @property
     def _kafka(self) -> KafkaSettings:

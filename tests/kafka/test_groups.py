@@ -146,11 +146,52 @@ def test_two_workers_with_one_name_say_so(workers: list[Feed], newcomer: Feed, t
             # It had lost its place as often.
             if last.process.poll() == ExitCode.TEMPFAIL:
                 last.launch("from stream import run; run()")
-            return last.alive() and len(last.partitions()) == 12
+            assert last.alive(), f"it ended with {last.process.returncode}"
+            return len(last.partitions()) == 12
 
         eventually(alone, 240, "the other one has all partitions")
     finally:
+        for one in (newcomer, other):
+            print(one.log.read_text()[-10_000:])  # pytest shows it of a test that failed
         other.stop()
+
+
+def test_a_worker_whose_name_was_taken_while_it_joined_gets_its_place_back(newcomer: Feed) -> None:
+    newcomer.environment |= {"KAFKA_GROUP_INSTANCE_ID": "same", "KAFKA_SESSION_TIMEOUT_S": "30"}
+    newcomer.launch(TAKEN_WHILE_JOINING)
+    eventually(lambda: "is not in its group" in newcomer.log.read_text(), 120, "it says that it is kept out")
+    eventually(newcomer.ready, 90, "it has its partitions")
+    assert len(newcomer.partitions()) == 12
+
+
+TAKEN_WHILE_JOINING = """
+import os
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance as Rebalance
+from kafka import KafkaConsumer
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from stream import run
+
+sync = Rebalance._send_sync_group_request
+
+async def sync_after_another(rebalance, request):
+    Rebalance._send_sync_group_request = sync
+    other = KafkaConsumer(
+        *rebalance._subscription.topics,
+        bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"],
+        group_id=os.environ["KAFKA_GROUP_ID"],
+        group_instance_id=os.environ["KAFKA_GROUP_INSTANCE_ID"],
+        session_timeout_ms=1_200_000,  # it keeps the place until another process takes it
+        heartbeat_interval_ms=3_000,
+        partition_assignment_strategy=[RoundRobinPartitionAssignor],
+    )
+    while not other.assignment():
+        other.poll(200)
+    other.close()
+    return await sync(rebalance, request)
+
+Rebalance._send_sync_group_request = sync_after_another
+run()
+"""
 
 
 def settled_members(admin: KafkaAdminClient, group: str) -> int:
