@@ -48,6 +48,7 @@ from stream.kafka.committing import StoredOffsets
 from stream.kafka.identity import TopicIdentity
 from stream.kafka.intake import Intake
 from stream.kafka.losing import Losing
+from stream.kafka.membership import leave_for_other_topics
 from stream.kafka.message import Message
 from stream.kafka.rereading import reread, waiting
 from stream.kafka.sender import Sender
@@ -106,6 +107,7 @@ def _run(record: RunRecord, settings: StreamSettings, level: str, load: Callable
     patience_s = min(settings.store_patience_s, START_PATIENCE_S)
     before = _prepared(record, lambda client: _prepare(client, watchlist), patience_s)
     ensure_topics(kafka, kafka.partitions)
+    leave_for_other_topics(kafka)
     worker = Worker(record, before, settings, kafka, watchlist, decode, load)
     faust.Worker(
         worker.app, loglevel=level, logging_config=logging_config(level), redirect_stdouts=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,9 +13,15 @@ from aiokafka.errors import (
     InvalidGroupIdError,
     InvalidSessionTimeoutError,
 )
+from kafka.admin import MemberToRemove
+from kafka.errors import KafkaError
 
 from errors import ExitCode
 from settings import KafkaSettings
+from stream.kafka.clients import admin
+from stream.kafka.topics import READ
+
+log = logging.getLogger(__name__)
 
 TAKEN_TIMES, TAKEN_WITHIN_S = 4, 60.0
 """A member that the broker forgot because it was slow loses its place once; two members with one name take it from each
@@ -73,3 +80,28 @@ def ending(error: Exception, kafka: KafkaSettings) -> tuple[ExitCode, str] | Non
             "`finsent doctor --acls` prints what has to be allowed"
         )
     return None
+
+
+def leave_for_other_topics(kafka: KafkaSettings) -> None:
+    """Take this worker's static member out of the group if it was in it for other topics than those of the settings.
+
+    To call before the worker joins. A member that comes back under its name gets the partitions that it had, and the
+    group does not share them anew: nobody would read a topic that is new in the settings.
+    """
+    name = kafka.group_instance_id
+    if not name:
+        return
+    topics = {kafka.topic(topic) for topic in READ}
+    with admin(kafka) as client:
+        try:
+            members = client.describe_groups([kafka.group_id])[kafka.group_id]["members"]
+            had = next(
+                (set(one["member_metadata"]["topics"]) for one in members if one["group_instance_id"] == name), topics
+            )
+            if had != topics:
+                client.remove_group_members(kafka.group_id, [MemberToRemove(group_instance_id=name)])
+                log.info(
+                    "the topics are others than before, so the group shares them anew", extra={"group": kafka.group_id}
+                )
+        except KafkaError as error:  # there is no such group yet, or joining tells what is wrong
+            log.info("not looked at in the group: %r", error, extra={"group": kafka.group_id})

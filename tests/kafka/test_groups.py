@@ -156,6 +156,20 @@ def test_two_workers_with_one_name_say_so(workers: list[Feed], newcomer: Feed, t
         other.stop()
 
 
+def test_a_static_member_with_other_topics_than_before_reads_them_all(newcomer: Feed) -> None:
+    newcomer.environment |= {"KAFKA_GROUP_INSTANCE_ID": "same", "KAFKA_SESSION_TIMEOUT_S": "120"}
+    newcomer.start()
+    for topic in ("wire", "news"):
+        assert newcomer.process
+        newcomer.process.terminate()
+        newcomer.process.wait(60)
+        newcomer.environment["KAFKA_TOPIC_NEWS"] = topic
+        newcomer.launch("from stream import run; run()")
+        eventually(newcomer.ready, 120, "it has its partitions")
+        expected = {f"{name}/{n}" for name in (topic, "comments", "labels") for n in range(4)}
+        assert set(newcomer.partitions()) == expected
+
+
 def test_a_worker_whose_name_was_taken_while_it_joined_gets_its_place_back(newcomer: Feed) -> None:
     newcomer.environment |= {"KAFKA_GROUP_INSTANCE_ID": "same", "KAFKA_SESSION_TIMEOUT_S": "30"}
     newcomer.launch(TAKEN_WHILE_JOINING)
