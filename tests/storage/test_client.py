@@ -133,7 +133,7 @@ def test_the_signals_of_the_page_for_quants_know_no_future(client: PersonsClient
     assert all(len(found[name]) > 10 for name in ("signal", "bars", "events", "study", "by_one_version"))
     assert found["study"].closing.notna().any()
     early = found["BARS"].replace("INTERVAL 8 HOUR", "INTERVAL 14 HOUR")  # 10:00 in New York, 14:00 UTC
-    then = early.replace("known = now64(3)", "known = {known:DateTime64(3)}")
+    then = early.replace("AND kind", "AND ingested_at <= {known:DateTime64(3)} AND kind")
     closed = datetime(2020, 6, 18, 14, tzinfo=UTC)
     by_then = client.query(then, found["span"] | {"known": closed}).to_pylist()
     by_now = client.query(early, found["span"]).to_pylist()
