@@ -77,8 +77,8 @@ class Lifecycle:
         self._sources = {source.kind: source for source in watched}
         self._rules, self._tick = rules, tick_s
         self._known = KnownAlerts(alert for alert in known if not alert.opened.topic.startswith(NEW_TOPIC))
-        # By entity, the last tick at which its tone had turned in a way that its rule does not want to be told. What is
-        # said of it then is no talk without a change of tone.
+        # By entity, the last tick at which its tone had turned in a way that makes no alert by its rule. A surge of
+        # documents at that tick makes no buzz alert either: a buzz is a surge without a change of tone.
         self._turned: dict[str, int] = {}
 
     def run(self, after: int, until: int, stale: bool = False, late: Collection[str] = ()) -> Iterator[Step]:

@@ -24,8 +24,9 @@ from settings import ConsoleSettings
 from storage.reads import SignInAttempt
 
 DEVICE = "finsent-device"
-"""The cookie of a browser in which somebody has signed in: that it is theirs, so that who guesses the name elsewhere
-does not use up their attempts ("device cookies" of OWASP's page on slowing down online guessing)."""
+"""The cookie that marks a browser in which somebody has signed in. Its attempts are counted apart, so that whoever
+guesses that person's password elsewhere does not use them up ("device cookies" of OWASP's page on slowing down online
+guessing)."""
 
 DEVICE_S = 180 * 86_400
 CHECKS_AT_ONCE = 1

@@ -26,7 +26,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 MOST_FAULTS = 5
-"""As many faults of a request are told."""
+"""At most so many faults of a request are told."""
 
 WITHOUT_SIGN_IN = ("/static/", "/sign-in", "/api/sign-in", "/healthz", "/favicon.ico")
 """Paths that are answered before signing in."""

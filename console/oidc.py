@@ -40,20 +40,20 @@ PATH = "/sign-in/oidc"
 
 RETURN = f"{PATH}/callback"
 FLOW_S = 600
-"""As long may somebody take at the provider."""
+"""So long may somebody take at the provider."""
 
 TIMEOUT_S, WHOLE_TIMEOUT_S = 5.0, 15.0
 """The longest silence of the provider, and the longest time for one answer."""
 
 MOST_BYTES = 1_000_000
 AT_ONCE = 4
-"""As many sign-ins ask the provider at the same time."""
+"""So many sign-ins may ask the provider at the same time."""
 
 DISCOVERED_S = 60.0
-"""As long counts the discovery document: the page to sign in asks for it, and anybody may open that."""
+"""So long counts the discovery document: the page to sign in asks for it, and anybody may open that."""
 
 LEEWAY_S = 60
-"""As far may the clocks of provider and console be apart."""
+"""So far may the clocks of provider and console be apart."""
 
 LONGEST_NAME = 200
 

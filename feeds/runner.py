@@ -194,7 +194,7 @@ class Runner:
             and turn.health.error == turn.told_error
             and time.monotonic() < turn.told_at + REPORT_S
         ):
-            return  # it is listened to each second, and nobody looks so often
+            return  # a web socket is polled each second, and nothing has changed since the last report
         turn.told_at, turn.told_error = time.monotonic(), turn.health.error
         self._report([turn.health])
 

@@ -59,7 +59,7 @@ RUMOUR_WITNESSES = 2
 
 MANY, MANY_WEIGH, WORST_OF_MANY = 4, 2.0, 4
 """What so many independent stories tell, with at least this weight together, counts as one level worse than each says,
-but at most as this one: sheer attention wakes nobody. It is no news either of what is neither good nor bad."""
+but at most as this one: sheer attention wakes nobody. Types that are neither good nor bad are not raised."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _health(context: Context) -> dict[str, Any]:
         except Exception as error:  # whatever Kafka's client raises: the rest of the page still holds
             why = f"{type(error).__name__}: {error}"
     return {
-        # Asked as one who may write: the setting readonly would be told as an obstacle to the workers.
+        # Not read-only: that setting would be reported as one that keeps workers from writing.
         "problems": pool.write(problems),
         "state": context.state(),
         "feeds": context.table(sql.FEEDS),

@@ -60,8 +60,8 @@ def doubled(names: Iterable[str]) -> list[str]:
 
 
 def is_total(cells: Sequence[Any], filled: set[int], always: set[int]) -> bool:
-    """Whether a row is a total of those above it: it says so, and of its cells are not ``filled`` some that all others
-    have (``always``)."""
+    """Whether a row is a total of those above it: its first cell says so, and some cells that all other rows have
+    (``always``) are not among its ``filled`` ones."""
     if not filled or always <= filled:
         return False
     first = cells[min(filled)]

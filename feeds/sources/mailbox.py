@@ -102,7 +102,8 @@ class Mailbox:
         if not remembered:
             first_day = today - timedelta(days=self._imap.days)
         elif validity != remembered.get("uidvalidity"):
-            # Where it was is unknown now. From the day before the last poll on, what was sent is known by its key.
+            # The UIDs of before mean nothing now. Mails since the day before the last poll are read again, and those
+            # that were sent are known by their keys.
             found.faults.append("the mailbox was made anew (UIDVALIDITY has changed)")
             first_day = since - timedelta(days=1)
         if first_day is None:
@@ -118,11 +119,11 @@ class Mailbox:
                     raise
                 found.faults.append(f"the mail with the UID {uid} is left out: it is sent whole, and is too long")
             last = uid
-            if connection.too_long:  # it would still be coming
+            if connection.too_long:  # the rest of that mail would come in place of the next answer
                 break
         found.more = bool(uids) and last < uids[-1]
         last = last if found.more else max(last, top)
-        # The day stays until all was read: should the mailbox be made anew meanwhile, it is read from there.
+        # The day stays until all was read: if the mailbox is made anew before that, reading begins there.
         day = since if found.more else today
         found.remember = {"uidvalidity": validity, "uid": last, "day": day.isoformat()}
         return found

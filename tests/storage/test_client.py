@@ -8,6 +8,7 @@ import re
 import urllib.request
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pytest
@@ -19,6 +20,7 @@ from errors import FinsentError
 from settings import ClickHouseSettings
 from storage import connect
 from storage.access import PASSWORDS_FILE, PersonsClient
+from tests.support.pages import blocks
 
 pytestmark = pytest.mark.timeout(900)  # the recorded week is loaded by the first test that wants it
 
@@ -121,3 +123,20 @@ def test_the_command_of_the_page_gives_arrow_and_parquet(environment: None, stac
     assert arrow.num_rows > 2000 and set(arrow["label"].to_pylist()) <= {"negative", "neutral", "positive", "unscored"}
     assert ipc.open_stream(asked("ArrowStream")).read_all().num_rows == arrow.num_rows
     assert parquet.read_table(asked("Parquet")).num_rows == arrow.num_rows
+
+
+def test_the_signals_of_the_page_for_quants_know_no_future(client: PersonsClient):
+    """With a close within the newswire's outage, so that what it had published before came after it."""
+    page = Path(__file__).parents[2] / "docs" / "quants.md"
+    found: dict[str, Any] = {}
+    exec("".join(block.text for block in blocks(page) if block.language == "python"), found)
+    assert all(len(found[name]) > 10 for name in ("signal", "bars", "events", "study", "by_one_version"))
+    assert found["study"].closing.notna().any()
+    early = found["BARS"].replace("INTERVAL 8 HOUR", "INTERVAL 14 HOUR")  # 10:00 in New York, 14:00 UTC
+    then = early.replace("AND kind", "AND ingested_at <= {known:DateTime64(3)} AND kind")
+    closed = datetime(2020, 6, 18, 14, tzinfo=UTC)
+    by_then = client.query(then, found["span"] | {"known": closed}).to_pylist()
+    by_now = client.query(early, found["span"]).to_pylist()
+    assert by_then == [row for row in by_now if row["day"] <= closed.date()]
+    ahead = client.query(early.replace("greatest(published_at, ingested_at)", "published_at"), found["span"])
+    assert by_then != [row for row in ahead.to_pylist() if row["day"] <= closed.date()], "late documents, to be seen"
