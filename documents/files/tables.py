@@ -1,4 +1,4 @@
-"""The rows of a file, whatever it is: JSON in any arrangement, CSV, Parquet, Excel."""
+"""The rows of a file, whatever it is: JSON in any arrangement, CSV, Parquet, Excel, OpenDocument."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ from documents.files.headers import (
 )
 from documents.files.names import is_known, readings
 from documents.files.recognising import BadFile, Recognised, recognise, unpacked
+from documents.files.workbooks import BadWorkbook, read_sheets
 from documents.showing import from_spreadsheet
 from errors import many
 
 LARGEST_JSON = 1_000_000_000
 """A single JSON document of more characters is not read into memory: as JSON lines it may have any length."""
 
-SHEETS = ("CSV", "Excel")
+WORKBOOKS = ("Excel", "old Excel", "binary Excel", "OpenDocument")
+SHEETS = ("CSV", *WORKBOOKS)
 LARGEST_CELL = 4 * 1024 * 1024
 DEEPEST, LONGEST_SEARCH = 4, 1000
 _TEXT_KEYS = {"title", "text", "id", "headline", "body", "content"}
@@ -83,7 +85,7 @@ class TableRow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file with rows. ``columns`` are those of its first rows; ``within`` says where a JSON document has the rows, or
-    in which of its sheets an Excel file; ``first`` is the first row's number."""
+    in which of its sheets a workbook; ``first`` is the first row's number."""
 
     path: Path
     recognised: Recognised
@@ -109,9 +111,8 @@ def read_table(path: Path, sample: int = 200) -> Table:
     elif found.form == "JSON lines" and (pages := _pages(path, found)):
         within, list_of_rows = pages
         rows = _listed(list_of_rows)
-    elif found.form == "Excel":
-        sheet, within = _sheet(path)
-        rows = _excel_rows(path, sheet)
+    elif found.form in WORKBOOKS:
+        within, rows = _excel_rows(path) if found.form == "Excel" else _workbook_rows(path, found)
     else:
         rows = {
             "JSON lines": _json_lines,
@@ -119,7 +120,7 @@ def read_table(path: Path, sample: int = 200) -> Table:
             "Parquet": _parquet_rows,
             "lines of text": _text_lines,
         }[found.form](path, found)
-    within = repr(within) if within and found.form != "Excel" else within
+    within = repr(within) if within and found.form not in WORKBOOKS else within
     columns: dict[str, None] = {}
     first_fault, first = "", 0
     for row in islice(rows(), sample):
@@ -478,28 +479,48 @@ def _book(path: Path) -> Iterator[Any]:
         raise BadFile(f"{path} is a damaged Excel file: {error}") from error
 
 
-def _sheet(path: Path) -> tuple[str, str]:
-    """The sheet that is read, and how that is said where there are several: the first with known columns."""
-    known: dict[str, int] = {}
-    with _book(path) as book:
-        for sheet in book.worksheets:
-            rows = [row for row in islice(sheet.iter_rows(values_only=True), DEEPEST_HEADER) if filled_places(row)]
-            if rows:
-                known[sheet.title] = known_names(rows[header_place(rows)])
+def _best_sheet(path: Path, heads: dict[str, list[Sequence[Any]]]) -> tuple[str, str]:
+    """The sheet that is read, and how that is said where there are several: the first with known columns. ``heads``
+    are the first rows of each sheet."""
+    filled = {name: [row for row in rows if filled_places(row)] for name, rows in heads.items()}
+    known = {name: known_names(rows[header_place(rows)]) for name, rows in filled.items() if rows}
     if not known:
-        raise BadFile(f"{path} is an Excel file whose sheets are empty")
+        raise BadFile(f"{path} is a workbook whose sheets are empty")
     best = next((name for name in known if known[name] > 1), "") or max(known, key=lambda name: known[name])
     others = ", ".join(repr(name) for name in known if name != best)
     return best, f"the sheet {best!r}, and not {others}" if others else ""
 
 
-def _excel_rows(path: Path, sheet: str) -> Callable[[], Iterator[TableRow]]:
+def _excel_rows(path: Path) -> tuple[str, Callable[[], Iterator[TableRow]]]:
+    with _book(path) as book:
+        heads = {one.title: list(islice(one.iter_rows(values_only=True), DEEPEST_HEADER)) for one in book.worksheets}
+        sheet, within = _best_sheet(path, heads)
+
     def rows() -> Iterator[TableRow]:
         with _book(path) as book:
             for row, _, _ in _under_header(book[sheet].iter_rows(values_only=True)):
                 yield row
 
-    return rows
+    return within, rows
+
+
+def _workbook_rows(path: Path, found: Recognised) -> tuple[str, Callable[[], Iterator[TableRow]]]:
+    """Of the other workbooks, which are held in memory."""
+    if find_spec("python_calamine") is None:
+        raise BadFile(f"{path} is a file of {found.form}, which needs python-calamine: {NEEDS}")
+    with unpacked(path) as (stream, _):
+        data = stream.read()
+    try:
+        sheets = read_sheets(data)
+    except BadWorkbook as error:
+        raise BadFile(f"{path} was taken for {found}, and cannot be read: {error}; save it as .xlsx or CSV") from error
+    sheet, within = _best_sheet(path, {name: rows[:DEEPEST_HEADER] for name, rows in sheets.items()})
+
+    def rows() -> Iterator[TableRow]:
+        for row, _, _ in _under_header(sheets[sheet]):
+            yield row
+
+    return within, rows
 
 
 def _kind(value: Any) -> str:

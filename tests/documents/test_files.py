@@ -143,7 +143,12 @@ def test_excel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "data"), [("pyarrow", b"PAR1xxxx"), ("openpyxl", b"PK\x03\x04 [Content_Types].xml")]
+    ("needed", "data"),
+    [
+        ("pyarrow", b"PAR1xxxx"),
+        ("openpyxl", b"PK\x03\x04 [Content_Types].xml"),
+        ("python-calamine", b"\xd0\xcf\x11\xe0"),
+    ],
 )
 def test_without_the_extra_what_is_needed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: str, data: bytes
@@ -166,12 +171,10 @@ def test_without_the_extra_what_is_needed_is_named(
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"),
         (b"%PDF-1.7 ...", "is a PDF"),
         (b"PK\x03\x04 other", "ZIP archive"),
-        (b"\xd0\xcf\x11\xe0...", "before 2007"),
-        (b"\xd0\xcf\x11\xe0...", "or one with a password"),
-        (
-            b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
-            "an OpenDocument file: save it as .xlsx",
-        ),
+        (b"\xd0\xcf\x11\xe0...", "taken for old Excel.*save it as .xlsx or CSV"),
+        (b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.text", "an OpenDocument text"),
+        (b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "taken for OpenDocument.*save it as"),
+        (b"PK\x03\x04 [Content_Types].xml xl/workbook.bin", "taken for binary Excel.*save it as"),
         (b"PK\x03\x04 [Content_Types].xml word/document.xml", "a Word file"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"<html><body><table><tr><td>title", "a table that was saved as .xls .open that, and save it as .xlsx"),
