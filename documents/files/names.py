@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from documents.files.languages import IN_OTHER_LANGUAGES as _IN
+from documents.files.money import unit_of_column
 
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 """Letters whose accents are a part of them."""
@@ -187,11 +188,13 @@ _PARTS = ("data", "source", "attributes", "fields", "node", "doc", "article", "i
 
 
 def readings(name: str) -> list[str]:
-    """What a column's name may be read as: ``source.name`` as sourcename, and ``data.title`` as title."""
+    """What a column's name may be read as: ``source.name`` as sourcename, ``data.title`` as title, ``Value (USD)`` as
+    value."""
     parts = whole = [folded(part) for part in name.split(".")]
     while len(parts) > 1 and parts[0] in _PARTS and (parts[0] != "source" or name.startswith("_")):
         parts = parts[1:]
-    return ["".join(whole), "".join(parts)]
+    plain, _ = unit_of_column(name)
+    return ["".join(whole), "".join(parts), *([folded(plain)] if plain != name else [])]
 
 
 KNOWN = frozenset(one for fields in MEANINGS.values() for names in fields.values() for one in names)

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -479,7 +479,7 @@ def _book(path: Path) -> Iterator[Any]:
         raise BadFile(f"{path} is a damaged Excel file: {error}") from error
 
 
-def _best_sheet(path: Path, heads: dict[str, list[Sequence[Any]]]) -> tuple[str, str]:
+def _best_sheet(path: Path, heads: Mapping[str, Sequence[Sequence[Any]]]) -> tuple[str, str]:
     """The sheet that is read, and how that is said where there are several: the first with known columns. ``heads``
     are the first rows of each sheet."""
     filled = {name: [row for row in rows if filled_places(row)] for name, rows in heads.items()}
