@@ -51,7 +51,7 @@ def score(
 
     `finsent score --file headlines.txt --json`
 
-    `finsent score news.csv.gz --out scored.jsonl`: FILE is JSON, CSV, Parquet or Excel with a text (or a
+    `finsent score news.csv.gz --out scored.jsonl`: FILE is JSON, CSV, Parquet, Excel or OpenDocument with a text (or a
     title, or both), found by the columns' meaning, and `id`, `entity`, `lang` if there; or text with one document a
     line. One JSON object a row, in the order of the rows.
     """

@@ -10,7 +10,7 @@ import typer
 from cli.shared.output import echo
 
 if TYPE_CHECKING:
-    from documents.files import Columns, Table
+    from documents.files import Columns, Decimal, Order, Table
 
 EXAMPLE = 60
 
@@ -25,6 +25,16 @@ DecimalComma = Annotated[
     bool | None,
     typer.Option("--decimal-comma/--decimal-point", help="What 1.234 and 1,234 are, if the file does not tell."),
 ]
+
+
+def order_of(day_first: bool | None) -> Order | None:
+    """What comes first in a date of three numbers, by ``DayFirst``."""
+    return None if day_first is None else "day" if day_first else "month"
+
+
+def decimal_of(decimal_comma: bool | None) -> Decimal | None:
+    """What stands before the decimals, by ``DecimalComma``."""
+    return None if decimal_comma is None else "," if decimal_comma else "."
 
 
 def show_columns(title: str, columns: Columns, table: Table) -> None:

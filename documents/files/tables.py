@@ -94,16 +94,21 @@ class Table:
     rows: Callable[[], Iterator[TableRow]]
     """Reads the file from its beginning. Raises ``BadFile`` where it breaks off."""
     first: int = 1
+    lines: Callable[[], Iterable[Sequence[Any]]] | None = None
+    """All rows of a spreadsheet or CSV as they are, its header and what is above it, too."""
+    shape: str = ""
+    """How the rows were made of a table of another shape."""
 
     def __str__(self) -> str:
         below = f", header in row {self.first - 1}" if self.first > 2 and self.recognised.form in SHEETS else ""
-        return f"{self.recognised}{f', rows in {self.within}' if self.within else ''}{below}"
+        within = f", rows in {self.within}" if self.within else ""
+        return f"{self.recognised}{within}{below}{f', {self.shape}' if self.shape else ''}"
 
 
 def read_table(path: Path, sample: int = 200) -> Table:
     """The table in ``path``; its columns are those of the first ``sample`` rows. Raises ``BadFile``."""
     found = recognise(path)
-    within = ""
+    within, lines = "", None
     if found.form == "JSON":
         documents = _json_documents(path, found)
         within, list_of_rows = _rows_within(path, documents)
@@ -112,11 +117,14 @@ def read_table(path: Path, sample: int = 200) -> Table:
         within, list_of_rows = pages
         rows = _listed(list_of_rows)
     elif found.form in WORKBOOKS:
-        within, rows = _excel_rows(path) if found.form == "Excel" else _workbook_rows(path, found)
+        within, lines = _excel_lines(path) if found.form == "Excel" else _workbook_lines(path, found)
+        rows = _sheet_rows(lines)
+    elif found.form == "CSV":
+        lines = _csv_lines(path, found)
+        rows = _csv_rows(lines, found)
     else:
         rows = {
             "JSON lines": _json_lines,
-            "CSV": _csv_rows,
             "Parquet": _parquet_rows,
             "lines of text": _text_lines,
         }[found.form](path, found)
@@ -131,7 +139,7 @@ def read_table(path: Path, sample: int = 200) -> Table:
         raise BadFile(f"{path} was read as {found}: it has no rows below its header")
     if first_fault and not columns:
         raise BadFile(f"{path}, {first_fault}")
-    return Table(path, found, list(columns), within, rows, first)
+    return Table(path, found, list(columns), within, rows, first, lines)
 
 
 def _text(path: Path, found: Recognised) -> Iterator[str]:
@@ -377,7 +385,7 @@ def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any
     return found
 
 
-def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]:
+def _csv_lines(path: Path, found: Recognised) -> Callable[[], Iterator[list[str]]]:
     def lines() -> Iterator[list[str]]:
         csv.field_size_limit(LARGEST_CELL)
         reader = csv.reader(_without_hint(_text(path, found)), delimiter=found.delimiter)
@@ -390,6 +398,10 @@ def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]
                 return
             yield cells
 
+    return lines
+
+
+def _csv_rows(lines: Callable[[], Iterable[list[str]]], found: Recognised) -> Callable[[], Iterator[TableRow]]:
     def rows() -> Iterator[TableRow]:
         for row, names, cells in _under_header(lines()):
             values = {name: from_spreadsheet(value) for name, value in row.values.items()}
@@ -401,6 +413,10 @@ def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]
             yield row._replace(values=values, fault=fault if more else row.fault)
 
     return rows
+
+
+def _sheet_rows(lines: Callable[[], Iterable[Sequence[Any]]]) -> Callable[[], Iterator[TableRow]]:
+    return lambda: (row for row, _, _ in _under_header(lines()))
 
 
 def _under_header(lines: Iterable[Sequence[Any]]) -> Iterator[tuple[TableRow, list[str], Sequence[Any]]]:
@@ -491,20 +507,19 @@ def _best_sheet(path: Path, heads: Mapping[str, Sequence[Sequence[Any]]]) -> tup
     return best, f"the sheet {best!r}, and not {others}" if others else ""
 
 
-def _excel_rows(path: Path) -> tuple[str, Callable[[], Iterator[TableRow]]]:
+def _excel_lines(path: Path) -> tuple[str, Callable[[], Iterator[Sequence[Any]]]]:
     with _book(path) as book:
         heads = {one.title: list(islice(one.iter_rows(values_only=True), DEEPEST_HEADER)) for one in book.worksheets}
         sheet, within = _best_sheet(path, heads)
 
-    def rows() -> Iterator[TableRow]:
+    def lines() -> Iterator[Sequence[Any]]:
         with _book(path) as book:
-            for row, _, _ in _under_header(book[sheet].iter_rows(values_only=True)):
-                yield row
+            yield from book[sheet].iter_rows(values_only=True)
 
-    return within, rows
+    return within, lines
 
 
-def _workbook_rows(path: Path, found: Recognised) -> tuple[str, Callable[[], Iterator[TableRow]]]:
+def _workbook_lines(path: Path, found: Recognised) -> tuple[str, Callable[[], Iterable[Sequence[Any]]]]:
     """Of the other workbooks, which are held in memory."""
     if find_spec("python_calamine") is None:
         raise BadFile(f"{path} is a file of {found.form}, which needs python-calamine: {NEEDS}")
@@ -515,12 +530,7 @@ def _workbook_rows(path: Path, found: Recognised) -> tuple[str, Callable[[], Ite
     except BadWorkbook as error:
         raise BadFile(f"{path} was taken for {found}, and cannot be read: {error}; save it as .xlsx or CSV") from error
     sheet, within = _best_sheet(path, {name: rows[:DEEPEST_HEADER] for name, rows in sheets.items()})
-
-    def rows() -> Iterator[TableRow]:
-        for row, _, _ in _under_header(sheets[sheet]):
-            yield row
-
-    return within, rows
+    return within, lambda: sheets[sheet]
 
 
 def _kind(value: Any) -> str:
