@@ -42,12 +42,11 @@ def events(
     with one entry a row, in the order of the rows: a list of
     `{"type", "role", "state", "probability", "severity", "polarity", "relevance"}`, empty where nothing happened.
 
-    FILE is JSON, CSV, Parquet, Excel or OpenDocument. Its columns are found by their meaning, and shown if they are
-    not called `text` and `entity`; a title stands in front of its text. `entity` is the company as the text names it, or a
+    FILE is JSON, CSV, Parquet, Excel or OpenDocument. Its columns are found by their meaning, and shown if they are not
+    called `text` and `entity`; a title stands in front of its text. `entity` is the company as the text names it, or a
     ticker of the watch list. `type` is one of the types in `documents/events/event_types.yaml` (or the file that
-    FINSENT_EVENT_TYPES names). `role` is subject, counterparty or mentioned; `state` is happened, threatened,
-    rumoured, denied, averted, historic or hypothetical. `severity` is 1 to 5. `polarity` is -1, 0 or 1 for the
-    company.
+    FINSENT_EVENT_TYPES names). `role` is subject, counterparty or mentioned; `state` is happened, threatened, rumoured,
+    denied, averted, historic or hypothetical. `severity` is 1 to 5. `polarity` is -1, 0 or 1 for the company.
     """
     from documents.files import read_table
     from model.events import load_event_reader

@@ -66,10 +66,10 @@ def import_prices(
 
     Columns are found by their meaning and shown: ticker, date and close; an adjusted close is preferred. `--map
     close=Last` sets one. A table with one column a ticker, or one a day, is read, too, and so is one below two rows of
-    fields and tickers, as yfinance writes it; there, an empty cell is no close. Without tickers, the file's name may
-    be one: AAPL.csv, or Stooq's aapl_us_d.csv. Symbols and names
-    of the watch list become its tickers; others, such as that of an index, stay as they are. With bad rows nothing is stored, and each of the first hundred is named with its field and the remedy.
-    Storing a file again changes nothing; another close for a stored day replaces it.
+    fields and tickers, as yfinance writes it; there, an empty cell is no close. Without tickers, the file's name may be
+    one: AAPL.csv, or Stooq's aapl_us_d.csv. Symbols and names of the watch list become its tickers; others, such as
+    that of an index, stay as they are. With bad rows nothing is stored, and each of the first hundred is named with its
+    field and the remedy. Storing a file again changes nothing; another close for a stored day replaces it.
 
     `finsent prices import prices.csv`
 

@@ -65,11 +65,11 @@ def produce(
 ) -> None:
     """Send FILEs of documents to Kafka, in the order of their dates.
 
-    A file is JSON (lines, a list, or the answer of an interface with the list in it), CSV with any separator,
-    Parquet, Excel or OpenDocument, in any encoding, and may be packed (gzip, bzip2, xz, zstd, a ZIP archive
-    of one file). What it was recognised as, and which column becomes which field, is shown first; `--map title=Headline` sets one. All rows are
-    checked before the first is sent: with bad ones nothing is sent, and each of the first hundred is named with its
-    field and the remedy.
+    A file is JSON (lines, a list, or the answer of an interface with the list in it), CSV with any separator, Parquet,
+    Excel or OpenDocument, in any encoding, and may be packed (gzip, bzip2, xz, zstd, a ZIP archive of one file). What
+    it was recognised as, and which column becomes which field, is shown first; `--map title=Headline` sets one. All
+    rows are checked before the first is sent: with bad ones nothing is sent, and each of the first hundred is named
+    with its field and the remedy.
 
     A date may be RFC 3339, that of RSS, an epoch, or written out; a day alone is midnight UTC. Without `id` it is a
     hash of source and text. The message's key is the document's id; all replicas acknowledge.
