@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.shared.columns import show_columns
+from cli.shared.columns import show_columns, text_in
 from cli.shared.failures import fail
 from cli.shared.output import echo, progress_bar
 from cli.shared.versions import Scoring, chosen_scorer
@@ -78,15 +78,19 @@ def events(
 
 def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Text and entity of each row; rows without a text stay, so that the answers are in step with the file."""
-    from documents.files import tickers_in
+    from documents.files import text_of, tickers_in
 
     for row in table.rows():
+        if row.fault:
+            fail(f"{table.path}, row {row.number}: {row.fault}")
         values = {name: row.values.get(column) for name, column in columns.items()}
         entity = values["entity"]
         if isinstance(entity, list | dict):
             entity = next(iter(tickers_in(entity)), "")
-        parts = (" ".join(str(values.get(name) or "").split()) for name in ("title", "text"))
-        yield "\n".join(filter(None, parts)), str(entity or "")
+        parts = (
+            " ".join(text_in(table, row, name, columns[name]).split()) for name in ("title", "text") if name in columns
+        )
+        yield "\n".join(filter(None, parts)), text_of(entity) or ""
 
 
 def _columns(table: Table) -> dict[str, str]:

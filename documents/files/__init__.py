@@ -9,7 +9,7 @@ from documents.files.numbers import Decimal, parse_number
 from documents.files.positions import Holding, HoldingsReader
 from documents.files.prices import Close, Prices
 from documents.files.recognising import BadFile, Recognised, recognise
-from documents.files.tables import Table, TableRow, flat, read_table
+from documents.files.tables import Table, TableRow, flat, read_table, text_of
 
 __all__ = [
     "BadFile",
@@ -39,6 +39,7 @@ __all__ = [
     "read_table",
     "recognise",
     "spelled",
+    "text_of",
     "tickers_in",
     "what_is_known",
 ]

@@ -17,7 +17,7 @@ from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.labels import label_spellings, spelled, what_is_known
 from documents.files.names import TIMES, folded, is_known
 from documents.files.recognising import BadFile
-from documents.files.tables import Table, TableRow
+from documents.files.tables import Table, TableRow, text_of
 from documents.messages import RECEIVED, InvalidMessage, decode
 
 TOPIC_OF_KIND = {"news": "news", "comment": "comments", "comments": "comments", "label": "labels"}
@@ -298,19 +298,15 @@ def tickers_in(value: Any) -> list[str]:
 
 
 def _text(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, list | tuple | dict):
-        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
-            return ", ".join(value) if name in ("author", "source") else "\n".join(value).strip()
-        if name in ("author", "source") and isinstance(value, list):
-            named = [str(one["name"]) for one in value if isinstance(one, dict) and one.get("name")]
-            if named:
-                return ", ".join(named)
+    if name in ("author", "source") and isinstance(value, list | tuple):
+        named = [one if isinstance(one, str) else str(one["name"]) for one in value if isinstance(one, str) or (
+            isinstance(one, dict) and one.get("name"))]  # fmt: skip
+        if named or not value:
+            return ", ".join(named)
+    text = text_of(value)
+    if text is None:
         raise BadRow(name, "is no text, but a list or an object", "name another column with --map")
-    return str(value).strip()
+    return text
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -8,7 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain, islice
@@ -374,6 +374,18 @@ def _has_half_characters(row: Any) -> bool:
     return False
 
 
+def text_of(value: Any) -> str | None:
+    """A cell as a text: a whole number without decimals, a list of texts as its lines, and "" for an empty cell. None
+    for what is no text: an object, or a list with others in it."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return "\n".join(value).strip()
+    return None if isinstance(value, list | tuple | dict | bytes) else str(value).strip()
+
+
 def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any]:
     """``row`` with the fields of nested objects as ``outer.inner``."""
     found: dict[str, Any] = {}
@@ -460,11 +472,19 @@ def _parquet_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableR
                 for batch in file.iter_batches(1024):
                     for row in batch.to_pylist():
                         number += 1
-                        yield TableRow(number, flat(row))
+                        yield TableRow(number, {name: _decoded(one) for name, one in flat(row).items()})
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise BadFile(f"{path} is a damaged Parquet file: {error}") from error
 
     return rows
+
+
+def _decoded(value: Any) -> Any:
+    """Some programs write texts as bytes, without saying that they are texts."""
+    if isinstance(value, bytes):
+        with suppress(UnicodeDecodeError):
+            return value.decode()
+    return value
 
 
 @contextmanager
