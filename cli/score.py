@@ -126,10 +126,8 @@ def _rows(table: Table) -> Iterator[dict[str, Any]]:
             fail(f"{table.path}, {word} {row.number}: {row.fault}")
         cells = {name: text_in(table, row, name, column) for name, column in columns.items() if name != "id"}
         if (several := cells.get("entity", "").count("\n")) and isinstance(row.values[columns["entity"]], list):
-            fail(
-                f"{table.path}, {word} {row.number}: {several + 1} companies (column {columns['entity']!r}): give each a "
-                "row of its own"
-            )
+            where = f"{table.path}, {word} {row.number}"
+            fail(f"{where}: {several + 1} companies (column {columns['entity']!r}): give each a row of its own")
         whole = "\n".join(filter(None, (cells.get(name) for name in ("title", "body", "text"))))
         if whole:
             given = cells | {"id": row.values.get(columns.get("id", ""))}

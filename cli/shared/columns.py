@@ -40,7 +40,7 @@ def decimal_of(decimal_comma: bool | None) -> Decimal | None:
 
 def text_in(table: Table, row: TableRow, field: str, column: str) -> str:
     """The text in a row's ``column``, which is the ``field`` that is read. Ends the command where it is none."""
-    from documents.files import text_of
+    from documents.files import says_nothing, text_of
 
     text = text_of(row.values.get(column))
     if text is None:
@@ -49,7 +49,7 @@ def text_in(table: Table, row: TableRow, field: str, column: str) -> str:
             f"{table.path}, {word} {row.number}: {field} (column {column!r}) is a list or an object, and no text: "
             "leave that column out, or give it another name"
         )
-    return text
+    return "" if says_nothing(text) else text
 
 
 def show_columns(title: str, columns: Columns, table: Table) -> None:

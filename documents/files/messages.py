@@ -17,7 +17,7 @@ from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.labels import label_spellings, spelled, what_is_known
 from documents.files.names import TIMES, folded, is_known
 from documents.files.recognising import BadFile
-from documents.files.tables import Table, TableRow, text_of
+from documents.files.tables import Table, TableRow, says_nothing, text_of
 from documents.messages import RECEIVED, InvalidMessage, decode
 
 TOPIC_OF_KIND = {"news": "news", "comment": "comments", "comments": "comments", "label": "labels"}
@@ -257,7 +257,7 @@ class Messages:
         return f"{date} {time}" if ":" in time else date
 
     def _date(self, field: str, date: Any) -> str:
-        if date is None or not str(date).strip():
+        if date is None or date != date or not str(date).strip() or says_nothing(str(date)):
             if self._reading.undated is None:
                 raise BadRow(field, "there is no date", "--undated TIME dates such rows, --map names a column")
             return _rfc3339(self._reading.undated)
@@ -293,7 +293,7 @@ def tickers_in(value: Any) -> list[str]:
             except (msgspec.DecodeError, RecursionError):
                 pass
         found = [one.lstrip("$") for one in _SYMBOL.findall(text)]
-    kept = dict.fromkeys(one for one in found if one and len(one) <= LONGEST_TICKER)
+    kept = dict.fromkeys(one for one in found if one and len(one) <= LONGEST_TICKER and not says_nothing(one))
     return list(kept)[:MOST_TICKERS]
 
 
@@ -306,7 +306,7 @@ def _text(name: str, value: Any) -> str:
     text = text_of(value)
     if text is None:
         raise BadRow(name, "is no text, but a list or an object", "name another column with --map")
-    return text
+    return "" if name != "label" and says_nothing(text) else text
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -183,14 +183,14 @@ MEANINGS = {
 entry; "texts" are those of a file that is scored, "events" of one that is read for events."""
 
 _PARTS = ("data", "source", "attributes", "fields", "node", "doc", "article", "item", "content", "record", "post",
-          "snippet", "toplevelcomment")  # fmt: skip
+          "snippet", "toplevelcomment", "properties", "meta", "metadata")  # fmt: skip
 """Objects around the fields of a row, whose names say nothing about the fields."""
 
 
 def readings(name: str) -> list[str]:
     """What a column's name may be read as: ``source.name`` as sourcename, ``data.title`` as title, ``Value (USD)`` as
-    value."""
-    parts = whole = [folded(part) for part in name.split(".")]
+    value. ``date.$date``, as MongoDB exports it, is date."""
+    parts = whole = [folded(part) for part in name.split(".") if not part.startswith("$")] or [folded(name)]
     while len(parts) > 1 and parts[0] in _PARTS and (parts[0] != "source" or name.startswith("_")):
         parts = parts[1:]
     plain, _ = unit_of_column(name)

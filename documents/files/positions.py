@@ -257,7 +257,7 @@ def _number(numbers: Numbers, column: str, value: Any, name: str) -> tuple[float
     except TwoNumbers as error:
         raise _Fault(f"{name} {error}") from error
     if number is None:
-        raise _Fault(f"{name} {text!r} is no number: write it as 1234567.89")
+        raise _Fault(f"{name} {text[:40]!r} is no number: write it as 1234567.89")
     _, unit = unit_of_column(column)
     own = read_amount(text)
     if name == "quantity" and (own.currencies or unit.currencies):

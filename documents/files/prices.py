@@ -177,5 +177,5 @@ class Prices:
         except TwoNumbers as error:
             raise BadRow("close", str(error)) from error
         if close is None or not (math.isfinite(close) and close > 0):
-            raise BadRow("close", f"{text!r} is no price above 0: write it as 1234.56, or leave the row out")
+            raise BadRow("close", f"{text[:40]!r} is no price above 0: write it as 1234.56, or leave the row out")
         return close

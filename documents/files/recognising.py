@@ -29,7 +29,16 @@ from documents.files.headers import DEEPEST_HEADER, header_place, known_names
 from errors import FinsentError
 
 Form = Literal[
-    "JSON lines", "JSON", "CSV", "Parquet", "Excel", "old Excel", "binary Excel", "OpenDocument", "lines of text"
+    "JSON lines",
+    "JSON",
+    "CSV",
+    "Parquet",
+    "Arrow",
+    "Excel",
+    "old Excel",
+    "binary Excel",
+    "OpenDocument",
+    "lines of text",
 ]
 
 SAMPLE_BYTES = 64 * 1024
@@ -53,6 +62,7 @@ _STRANGERS = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, and not the file itself: run 'git lfs pull'"),
     (b"%PDF", "a PDF: save its text or table as CSV"),
     (b"Obj\x01", "an Avro file: convert it to Parquet or JSON lines"),
+    (b"FEA1", "a Feather file of before 2020: save it as Parquet, or as Feather version 2"),
     (b"ORC", "an ORC file: convert it to Parquet"),
     (b"SQLite format 3", "a SQLite database: export the table as CSV"),
     (b"\x80\x04\x95", "a Python pickle, which may run any code when it is read: save it as Parquet or CSV"),
@@ -122,6 +132,8 @@ def recognise(path: Path) -> Recognised:
         raise BadFile(f"{path} is empty")
     if head.startswith(b"PAR1"):
         return Recognised("Parquet", packed)
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return Recognised("Arrow", packed)
     if head.startswith(_ZIP):
         for inside, what in _IN_ZIP:
             if inside in head:
@@ -146,8 +158,8 @@ def recognise(path: Path) -> Recognised:
     if not text.strip().strip("\ufeff"):
         raise BadFile(f"{path} is empty")
     if "\x00" in text:
-        raise BadFile(f"{path} holds bytes that are no text: it is no JSON, CSV, Parquet, Excel or OpenDocument file")
-    if (first := text.lstrip("\ufeff \t\r\n")[:1]) in ("{", "["):
+        raise BadFile(f"{path} holds bytes that are no text: it is no JSON, CSV, Parquet, Arrow, Excel or OpenDocument")
+    if (first := text.lstrip("\ufeff\x1e \t\r\n")[:1]) in ("{", "["):
         return Recognised("JSON lines" if first == "{" and _is_json_lines(path, text) else "JSON", packed, encoding)
     if _plain_name(path).endswith((".jsonl", ".ndjson", ".json")):
         return Recognised("JSON lines", packed, encoding)  # its first line is at fault; the others may not be
@@ -213,7 +225,8 @@ def _plain_name(path: Path) -> str:
 
 def _is_json_lines(path: Path, text: str) -> bool:
     """Whether the first line of ``text`` is an object by itself: the others are, too, in JSON lines."""
-    line, _, rest = text.lstrip("\ufeff \t\r\n").partition("\n")
+    line, _, rest = text.lstrip("\ufeff\x1e \t\r\n").partition("\n")
+    line = line.rstrip().removesuffix(",") if line.rstrip().endswith("},") else line
     named = _plain_name(path).endswith((".jsonl", ".ndjson"))
     try:
         found = msgspec.json.decode(line)

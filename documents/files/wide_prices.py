@@ -13,7 +13,7 @@ from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.headers import DEEPEST_HEADER, column_names, filled_places, header_place
 from documents.files.names import MEANINGS, folded, readings
 from documents.files.recognising import BadFile
-from documents.files.tables import Table, TableRow
+from documents.files.tables import Table, TableRow, says_nothing
 from errors import many
 
 _BESIDE = """
@@ -25,9 +25,6 @@ _FIELDS = frozenset(_BESIDE.split())
 """What tables of prices have beside a close."""
 
 _SYMBOL = re.compile(r"\^?[A-Z\d][A-Z\d./=:-]{0,14}(?: [A-Z]{2}(?: Equity)?)?")
-_MISSING = frozenset(("", "nan", "na", "n/a", "#n/a", "none", "null", "nat", "-", "\u2013", "\u2014"))
-"""How cells say that a share had no close on a day."""
-
 _TICKER_NAMES = frozenset(("ticker", "tickers", "symbol", "symbols"))
 _HEADER_ROWS = 3
 SAMPLE = 20
@@ -260,7 +257,8 @@ def _means(field: str, name: str) -> bool:
 
 
 def _is_missing(cell: Any) -> bool:
-    return cell is None or cell != cell or str(cell).strip().lower() in _MISSING
+    """Whether a share had no close on a day."""
+    return cell is None or cell != cell or str(cell).strip() in ("", "NA") or says_nothing(str(cell))
 
 
 def _few(names: Iterable[str]) -> str:

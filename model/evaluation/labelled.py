@@ -19,6 +19,7 @@ from documents.files import (
     label_spellings,
     parse_number,
     read_table,
+    says_nothing,
     spelled,
     text_of,
 )
@@ -136,7 +137,7 @@ def _cell(name: str, value: Any, where: str) -> str:
     text = text_of(value)
     if text is None:
         raise BadData(f"{where}: {name} is a list or an object, and no text: leave that column out, or rename another")
-    return text
+    return "" if name != "label" and says_nothing(text) else text
 
 
 def _extra(text: str, path: Path, line: int) -> dict[str, Any]:
