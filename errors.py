@@ -36,8 +36,15 @@ class FinsentError(Exception):
 
 def many(count: int, what: str, verb: str = "") -> str:
     """``1 row``, ``2,000 rows``, ``2 companies``; with the ``verb`` "is" ``1 row is``, ``2 rows are``."""
-    said = f"{count:,} {what if count == 1 else _plural(what)}"
+    said = f"{count:,} {what if count == 1 else plural(what)}"
     return f"{said} {verb if count == 1 else _VERBS[verb]}" if verb else said
+
+
+def plural(what: str) -> str:
+    """``rows``, ``companies``, ``indexes``."""
+    if what.endswith("y") and what[-2:-1] not in "aeiou":
+        return f"{what[:-1]}ies"
+    return f"{what}es" if what.endswith(("s", "x", "ch", "sh")) else f"{what}s"
 
 
 def with_article(what: str) -> str:
@@ -46,9 +53,3 @@ def with_article(what: str) -> str:
 
 
 _VERBS = {"is": "are", "was": "were", "has": "have", "scores": "score"}
-
-
-def _plural(what: str) -> str:
-    if what.endswith("y") and what[-2:-1] not in "aeiou":
-        return f"{what[:-1]}ies"
-    return f"{what}es" if what.endswith(("s", "x", "ch", "sh")) else f"{what}s"

@@ -15,6 +15,7 @@ from alerts.rules import Tone
 from alerts.rules_file import read_rules
 from documents import AlertKind, Linker, Search, Watchlist, shown
 from documents.events import load_event_types
+from errors import plural
 
 WIDE = 100
 """Characters of a line of comments."""
@@ -75,12 +76,19 @@ def _read(text: str, watchlist: Watchlist, linker: Linker) -> _Words:
         if (ticker := linker.ticker(word)) in watchlist.by_ticker:
             named.setdefault(ticker, word)
             left.remove(word)
-    types, others = [], f" {' '.join(left)} ".lower()
+    types = []
     for type_ in load_event_types().names:
-        if (said := f" {type_.replace('_', ' ')} ") in others:
+        said = type_.split("_")
+        while place := _place_of(said, [word.lower() for word in left]):
             types.append(type_)
-            others = others.replace(said, " ")
-    return _Words(named, types, others.split())
+            left[place] = []
+    return _Words(named, list(dict.fromkeys(types)), left)
+
+
+def _place_of(said: list[str], words: list[str]) -> slice | None:
+    """Where the words ``said`` are among ``words``, one after the other."""
+    places = (slice(at, at + len(said)) for at in range(len(words)))
+    return next((place for place in places if words[place] == said), None)
 
 
 def _about(search: Search, entities: list[str], watchlist: Watchlist) -> dict[str, Any]:
@@ -117,7 +125,8 @@ def _wanted(search: Search, words: _Words) -> dict[str, Any]:
 def _left_out(search: Search, words: _Words, entities: list[str]) -> Iterator[str]:
     if words.left:
         quoted = ", ".join(f'"{word}"' for word in words.left)
-        yield f"the {_plural(words.left, 'word')} {quoted}: rules watch sentiment, topics, events and volume, not words"
+        which = _one_or_more(words.left, "word")
+        yield f"the {which} {quoted}: rules watch sentiment, topics, events and volume, not words"
     if search.tone and search.tone not in get_args(Tone):
         yield f"the tone {search.tone}: a rule can ask for turns to negative and to positive"
     if len(entities) > 1:
@@ -136,7 +145,7 @@ def _notes(search: Search, words: _Words, rule: dict[str, Any]) -> Iterator[str]
     for ticker, written in words.entities.items():
         yield f'"{written}" is taken for {f"the ticker {ticker}" if written == ticker else ticker}.'
     if words.event_types:
-        types = f"{_plural(words.event_types, 'type')} {', '.join(words.event_types)}"
+        types = f"{_one_or_more(words.event_types, 'type')} {', '.join(words.event_types)}"
         yield f"Events of the {types} count, whatever words tell of them."
     yield "A search lists documents; a rule tells when something happens, or has moved too far for chance."
     only = f", and tells nothing but {', '.join(rule['kinds'])}" if "kinds" in rule else ""
@@ -147,5 +156,5 @@ def _notes(search: Search, words: _Words, rule: dict[str, Any]) -> Iterator[str]
     )
 
 
-def _plural(of: Collection[str], noun: str) -> str:
-    return noun if len(of) == 1 else f"{noun}s"
+def _one_or_more(of: Collection[str], noun: str) -> str:
+    return noun if len(of) == 1 else plural(noun)

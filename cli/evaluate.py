@@ -36,8 +36,8 @@ def evaluate(
         int | None, typer.Option(min=1, help="At most this many rows, drawn at random with a fixed seed.")
     ] = None,
 ) -> None:
-    """Measure a version on a file of labelled texts: CSV, JSON, Parquet or Excel with `text`, `label` and, if there,
-    `entity`.
+    """Measure a version on a file of labelled texts (CSV, JSON, Parquet, Excel or OpenDocument) with `text`, `label`
+    and, if there, `entity`.
 
     Columns of a text and a label are also found by their meaning, and shown then.
 

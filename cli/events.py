@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.shared.columns import show_columns
+from cli.shared.columns import show_columns, text_in
 from cli.shared.failures import fail
 from cli.shared.output import echo, progress_bar
 from cli.shared.versions import Scoring, chosen_scorer
@@ -42,12 +42,11 @@ def events(
     with one entry a row, in the order of the rows: a list of
     `{"type", "role", "state", "probability", "severity", "polarity", "relevance"}`, empty where nothing happened.
 
-    FILE is JSON, CSV, Parquet or Excel. Its columns are found by their meaning, and shown if they are not called
-    `text` and `entity`; a title stands in front of its text. `entity` is the company as the text names it, or a
+    FILE is JSON, CSV, Parquet, Excel or OpenDocument. Its columns are found by their meaning, and shown if they are not
+    called `text` and `entity`; a title stands in front of its text. `entity` is the company as the text names it, or a
     ticker of the watch list. `type` is one of the types in `documents/events/event_types.yaml` (or the file that
-    FINSENT_EVENT_TYPES names). `role` is subject, counterparty or mentioned; `state` is happened, threatened,
-    rumoured, denied, averted, historic or hypothetical. `severity` is 1 to 5. `polarity` is -1, 0 or 1 for the
-    company.
+    FINSENT_EVENT_TYPES names). `role` is subject, counterparty or mentioned; `state` is happened, threatened, rumoured,
+    denied, averted, historic or hypothetical. `severity` is 1 to 5. `polarity` is -1, 0 or 1 for the company.
     """
     from documents.files import read_table
     from model.events import load_event_reader
@@ -79,15 +78,19 @@ def events(
 
 def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Text and entity of each row; rows without a text stay, so that the answers are in step with the file."""
-    from documents.files import tickers_in
+    from documents.files import text_of, tickers_in
 
     for row in table.rows():
+        if row.fault:
+            fail(f"{table.path}, row {row.number}: {row.fault}")
         values = {name: row.values.get(column) for name, column in columns.items()}
         entity = values["entity"]
         if isinstance(entity, list | dict):
             entity = next(iter(tickers_in(entity)), "")
-        parts = (" ".join(str(values.get(name) or "").split()) for name in ("title", "text"))
-        yield "\n".join(filter(None, parts)), str(entity or "")
+        parts = (
+            " ".join(text_in(table, row, name, columns[name]).split()) for name in ("title", "text") if name in columns
+        )
+        yield "\n".join(filter(None, parts)), text_of(entity) or ""
 
 
 def _columns(table: Table) -> dict[str, str]:

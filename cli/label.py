@@ -44,7 +44,7 @@ def import_labels(
     ] = None,
     json_out: Annotated[bool, typer.Option("--json", help="Print the counts as one JSON object.")] = False,
 ) -> None:
-    """Send labels from a FILE (CSV, JSON, Parquet, Excel, in any encoding) to the topic labels; a worker stores them.
+    """Send labels from a FILE (CSV, JSON, Parquet, Excel, OpenDocument) to the topic labels; a worker stores them.
 
     Columns or keys: document_id or text, label, and where known entity, annotator and labelled_at (else: now). A label
     is negative, neutral or positive; bearish and bullish, and -1, 0 and 1 together, are understood, and

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_time
-from cli.shared.columns import ColumnMap, DayFirst, DecimalComma, print_columns
+from cli.shared.columns import ColumnMap, DayFirst, DecimalComma, decimal_of, order_of, print_columns
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows
 from cli.shared.service import user_name
@@ -58,10 +58,12 @@ def import_positions(
     dry_run: Annotated[bool, typer.Option(help="Show what was recognised, and store nothing.")] = False,
     form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
 ) -> None:
-    """Store the positions in FILE (CSV, Excel, Parquet or JSON), and show as which companies they were recognised.
+    """Store the positions in FILE (CSV, Excel, OpenDocument, Parquet, JSON), and show as which companies they count.
 
     Columns are found by their meaning and shown: desk, entity (a ticker or name of the watch list), value (or
-    quantity and price; a short position is negative), currency, as_of; `--map value=Exposure` sets one. Rows of one
+    quantity and price; a short position is negative), currency, as_of; `--map value=Exposure` sets one. Amounts
+    may be written as 5 USD, $1,200.50, 1.2M, 1,5 Mio. or (1,200), and a column's name may say their currency and unit,
+    as in Value (EUR m); a currency that a row names twice must be the same. Rows of one
     desk, company and time are added up. A value of 0 ends a position. If any row is faulty, nothing is stored.
     Storing the same file again changes nothing.
 
@@ -81,8 +83,8 @@ def import_positions(
         moment,
         skip_unknown,
         parse_pairs(columns, "--map"),
-        None if day_first is None else "day" if day_first else "month",
-        None if decimal_comma is None else "," if decimal_comma else ".",
+        order_of(day_first),
+        decimal_of(decimal_comma),
         desk,
     )
     table = read_table(file)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_time
-from cli.shared.columns import ColumnMap, DayFirst, DecimalComma, print_columns
+from cli.shared.columns import ColumnMap, DayFirst, DecimalComma, decimal_of, order_of, print_columns
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows, write_text
 from cli.shared.service import user_name
@@ -62,12 +62,14 @@ def import_prices(
     dry_run: Annotated[bool, typer.Option(help="Show what was recognised, and store nothing.")] = False,
     form: Annotated[Format, typer.Option("--format", "-f")] = Format.table,
 ) -> None:
-    """Store the daily closes in FILE: CSV, Parquet, Excel or JSON, packed or not.
+    """Store the daily closes in FILE: CSV, Parquet, Excel, OpenDocument or JSON, packed or not.
 
     Columns are found by their meaning and shown: ticker, date and close; an adjusted close is preferred. `--map
-    close=Last` sets one. Symbols and names of the watch list become its tickers; others, such as that of an index, stay
-    as they are. With bad rows nothing is stored, and each of the first hundred is named with its field and the remedy.
-    Storing a file again changes nothing; another close for a stored day replaces it.
+    close=Last` sets one. A table with one column a ticker, or one a day, is read, too, and so is one below two rows of
+    fields and tickers, as yfinance writes it; there, an empty cell is no close. Without tickers, the file's name may be
+    one: AAPL.csv, or Stooq's aapl_us_d.csv. Symbols and names of the watch list become its tickers; others, such as
+    that of an index, stay as they are. With bad rows nothing is stored, and each of the first hundred is named with its
+    field and the remedy. Storing a file again changes nothing; another close for a stored day replaces it.
 
     `finsent prices import prices.csv`
 
@@ -80,11 +82,13 @@ def import_prices(
     from storage.writes import record_action, write_prices
 
     table, watchlist = read_table(file), load_watchlist()
-    order = None if day_first is None else "day" if day_first else "month"
-    decimal = None if decimal_comma is None else "," if decimal_comma else "."
-    prices = Prices(table, watchlist, parse_pairs(columns, "--map"), ticker, order, decimal)  # type: ignore[arg-type]
-    echo(f"{file.name} is {table}", err=True)
-    print_columns("fields of prices", prices.columns, table)
+    prices = Prices(
+        table, watchlist, parse_pairs(columns, "--map"), ticker, order_of(day_first), decimal_of(decimal_comma)
+    )
+    echo(f"{file.name} is {prices.table}", err=True)
+    print_columns("fields of prices", prices.columns, prices.table)
+    if prices.of_file:
+        echo(f"all rows are of {prices.of_file}, by the file's name; --ticker names another", err=True)
     found = _checked(prices, skip_bad)
     client = connect()
     known = closes(client, tickers=sorted({one.ticker for one in found}))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.shared.arguments import parse_pairs, parse_speed, parse_time
-from cli.shared.columns import ColumnMap, DayFirst, print_columns
+from cli.shared.columns import ColumnMap, DayFirst, order_of, print_columns
 from cli.shared.failures import fail, mask
 from cli.shared.output import echo, progress_bar
 from cli.shared.service import kafka_answering
@@ -65,11 +65,11 @@ def produce(
 ) -> None:
     """Send FILEs of documents to Kafka, in the order of their dates.
 
-    A file is JSON (lines, a list, or the answer of an interface with the list in it), CSV with any separator, Parquet
-    or Excel, in any encoding, and may be packed (gzip, bzip2, xz, zstd, a ZIP archive of one file). What it was
-    recognised as, and which column becomes which field, is shown first; `--map title=Headline` sets one. All rows are
-    checked before the first is sent: with bad ones nothing is sent, and each of the first hundred is named with its
-    field and the remedy.
+    A file is JSON (lines, a list, or the answer of an interface with the list in it), CSV with any separator, Parquet,
+    Excel or OpenDocument, in any encoding, and may be packed (gzip, bzip2, xz, zstd, a ZIP archive of one file). What
+    it was recognised as, and which column becomes which field, is shown first; `--map title=Headline` sets one. All
+    rows are checked before the first is sent: with bad ones nothing is sent, and each of the first hundred is named
+    with its field and the remedy.
 
     A date may be RFC 3339, that of RSS, an epoch, or written out; a day alone is midnight UTC. Without `id` it is a
     hash of source and text. The message's key is the document's id; all replicas acknowledge.
@@ -94,7 +94,7 @@ def produce(
         labels={name: label.lower() for name, label in parse_pairs(labels, "--label").items()},
         zone=zone,
         undated=parse_time(undated) if undated else None,
-        order=None if day_first is None else "day" if day_first else "month",
+        order=order_of(day_first),
     )
     unchecked = as_is or (topic is not None and topic not in RECEIVED)
     if as_is and topic is None:

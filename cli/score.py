@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.shared.columns import show_columns
+from cli.shared.columns import show_columns, text_in
 from cli.shared.failures import fail
 from cli.shared.output import Format, echo, print_rows, progress_bar
 from cli.shared.versions import Scoring, chosen_scorer
@@ -51,7 +51,7 @@ def score(
 
     `finsent score --file headlines.txt --json`
 
-    `finsent score news.csv.gz --out scored.jsonl`: FILE is JSON, CSV, Parquet or Excel with a text (or a
+    `finsent score news.csv.gz --out scored.jsonl`: FILE is JSON, CSV, Parquet, Excel or OpenDocument with a text (or a
     title, or both), found by the columns' meaning, and `id`, `entity`, `lang` if there; or text with one document a
     line. One JSON object a row, in the order of the rows.
     """
@@ -124,14 +124,14 @@ def _rows(table: Table) -> Iterator[dict[str, Any]]:
     for row in table.rows():
         if row.fault:
             fail(f"{table.path}, {word} {row.number}: {row.fault}")
-        cells = {name: row.values.get(column) for name, column in columns.items()}
-        for name in ("title", "body", "text", "entity", "lang"):
-            if not isinstance(cells.get(name) or "", str):
-                fail(f"{table.path}, {word} {row.number}: {name} is no text")
-        whole = "\n".join(filter(None, ((cells.get(name) or "").strip() for name in ("title", "body", "text"))))
+        cells = {name: text_in(table, row, name, column) for name, column in columns.items() if name != "id"}
+        if (several := cells.get("entity", "").count("\n")) and isinstance(row.values[columns["entity"]], list):
+            where = f"{table.path}, {word} {row.number}"
+            fail(f"{where}: {several + 1} companies (column {columns['entity']!r}): give each a row of its own")
+        whole = "\n".join(filter(None, (cells.get(name) for name in ("title", "body", "text"))))
         if whole:
-            kept = {name: cells[name] for name in ("id", "entity", "lang") if cells.get(name)}
-            yield kept | {"text": whole}
+            given = cells | {"id": row.values.get(columns.get("id", ""))}
+            yield {name: given[name] for name in ("id", "entity", "lang") if given.get(name)} | {"text": whole}
 
 
 def _columns(table: Table) -> dict[str, str]:

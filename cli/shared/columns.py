@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.shared.failures import fail
 from cli.shared.output import echo
 
 if TYPE_CHECKING:
-    from documents.files import Columns, Table
+    from documents.files import Columns, Decimal, Order, Table, TableRow
 
 EXAMPLE = 60
 
@@ -25,6 +26,30 @@ DecimalComma = Annotated[
     bool | None,
     typer.Option("--decimal-comma/--decimal-point", help="What 1.234 and 1,234 are, if the file does not tell."),
 ]
+
+
+def order_of(day_first: bool | None) -> Order | None:
+    """What comes first in a date of three numbers, by ``DayFirst``."""
+    return None if day_first is None else "day" if day_first else "month"
+
+
+def decimal_of(decimal_comma: bool | None) -> Decimal | None:
+    """What stands before the decimals, by ``DecimalComma``."""
+    return None if decimal_comma is None else "," if decimal_comma else "."
+
+
+def text_in(table: Table, row: TableRow, field: str, column: str) -> str:
+    """The text in a row's ``column``, which is the ``field`` that is read. Ends the command where it is none."""
+    from documents.files import says_nothing, text_of
+
+    text = text_of(row.values.get(column))
+    if text is None:
+        word = "line" if table.recognised.form in ("JSON lines", "lines of text") else "row"
+        fail(
+            f"{table.path}, {word} {row.number}: {field} (column {column!r}) is a list or an object, and no text: "
+            "leave that column out, or give it another name"
+        )
+    return "" if says_nothing(text) else text
 
 
 def show_columns(title: str, columns: Columns, table: Table) -> None:

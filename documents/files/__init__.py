@@ -9,7 +9,7 @@ from documents.files.numbers import Decimal, parse_number
 from documents.files.positions import Holding, HoldingsReader
 from documents.files.prices import Close, Prices
 from documents.files.recognising import BadFile, Recognised, recognise
-from documents.files.tables import Table, TableRow, flat, read_table
+from documents.files.tables import Table, TableRow, flat, read_table, says_nothing, text_of
 
 __all__ = [
     "BadFile",
@@ -38,7 +38,9 @@ __all__ = [
     "parse_number",
     "read_table",
     "recognise",
+    "says_nothing",
     "spelled",
+    "text_of",
     "tickers_in",
     "what_is_known",
 ]

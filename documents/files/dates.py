@@ -55,7 +55,7 @@ _ZONES: dict[str, tzinfo] = {
 def numeric_order(text: str) -> Order | None:
     """Which comes first in a date of three numbers, if it can only be one of the two; a point means the day."""
     match = _NUMERIC.fullmatch(text.strip())
-    if not match:
+    if not match or _may_begin_with_the_year(match):
         return None
     if match[2] == "." or int(match[1]) > 12:
         return "day"
@@ -65,7 +65,14 @@ def numeric_order(text: str) -> Order | None:
 def is_ambiguous(text: str) -> bool:
     """Whether a date of three numbers may mean two days."""
     match = _NUMERIC.fullmatch(text.strip())
-    return bool(match) and numeric_order(text) is None and match[1] != match[3]  # type: ignore[index]
+    return match is not None and (
+        _may_begin_with_the_year(match) or (numeric_order(text) is None and match[1] != match[3])
+    )
+
+
+def _may_begin_with_the_year(match: re.Match[str]) -> bool:
+    """Whether a date is 24-01-31, of two digits each, which is written with the year in front, too."""
+    return match[2] == "-" and len(match[1]) == len(match[3]) == len(match[4]) == 2 and 0 < int(match[4]) <= 31
 
 
 def parse_date(value: Any, zone: tzinfo = UTC, order: Order | None = None) -> datetime | None:
@@ -140,7 +147,7 @@ def _numeric(text: str, zone: tzinfo, order: Order | None) -> datetime | None:
     if not match:
         return None
     first = numeric_order(text) or order
-    if first is None and match[1] != match[3]:
+    if first is None and (match[1] != match[3] or _may_begin_with_the_year(match)):
         return None
     day, month = (match[1], match[3]) if first == "day" else (match[3], match[1])
     year = match[4] if len(match[4]) == 4 else f"20{match[4]}"

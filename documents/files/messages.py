@@ -17,7 +17,7 @@ from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.labels import label_spellings, spelled, what_is_known
 from documents.files.names import TIMES, folded, is_known
 from documents.files.recognising import BadFile
-from documents.files.tables import Table, TableRow
+from documents.files.tables import Table, TableRow, says_nothing, text_of
 from documents.messages import RECEIVED, InvalidMessage, decode
 
 TOPIC_OF_KIND = {"news": "news", "comment": "comments", "comments": "comments", "label": "labels"}
@@ -257,7 +257,7 @@ class Messages:
         return f"{date} {time}" if ":" in time else date
 
     def _date(self, field: str, date: Any) -> str:
-        if date is None or not str(date).strip():
+        if date is None or date != date or not str(date).strip() or says_nothing(str(date)):
             if self._reading.undated is None:
                 raise BadRow(field, "there is no date", "--undated TIME dates such rows, --map names a column")
             return _rfc3339(self._reading.undated)
@@ -293,24 +293,20 @@ def tickers_in(value: Any) -> list[str]:
             except (msgspec.DecodeError, RecursionError):
                 pass
         found = [one.lstrip("$") for one in _SYMBOL.findall(text)]
-    kept = dict.fromkeys(one for one in found if one and len(one) <= LONGEST_TICKER)
+    kept = dict.fromkeys(one for one in found if one and len(one) <= LONGEST_TICKER and not says_nothing(one))
     return list(kept)[:MOST_TICKERS]
 
 
 def _text(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, list | tuple | dict):
-        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
-            return ", ".join(value) if name in ("author", "source") else "\n".join(value).strip()
-        if name in ("author", "source") and isinstance(value, list):
-            named = [str(one["name"]) for one in value if isinstance(one, dict) and one.get("name")]
-            if named:
-                return ", ".join(named)
+    if name in ("author", "source") and isinstance(value, list | tuple):
+        named = [one if isinstance(one, str) else str(one["name"]) for one in value if isinstance(one, str) or (
+            isinstance(one, dict) and one.get("name"))]  # fmt: skip
+        if named or not value:
+            return ", ".join(named)
+    text = text_of(value)
+    if text is None:
         raise BadRow(name, "is no text, but a list or an object", "name another column with --map")
-    return str(value).strip()
+    return "" if name != "label" and says_nothing(text) else text
 
 
 def _rfc3339(moment: datetime) -> str:

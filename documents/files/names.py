@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from documents.files.languages import IN_OTHER_LANGUAGES as _IN
+from documents.files.money import unit_of_column
 
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 """Letters whose accents are a part of them."""
@@ -182,16 +183,18 @@ MEANINGS = {
 entry; "texts" are those of a file that is scored, "events" of one that is read for events."""
 
 _PARTS = ("data", "source", "attributes", "fields", "node", "doc", "article", "item", "content", "record", "post",
-          "snippet", "toplevelcomment")  # fmt: skip
+          "snippet", "toplevelcomment", "properties", "meta", "metadata")  # fmt: skip
 """Objects around the fields of a row, whose names say nothing about the fields."""
 
 
 def readings(name: str) -> list[str]:
-    """What a column's name may be read as: ``source.name`` as sourcename, and ``data.title`` as title."""
-    parts = whole = [folded(part) for part in name.split(".")]
+    """What a column's name may be read as: ``source.name`` as sourcename, ``data.title`` as title, ``Value (USD)`` as
+    value. ``date.$date``, as MongoDB exports it, is date."""
+    parts = whole = [folded(part) for part in name.split(".") if not part.startswith("$")] or [folded(name)]
     while len(parts) > 1 and parts[0] in _PARTS and (parts[0] != "source" or name.startswith("_")):
         parts = parts[1:]
-    return ["".join(whole), "".join(parts)]
+    plain, _ = unit_of_column(name)
+    return ["".join(whole), "".join(parts), *([folded(plain)] if plain != name else [])]
 
 
 KNOWN = frozenset(one for fields in MEANINGS.values() for names in fields.values() for one in names)

@@ -1,4 +1,5 @@
-"""Numbers as people write them: 1,234.56 and 1.234,56, with apostrophes or spaces, in brackets where negative."""
+"""Numbers as people write them: 1,234.56 and 1.234,56, with apostrophes or spaces, in brackets where negative,
+with a currency or a multiplier beside them."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from documents.files.money import read_amount
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
 
@@ -20,7 +22,6 @@ _BLANKS = re.compile(r"(?<=\d)[\s'\u2019\u02bc\u00b4`]+(?=\d{3}(?!\d))")
 
 _PLAIN = re.compile(r"[+-]?\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?|[+-]?[.,]\d+")
 _GROUPED = re.compile(r"[+-]?(?:\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d\d)+,\d{3})(?:(?!\1)[.,]\d*)?")
-_SIGNS = re.compile(r"^[$\u20ac\u00a3\u00a5]\s*|\s*[$\u20ac\u00a3\u00a5]$")
 
 
 class Numbers:
@@ -68,21 +69,24 @@ def may_be_two(value: Any) -> bool:
 
 
 def parse_number(value: Any, decimal: Decimal = ".") -> float | None:
-    """The number that ``value`` means; None if it is none. Brackets around it, or a minus behind, make it negative."""
+    """The number that ``value`` means; None if it is none. Brackets around it, or a minus behind, make it negative;
+    k, M, Mio., bn and the like multiply it; the currency beside it is passed over."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, decimals.Decimal):  # of Parquet
         value = float(value)
     if isinstance(value, int | float):
         return float(value) if abs(value) <= sys.float_info.max else None
-    text = _bare(str(value))
+    amount = read_amount(str(value))
+    text = _ungrouped(amount.number)
     if not _PLAIN.fullmatch(text) and not _GROUPED.fullmatch(text):
         return None
     other = "," if decimal == "." else "."
     whole, _, rest = text.partition(decimal)
     if {".", ","}.intersection(rest) or (other in whole and not _GROUPED.fullmatch(whole)):
         return None
-    number = float(f"{whole.replace(other, '')}.{rest}" if rest else whole.replace(other, ""))
+    plain = f"{whole.replace(other, '')}.{rest}" if rest else whole.replace(other, "")
+    number = float(plain) if amount.factor == 1 else float(decimals.Decimal(plain) * amount.factor)
     return number if math.isfinite(number) else None
 
 
@@ -94,13 +98,12 @@ def as_text(value: Any) -> str:
 
 
 def _bare(text: str) -> str:
-    """``text`` without currency signs and grouping blanks, and with its minus in front."""
-    plain = _SIGNS.sub("", text.strip().replace("\u2212", "-"))
-    if plain.startswith("(") and plain.endswith(")"):
-        plain = f"-{_SIGNS.sub('', plain[1:-1].strip())}"
-    elif plain.endswith("-"):
-        plain = f"-{plain[:-1].strip()}"
-    return _BLANKS.sub("", _SIGNS.sub("", re.sub(r"^([+-])\s*[$\u20ac\u00a3\u00a5]?\s*", r"\1", plain)))
+    """The number in ``text`` without grouping blanks, and with its minus in front."""
+    return _ungrouped(text if _PLAIN.fullmatch(text) else read_amount(text).number)
+
+
+def _ungrouped(number: str) -> str:
+    return _BLANKS.sub("", number)
 
 
 def _sign_told(text: str) -> Decimal | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from documents.files.columns import Columns, find_columns
 from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.money import currency_of, read_amount, unit_of_column
 from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
@@ -112,11 +113,12 @@ class HoldingsReader:
                 if row.fault:
                     raise _Fault(row.fault)
                 given = {name: as_text(row.values.get(column)) for name, column in of.items()}
-                amount: dict[str, float | None] = {
-                    name: _number(numbers, of[name], row.values.get(of[name]), name) for name in amounts
-                }
+                amount: dict[str, float | None] = {}
+                said: dict[str, tuple[str, ...]] = {}
+                for name in amounts:
+                    amount[name], said[name] = _number(numbers, of[name], row.values.get(of[name]), name)
                 at = self._time(row.values.get(of.get("as_of", "")), order)
-                self._add(given, amount, at, row.number, found)
+                self._add(given, amount, said, at, row.number, found)
             except _Fault as fault:
                 faults.append(f"row {row.number}: {fault}")
         if faults:
@@ -131,6 +133,7 @@ class HoldingsReader:
         self,
         given: Mapping[str, str],
         amount: Mapping[str, float | None],
+        said: Mapping[str, tuple[str, ...]],
         at: datetime,
         number: int,
         found: dict[tuple[str, str, datetime], Holding],
@@ -139,7 +142,7 @@ class HoldingsReader:
         if not desk:
             raise _Fault("the desk is missing")
         ticker = self._ticker(entity)
-        value, currency = self._value(given, amount)
+        value, currency = self._value(given, amount, said)
         quantity = amount.get("quantity")
         if not ticker:
             self.skipped.append((number, f"{entity!r} is no company of the watch list"))
@@ -183,22 +186,40 @@ class HoldingsReader:
             raise _Fault(f"as_of {text} is in the future")
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
-    def _value(self, given: Mapping[str, str], amount: Mapping[str, float | None]) -> tuple[float, str]:
-        """The value and its currency, converted into the common currency if there is one."""
+    def _value(
+        self, given: Mapping[str, str], amount: Mapping[str, float | None], said: Mapping[str, tuple[str, ...]]
+    ) -> tuple[float, str]:
+        """The value and its currency, converted into the common currency if there is one. ``said`` are the currencies
+        that each amount may be in."""
         value, quantity, price = (amount.get(name) for name in ("value", "quantity", "price"))
+        known = said.get("value", ())
         if value is None:
             if quantity is None or price is None:
                 raise _Fault("it has no value: fill in value, or quantity and price")
-            value = quantity * price
-        currency = given.get("currency", "").upper() or self._currency
-        if not re.fullmatch(r"[A-Z]{3}", currency):
-            said = f"{currency!r} is no currency of three letters" if currency else "it has no currency"
-            raise _Fault(f"{said}: fill in currency, or give --currency")
+            value, known = quantity * price, said["price"]
+        currency = self._currency_of(given.get("currency", ""), known)
         if self._currency and currency != self._currency:
             if currency not in self._rates:
                 raise _Fault(f"it is in {currency}, not in {self._currency}: {_rate_remedy(currency, self._currency)}")
             return value * self._rates[currency], self._currency
         return value, currency
+
+    def _currency_of(self, text: str, said: tuple[str, ...]) -> str:
+        """The currency that is named in a row, ``text`` in its column and ``said`` by its amount, or that of all."""
+        own = currency_of(text) or ((text.upper(),) if text else said)
+        if text and said:
+            if not (both := tuple(one for one in own if one in said)):
+                raise _Fault(f"its amount is in {_listed(said)}, and its currency is {text!r}: correct one of them, or "
+                             "leave the column of currencies out with --map currency=")  # fmt: skip
+            own = both
+        if len(own) != 1:
+            if own and self._currency not in own:
+                raise _Fault(f"its amount may be in {_listed(own)}: fill in currency, or give --currency")
+            own = (self._currency,)
+        if not re.fullmatch(r"[A-Z]{3}", own[0]):
+            what = f"{own[0]!r} is no currency of three letters" if own[0] else "it has no currency"
+            raise _Fault(f"{what}: fill in currency, or give --currency")
+        return own[0]
 
     def _same_currency(self, holdings: Iterable[Holding], where: str) -> None:
         first: dict[str, int] = {}
@@ -222,13 +243,30 @@ def _order_of(values: Iterable[Any]) -> Order | None:
     return orders.pop() if len(orders) == 1 else None
 
 
-def _number(numbers: Numbers, column: str, value: Any, name: str) -> float | None:
+def _listed(currencies: tuple[str, ...]) -> str:
+    shown = " or ".join(currencies[:3])
+    return f"{shown} or another" if len(currencies) > 3 else shown
+
+
+def _number(numbers: Numbers, column: str, value: Any, name: str) -> tuple[float | None, tuple[str, ...]]:
+    """The amount in a cell, and the currencies that it, or its column's name, says it may be in."""
     if not (text := as_text(value)):
-        return None
+        return None, ()
     try:
         number = numbers.read(column, value)
     except TwoNumbers as error:
         raise _Fault(f"{name} {error}") from error
     if number is None:
-        raise _Fault(f"{name} {text!r} is no number: write it as 1234567.89")
-    return number
+        raise _Fault(f"{name} {text[:40]!r} is no number: write it as 1234567.89")
+    _, unit = unit_of_column(column)
+    own = read_amount(text)
+    if name == "quantity" and (own.currencies or unit.currencies):
+        raise _Fault(f"quantity {text!r} is an amount of money: --map value={column} reads it as the value")
+    if unit.factor != 1 and own.factor != 1:
+        raise _Fault(f"{name} {text!r} has a multiplier, and the name of the column {column!r}, too: leave one out")
+    currencies = own.currencies or unit.currencies
+    if own.currencies and unit.currencies:
+        currencies = tuple(one for one in own.currencies if one in unit.currencies)
+        if not currencies:
+            raise _Fault(f"{name} {text!r} is in another currency than its column {column!r} says: correct one of them")
+    return number * unit.factor, currencies

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from documents.files.columns import Columns, find_columns
@@ -15,6 +16,7 @@ from documents.files.messages import SAMPLE, BadRow, RowFault
 from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
 from documents.files.tables import Table
+from documents.files.wide_prices import as_rows
 from documents.linking import Linker
 from documents.watchlist import Watchlist
 
@@ -40,7 +42,8 @@ class Prices:
     """The closes in ``table``. Raises ``BadFile`` where it has no dates, closes or tickers.
 
     ``given`` names the columns of fields, ``ticker`` is that of all rows of a file without such a column, and
-    ``order`` and ``decimal`` say what 03/04/2024 and 1.234 are, where the file does not tell. A symbol or name of the
+    ``order`` and ``decimal`` say what 03/04/2024 and 1.234 are, where the file does not tell. A table with a column for
+    each ticker, or one for each day, is read, too, unless ``given`` names columns. A symbol or name of the
     watch list becomes its ticker; any other symbol, such as that of an index, stays as it is, in capital letters.
     """
 
@@ -53,40 +56,42 @@ class Prices:
         order: Order | None = None,
         decimal: Decimal | None = None,
     ) -> None:
-        self.table, self._ticker = table, ticker
+        self._linker, self._tickers, self._by_name = Linker(watchlist), watchlist.by_ticker, watchlist.by_name
+        self.table, self._ticker, self.of_file = table, ticker, ""
+        """``of_file`` is the ticker that the file's name says, where nothing else does."""
         try:
             self.columns: Columns = find_columns("prices", table.columns, given)
         except BadFile as error:
             raise BadFile(f"{table.path}: {error}") from error
         missing = [name for name in ("date", "close") if name not in self.columns.of]
         names = ", ".join(map(repr, table.columns[:20]))[:300] or "none"
-        self._linker, self._tickers = Linker(watchlist), watchlist.by_ticker
-        if missing == ["close"] and (
-            wide := [one for one in self.columns.unused if self._linker.ticker(one) in self._tickers]
-        ):
-            raise BadFile(
-                f"{table.path} was read as {table}: it has one column per ticker ({', '.join(wide[:3])}), and prices "
-                "are read from rows of ticker, date and close: make such rows of it"
-            )
-        if missing:
-            raise BadFile(
-                f"{table.path} was read as {table}: no column is known to be the {' or the '.join(missing)} of prices "
-                f"(there are {names}); name one with --map {missing[0]}=COLUMN"
-            )
         if ticker and "ticker" in self.columns.of:
             raise BadFile(
                 f"{table.path} has a column of tickers, {self.columns.of['ticker']!r}: leave out --ticker, or give "
                 "--map ticker="
             )
-        if not ticker and "ticker" not in self.columns.of:
+        long = not missing and (ticker or "ticker" in self.columns.of)
+        if not long and not given and (wide := as_rows(table, self._is_known, order)):
+            self.table, self.columns = wide
+            missing = []
+        if missing:
             raise BadFile(
-                f"{table.path} was read as {table}: no column is known to be the ticker (there are {names}); name one "
-                "with --map ticker=COLUMN, or the ticker of all rows with --ticker"
+                f"{table.path} was read as {table}: no column is known to be the {' or the '.join(missing)} of prices "
+                f"(there are {names}); name one with --map {missing[0]}=COLUMN"
             )
-        self._by_name = watchlist.by_name
+        if ticker and self.table.shape:
+            raise BadFile(f"{table.path} was read as {self.table}: leave out --ticker")
+        if not ticker and "ticker" not in self.columns.of:
+            self._ticker = self.of_file = self._ticker_in_name(table.path)
+            if not self._ticker:
+                raise BadFile(
+                    f"{table.path} was read as {table}: no column is known to be the ticker (there are {names}), and "
+                    "the file's name is none; name one with --map ticker=COLUMN, or the ticker of all rows with "
+                    "--ticker"
+                )
         self._known: dict[str, str] = {}
         self._order = order or self._found_order()
-        self._numbers = Numbers(table, [self.columns.of["close"]], decimal)
+        self._numbers = Numbers(self.table, [self.columns.of["close"]], decimal)
 
     def __iter__(self) -> Iterator[Close | RowFault]:
         """Every row, as a close or as what is wrong with it, in the file's order. Of rows that say the same, only the
@@ -107,7 +112,10 @@ class Prices:
                         f"{before.close:g}: keep one of them",
                     )
             except BadRow as fault:
-                yield RowFault(row.number, fault.field, str(fault), fault.bare)
+                field = fault.field
+                if field and self.table.shape:
+                    field += f" of {as_text(row.values[self.columns.of['ticker']])}"
+                yield RowFault(row.number, field, str(fault), fault.bare)
 
     def _close(self, number: int, values: Mapping[str, Any]) -> Close:
         given = {name: values.get(column) for name, column in self.columns.of.items()}
@@ -116,6 +124,18 @@ class Prices:
             raise BadRow("ticker", "the ticker is missing: fill it in")
         day = self._day(given["date"])
         return Close(number, self._as_known(symbol), day, self._price(given["close"]), symbol)
+
+    def _is_known(self, name: str) -> bool:
+        return self._linker.ticker(name) in self._tickers or name.lower() in self._by_name
+
+    def _ticker_in_name(self, path: Path) -> str:
+        """The ticker of the watch list that is the file's name, as in ``AAPL.csv`` and Stooq's ``aapl_us_d.csv``."""
+        stem = re.sub(r"(?:\.(?:csv|tsv|txt|json|jsonl|parquet|xlsx?|xlsb|ods|gz|bz2|xz|zst|zip))+$", "", path.name)
+        stem = re.sub(r" ?\(\d+\)$", "", stem)
+        if stooq := re.fullmatch(r"([a-z\d.-]+?)[._]us(?:_[dwm])?", stem):
+            stem = stooq[1].upper()
+        ticker = self._linker.ticker(stem) if stem == stem.upper() else ""
+        return stem if ticker in self._tickers else ""
 
     def _as_known(self, symbol: str) -> str:
         if symbol not in self._known:
@@ -157,5 +177,5 @@ class Prices:
         except TwoNumbers as error:
             raise BadRow("close", str(error)) from error
         if close is None or not (math.isfinite(close) and close > 0):
-            raise BadRow("close", f"{text!r} is no price above 0: write it as 1234.56, or leave the row out")
+            raise BadRow("close", f"{text[:40]!r} is no price above 0: write it as 1234.56, or leave the row out")
         return close

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: packed or not, in which encoding, and JSON, CSV, Parquet, Excel or lines of text.
+"""What a file is, by its first bytes: packed or not, its encoding, and JSON, CSV, Parquet, a workbook or lines of text.
 
 A file's name is no proof, so it decides only between lines of text and a CSV of one column.
 """
@@ -28,7 +28,18 @@ import zstandard
 from documents.files.headers import DEEPEST_HEADER, header_place, known_names
 from errors import FinsentError
 
-Form = Literal["JSON lines", "JSON", "CSV", "Parquet", "Excel", "lines of text"]
+Form = Literal[
+    "JSON lines",
+    "JSON",
+    "CSV",
+    "Parquet",
+    "Arrow",
+    "Excel",
+    "old Excel",
+    "binary Excel",
+    "OpenDocument",
+    "lines of text",
+]
 
 SAMPLE_BYTES = 64 * 1024
 CHUNK_BYTES = 1024 * 1024
@@ -50,11 +61,8 @@ _MARKS = (
 _STRANGERS = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, and not the file itself: run 'git lfs pull'"),
     (b"%PDF", "a PDF: save its text or table as CSV"),
-    (
-        b"\xd0\xcf\x11\xe0",
-        "an Excel file of before 2007, or one with a password: save it as .xlsx without one, or as CSV",
-    ),
     (b"Obj\x01", "an Avro file: convert it to Parquet or JSON lines"),
+    (b"FEA1", "a Feather file of before 2020: save it as Parquet, or as Feather version 2"),
     (b"ORC", "an ORC file: convert it to Parquet"),
     (b"SQLite format 3", "a SQLite database: export the table as CSV"),
     (b"\x80\x04\x95", "a Python pickle, which may run any code when it is read: save it as Parquet or CSV"),
@@ -65,10 +73,10 @@ _STRANGERS = (
     (b"7z\xbc\xaf", "a 7-Zip archive: unpack it"),
 )
 _IN_ZIP = (
-    (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file: save it as .xlsx or CSV"),
+    (b"mimetypeapplication/vnd.oasis.opendocument.text", "an OpenDocument text: save its table as .ods or CSV"),
+    (b"mimetypeapplication/vnd.oasis.opendocument.presentation", "a presentation: save its table as .ods or CSV"),
     (b"word/", "a Word file: save its table as .xlsx or CSV"),
     (b"ppt/", "a PowerPoint file: save its table as .xlsx or CSV"),
-    (b"xl/workbook.bin", "a binary Excel file (.xlsb): save it as .xlsx or CSV"),
     (b"Index/Document.iwa", "an Apple Numbers file: export it as .xlsx or CSV"),
 )
 _PAGES = (
@@ -124,13 +132,21 @@ def recognise(path: Path) -> Recognised:
         raise BadFile(f"{path} is empty")
     if head.startswith(b"PAR1"):
         return Recognised("Parquet", packed)
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return Recognised("Arrow", packed)
     if head.startswith(_ZIP):
         for inside, what in _IN_ZIP:
             if inside in head:
                 raise BadFile(f"{path} is {what}")
+        if b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet" in head:
+            return Recognised("OpenDocument", packed)
+        if b"xl/workbook.bin" in head:
+            return Recognised("binary Excel", packed)
         if b"xl/" in head or b"[Content_Types].xml" in head:
             return Recognised("Excel", packed)
         raise BadFile(f"{path} is a ZIP archive of no file or of several, or it breaks off: unpack it and name one")
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        return Recognised("old Excel", packed)
     for beginning, what in _STRANGERS:
         if head.startswith(beginning):
             raise BadFile(f"{path} is {what}")
@@ -142,8 +158,8 @@ def recognise(path: Path) -> Recognised:
     if not text.strip().strip("\ufeff"):
         raise BadFile(f"{path} is empty")
     if "\x00" in text:
-        raise BadFile(f"{path} holds bytes that are no text: it is no JSON, CSV, Parquet or Excel file")
-    if (first := text.lstrip("\ufeff \t\r\n")[:1]) in ("{", "["):
+        raise BadFile(f"{path} holds bytes that are no text: it is no JSON, CSV, Parquet, Arrow, Excel or OpenDocument")
+    if (first := text.lstrip("\ufeff\x1e \t\r\n")[:1]) in ("{", "["):
         return Recognised("JSON lines" if first == "{" and _is_json_lines(path, text) else "JSON", packed, encoding)
     if _plain_name(path).endswith((".jsonl", ".ndjson", ".json")):
         return Recognised("JSON lines", packed, encoding)  # its first line is at fault; the others may not be
@@ -209,7 +225,8 @@ def _plain_name(path: Path) -> str:
 
 def _is_json_lines(path: Path, text: str) -> bool:
     """Whether the first line of ``text`` is an object by itself: the others are, too, in JSON lines."""
-    line, _, rest = text.lstrip("\ufeff \t\r\n").partition("\n")
+    line, _, rest = text.lstrip("\ufeff\x1e \t\r\n").partition("\n")
+    line = line.rstrip().removesuffix(",") if line.rstrip().endswith("},") else line
     named = _plain_name(path).endswith((".jsonl", ".ndjson"))
     try:
         found = msgspec.json.decode(line)

@@ -1,4 +1,4 @@
-"""The rows of a file, whatever it is: JSON in any arrangement, CSV, Parquet, Excel."""
+"""The rows of a file, whatever it is: JSON in any arrangement, CSV, Parquet, Excel, OpenDocument."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain, islice
@@ -26,13 +26,16 @@ from documents.files.headers import (
 )
 from documents.files.names import is_known, readings
 from documents.files.recognising import BadFile, Recognised, recognise, unpacked
+from documents.files.workbooks import BadWorkbook, read_sheets
 from documents.showing import from_spreadsheet
 from errors import many
 
 LARGEST_JSON = 1_000_000_000
 """A single JSON document of more characters is not read into memory: as JSON lines it may have any length."""
 
-SHEETS = ("CSV", "Excel")
+WORKBOOKS = ("Excel", "old Excel", "binary Excel", "OpenDocument")
+SHEETS = ("CSV", *WORKBOOKS)
+ARROW = ("Parquet", "Arrow")
 LARGEST_CELL = 4 * 1024 * 1024
 DEEPEST, LONGEST_SEARCH = 4, 1000
 _TEXT_KEYS = {"title", "text", "id", "headline", "body", "content"}
@@ -83,7 +86,7 @@ class TableRow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file with rows. ``columns`` are those of its first rows; ``within`` says where a JSON document has the rows, or
-    in which of its sheets an Excel file; ``first`` is the first row's number."""
+    in which of its sheets a workbook; ``first`` is the first row's number."""
 
     path: Path
     recognised: Recognised
@@ -92,16 +95,21 @@ class Table:
     rows: Callable[[], Iterator[TableRow]]
     """Reads the file from its beginning. Raises ``BadFile`` where it breaks off."""
     first: int = 1
+    lines: Callable[[], Iterable[Sequence[Any]]] | None = None
+    """All rows of a spreadsheet or CSV as they are, its header and what is above it, too."""
+    shape: str = ""
+    """How the rows were made of a table of another shape."""
 
     def __str__(self) -> str:
         below = f", header in row {self.first - 1}" if self.first > 2 and self.recognised.form in SHEETS else ""
-        return f"{self.recognised}{f', rows in {self.within}' if self.within else ''}{below}"
+        within = f", rows in {self.within}" if self.within else ""
+        return f"{self.recognised}{within}{below}{f', {self.shape}' if self.shape else ''}"
 
 
 def read_table(path: Path, sample: int = 200) -> Table:
     """The table in ``path``; its columns are those of the first ``sample`` rows. Raises ``BadFile``."""
     found = recognise(path)
-    within = ""
+    within, lines = "", None
     if found.form == "JSON":
         documents = _json_documents(path, found)
         within, list_of_rows = _rows_within(path, documents)
@@ -109,28 +117,33 @@ def read_table(path: Path, sample: int = 200) -> Table:
     elif found.form == "JSON lines" and (pages := _pages(path, found)):
         within, list_of_rows = pages
         rows = _listed(list_of_rows)
-    elif found.form == "Excel":
-        sheet, within = _sheet(path)
-        rows = _excel_rows(path, sheet)
+    elif found.form in WORKBOOKS:
+        within, lines = _excel_lines(path) if found.form == "Excel" else _workbook_lines(path, found)
+        rows = _sheet_rows(lines)
+    elif found.form == "CSV":
+        lines = _csv_lines(path, found)
+        rows = _csv_rows(lines, found)
     else:
         rows = {
             "JSON lines": _json_lines,
-            "CSV": _csv_rows,
-            "Parquet": _parquet_rows,
+            "Parquet": _arrow_rows,
+            "Arrow": _arrow_rows,
             "lines of text": _text_lines,
         }[found.form](path, found)
-    within = repr(within) if within and found.form != "Excel" else within
+    within = repr(within) if within and found.form not in WORKBOOKS else within
     columns: dict[str, None] = {}
     first_fault, first = "", 0
     for row in islice(rows(), sample):
         first = first or row.number
         columns.update(dict.fromkeys(row.values))
         first_fault = first_fault or (f"row {row.number}: {row.fault}" if row.fault else "")
+    if not first and found.form in ARROW:
+        raise BadFile(f"{path} was read as {found}: it has no rows")
     if not first and found.form in SHEETS:
         raise BadFile(f"{path} was read as {found}: it has no rows below its header")
     if first_fault and not columns:
         raise BadFile(f"{path}, {first_fault}")
-    return Table(path, found, list(columns), within, rows, first)
+    return Table(path, found, list(columns), within, rows, first, lines)
 
 
 def _text(path: Path, found: Recognised) -> Iterator[str]:
@@ -155,7 +168,9 @@ def _text_lines(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow
 def _json_lines(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]:
     def rows() -> Iterator[TableRow]:
         for number, line in enumerate(_text(path, found), 1):
-            line = line.strip("\ufeff\r\n")
+            line = line.strip("\ufeff\x1e\r\n")  # and the record separator of RFC 7464
+            if line.rstrip().endswith("},"):
+                line = line.rstrip()[:-1]
             if not line.strip():
                 continue
             try:
@@ -203,19 +218,28 @@ def _rows_within(path: Path, documents: list[Any]) -> tuple[str, list[Any]]:
     document = documents[0]
     if len(documents) > 1 or isinstance(document, list):
         rows = document if len(documents) == 1 else documents
+        if rows and all(isinstance(row, list) for row in rows) and all(isinstance(name, str) for name in rows[0]):
+            return "", _named(rows[0], rows[1:])
         return _rows_of_pages(rows) or ("", rows)
     if not isinstance(document, dict):
         raise BadFile(f"{path} holds {_kind(document)}, and no rows")
     if numbered := _by_number(document) or _with_header(document):
         return "", numbered
+    if len(alike := _lists_alike(document)) > 1:
+        raise BadFile(
+            f"{path} holds several lists of rows alike, {alike[0]!r} and {alike[1]!r}: put them into one, with a field "
+            "that says which row was in which"
+        )
     if (found := _longest_list(document)) and (_has_texts(found[1][0]) or not _is_published(document)):
         return found
     if (told := _refusal(document)) is not None:
         raise BadFile(f"{path} is the error answer of an interface, and no data{f': {told}' if told else ''}")
+    if by_column := _by_column(document):
+        return "", by_column
     if any(isinstance(value, list) for value in document.values()) and not _TEXT_KEYS & document.keys():
         told = document.get("message")
         raise BadFile(f"{path} is an answer without rows{f': {told}' if isinstance(told, str) and told else ''}")
-    return "", _by_column(document) or [document]
+    return "", [document]
 
 
 def _longest_list(document: dict[str, Any]) -> tuple[str, list[Any]] | None:
@@ -228,6 +252,19 @@ def _longest_list(document: dict[str, Any]) -> tuple[str, list[Any]] | None:
         return texts, -one[0].count(".") if texts else 0, len(one[1])
 
     return max(found, key=weight, default=None)
+
+
+def _lists_alike(document: dict[str, Any]) -> list[str]:
+    """The names of lists beside each other whose rows have the same fields: to take one would lose the others."""
+    found = _longest_list(document)
+    if not found:
+        return []
+    where, rows = found
+    above = where.rpartition(".")[0]
+    return [
+        name for name, other in _lists(document, "", 0)
+        if name.rpartition(".")[0] == above and other[0].keys() == rows[0].keys() and name.split(".")[0] not in _ERRORS
+    ][:2] if rows[0] else []  # fmt: skip
 
 
 def _has_texts(row: dict[str, Any]) -> bool:
@@ -326,13 +363,23 @@ def _with_header(document: dict[str, Any]) -> list[Any]:
     for names in ("fields", "columns"):
         header, rows = document.get(names), document.get("data")
         if isinstance(header, list) and isinstance(rows, list) and all(isinstance(one, str) for one in header):
-            return [dict(zip(header, row, strict=False)) if isinstance(row, list) else row for row in rows]
+            return _named(header, rows)
     return []
 
 
+def _named(header: list[str], rows: list[Any]) -> list[Any]:
+    """Rows that are lists, with names; one that has more cells than there are names stays a list."""
+    return [
+        dict(zip(header, row, strict=False)) if isinstance(row, list) and len(row) <= len(header) else row
+        for row in rows
+    ]
+
+
 def _by_column(document: dict[str, Any]) -> list[Any]:
-    """The rows of an object of columns, each with the same keys, as pandas writes them."""
+    """The rows of an object of columns, each with the same keys or of the same length, as pandas writes them."""
     columns = list(document.values())
+    if len(columns) > 1 and all(isinstance(one, list) and len(one) == len(columns[0]) > 0 for one in columns):
+        return [dict(zip(document, row, strict=True)) for row in zip(*columns, strict=True)]
     if len(columns) < 2 or not all(
         isinstance(one, dict) and one and one.keys() == columns[0].keys() for one in columns
     ):
@@ -365,6 +412,26 @@ def _has_half_characters(row: Any) -> bool:
     return False
 
 
+def text_of(value: Any) -> str | None:
+    """A cell as a text: a whole number without decimals, a list of texts as its lines, and "" for an empty cell. None
+    for what is no text: an object, or a list with others in it."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return "\n".join(value).strip()
+    return None if isinstance(value, list | tuple | dict | bytes) else str(value).strip()
+
+
+_NOTHING = frozenset(("nan", "null", "none", "n/a", "#n/a", "<na>", "nat", "-", "--", "\u2013", "\u2014"))
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a cell says that it is empty, as programs write it. NA is not among them: it is a ticker."""
+    return text.strip().lower() in _NOTHING
+
+
 def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any]:
     """``row`` with the fields of nested objects as ``outer.inner``."""
     found: dict[str, Any] = {}
@@ -376,19 +443,45 @@ def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any
     return found
 
 
-def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]:
+def _csv_lines(path: Path, found: Recognised) -> Callable[[], Iterator[list[str]]]:
     def lines() -> Iterator[list[str]]:
         csv.field_size_limit(LARGEST_CELL)
-        reader = csv.reader(_without_hint(_text(path, found)), delimiter=found.delimiter)
+        read: list[str] = []
+
+        def noted() -> Iterator[str]:
+            for line in _without_hint(_text(path, found)):
+                read.append(line)
+                yield line
+
+        reader = csv.reader(noted(), delimiter=found.delimiter)
+        last, first = [""], 0
         while True:
+            begins = reader.line_num + 1
             try:
                 cells = next(reader, None)
             except csv.Error as error:
                 raise BadFile(f"{path}, line {reader.line_num}: {error}") from error
             if cells is None:
+                if len(last) > 1 and _is_open("".join(last), found.delimiter):
+                    raise BadFile(f"{path}, line {first}: a quotation mark begins a cell there that no other one ends")
                 return
+            last, first = read.copy(), begins
+            read.clear()
             yield cells
 
+    return lines
+
+
+def _is_open(record: str, delimiter: str) -> bool:
+    """Whether the last cell of a record of several lines is still in quotation marks: it holds the rest of the file."""
+    try:
+        list(csv.reader(record.splitlines(keepends=True), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
+
+
+def _csv_rows(lines: Callable[[], Iterable[list[str]]], found: Recognised) -> Callable[[], Iterator[TableRow]]:
     def rows() -> Iterator[TableRow]:
         for row, names, cells in _under_header(lines()):
             values = {name: from_spreadsheet(value) for name, value in row.values.items()}
@@ -400,6 +493,10 @@ def _csv_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]
             yield row._replace(values=values, fault=fault if more else row.fault)
 
     return rows
+
+
+def _sheet_rows(lines: Callable[[], Iterable[Sequence[Any]]]) -> Callable[[], Iterator[TableRow]]:
+    return lambda: (row for row, _, _ in _under_header(lines()))
 
 
 def _under_header(lines: Iterable[Sequence[Any]]) -> Iterator[tuple[TableRow, list[str], Sequence[Any]]]:
@@ -427,27 +524,68 @@ def _without_hint(lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _parquet_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]:
+def _arrow_rows(path: Path, found: Recognised) -> Callable[[], Iterator[TableRow]]:
     if find_spec("pyarrow") is None:
-        raise BadFile(f"{path} is a Parquet file, which needs pyarrow: {NEEDS}")
+        raise BadFile(f"{path} is a file of {found.form}, which needs pyarrow: {NEEDS}")
     if found.packed:
-        raise BadFile(f"{path} is a Parquet file that was packed with {found.packed}: unpack it")
+        raise BadFile(f"{path} is a file of {found.form} that was packed with {found.packed}: unpack it")
 
     def rows() -> Iterator[TableRow]:
         import pyarrow
-        from pyarrow import parquet
 
         number = 0
         try:
-            with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(1024):
-                    for row in batch.to_pylist():
-                        number += 1
-                        yield TableRow(number, flat(row))
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise BadFile(f"{path} is a damaged Parquet file: {error}") from error
+            for batch in _parquet_batches(path) if found.form == "Parquet" else _arrow_batches(path):
+                for row in batch.cast(_to_microseconds(batch.schema), safe=False).to_pylist():
+                    number += 1
+                    yield TableRow(number, {name: _decoded(one) for name, one in flat(row).items()})
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise BadFile(f"{path} is a damaged {found.form} file: {error}") from error
 
     return rows
+
+
+def _parquet_batches(path: Path) -> Iterator[Any]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        yield from file.iter_batches(1024)
+
+
+def _arrow_batches(path: Path) -> Iterator[Any]:
+    """Of a file of Arrow (Feather), or of a stream."""
+    import pyarrow
+
+    with pyarrow.memory_map(str(path)) as source:
+        if source.read(6) == b"ARROW1":
+            with pyarrow.ipc.open_file(source) as file:
+                for number in range(file.num_record_batches):
+                    yield file.get_batch(number)
+            return
+        source.seek(0)
+        with pyarrow.ipc.open_stream(source) as stream:
+            yield from stream
+
+
+def _to_microseconds(schema: Any) -> Any:
+    """The finest time that Python has."""
+    import pyarrow
+
+    fields = [
+        one.with_type(pyarrow.timestamp("us", one.type.tz))
+        if pyarrow.types.is_timestamp(one.type) and one.type.unit == "ns"
+        else one
+        for one in schema
+    ]
+    return pyarrow.schema(fields)
+
+
+def _decoded(value: Any) -> Any:
+    """Some programs write texts as bytes, without saying that they are texts."""
+    if isinstance(value, bytes):
+        with suppress(UnicodeDecodeError):
+            return value.decode()
+    return value
 
 
 @contextmanager
@@ -478,28 +616,42 @@ def _book(path: Path) -> Iterator[Any]:
         raise BadFile(f"{path} is a damaged Excel file: {error}") from error
 
 
-def _sheet(path: Path) -> tuple[str, str]:
-    """The sheet that is read, and how that is said where there are several: the first with known columns."""
-    known: dict[str, int] = {}
-    with _book(path) as book:
-        for sheet in book.worksheets:
-            rows = [row for row in islice(sheet.iter_rows(values_only=True), DEEPEST_HEADER) if filled_places(row)]
-            if rows:
-                known[sheet.title] = known_names(rows[header_place(rows)])
+def _best_sheet(path: Path, heads: Mapping[str, Sequence[Sequence[Any]]]) -> tuple[str, str]:
+    """The sheet that is read, and how that is said where there are several: the first with known columns. ``heads``
+    are the first rows of each sheet."""
+    filled = {name: [row for row in rows if filled_places(row)] for name, rows in heads.items()}
+    known = {name: known_names(rows[header_place(rows)]) for name, rows in filled.items() if rows}
     if not known:
-        raise BadFile(f"{path} is an Excel file whose sheets are empty")
+        raise BadFile(f"{path} is a workbook whose sheets are empty")
     best = next((name for name in known if known[name] > 1), "") or max(known, key=lambda name: known[name])
     others = ", ".join(repr(name) for name in known if name != best)
     return best, f"the sheet {best!r}, and not {others}" if others else ""
 
 
-def _excel_rows(path: Path, sheet: str) -> Callable[[], Iterator[TableRow]]:
-    def rows() -> Iterator[TableRow]:
-        with _book(path) as book:
-            for row, _, _ in _under_header(book[sheet].iter_rows(values_only=True)):
-                yield row
+def _excel_lines(path: Path) -> tuple[str, Callable[[], Iterator[Sequence[Any]]]]:
+    with _book(path) as book:
+        heads = {one.title: list(islice(one.iter_rows(values_only=True), DEEPEST_HEADER)) for one in book.worksheets}
+        sheet, within = _best_sheet(path, heads)
 
-    return rows
+    def lines() -> Iterator[Sequence[Any]]:
+        with _book(path) as book:
+            yield from book[sheet].iter_rows(values_only=True)
+
+    return within, lines
+
+
+def _workbook_lines(path: Path, found: Recognised) -> tuple[str, Callable[[], Iterable[Sequence[Any]]]]:
+    """Of the other workbooks, which are held in memory."""
+    if find_spec("python_calamine") is None:
+        raise BadFile(f"{path} is a file of {found.form}, which needs python-calamine: {NEEDS}")
+    with unpacked(path) as (stream, _):
+        data = stream.read()
+    try:
+        sheets = read_sheets(data)
+    except BadWorkbook as error:
+        raise BadFile(f"{path} was taken for {found}, and cannot be read: {error}; save it as .xlsx or CSV") from error
+    sheet, within = _best_sheet(path, {name: rows[:DEEPEST_HEADER] for name, rows in sheets.items()})
+    return within, lambda: sheets[sheet]
 
 
 def _kind(value: Any) -> str:

@@ -19,7 +19,9 @@ from documents.files import (
     label_spellings,
     parse_number,
     read_table,
+    says_nothing,
     spelled,
+    text_of,
 )
 from errors import FinsentError
 from model.evaluation.resampling import SEED
@@ -109,7 +111,7 @@ def _rows(table: Table) -> Iterator[Labelled]:
         if row.fault:
             raise BadData(f"{table.path}, row {row.number}: {row.fault}")
         values = {name: row.values.get(column) for name, column in columns.items()}
-        cells = {name: "" if value is None else str(value) for name, value in values.items()}
+        cells = {name: _cell(name, value, f"{table.path}, row {row.number}") for name, value in values.items()}
         text = normalise(cells.get("text", ""))
         if not text:
             continue
@@ -127,6 +129,15 @@ def _rows(table: Table) -> Iterator[Labelled]:
             agreement=str(extra.get("agreement", "")),
             mixed=bool(extra.get("mixed")),
         )
+
+
+def _cell(name: str, value: Any, where: str) -> str:
+    if name == "extra" and isinstance(value, dict):
+        return json.dumps(value)
+    text = text_of(value)
+    if text is None:
+        raise BadData(f"{where}: {name} is a list or an object, and no text: leave that column out, or rename another")
+    return "" if name != "label" and says_nothing(text) else text
 
 
 def _extra(text: str, path: Path, line: int) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def test_what_a_rule_can_say_is_in_it(search: Search, wanted: dict[str, Any]):
     ("search", "said"),
     [
         (Search("boeing wings"), 'the word "wings": rules watch'),
+        (Search("Boeing Data Breach of Wings"), 'the words "of", "Wings": rules watch'),
         (Search("boeing", entity="AAPL"), "names AAPL and BA together: the rule is about each"),
         (Search(entity="BA", tone="neutral"), "the tone neutral"),
         (Search(entity="BA", desk="technology"), "the desk technology: a rule that names companies"),

@@ -38,6 +38,11 @@ def test_columns_are_found_by_their_meaning_and_shown(tmp_path: Path) -> None:
     assert done.returncode == 0 and "entity" in done.stderr and "not used: Datum" in done.stderr
     ((event,),) = json.loads(out.read_text(encoding="utf-8"))
     assert event["type"] == "bankruptcy"
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"text": "a", "entity": "b"}\n{"text"\n', encoding="utf-8")
+    assert_one_line_failure(within("events", str(broken)), "row 2: no JSON")
+    broken.write_text('{"text": [{"p": "a"}], "entity": "b"}\n', encoding="utf-8")
+    assert_one_line_failure(within("events", str(broken)), "line 1: text (column 'text') is a list or an object")
     refused = tmp_path / "refused.json"
     refused.write_text('{"status": "error", "message": "apiKey invalid"}', encoding="utf-8")
     assert_one_line_failure(within("events", str(refused)), "error answer of an interface", "apiKey invalid")

@@ -35,6 +35,19 @@ def imported(path: Path, *options: str) -> tuple[list[dict[str, Any]], str]:
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
+def test_a_column_for_each_ticker_and_a_files_name_are_recognised(client: Client, tmp_path: Path):
+    path = tmp_path / "wide.csv"
+    path.write_text("Date,AAPL,^GSPC\n2026-01-26,100,6900\n2026-01-27,101,\n")
+    rows, said = imported(path)
+    assert "wide.csv is CSV (commas), one column a ticker" in said
+    assert re.search(r"ticker +the names of 2 columns +AAPL", said)
+    assert [(row["ticker"], row["days"]) for row in rows] == [("AAPL", 2), ("^GSPC", 1)]
+    path = tmp_path / "aapl_us_d.csv"
+    path.write_text("Date,Open,High,Low,Close,Volume\n2026-01-28,1,9,1,102,100\n")
+    assert "all rows are of AAPL, by the file's name; --ticker names another" in imported(path)[1]
+    assert closes(client)["AAPL"] == {date(2026, 1, 26): 100.0, date(2026, 1, 27): 101.0, date(2026, 1, 28): 102.0}
+
+
 def test_closes_are_stored_once_and_corrected(client: Client, tmp_path: Path):
     path = tmp_path / "prices.csv"
     path.write_text(TWO_DAYS)

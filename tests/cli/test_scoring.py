@@ -53,6 +53,11 @@ def test_files_of_every_kind_are_scored_alike_and_in_order(tmp_path: Path):
     )
     assert greek["unsupported_language"] == "el" and "label" not in greek and greek["id"] == "b"
     assert bad["label"] == "negative" and "id" not in bad and "entity" not in bad
+    odd = {"headline": 2024, "description": [GOOD, PLAIN], "entity": 5.0}
+    (tmp_path / "odd.jsonl").write_text(json.dumps(odd) + "\n")
+    assert within("score", str(tmp_path / "odd.jsonl"), "--out", str(tmp_path / "odd")).returncode == 0
+    (row,) = read(tmp_path / "odd")
+    assert (row["text"], row["entity"]) == (f"2024\n{GOOD}\n{PLAIN}", "5")
     (tmp_path / "x.txt").write_text(f"{BAD}\n\n{PLAIN}\n")
     assert within("score", str(tmp_path / "x.txt"), "--out", str(tmp_path / "t"), "--entity", "Birch Bank").stdout
     assert next((row["label"], row["entity"]) for row in read(tmp_path / "t")) == ("negative", "Birch Bank")
@@ -91,7 +96,8 @@ def test_files_in_other_languages_are_scored_and_evaluated(tmp_path: Path):
     [
         ("x.csv", b"when\nProfit\n", "needs a column text"),
         ("x.jsonl", b'{"text": "a"}\n{"text"\n', "line 2: no JSON"),
-        ("x.jsonl", b'{"text": "a", "entity": 5}\n', "line 1: entity is no text"),
+        ("x.jsonl", b'{"text": "a", "entity": ["A", "B"]}\n', "line 1: 2 companies (column 'entity'): give each a"),
+        ("x.jsonl", b'{"text": [{"p": "a"}]}\n', "line 1: text (column 'text') is a list or an object, and no text"),
         ("x.jsonl", b"[1]\n", "row 1: no JSON object"),
         ("x.txt", b"", "is empty"),
         ("x.txt", b"\xff\xfea\x00\xff", "not utf-16 throughout"),

@@ -143,7 +143,12 @@ def test_excel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "data"), [("pyarrow", b"PAR1xxxx"), ("openpyxl", b"PK\x03\x04 [Content_Types].xml")]
+    ("needed", "data"),
+    [
+        ("pyarrow", b"PAR1xxxx"),
+        ("openpyxl", b"PK\x03\x04 [Content_Types].xml"),
+        ("python-calamine", b"\xd0\xcf\x11\xe0"),
+    ],
 )
 def test_without_the_extra_what_is_needed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: str, data: bytes
@@ -166,12 +171,10 @@ def test_without_the_extra_what_is_needed_is_named(
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"),
         (b"%PDF-1.7 ...", "is a PDF"),
         (b"PK\x03\x04 other", "ZIP archive"),
-        (b"\xd0\xcf\x11\xe0...", "before 2007"),
-        (b"\xd0\xcf\x11\xe0...", "or one with a password"),
-        (
-            b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
-            "an OpenDocument file: save it as .xlsx",
-        ),
+        (b"\xd0\xcf\x11\xe0...", "taken for old Excel.*save it as .xlsx or CSV"),
+        (b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.text", "an OpenDocument text"),
+        (b"PK\x03\x04 mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "taken for OpenDocument.*save it as"),
+        (b"PK\x03\x04 [Content_Types].xml xl/workbook.bin", "taken for binary Excel.*save it as"),
         (b"PK\x03\x04 [Content_Types].xml word/document.xml", "a Word file"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"<html><body><table><tr><td>title", "a table that was saved as .xls .open that, and save it as .xlsx"),
@@ -665,3 +668,89 @@ def test_a_list_in_a_column_that_might_help_spoils_no_row(tmp_path: Path) -> Non
 def test_the_time_of_day_in_other_languages(tmp_path: Path, header: str, row: str, said: str) -> None:
     (message,) = sent(tmp_path / "n.csv", f"{header}\n{row}\n".encode())
     assert str(message["published_at"]).startswith(said)
+
+
+FLAT = {"id": "1", "title": "Acme beats", "published_at": "2024-01-31T12:00:00Z", "tickers": ["BA"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("comma.jsonl", json.dumps(FLAT) + ",\n" + json.dumps(FLAT | {"id": "2"}) + ",\n"),
+        ("comma", json.dumps(FLAT) + ",\n" + json.dumps(FLAT | {"id": "2"}) + "\n"),
+        ("seq.json", f"\x1e{json.dumps(FLAT)}\n\x1e{json.dumps(FLAT | {'id': '2'})}\n"),  # RFC 7464
+        ("lists.json", json.dumps({name: [value, value] for name, value in FLAT.items()})),  # pandas: orient="list"
+        ("values.json", json.dumps([list(FLAT), list(FLAT.values()), list(FLAT.values())])),
+        (
+            "geo.json",
+            json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "properties": FLAT}] * 2}),
+        ),
+        ("mongo.jsonl", 2 * (json.dumps(FLAT | {"published_at": {"$date": "2024-01-31T12:00:00Z"}}) + "\n")),
+    ],
+)
+def test_json_of_other_programs_loses_no_row(tmp_path: Path, name: str, data: str) -> None:
+    found = sent(tmp_path / name, data.encode())
+    assert [(one["title"], one["published_at"], one["tickers"]) for one in found] == [
+        ("Acme beats", "2024-01-31T12:00:00Z", ["BA"])
+    ] * 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_arrow_and_what_is_in_it(tmp_path: Path, stream: bool) -> None:
+    import pyarrow
+
+    columns = {
+        "title": pyarrow.array([b"Acme beats"]),  # bytes that are a text
+        "published_at": pyarrow.array([1706702400000000001], pyarrow.timestamp("ns", "America/New_York")),
+        "source": pyarrow.array(["W"]).dictionary_encode(),
+        "meta": [{"lang": "en"}],
+    }
+    table = pyarrow.table(columns)
+    path = tmp_path / "a"
+    maker = pyarrow.ipc.new_stream if stream else pyarrow.ipc.new_file
+    with maker(str(path), table.schema) as target:
+        target.write_table(table)
+    assert str(read_table(path)) == "Arrow"
+    (found,) = sent(path, path.read_bytes())
+    assert (found["title"], found["published_at"], found["lang"]) == ("Acme beats", "2024-01-31T12:00:00Z", "en")
+    with maker(str(path), table.schema) as target:
+        target.write_table(table.slice(0, 0))
+    with pytest.raises(BadFile, match="read as Arrow: it has no rows"):
+        read_table(path)
+    path.write_bytes(b"ARROW1 no more")
+    with pytest.raises(BadFile, match="damaged Arrow file"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("nothing", ["NaN", "None", "null", "n/a", "#N/A", "-", "<NA>"])
+def test_a_cell_that_says_it_is_empty_is_empty(tmp_path: Path, nothing: str) -> None:
+    (found,) = sent(tmp_path / "a.csv", f"title,body,date,tickers\nT,{nothing},2024-01-31,{nothing}\n".encode())
+    assert found["tickers"] == [] and not found.get("body")
+    (fault,) = made(tmp_path / "a.csv", f"title,date\nT,{nothing}\n".encode())
+    assert isinstance(fault, RowFault) and "there is no date" in fault.sentence
+    (ticker,) = sent(tmp_path / "a.csv", b"title,date,tickers\nT,2024-01-31,NA\n")
+    assert ticker["tickers"] == ["NA"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (json.dumps({"AAPL": [FLAT], "BA": [FLAT]}).encode(), "several lists of rows alike, 'AAPL' and 'BA': put them"),
+        (b'title,date\nT,2024-01-31\n"open,2024-01-31\nx,2024-01-31\n', "line 3: a quotation mark begins a cell there"),
+    ],
+)
+def test_what_would_lose_rows_is_refused(tmp_path: Path, data: bytes, said: str) -> None:
+    with pytest.raises(BadFile, match=said):
+        made(tmp_path / "a", data)
+
+
+def test_a_row_of_a_list_with_more_cells_than_names_is_named(tmp_path: Path) -> None:
+    _, fault = made(tmp_path / "a.json", json.dumps([["title", "date"], ["T", "2024-01-31"], [1, 2, 3]]).encode())
+    assert isinstance(fault, RowFault) and "but a list" in fault.sentence
+
+
+def test_a_date_of_two_digits_each_may_begin_with_the_year(tmp_path: Path) -> None:
+    data = b"title,date\nT,24-01-23\n"
+    (fault,) = made(tmp_path / "a.csv", data)
+    assert isinstance(fault, RowFault) and "may be two days" in fault.sentence
+    assert sent(tmp_path / "a.csv", data, order="day")[0]["published_at"] == "2023-01-24T00:00:00Z"

@@ -105,13 +105,88 @@ def test_without_a_currency_and_a_time_all_rows_must_say_them():
         ("\u20ac 12,5", 12.5),
         ("12,5-", -12.5),
         ("1.5E3", 1500.0),
-        ("-$1,234.5", -1234.5),
-        ("($5)", -5.0),
+        ("-\u20ac1,234.5", -1234.5),
+        ("(\u20ac5)", -5.0),
+        ("5 EUR", 5.0),
+        ("EUR (1,200.5)", -1200.5),
+        ("eur -5", -5.0),
+        ("5-", -5.0),
+        ("1'200.-", 1200.0),  # Swiss for a round amount
+        ("3k", 3000.0),
+        ("1.2M", 1.2e6),
+        ("1,5 Mio", 1.5e6),
+        ("1,5 Mio. EUR", 1.5e6),
+        ("2 mrd \u20ac", 2e9),
+        ("-1.05 bn EUR", -1.05e9),
+        ("5 MEUR", 5e6),
+        ("5\u4e07", 5e4),
     ],
 )
 def test_a_number_is_read_as_its_file_writes_numbers(value: str, meant: float):
     (one,) = read(f"desk;entity;value;currency\nt;Acme;{value};EUR\n")
     assert one.exposure == meant
+
+
+@pytest.mark.parametrize(
+    "value", ["-(5)", "5 k M", "5 EUR EUR", "5 bps", "5%", "n/a", "-", "five", "EUR", "5 shs", "3 kM"]
+)
+def test_what_is_no_amount_is_refused(value: str) -> None:
+    with pytest.raises(BadFile, match="is no number: write it as 1234567"):
+        read(f"desk;entity;value;currency\nt;Acme;{value};EUR\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "meant"),
+    [
+        ("desk;entity;value\nt;Acme;5 USD\n", "", (5.0, "USD")),
+        ("desk;entity;value\nt;Acme;\u20ac1.2M\n", "", (1.2e6, "EUR")),
+        ("desk;entity;value\nt;Acme;US$ 5\n", "", (5.0, "USD")),
+        ("desk;entity;value\nt;Acme;$5\n", "CAD", (5.0, "CAD")),
+        ("desk;entity;value;ccy\nt;Acme;$5;AUD\n", "", (5.0, "AUD")),
+        ("desk;entity;value;ccy\nt;Acme;5;\u20ac\n", "", (5.0, "EUR")),
+        ("desk;entity;value;ccy\nt;Acme;5;GBp\n", "", (5.0, "GBX")),  # pence are not pounds
+        ("desk;entity;qty;price\nt;Acme;3;2.5 EUR\n", "", (7.5, "EUR")),
+        ("desk;entity;Value (USD m)\nt;Acme;2.5\n", "", (2.5e6, "USD")),
+        ("desk;entity;exposure_usd\nt;Acme;2.5\n", "", (2.5, "USD")),
+        ("desk;entity;Market value in thousands\nt;Acme;2.5\n", "EUR", (2500.0, "EUR")),
+    ],
+)
+def test_the_currency_of_an_amount_is_taken(text: str, currency: str, meant: tuple[float, str]) -> None:
+    (one,) = read(text, HoldingsReader(LIST, currency, as_of=MONDAY))
+    assert (one.exposure, one.currency) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "said"),
+    [
+        (
+            "desk;entity;value;ccy\nt;Acme;5 USD;EUR\n",
+            "",
+            "row 2: its amount is in USD, and its currency is 'EUR': correct",
+        ),
+        ("desk;entity;value;ccy\nt;Acme;$5;EUR\n", "", "row 2: its amount is in USD or CAD or AUD or another, and its"),
+        ("desk;entity;value\nt;Acme;$5\n", "", "row 2: its amount may be in USD or CAD.* or give --currency"),
+        ("desk;entity;value\nt;Acme;$5\n", "EUR", "row 2: its amount may be in USD or CAD.*: fill in currency"),
+        ("desk;entity;value\nt;Acme;5 USD\n", "EUR", "row 2: it is in USD, not in EUR: --rate USD=R"),
+        ("desk;entity;value\nt;Acme;5 USD\nt;Moutai;5 EUR\n", "", "row 2 is in USD and row 3 in EUR, and amounts must"),
+        ("desk;entity;value\nt;Acme;5 USD\nt;Acme;5 EUR\n", "", "row 3: it is in EUR, but row 2 of the same position"),
+        ("desk;entity;value\nt;Acme;5 USD\nt;Moutai;5\n", "", "row 3: it has no currency: fill in currency, or give"),
+        ("desk;entity;Value (USD)\nt;Acme;5 EUR\n", "", "row 2: value '5 EUR' is in another currency than its column"),
+        (
+            "desk;entity;Value (USD m)\nt;Acme;5k\n",
+            "",
+            "row 2: value '5k' has a multiplier, and the name of the column",
+        ),
+        (
+            "desk;entity;qty;price\nt;Acme;5 USD;3\n",
+            "EUR",
+            "row 2: quantity '5 USD' is an amount of money: --map value=qty",
+        ),
+    ],
+)
+def test_currencies_are_never_mixed_silently(text: str, currency: str, said: str) -> None:
+    with pytest.raises(BadFile, match=said):
+        read(text, HoldingsReader(LIST, currency, as_of=MONDAY))
 
 
 def test_the_whole_column_or_the_others_tell_what_the_decimals_are():

@@ -83,13 +83,12 @@ def test_a_bad_row_says_field_and_remedy(tmp_path: Path, row: str, field: str, s
 
 def test_a_file_without_a_needed_column_is_refused(tmp_path: Path):
     for text, said, options in (
+        ("date,open\n2026-01-01,5\n", "no column is known to be the close of prices .* --map close=COLUMN", {}),
         (
-            "date,ACM,ACME.DE\n2026-01-01,5,6\n",
-            "one column per ticker .ACM, ACME.DE., and prices are read from rows",
+            "date,close\n2026-01-01,5\n",
+            "the file's name is none; name one with --map ticker=COLUMN, or the ticker of all rows with --ticker",
             {},
         ),
-        ("date,open\n2026-01-01,5\n", "no column is known to be the close of prices .* --map close=COLUMN", {}),
-        ("date,close\n2026-01-01,5\n", "with --map ticker=COLUMN, or the ticker of all rows with --ticker", {}),
         ("date,close,sym\n2026-01-01,5,A\n", "there is no column 'Last'", {"given": {"close": "Last"}}),
         ("date,close,ticker\n2026-01-01,5,A\n", "leave out --ticker", {"ticker": "A"}),
     ):
@@ -116,3 +115,97 @@ def test_a_vendors_export_is_read_below_its_preamble(tmp_path: Path):
     )
     assert found[:2] == [("ACME.DE", date(2026, 1, 30), 12.5), ("ACME.DE", date(2026, 1, 31), 13.0)]
     assert found[2][:3] == (8, "", "it is the total of the rows above: leave it out") and len(found) == 3
+
+
+DAYS = date(2026, 1, 29), date(2026, 1, 30)
+BOTH = [("ACME.DE", DAYS[0], 5.0), ("^GSPC", DAYS[0], 6900.5), ("ACME.DE", DAYS[1], 6.25), ("^GSPC", DAYS[1], 6901.0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Date,ACM,^GSPC\n2026-01-29,5,6900.5\n2026-01-30,6.25,6901\n",
+        ",ACM,^GSPC\n2026-01-29,5,6900.5\n2026-01-30,6.25,6901\n",  # the index of a data frame
+        "Datum;ACM;^GSPC\n29.01.2026;5,0;6.900,5\n30.01.2026;6,25;6.901,0\n",
+        "Date,ACM Close,ACM Volume,^GSPC Close,^GSPC Volume\n2026-01-29,5,1,6900.5,2\n2026-01-30,6.25,1,6901,2\n",
+        "Date,Close_ACM,Close_^GSPC,Open_ACM,Open_^GSPC\n2026-01-29,5,6900.5,1,2\n2026-01-30,6.25,6901,1,2\n",
+        "Date,\"('Close', 'ACM')\",\"('Close', '^GSPC')\"\n2026-01-29,5,6900.5\n2026-01-30,6.25,6901\n",
+        "Price,Close,Close,Volume,Volume\nTicker,ACM,^GSPC,ACM,^GSPC\nDate,,,,\n"
+        "2026-01-29,5,6900.5,1,2\n2026-01-30,6.25,6901,1,2\n",
+        "Ticker,ACM,ACM,^GSPC,^GSPC\nPrice,Open,Close,Open,Close\nDate,,,,\n"
+        "2026-01-29,1,5,2,6900.5\n2026-01-30,1,6.25,2,6901\n",
+        ",Close,,Adj Close,\n,ACM,^GSPC,ACM,^GSPC\nDate,,,,\n2026-01-29,1,2,5,6900.5\n2026-01-30,1,2,6.25,6901\n",
+    ],
+)
+def test_a_column_for_each_ticker(tmp_path: Path, text: str):
+    assert read(tmp_path / "p.csv", text) == BOTH
+    prices = Prices(read_table(tmp_path / "p.csv"), LIST)
+    assert str(prices.table).endswith(", one column a ticker")
+    assert prices.columns.of["ticker"] == "the names of 2 columns"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ticker,2026-01-29,2026-01-30\nACM,5,6.25\n^GSPC,6900.5,6901\n",
+        "Company;Sector;29.01.2026;30.01.2026\nAcme AG;Tools;5,0;6,25\n^GSPC;;6.900,5;6.901,0\n",
+        ",1/29/2026,1/30/2026\nACM,5,6.25\n^GSPC,6900.5,6901\n",
+    ],
+)
+def test_a_column_for_each_day(tmp_path: Path, text: str):
+    assert sorted(read(tmp_path / "p.csv", text), key=lambda one: one[1:2] + one[:1]) == BOTH
+    assert str(Prices(read_table(tmp_path / "p.csv"), LIST).table).endswith(", one column a day")
+
+
+def test_a_sheet_with_real_dates_in_its_header_is_read(tmp_path: Path):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in (["Ticker", datetime(2026, 1, 29), datetime(2026, 1, 30)], ["ACM", 5, 6.25], ["^GSPC", 6900.5, 6901]):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(tmp_path / "p.xlsx")
+    found = [one[1:4] for one in Prices(read_table(tmp_path / "p.xlsx"), LIST) if isinstance(one, Close)]
+    assert sorted(found, key=lambda one: one[1:2] + one[:1]) == BOTH  # type: ignore[arg-type,return-value]
+
+
+def test_a_cell_without_a_close_is_left_out_and_a_wrong_one_named(tmp_path: Path):
+    found = read(tmp_path / "p.csv", "Date,ACM,^GSPC\n2026-01-29,,NaN\n2026-01-30,x,5\nTotal,1,2\n")
+    assert found[0][:2] == (3, "close of ACM") and "'x' is no price above 0" in str(found[0][2])
+    assert found[1] == ("^GSPC", DAYS[1], 5.0) and [one[:2] for one in found[2:]] == [
+        (4, "date of ACM"),
+        (4, "date of ^GSPC"),
+    ]
+    (wide,) = read(tmp_path / "q.csv", "Date,ACM,^GSPC\n2026-01-29,5,6,7\n")
+    assert wide[:2] == (2, "") and "4 cells, and the header has 3" in str(wide[2])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Date,ACM,Weekday\n2026-01-29,5,Thu\n", r"a column for each ticker \('ACM'\), but 'Weekday' are no tickers"),
+        ("date,open,high,low\n2026-01-29,5,6,4\n", "no column is known to be the close"),
+        ("DATE,DGS10\n2026-01-29,4.1\n", "no column is known to be the close .* --map close=COLUMN"),
+        ("Ticker,01/02/2026,02/02/2026\nACM,5,6\n", r"'01/02/2026' may be two days: say --day-first or --month-first"),
+        ("Date,ACM Open,ACM High\n2026-01-29,5,6\n", "a column for each ticker, and none of a close"),
+    ],
+)
+def test_a_table_that_may_be_anything_is_refused(tmp_path: Path, text: str, said: str):
+    with pytest.raises(BadFile, match=said):
+        read(tmp_path / "p.csv", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "ticker"),
+    [("ACM.csv", "ACM"), ("acm_us_d.csv", "ACM"), ("ACM (1).csv.gz", "ACM"), ("ACME.DE.csv", "ACME.DE")],
+)
+def test_the_ticker_may_be_the_files_name(tmp_path: Path, name: str, ticker: str):
+    import gzip
+
+    text = "Date,Open,High,Low,Close,Volume\n2026-01-29,1,9,1,5,100\n"
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    prices = Prices(read_table(tmp_path / name), LIST)
+    assert prices.of_file == ticker
+    assert [one[1:4] for one in prices if isinstance(one, Close)] == [("ACME.DE", DAYS[0], 5.0)]
+    (tmp_path / "acm.csv").write_text(text)  # a word as well as a ticker
+    with pytest.raises(BadFile, match=r"the file's name is none; .* with --ticker"):
+        Prices(read_table(tmp_path / "acm.csv"), LIST)

@@ -1,0 +1,59 @@
+"""The sheets of old and binary Excel files and of OpenDocument, read in a process of its own.
+
+Their reader holds a whole sheet in memory, and a damaged file can make it ask for more than there is, which ends its
+process. This file is run as a program, too; so it imports nothing of finsent's.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+MOST_BYTES = 4 * 1024**3
+"""The memory of the process. A sheet of a million cells needs about 100 MB."""
+
+
+class BadWorkbook(Exception):
+    """A workbook cannot be read; the text says why."""
+
+
+def read_sheets(data: bytes) -> dict[str, list[list[Any]]]:
+    """The rows of each sheet of the workbook ``data``, an empty cell is "".
+
+    Raises ``BadWorkbook``.
+    """
+    # -P: the names of this folder's files are those of standard modules.
+    done = subprocess.run([sys.executable, "-P", __file__], input=data, capture_output=True)
+    if done.returncode:
+        raise BadWorkbook("it is damaged, or too large to be read at once")
+    found = pickle.loads(done.stdout)
+    if isinstance(found, str):
+        raise BadWorkbook(found)
+    return found
+
+
+def _main() -> None:
+    import io
+
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit, and a smaller one may hold already
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    found: dict[str, list[list[Any]]] | str
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
+        found = {name: list(book.get_sheet_by_name(name).iter_rows()) for name in book.sheet_names}
+    except PasswordError:
+        found = "it has a password"
+    except CalamineError as error:
+        found = " ".join(str(error).split())
+    pickle.dump(found, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    _main()
