@@ -6,10 +6,11 @@ process. This file is run as a program, too; so it imports nothing of finsent's.
 
 from __future__ import annotations
 
-import pickle
+import json
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 MOST_BYTES = 4 * 1024**3
@@ -29,10 +30,10 @@ def read_sheets(data: bytes) -> dict[str, list[list[Any]]]:
     done = subprocess.run([sys.executable, "-P", __file__], input=data, capture_output=True)
     if done.returncode:
         raise BadWorkbook("it is damaged, or too large to be read at once")
-    found = pickle.loads(done.stdout)
+    found = json.loads(done.stdout, object_hook=_from_json)
     if isinstance(found, str):
         raise BadWorkbook(found)
-    return found
+    return dict(found)
 
 
 def _main() -> None:
@@ -44,15 +45,31 @@ def _main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
-    found: dict[str, list[list[Any]]] | str
+    found: list[tuple[str, list[list[Any]]]] | str
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
-        found = {name: list(book.get_sheet_by_name(name).iter_rows()) for name in book.sheet_names}
+        found = [(name, list(book.get_sheet_by_name(name).iter_rows())) for name in book.sheet_names]
     except PasswordError:
         found = "it has a password"
     except CalamineError as error:
         found = " ".join(str(error).split())
-    pickle.dump(found, sys.stdout.buffer)
+    json.dump(found, sys.stdout, default=_to_json)
+
+
+_TIMES: dict[str, Any] = {"datetime": datetime, "date": date, "time": time}
+
+
+def _to_json(cell: Any) -> dict[str, Any]:
+    """What JSON has no name for: a moment, a date, a time of the day, or a span of time."""
+    if isinstance(cell, timedelta):
+        return {"cell": "span", "value": cell.total_seconds()}
+    return {"cell": type(cell).__name__, "value": cell.isoformat()}
+
+
+def _from_json(one: dict[str, Any]) -> Any:
+    if one["cell"] == "span":
+        return timedelta(seconds=one["value"])
+    return _TIMES[one["cell"]].fromisoformat(one["value"])
 
 
 if __name__ == "__main__":
