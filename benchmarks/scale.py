@@ -112,8 +112,8 @@ def dated_queries(client: Client) -> dict[str, str]:
     """For each public view a query for its last day."""
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     day_ago = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
-    values: dict[str, str | int] = {"moment": now, "known": now, "until": now, "first": day_ago}
-    values |= {"width_s": 3600, "weekly": 0}
+    values: dict[str, str | int | list[str]] = {"moment": now, "known": now, "until": now, "first": day_ago}
+    values |= {"width_s": 3600, "weekly": 0, "companies": ["AAPL"]}
     found = {}
     for view in public_views(client):
         given = ", ".join(f"{one.name} = {values[one.name]!r}" for one in view.parameters)

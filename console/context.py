@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -27,6 +27,9 @@ SendLabel = Callable[[str, str, str], None]
 SHARED_S = 1.0
 """An answer that is younger than this is also given to others who ask the same."""
 
+MARKET_S = 10
+"""What is asked about all companies at once is asked for every so many seconds, for all who look at it meanwhile."""
+
 LIVE_FOR = timedelta(days=1)
 """If the newest document is older, the pages show the moment of that document, and say so."""
 
@@ -40,10 +43,18 @@ class Context:
     backlog: Backlog | None = None
     send_label: SendLabel | None = None
     shared: Shared[Any] = field(default_factory=lambda: Shared(SHARED_S))
+    market: Shared[Any] = field(default_factory=lambda: Shared(MARKET_S))
 
     def state(self) -> dict[str, Any]:
         """How fresh the data are, and the moment that is shown; up to a second old."""
         return self.shared.get("state", self._state)
+
+    def market_moment(self) -> datetime:
+        """The moment that is shown of all companies: up to ``MARKET_S`` ago, and the same for all who ask meanwhile."""
+        state = self.state()
+        moment: datetime = state["moment"]
+        late = timedelta(seconds=moment.second % MARKET_S, microseconds=moment.microsecond)
+        return moment - late if state["live"] else moment
 
     def _state(self) -> dict[str, Any]:
         published, stored, records, alerts, actions, labels, now = self.pool.rows(sql.STATE)[1][0]

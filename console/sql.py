@@ -77,42 +77,44 @@ LIMIT 10
 _ANY = "scope NOT IN ('desk', 'sector', 'market')"
 """A company or another entity: the scope of others is their type."""
 
-NOW = f"""
+NOW = """
 SELECT kind, e.name AS name, if(e.entity_type = '', 'company', toString(e.entity_type)) AS entity_type, e.desk AS desk,
        e.sector AS sector, s.sentiment AS sentiment, s.dispersion AS dispersion, s.documents_1d AS documents,
        s.usual_1d AS usual, s.buzz AS buzz, s.latest_at AS latest_at, e.leads AS leads,
        (SELECT groupArray((ticker, w.name)) FROM entities AS w FINAL WHERE leads = %(entity)s) AS led_by
-FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
-LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
-WHERE s.{_ANY} AND s.name = %(entity)s
+FROM sentiment_of(companies = [%(entity)s], moment = %(moment)s, known = now64(3)) AS s
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.entity = e.ticker
 ORDER BY kind
+"""
+
+_COUNTED = """
+        SELECT *, greatest(p_negative, p_neutral, p_positive) * novelty / 100 AS weight
+        FROM counted_mentions_of(companies = {companies},
+            first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL {days} DAY, until = %(moment)s, known = now64(3))
+"""
+"""What the indices of some companies are made of."""
+
+_COUNTED_IN_SECTOR = """
+        SELECT * FROM counted_scores(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
+            known = now64(3), weekly = 0)
+        WHERE entity IN (SELECT ticker FROM entities FINAL WHERE sector = %(sector)s)
 """
 
 _WINDOWS = """
     SELECT toStartOfInterval(published_at, INTERVAL 3 HOUR) AS start, sum(weight * sentiment) / sum(weight) AS tone,
            sqrt(greatest(0, sum(weight * sentiment * sentiment) / sum(weight) - pow(tone, 2))) AS dispersion,
            count() AS documents
-    FROM counted_scores(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL {days} DAY, until = %(moment)s,
-        known = now64(3), weekly = 0)
-    WHERE entity = %(entity)s
+    FROM ({counted})
     GROUP BY start
     HAVING sum(weight) > 0
 """
-"""Of one company what ``sentiment_windows`` makes of all of them before it chooses one."""
+"""Of one company or sector what ``sentiment_windows`` makes of all of them before it chooses one."""
 
-_SENTIMENT_OF_ONE = f"""
+_OF_ONE = "[%(entity)s]"
+_SENTIMENT = """
 SELECT start, tone AS sentiment, tone - 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS low,
        tone + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
-FROM ({_WINDOWS.format(days=7)})
-ORDER BY start
-"""
-
-_SENTIMENT = """
-SELECT start, sentiment, sentiment - 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS low,
-       sentiment + 1.96 * greatest(dispersion, 0.2) / sqrt(documents) AS high, documents
-FROM sentiment_windows(width_s = 10800, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
-    until = %(moment)s, known = now64(3))
-WHERE {where} AND kind = 'all'
+FROM ({windows})
 ORDER BY start
 """
 
@@ -125,7 +127,7 @@ FROM
     (
         SELECT start AS begin, documents AS n,
                least(4, intDiv(dateDiff('hour', min(start) OVER (), toDateTime(%(moment)s, 'UTC')), 168)) AS weeks
-        FROM ({_WINDOWS.format(days=35)})
+        FROM ({_WINDOWS.format(counted=_COUNTED.format(companies=_OF_ONE, days=35))})
     )
 )
 WHERE slot > toDateTime(%(moment)s, 'UTC') - INTERVAL 7 DAY AND slot <= toDateTime(%(moment)s, 'UTC')
@@ -135,25 +137,22 @@ ORDER BY slot
 
 TOPICS = """
 SELECT toStartOfDay(published_at) AS day, topic_name AS topic, count() AS documents
-FROM counted_mentions_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
-    known = now64(3)) ARRAY JOIN `topics.name` AS topic_name
-WHERE entity = %(entity)s
+FROM counted_mentions_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
+    until = %(moment)s, known = now64(3)) ARRAY JOIN `topics.name` AS topic_name
 GROUP BY day, topic ORDER BY day, documents DESC
 """
 
 MODELS = """
 SELECT model_version, min(published_at) AS first_at, count() AS documents
-FROM mentions
-WHERE entity = %(entity)s AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY
-    AND published_at <= %(moment)s
+FROM mentions_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
+    until = %(moment)s)
 GROUP BY model_version ORDER BY first_at
 """
 
 DOCUMENTS = """
 SELECT published_at, kind, source, document_id, surface, label, sentiment, title, text, `topics.name` AS topics,
        novelty, model_version, lang, lang_quality, deciding, cut
-FROM mentions
-WHERE entity = %(entity)s AND published_at <= %(moment)s
+FROM mentions_of(companies = [%(entity)s], first = '1970-01-03 00:00:00', until = %(moment)s)
 ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
@@ -162,9 +161,9 @@ LIMIT %(limit)s OFFSET %(offset)s
 EVENTS = """
 SELECT published_at, type, event_group, state, severity, polarity, novelty, stories, began_at, source, document_id,
        title, text, url
-FROM events_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
-    known = now64(3))
-WHERE entity = %(entity)s AND novelty IN ('first', 'development')
+FROM events_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
+    until = %(moment)s, known = now64(3))
+WHERE novelty IN ('first', 'development')
 ORDER BY published_at DESC, type, document_id
 LIMIT 100
 """
@@ -179,9 +178,8 @@ FROM
 LEFT JOIN
 (
     SELECT toDate32(published_at) AS date, avg(m.sentiment) AS tone, count() AS documents
-    FROM counted_mentions_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 61 DAY, until = %(moment)s,
-        known = now64(3)) AS m
-    WHERE entity = %(entity)s
+    FROM counted_mentions_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 61 DAY,
+        until = %(moment)s, known = now64(3)) AS m
     GROUP BY date
 ) AS s ON p.date = s.date
 ORDER BY date
@@ -192,10 +190,11 @@ LINES = f"""
 SELECT name AS entity, groupArray(start) AS times, groupArray(round(sentiment, 3)) AS tones
 FROM
 (
-    SELECT name, start, sentiment
-    FROM sentiment_windows(width_s = 21600, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
-        until = %(moment)s, known = now64(3))
-    WHERE {_ANY} AND kind = 'all' AND name IN %(entities)s
+    SELECT toString(entity) AS name, toStartOfInterval(published_at, INTERVAL 6 HOUR) AS start,
+           sum(weight * w.sentiment) / sum(weight) AS sentiment
+    FROM ({_COUNTED.format(companies="%(entities)s", days=7)}) AS w
+    GROUP BY name, start
+    HAVING sum(weight) > 0
     ORDER BY name, start
 )
 GROUP BY name ORDER BY name
@@ -210,7 +209,7 @@ INNER JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
 WHERE s.scope = 'entity' AND s.kind = 'all' AND e.sector = %(sector)s
 ORDER BY documents DESC, entity
 """,
-    "sentiment": _SENTIMENT.format(where="scope = 'sector' AND name = %(sector)s"),
+    "sentiment": _SENTIMENT.format(windows=_WINDOWS.format(counted=_COUNTED_IN_SECTOR)),
     "events": """
 SELECT published_at, entity, type, state, severity, polarity, novelty, stories, source, document_id, title, text
 FROM events_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
@@ -252,30 +251,37 @@ LIMIT %(limit)s OFFSET %(offset)s
 }
 
 COMPARED = f"""
-SELECT s.name AS entity, e.name AS name, e.sector AS sector, s.sentiment AS sentiment,
+SELECT s.entity AS entity, e.name AS name, e.sector AS sector, s.sentiment AS sentiment,
        s.negative_share AS negative_share, s.documents_1d AS documents, s.usual_1d AS usual, s.buzz AS buzz,
        m.documents > 0 AS moved, m.change AS change, m.z AS z, t.topics AS topics, v.worst AS worst
-FROM sentiment_as_of(moment = %(moment)s, known = now64(3)) AS s
-LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.name = e.ticker
+FROM sentiment_of(companies = %(entities)s, moment = %(moment)s, known = now64(3)) AS s
+LEFT JOIN (SELECT * FROM entities FINAL) AS e ON s.entity = e.ticker
 LEFT JOIN
 (
     SELECT name, change, z, documents FROM movers_as_of(moment = %(moment)s, known = now64(3))
     WHERE {_ANY} AND kind = 'all' AND name IN %(entities)s
-) AS m ON s.name = m.name
+) AS m ON s.entity = m.name
 LEFT JOIN
 (
     SELECT entity, arraySlice(arrayMap(x -> x.2, arrayReverseSort(groupArray((documents, topic)))), 1, 3) AS topics
-    FROM topics_as_of(moment = %(moment)s, known = now64(3))
-    WHERE entity IN %(entities)s AND documents > 0 GROUP BY entity
-) AS t ON s.name = t.entity
+    FROM
+    (
+        SELECT entity, topic_name AS topic, count() AS documents
+        FROM counted_mentions_of(companies = %(entities)s,
+            first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 1 DAY, until = %(moment)s, known = now64(3))
+        ARRAY JOIN `topics.name` AS topic_name
+        GROUP BY entity, topic
+    )
+    GROUP BY entity
+) AS t ON s.entity = t.entity
 LEFT JOIN
 (
     SELECT entity, argMax(type, (severity, published_at)) AS worst
-    FROM events_between(first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY, until = %(moment)s,
-        known = now64(3))
-    WHERE entity IN %(entities)s AND polarity < 0 AND novelty IN ('first', 'development') GROUP BY entity
-) AS v ON s.name = v.entity
-WHERE s.{_ANY} AND s.kind = 'all' AND s.name IN %(entities)s
+    FROM events_of(companies = %(entities)s, first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
+        until = %(moment)s, known = now64(3))
+    WHERE polarity < 0 AND novelty IN ('first', 'development') GROUP BY entity
+) AS v ON s.entity = v.entity
+WHERE s.kind = 'all'
 ORDER BY documents DESC, entity
 """
 
@@ -295,7 +301,7 @@ LIMIT 8
 
 OF_ENTITY = {
     "now": NOW,
-    "sentiment": _SENTIMENT_OF_ONE,
+    "sentiment": _SENTIMENT.format(windows=_WINDOWS.format(counted=_COUNTED.format(companies=_OF_ONE, days=7))),
     "volume": VOLUME,
     "topics": TOPICS,
     "models": MODELS,
@@ -324,6 +330,12 @@ ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
 """
+
+SEARCH_NEWEST = SEARCH.replace(
+    "AND published_at <= %(until)s",
+    "AND published_at <= %(until)s AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 2 DAY",
+)
+"""Of two days alone. Where they fill the page, it is that of ``SEARCH``: older documents come after these."""
 
 SIMILAR = """
 WITH (SELECT reinterpret(any(embedding), 'Array(Int8)') FROM documents

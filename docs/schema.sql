@@ -1010,7 +1010,32 @@ FROM
 )
 WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')});
 
--- 0077_settled_hours
+-- 0090_of_companies
+CREATE VIEW counted_mentions_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT * EXCEPT (told_before, sent_before)
+FROM
+(
+    SELECT
+        *,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+    FROM
+    (
+        SELECT *
+        FROM mentions_of(companies = {companies:Array(String)}, first = ({first:DateTime64(3, 'UTC')} - toIntervalDay(1)), until = {until:DateTime64(3, 'UTC')})
+        WHERE ingested_at <= {known:DateTime64(3, 'UTC')}
+        LIMIT 1 BY
+            entity,
+            topic,
+            topic_id,
+            partition,
+            offset
+    )
+)
+WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')});
+
+-- 0077_settled_hours, 0091_last_hours
 CREATE VIEW counted_scores
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
@@ -1030,13 +1055,13 @@ AS WITH
             FROM record_log
             WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
         )
-        WHERE ((state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) OR (key IN (
-            SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
-            FROM record_log
-            WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
-        ))
+        WHERE (state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))
         GROUP BY key
         HAVING (count() > 1) AND (max(published_at) >= (state.3))
+        UNION ALL
+        SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
+        FROM record_log
+        WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
     )
 SELECT
     entity,
@@ -1065,7 +1090,7 @@ FROM
         arrayConcat([p_negative], mentions.p_negative) AS negative,
         arrayMap((a, b, c) -> greatest(a, b, c), arrayConcat([p_negative], mentions.p_negative), arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
         arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
-    WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (toDate(published_at) IN (state.2)) AND (published_at >= (state.3)) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND (cityHash64(story_id) NOT IN (
+    WHERE ((state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))) AND (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (toDate(published_at) IN (state.2)) AND (published_at >= (state.3)) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND (cityHash64(story_id) NOT IN (
         SELECT key
         FROM repeats
     )) AND (cityHash64(source, document_id) NOT IN (
@@ -1146,13 +1171,13 @@ WITH
             FROM record_log
             WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
         )
-        WHERE ((state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) OR (key IN (
-            SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
-            FROM record_log
-            WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(6))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
-        ))
+        WHERE (state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))
         GROUP BY key
         HAVING (count() > 1) AND (max(published_at) >= (state.3))
+        UNION ALL
+        SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
+        FROM record_log
+        WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
     )
 SELECT
     entity,
@@ -1657,8 +1682,39 @@ ORDER BY
     entity ASC,
     type ASC;
 
--- 0026_event_views
+-- 0026_event_views, 0090_of_companies
 CREATE VIEW events_between
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM events_of(companies = [], first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')});
+
+-- 0026_event_views
+CREATE VIEW events_now
+(
+    `entity` LowCardinality(String),
+    `type` LowCardinality(String),
+    `event_group` String,
+    `state` String,
+    `severity` UInt8,
+    `polarity` Int8,
+    `began_at` DateTime64(3, 'UTC'),
+    `latest_at` DateTime64(3, 'UTC'),
+    `weight` Float64,
+    `stories` UInt64,
+    `sources` UInt64,
+    `documents` UInt64,
+    `source` String,
+    `document_id` String,
+    `title` String,
+    `text` String,
+    `url` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM events_as_of(moment = now64(3), known = now64(3));
+
+-- 0090_of_companies
+CREATE VIEW events_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
     entity,
@@ -1747,7 +1803,15 @@ FROM
                     events.polarity AS event_polarity,
                     events.probability AS event_probability,
                     events.relevance AS event_relevance
-                WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
+                WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity)) AND ((topic, topic_id, partition, offset) IN (
+                    SELECT
+                        topic,
+                        topic_id,
+                        partition,
+                        offset
+                    FROM record_log
+                    WHERE notEmpty(events.entity) AND (empty({companies:Array(String)}) OR arrayExists(named -> has({companies:Array(String)}, named), events.entity)) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')})
+                ))
             ) AS e
             LEFT JOIN
             (
@@ -1761,31 +1825,6 @@ FROM
     )
 )
 WHERE published_at > {first:DateTime64(3, 'UTC')};
-
--- 0026_event_views
-CREATE VIEW events_now
-(
-    `entity` LowCardinality(String),
-    `type` LowCardinality(String),
-    `event_group` String,
-    `state` String,
-    `severity` UInt8,
-    `polarity` Int8,
-    `began_at` DateTime64(3, 'UTC'),
-    `latest_at` DateTime64(3, 'UTC'),
-    `weight` Float64,
-    `stories` UInt64,
-    `sources` UInt64,
-    `documents` UInt64,
-    `source` String,
-    `document_id` String,
-    `title` String,
-    `text` String,
-    `url` String
-)
-DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT *
-FROM events_as_of(moment = now64(3), known = now64(3));
 
 -- 0010_public_views
 CREATE VIEW feeds
@@ -2217,6 +2256,21 @@ INNER JOIN
     FROM documents
     WHERE (ingested_at <= {moment:DateTime64(3, 'UTC')}) AND notEmpty(mentions.entity)
 ) AS d USING (topic, topic_id, partition, offset, published_at);
+
+-- 0090_of_companies
+CREATE VIEW mentions_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM mentions
+WHERE has({companies:Array(String)}, entity) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND ((topic, topic_id, partition, offset) IN (
+    SELECT
+        topic,
+        topic_id,
+        partition,
+        offset
+    FROM record_log
+    WHERE arrayExists(named -> has({companies:Array(String)}, named), mentions.entity) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')})
+));
 
 -- 0010_public_views
 CREATE VIEW model_history
@@ -2670,6 +2724,94 @@ CREATE VIEW sentiment_now
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM sentiment_as_of(moment = now64(3), known = now64(3));
+
+-- 0090_of_companies
+CREATE VIEW sentiment_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    {moment:DateTime64(3, 'UTC')} AS until,
+    assumeNotNull(greatest(4 * (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(36))) AND (published_at <= (until - toIntervalDay(29)))
+            LIMIT 1
+        )
+    ), 3 * (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(29))) AND (published_at <= (until - toIntervalDay(22)))
+            LIMIT 1
+        )
+    ), 2 * (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(22))) AND (published_at <= (until - toIntervalDay(15)))
+            LIMIT 1
+        )
+    ), (
+        SELECT count()
+        FROM
+        (
+            SELECT 1
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (published_at > (until - toIntervalDay(15))) AND (published_at <= (until - toIntervalDay(8)))
+            LIMIT 1
+        )
+    ))) AS weeks
+SELECT
+    toLowCardinality(told.entity) AS entity,
+    told.counted_in AS kind,
+    sum(tone) / sum(mass) AS sentiment,
+    sqrt(greatest(0, (sum(squares) / sum(mass)) - pow(sum(tone) / sum(mass), 2))) AS dispersion,
+    sum(negative) / sum(mass) AS negative_share,
+    sum(mass) AS weight,
+    sum(today) AS documents_1d,
+    sum(then) / greatest(weeks, 1) AS usual_1d,
+    if(weeks = 0, 1, (documents_1d + 1) / (usual_1d + 1)) AS buzz,
+    max(latest) AS latest_at
+FROM
+(
+    SELECT
+        toString(s.entity) AS entity,
+        arrayJoin([toString(s.kind), 'all']) AS counted_in,
+        sum(counts) AS mass,
+        sum(counts * s.sentiment) AS tone,
+        sum((counts * s.sentiment) * s.sentiment) AS squares,
+        sum(counts * s.p_negative) AS negative,
+        countIf(age_s < 86400) AS today,
+        countIf((age_s >= 604800) AND (intDiv(toInt64(age_s), 604800) <= weeks)) AS then,
+        max(published_at) AS latest
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            published_at,
+            sentiment,
+            p_negative,
+            dateDiff('millisecond', published_at, until) / 1000 AS age_s,
+            (greatest(p_negative, p_neutral, p_positive) * novelty) / 100 AS weighs,
+            if(age_s < 345600, weighs * exp2((-age_s) / if(kind = 'news', 28800, 1800)), 0) AS counts
+        FROM counted_mentions_of(companies = {companies:Array(String)}, first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+        WHERE (published_at > (until - toIntervalDay(4))) OR ((published_at > (until - toIntervalDay(8))) AND (published_at <= (until - toIntervalDay(7)))) OR ((published_at > (until - toIntervalDay(15))) AND (published_at <= (until - toIntervalDay(14)))) OR ((published_at > (until - toIntervalDay(22))) AND (published_at <= (until - toIntervalDay(21)))) OR ((published_at > (until - toIntervalDay(29))) AND (published_at <= (until - toIntervalDay(28))))
+    ) AS s
+    GROUP BY
+        s.entity,
+        s.kind
+) AS told
+GROUP BY
+    told.entity,
+    told.counted_in
+HAVING sum(mass) > 0;
 
 -- 0008_indices, 0077_settled_hours
 CREATE VIEW sentiment_windows

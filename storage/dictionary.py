@@ -15,7 +15,7 @@ from clickhouse_driver import Client
 ROWS = ("scope", "desk", "entity", "mentions.entity", "entities")
 WATCHLIST = "watchlist"
 COMPANIES = "companies"
-EXAMPLES = {"UInt32": "3600", "DateTime64(3, 'UTC')": "'2020-06-18 12:00:00'"}
+EXAMPLES = {"Array(String)": "['AAPL']", "UInt32": "3600", "DateTime64(3, 'UTC')": "'2020-06-18 12:00:00'"}
 
 
 class Column(NamedTuple):

@@ -38,17 +38,19 @@ def chart(
     form: str,
     name: str,
     answered: Callable[[indices.Ask], indices.Answer] | None = None,
+    of_all: bool = False,
     **parameters: Any,
 ) -> Response:
     """The answer to ``query`` at the moment ``at``; JSON has the SQL with it, so that a person can run it. ``answered``
-    makes the same answer of what others have asked for, too."""
-    moment = at or context.state()["moment"]
+    makes the same answer of what others have asked for, too. What is ``of_all`` companies is up to ``MARKET_S`` old."""
+    moment = at or (context.market_moment() if of_all else context.state()["moment"])
+    shared = context.market if of_all and not at else context.shared
     parameters["moment"] = f"{moment:%Y-%m-%d %H:%M:%S}"
     parameters["until"] = parameters["moment"] if at else FOREVER
 
     def ask(one: str) -> indices.Answer:
         asked = (one, *((key, str(value)) for key, value in sorted(parameters.items())))
-        found: indices.Answer = context.shared.get(asked, lambda: context.pool.rows(one, parameters))
+        found: indices.Answer = shared.get(asked, lambda: context.pool.rows(one, parameters))
         return found
 
     columns, rows = answered(ask) if answered else ask(query)
@@ -63,6 +65,12 @@ def chart(
     return Response(text.getvalue(), media_type="text/csv", headers=disposition)
 
 
+def newest_found(ask: indices.Ask) -> indices.Answer:
+    """``sql.SEARCH``, without reading all of history where the newest documents are enough."""
+    columns, rows = ask(sql.SEARCH_NEWEST)
+    return (columns, rows) if len(rows) == PAGE_SIZE else ask(sql.SEARCH)
+
+
 def add_routes(api: APIRouter, context: Context) -> None:
     """State, market, sectors, other entities, movers, emerging topics, one company, search, and similar documents."""
 
@@ -74,30 +82,30 @@ def add_routes(api: APIRouter, context: Context) -> None:
     @api.get("/market", response_model=Table, responses=CSV)
     def market(as_of: AsOf, form: Form = "json") -> Response:
         """Each company's sentiment and buzz, with its sector."""
-        return chart(context, sql.MARKET, as_of, form, "market", indices.market)
+        return chart(context, sql.MARKET, as_of, form, "market", indices.market, of_all=True)
 
     @api.get("/sectors", response_model=Table, responses=CSV)
     def sectors(as_of: AsOf, form: Form = "json") -> Response:
         """The sentiment and buzz of each sector and of the whole market."""
-        return chart(context, sql.SECTORS, as_of, form, "sectors", indices.sectors)
+        return chart(context, sql.SECTORS, as_of, form, "sectors", indices.sectors, of_all=True)
 
     @api.get("/exposure", response_model=Table, responses=CSV)
     def exposure(as_of: AsOf, form: Form = "json") -> Response:
         """The 60 companies of which the desks hold most, long or short, with their sentiment; ``told`` says whether
         anything was said of them."""
-        return chart(context, sql.EXPOSURE, as_of, form, "exposure", indices.exposure)
+        return chart(context, sql.EXPOSURE, as_of, form, "exposure", indices.exposure, of_all=True)
 
     @api.get("/movers", response_model=Table, responses=CSV)
     def movers(as_of: AsOf, entity_type: EntityType = "company", form: Form = "json") -> Response:
         """The companies, or others of ``entity_type``, whose sentiment moved most: the last 24 hours against the 7 days
         before."""
         scope = "entity" if entity_type == "company" else entity_type  # as the indices call it
-        return chart(context, sql.MOVERS, as_of, form, "movers", scope=scope)
+        return chart(context, sql.MOVERS, as_of, form, "movers", of_all=True, scope=scope)
 
     @api.get("/others", response_model=Table, responses=CSV)
     def others(as_of: AsOf, form: Form = "json") -> Response:
         """The sentiment and buzz of each currency, commodity, index, country, central bank and person."""
-        return chart(context, sql.OTHERS, as_of, form, "others", indices.others)
+        return chart(context, sql.OTHERS, as_of, form, "others", indices.others, of_all=True)
 
     @api.get("/emerging", response_model=Table, responses=CSV)
     def emerging(as_of: AsOf, form: Form = "json") -> Response:
@@ -121,7 +129,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
     @api.get("/lines", response_model=Table, responses=CSV)
     def lines(as_of: AsOf, entity: Annotated[list[Company], Query(max_length=50)], form: Form = "json") -> Response:
         """The sentiment about each of some companies over a week, in windows of six hours."""
-        return chart(context, sql.LINES, as_of, form, "lines", entities=[*entity, ""])
+        return chart(context, sql.LINES, as_of, form, "lines", of_all=True, entities=[*entity, ""])
 
     @api.get("/search", response_model=Table, responses=CSV)
     def search(
@@ -140,7 +148,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
         is that about ``entity`` if there is one, else the document's."""
         search = Search(q, entity, desk, topic, tone, entity_type)
         asked: dict[str, Any] = search._asdict() | {"words": q.split(), "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
-        return chart(context, sql.SEARCH, as_of, form, "search", **asked)
+        return chart(context, sql.SEARCH, as_of, form, "search", newest_found, **asked)
 
     @api.get("/similar", response_model=Table, responses=CSV)
     def similar(as_of: AsOf, document: Annotated[str, Query(max_length=500)], form: Form = "json") -> Response:

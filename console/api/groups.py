@@ -29,7 +29,7 @@ def add_routes(api: APIRouter, context: Context) -> None:
     ) -> Response:
         """A sector: its companies now, those most spoken of first; its sentiment over a week; and the week's events at
         its companies, the most severe first."""
-        return chart(context, sql.OF_SECTOR[what], as_of, form, what, sector=sector)
+        return chart(context, sql.OF_SECTOR[what], as_of, form, what, of_all=True, sector=sector)
 
     @api.get("/topics/{topic}/{what}", response_model=Table, responses=CSV)
     def of_topic(

@@ -56,11 +56,13 @@ export const pages = {
 
   async market(page, again) {
     const moved = page.dataset.moved ?? "company";
-    const [market, sectors, movers, emerging, others, exposure, alerts] = await Promise.all([...["market", "sectors", "movers", "emerging", "others", "exposure"].map(name => ask(`/api/${name}?${name === "movers" ? `entity_type=${moved}&` : ""}${moment}`)), ask(`/api/alerts?limit=100&${moment}`)]);
-    const end = new Date(market.moment);
+    // A browser asks for six things at a time. Four of these are made of the same indices, and are to come together.
+    const [emerging, alerts] = await Promise.all([ask(`/api/emerging?${moment}`), ask(`/api/alerts?limit=100&${moment}`)]);
+    const end = new Date(emerging.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
     const named = [...new Set(recent.map(row => row.entity))].filter(entity => entity !== "*").slice(0, 40);
-    const found = named.length ? await ask(`/api/lines?${[moment, ...named.map(entity => `entity=${encodeURIComponent(entity)}`)].filter(part => part).join("&")}`) : { rows: [] };
+    const drawn = `/api/lines?${[moment, ...named.map(entity => `entity=${encodeURIComponent(entity)}`)].filter(part => part).join("&")}`;
+    const [market, sectors, others, exposure, movers, found] = await Promise.all([...["market", "sectors", "others", "exposure", "movers"].map(name => ask(`/api/${name}?${name === "movers" ? `entity_type=${moved}&` : ""}${moment}`)), named.length ? ask(drawn) : { rows: [] }]);
     const lines = new Map(found.rows.map(row => [row.entity, row]));
     const whole = sectors.rows.find(row => row.scope === "market");
     return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${many(whole.documents, "document")} in 24 hours.`] : ""),

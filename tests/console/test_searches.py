@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -55,6 +55,22 @@ def test_a_search_asks_for_company_desk_topic_and_tone(console: Console) -> None
     assert [found(q="twice", tone=tone, entity=" acme ") for tone in ("negative", "positive")] == [1, 1]
     assert found(entity="LONE") == 1 and found(entity="LONE", topic="debt") == 0
     assert console.ask("api/search?tone=furious").status == 422
+
+
+def test_each_page_of_a_search_is_what_its_sql_finds(console: Console) -> None:
+    """The first ones are of the newest documents alone, of which some have the same source and id as others."""
+    now = datetime.now(UTC)
+    told = [document(200 + n, now - timedelta(hours=2 * n), 0.4, f"A mine opens {n}") for n in range(50)]
+    for one in told[::7]:
+        one.document_id = "d/again"
+    write_documents(console.client, told)
+    counts = []
+    for page in range(4):
+        found = console.ask(f"api/search?q=mine&page={page}").json
+        rows = console.client.execute(found["sql"].replace("%", "%%"))
+        assert [row["title"] for row in found["rows"]] == [row[7] for row in rows]
+        counts.append(len(rows))
+    assert counts == [20, 20, 3, 0]
 
 
 def test_a_search_is_saved_opened_deleted_and_made_a_rule(console: Console) -> None:

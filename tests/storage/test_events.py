@@ -75,6 +75,12 @@ def test_what_a_report_adds_to_those_before_it(client: Client):
     assert [tuple(row.values()) for row in part] == [("d4", "development"), ("d5", "repeat")]
     then = f"first = {moment(NOON - DAY)}, until = {moment(NOON + DAY)}, known = {moment(NOON + HOUR)}"
     assert client.execute(f"SELECT document_id FROM events_between({then})") == [("d2",)]
+    write_documents(client, [report(12, NOON + 2 * HOUR, entity="BANK")], stamp=False)
+    for companies in ("[]", "['ACME']", "['BANK']", "['BANK', 'ACME']", "['SHOP']"):
+        chosen = select(client, f"SELECT * FROM events_of(companies = {companies}, {span}) ORDER BY document_id")
+        all_of_them = f"SELECT * FROM events_between({span}) WHERE empty({companies}) OR has({companies}, entity)"
+        assert chosen == select(client, f"{all_of_them} ORDER BY document_id")
+        assert bool(chosen) == (companies != "['SHOP']")
 
 
 def test_what_is_open_at_a_company(client: Client):

@@ -197,6 +197,8 @@ DATED = {
     "mentions_as_of": "FROM mentions_as_of(moment = '{until}') WHERE published_at > '{first}'",
     "counted_mentions_between": f"FROM counted_mentions_between({SPAN})",
     "topics_between": f"FROM topics_between({SPAN})",
+    "mentions_of": "FROM mentions_of(companies = ['AAA'], first = '{first}', until = '{until}')",
+    "counted_mentions_of": f"FROM counted_mentions_of(companies = ['AAA'], {SPAN})",
 }
 
 
@@ -347,6 +349,62 @@ def test_a_span_may_reach_as_far_as_a_time_can_be_written(client: Client, first:
     assert sentiment_windows(client, moment, NOON + DAY).documents.sum() == 1
 
 
+@pytest.mark.parametrize("hours", [0, 1, 2, 5])
+def test_what_counts_is_the_same_where_only_the_last_hours_are_not_settled(client: Client, hours: int):
+    rows, until = history(4), NOON + DAY
+    last = until - timedelta(hours=hours)
+    # Half of them are of the last two days, so that much in the last hours has come before.
+    for row in rows[::2]:
+        row.published_at = until - (NOON - row.published_at) / 16
+        row.ingested_at = row.published_at + timedelta(minutes=1)
+    write_documents(client, [row for row in rows if row.published_at < last], stamp=False)
+    while settle_hours(client, until + DAY):
+        pass
+    write_documents(client, [row for row in rows if row.published_at >= last], stamp=False)
+    raw, first = raw_rows(client, until, until + 30 * DAY), until - 8 * DAY
+    span = f"first = '{first:%F %T}', until = '{until:%F %T}', known = '2200-01-01 00:00:00'"
+    unsettled = f"SELECT dateDiff('hour', min(hour), toDateTime('{until:%F %T}', 'UTC')) FROM index_hours({span})"
+    (found,) = client.execute(f"{unsettled} WHERE NOT settled")
+    assert not hours or found == (hours,)
+    for weekly in (0, 1):
+        wanted = [
+            (row.entity, row.kind, row.published_at, row.sentiment, row.p_negative, row.weight)
+            for row in counted(raw, first, until)
+            if not weekly or (until - row.published_at).days in (0, 1, 2, 3, 7)
+        ]
+        columns = "entity, kind, published_at, sentiment, p_negative, weight"
+        counts = client.execute(f"SELECT {columns} FROM counted_scores({span}, weekly = {weekly})")
+        assert wanted and sorted(counts) == sorted(wanted)
+        assert not hours or any(row[2] >= last for row in counts)
+
+
+def about_companies_alone(client: Client, companies: list[str], until: datetime, known: datetime) -> None:
+    """What is asked of some companies is what is found where all are asked about and some are chosen."""
+    moment, at, chosen = f"'{until:%F %T}'", f"known = '{known:%F %T}'", f"has({companies}, entity)"
+    first = f"'{until - 29 * DAY:%F %T}'"
+    span, of = f"first = {first}, until = {moment}", f"companies = {companies}"
+    about = f"mentions WHERE {chosen} AND published_at > {first} AND published_at <= {moment}"
+    indices = f"sentiment_as_of(moment = {moment}, {at}) WHERE scope = 'entity' AND {chosen}"
+    for alone, chosen_of_all in (
+        (f"* FROM mentions_of({of}, {span})", f"* FROM {about}"),
+        (
+            f"* EXCEPT entity, entity FROM sentiment_of({of}, moment = {moment}, {at})",
+            f"* EXCEPT (scope, name), name AS entity FROM {indices}",
+        ),
+    ):
+        found, wanted = (sorted(client.execute(f"SELECT {query}"), key=_exactly) for query in (alone, chosen_of_all))
+        assert [_exactly(row) for row in found] == [_exactly(row) for row in wanted]
+        assert bool(found) == (companies != ["nobody"])
+        for row, other in zip(found, wanted, strict=True):
+            sums = [[value for value in one if isinstance(value, float)] for one in (row, other)]
+            assert sums[0] == pytest.approx(sums[1], rel=1e-12, abs=1e-12)
+
+
+def _exactly(row: tuple) -> list[str]:
+    """What of a row does not depend on the order in which numbers are added."""
+    return [str(value) for value in row if not isinstance(value, float)]
+
+
 @pytest.mark.parametrize(("seed", "settles"), [(0, True), (1, False)])
 def test_what_counts_is_what_the_rule_says_of_any_history(client: Client, seed: int, settles: bool):
     """Also with late documents, records that were stored twice, tombstones, and rows that were emptied since; and where
@@ -375,6 +433,16 @@ def test_what_counts_is_what_the_rule_says_of_any_history(client: Client, seed: 
     assert other > 50 and (held > 50 if settles else held == 0)
     for until, known in SPANS:
         raw = raw_rows(client, until, known)
+        for companies in (["AAA"], ["BBB", "CCC"], ["nobody"]):
+            about_companies_alone(client, companies, until, known)
+            span = f"first = '{until - 29 * DAY:%F %T}', until = '{until:%F %T}', known = '{known:%F %T}'"
+            told = "published_at, kind, entity, document_id, story_id, sentiment, p_negative"
+            found = client.execute(f"SELECT {told} FROM counted_mentions_of(companies = {companies}, {span})")
+            rule = [row for row in counted(raw, until - 29 * DAY, until) if row.entity in companies]
+            assert sorted(found) == sorted(
+                (row.published_at, row.kind, row.entity, row.document_id, row.story_id, row.sentiment, row.p_negative)
+                for row in rule
+            )
         for first in (until - 29 * DAY, until - timedelta(hours=31)):
             for weekly in (0, 1):
                 wanted = [
