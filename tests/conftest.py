@@ -17,7 +17,9 @@ from clickhouse_driver import Client
 
 import model
 from deploy.local import BrokerKind, Stack, kafka
+from tests.support import Asking
 from tests.support.kernel import compile_kernel
+from tests.support.schema import Schema
 
 ZONES = ("America/New_York", "Asia/Kolkata")
 
@@ -105,8 +107,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def clickhouse_url(stack: Stack) -> Iterator[str]:
     """URL of a database of the test's own. Made through ``default``: a native hello that names an unknown
     database aborts the embedded server. Tests that kill its clients end it, too, so it is waited for."""
-    from tests.support import Asking
-
     base, _, _ = stack.clickhouse_url.rpartition("/")
     name = f"test_{uuid.uuid4().hex[:12]}"
     asking = Asking(stack.clickhouse_url)
@@ -115,14 +115,22 @@ def clickhouse_url(stack: Stack) -> Iterator[str]:
     asking.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
+@pytest.fixture(scope="session")
+def schema(stack: Stack) -> Schema:
+    """What the migrations make of an empty database, run once: hundreds of tests need it."""
+    base, _, _ = stack.clickhouse_url.rpartition("/")
+    Asking(stack.clickhouse_url).execute("CREATE DATABASE migrated")
+    return Asking(f"{base}/migrated")(Schema)
+
+
 @pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
+def client(clickhouse_url: str, schema: Schema) -> Iterator[Client]:
     """Of that database, with the schema."""
     from settings import ClickHouseSettings
-    from storage import connect, migrate
+    from storage import connect
 
     with connect(ClickHouseSettings(url=clickhouse_url)) as made:
-        migrate(made)
+        schema.make(made)
         yield made
 
 

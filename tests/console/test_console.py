@@ -25,8 +25,7 @@ from clickhouse_driver import Client
 
 from documents import Document, Entity, Mention, Position, Topic
 from documents.events import Event, EventRole, EventState
-from settings import ClickHouseSettings
-from storage import connect, migrate, replace_entities, write_documents
+from storage import replace_entities, write_documents
 from storage.reads import alerts_now, looked_at, silences_at
 from storage.writes import FeedPoll, write_alerts, write_feed_polls, write_holdings, write_prices
 from stream.kafka import ensure_topics, watermarks
@@ -120,13 +119,10 @@ def served(clickhouse: str, kafka: str, **settings: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def console(clickhouse_url: str, kafka_bootstrap: str) -> Iterator[Console]:
-    client = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(client)
+def console(clickhouse_url: str, client: Client, kafka_bootstrap: str) -> Iterator[Console]:
     fill(client)
     with served(clickhouse_url, kafka_bootstrap) as url:
         yield Console(url, client, kafka_bootstrap)
-    client.disconnect()
 
 
 def test_the_api_answers_from_clickhouse(console: Console) -> None:
