@@ -17,6 +17,7 @@ from clickhouse_driver import Client
 from console import BadUsers, add
 from console.access import DEVICE
 from console.people import People, load
+from deploy.local import Stack
 from settings import ConsoleSettings
 from storage.reads import actions, alerts_now
 from stream.kafka import ensure_topics
@@ -56,15 +57,15 @@ class Browser:
 
 
 def test_who_signs_in_may_do_what_the_role_says_and_it_is_noted(
-    clickhouse_url: str, client: Client, kafka_bootstrap: str, tmp_path: Path
+    clickhouse_url: str, client: Client, stack: Stack, tmp_path: Path
 ) -> None:
     users = tmp_path / "users.yaml"
     add(users, "ana", PASSWORD, ("risk_reader",))
     add(users, "ben", PASSWORD, ("annotator",))
     add(users, "eve", PASSWORD, ("auditor",))
     fill(client)
-    ensure_topics(kafka_at(kafka_bootstrap), topics=["labels"])
-    with served(clickhouse_url, kafka_bootstrap, CONSOLE_USERS=str(users)) as url:
+    ensure_topics(kafka_at(stack.kafka_bootstrap), topics=["labels"])
+    with served(clickhouse_url, stack.kafka_bootstrap, CONSOLE_USERS=str(users)) as url:
         nobody = Browser(url)
         status, _, headers = nobody.ask("entity/ACME")
         assert status == 303 and headers["Location"] == "/sign-in?next=/entity/ACME"

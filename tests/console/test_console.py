@@ -23,6 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 from clickhouse_driver import Client
 
+from deploy.local import BrokerKind, kafka
 from documents import Document, Entity, Mention, Position, Topic
 from documents.events import Event, EventRole, EventState
 from storage import replace_entities, write_documents
@@ -118,6 +119,18 @@ def served(clickhouse: str, kafka: str, **settings: str) -> Iterator[str]:
             assert process.wait(20) == 0
 
 
+@pytest.fixture(scope="module")
+def broker(request: pytest.FixtureRequest) -> BrokerKind:
+    """The embedded one, but for tests of what is asked of the broker or sent to it: no other page knows of it."""
+    kind: BrokerKind = getattr(request, "param", "embedded")
+    if kind == "kafka" and (reason := kafka.problem()):
+        pytest.skip(reason)
+    return kind
+
+
+on_each_broker = pytest.mark.parametrize("broker", ["embedded", "kafka"], indirect=True)
+
+
 @pytest.fixture
 def console(clickhouse_url: str, client: Client, kafka_bootstrap: str) -> Iterator[Console]:
     fill(client)
@@ -125,6 +138,7 @@ def console(clickhouse_url: str, client: Client, kafka_bootstrap: str) -> Iterat
         yield Console(url, client, kafka_bootstrap)
 
 
+@on_each_broker
 def test_the_api_answers_from_clickhouse(console: Console) -> None:
     assert console.ask("healthz").json == {"ok": True}
     state = console.ask("api/state").json
@@ -378,6 +392,7 @@ def test_without_its_services_it_says_so(console: Console, clickhouse_url: str) 
     assert refused.status == 502 and "alerts" in refused.json["detail"]
 
 
+@on_each_broker
 def test_a_label_reaches_the_topic(console: Console) -> None:
     ensure_topics(kafka_at(console.kafka), topics=["labels"])
 
