@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,19 +48,34 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return registry
 
 
+@pytest.fixture
+def built_in(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that the test starts over an empty registry copy the model that ships, and do not build it again."""
+    monkeypatch.setenv("MODEL_BUILT_IN", str(shipped))
+
+
 @pytest.fixture(scope="session")
 def recorded(stack: Stack, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of the database ``default`` with the recorded week in it: for tests that only read. People's users may log in
-    to this one alone."""
+    to this one alone. The processes of a run store the week once; the others take the first one's backup."""
+    from filelock import FileLock
+
     from deploy.demo.recorded_week.store import store
     from settings import ClickHouseSettings
-    from storage import connect, migrate
+    from storage import back_up, connect, migrate, restore
     from tests.support import data_folder
 
     settings = ClickHouseSettings(url=stack.clickhouse_url)
-    with connect(settings) as client:
-        migrate(client)
-    store(lambda: connect(settings), data_folder(tmp_path_factory.mktemp("recorded"), shipped) / "models")
+    copy, here = shipped.parent / "recorded-week", stack.data / "clickhouse" / "backups" / "recorded-week"
+    with FileLock(copy.with_suffix(".lock")), connect(settings) as client:
+        if copy.exists():
+            shutil.copytree(copy, here)
+            restore(client, f"File('{here.name}')")
+        else:
+            migrate(client)
+            store(lambda: connect(settings), data_folder(tmp_path_factory.mktemp("recorded"), shipped) / "models")
+            back_up(client, f"File('{here.name}')")
+            shutil.copytree(here, copy)
     return stack.clickhouse_url
 
 
