@@ -42,8 +42,8 @@ run()
 
 
 @pytest.fixture(scope="module")
-def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(data_folder(tmp_path_factory.mktemp("selfcare"), shipped), workers=0) as started:
+def service(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("selfcare"), english), workers=0) as started:
         yield started
 
 

@@ -50,9 +50,9 @@ def cooled(folder: Path, temperature: float) -> Path:
     return folder
 
 
-def data_folder(folder: Path, shipped: Path) -> Path:
-    """``folder`` as the data directory of a stack whose registry has the model that ships already."""
-    shutil.copytree(shipped, folder / "models", copy_function=_linked)
+def data_folder(folder: Path, registry: Path) -> Path:
+    """``folder`` as the data directory of a stack whose registry is a copy of ``registry``."""
+    shutil.copytree(registry, folder / "models", copy_function=_linked)
     return folder
 
 
