@@ -35,7 +35,7 @@ lint: setup
 	.venv/bin/python -m documents.schemas --check
 
 test: setup
-	.venv/bin/pytest -q --numprocesses=$(TESTERS) --dist=loadfile
+	.venv/bin/pytest -q --numprocesses=$(TESTERS) --dist=loadfile --no-loadscope-reorder
 
 # BROKER=kafka: on three brokers of Apache Kafka, with the faults of a cluster; CHAOS="--short --rounds 1" is a small run.
 chaos: setup

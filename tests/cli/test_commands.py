@@ -1,4 +1,4 @@
-"""The command line as people and scripts use it: real processes, real broker, real ClickHouse."""
+"""The command line as people and scripts use it: real broker, real ClickHouse, and where it matters a process."""
 
 from __future__ import annotations
 
@@ -59,28 +59,28 @@ def topic(kafka_bootstrap: str) -> str:
 
 
 def test_version_and_usage_errors() -> None:
-    assert finsent("--version").stdout.startswith("finsent 0.")
+    assert within("--version").stdout.startswith("finsent 0.")
     for wrong in (["nonsense"], ["produce", "nope.jsonl"], ["produce", __file__, "--speed", "fast"]):
-        done = finsent(*wrong)
+        done = within(*wrong)
         assert done.returncode == 2, done
         assert "Traceback" not in done.stderr
 
 
 def test_schemas_are_printed_and_checked() -> None:
-    assert "published_at" in json.loads(finsent("schemas", "news").stdout)["$defs"]["News"]["properties"]
-    assert {"news", "comments", "labels"} <= set(json.loads(finsent("schemas").stdout))
-    assert finsent("schemas", "--check").returncode == 0
-    assert finsent("schemas", "nope").returncode == 2
+    assert "published_at" in json.loads(within("schemas", "news").stdout)["$defs"]["News"]["properties"]
+    assert {"news", "comments", "labels"} <= set(json.loads(within("schemas").stdout))
+    assert within("schemas", "--check").returncode == 0
+    assert within("schemas", "nope").returncode == 2
 
 
 def test_produce_counts_what_became_of_every_record(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
     path = feed(tmp_path / "feed.jsonl", 50)
-    done = finsent("produce", path, "--topic", topic, "--json", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    done = within("produce", path, "--topic", topic, "--json", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert (counts["sent"], counts["acknowledged"], counts["failed"]) == (50, 50, 0)
     assert counts["topics"] == {topic: 50}
-    done = finsent("produce", path, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    done = within("produce", path, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
     assert f"sent 50 (50 to {topic}), acknowledged 50, failed 0" in done.stdout
 
 
@@ -89,14 +89,14 @@ def test_produce_fails_when_a_record_or_every_row_could_not_be_sent(
 ) -> None:
     large = tmp_path / "large.jsonl"
     large.write_text(json.dumps({"id": "x", "pad": "x" * 3_000_000}) + "\n")
-    done = finsent("produce", large, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    done = within("produce", large, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
     assert_one_line_failure(done, "1 failed", "MessageSizeTooLarge")
     undated = tmp_path / "undated.csv"
     undated.write_text("text,label,annotator\none,neutral,a\ntwo,neutral,a\n")
-    done = finsent("produce", undated, "--topic", "labels", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    done = within("produce", undated, "--topic", "labels", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
     assert done.returncode == 1
     assert "row 3, labelled_at: there is no date; --undated" in done.stderr and "nothing was sent: 2 bad" in done.stderr
-    done = finsent(
+    done = within(
         "produce",
         undated,
         "--topic",
@@ -110,11 +110,11 @@ def test_produce_fails_when_a_record_or_every_row_could_not_be_sent(
 
 def test_produce_names_what_is_wrong(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
     path = feed(tmp_path / "feed.jsonl", 1)
-    done = finsent("produce", path, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    done = within("produce", path, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
     assert_one_line_failure(done, "127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS", "finsent up")
-    done = finsent("produce", path, "--topic", "newz", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    done = within("produce", path, "--topic", "newz", KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
     assert_one_line_failure(done, "no topic 'newz'")
-    done = finsent("produce", path, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
+    done = within("produce", path, KAFKA_BOOTSTRAP_SERVERS=kafka_bootstrap)
     assert_one_line_failure(done, "--topic")
 
 
@@ -130,20 +130,20 @@ def test_produce_says_where_to_watch_and_gives_a_wait_in_vain_up(
     path = feed(tmp_path / "feed.jsonl", 3)
     here = {"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap, "CLICKHOUSE_URL": clickhouse_url}
     news = ("produce", path, "--topic", "news")
-    done = finsent(*news, **here, CONSOLE_URL="http://console/")
+    done = within(*news, **here, CONSOLE_URL="http://console/")
     assert done.returncode == 0, done.stderr
     assert "watch 'finsent doctor' and http://console/health; --wait" in done.stderr.strip().splitlines()[-1]
     # No worker reads this topic, and none is alive.
-    done = finsent(*news, "--wait", "--patience", "1", "--json", **here)
+    done = within(*news, "--wait", "--patience", "1", "--json", **here)
     assert done.returncode == 1 and json.loads(done.stdout)["stored"] == 0
     sentence = done.stderr.strip().splitlines()[-1]
     assert "0 of 3 records are stored, and nothing more for 1 s: no worker is running" in sentence
     assert "finsent doctor" in sentence and "Traceback" not in done.stderr
     before = watermarks(kafka_at(kafka_bootstrap), ["news"])
-    done = finsent(*news, "--wait", **here | {"CLICKHOUSE_URL": "clickhouse://127.0.0.1:1/none"})
+    done = within(*news, "--wait", **here | {"CLICKHOUSE_URL": "clickhouse://127.0.0.1:1/none"})
     assert_one_line_failure(done, "127.0.0.1:1", "CLICKHOUSE_URL")
     assert watermarks(kafka_at(kafka_bootstrap), ["news"]) == before  # nothing was sent
-    assert finsent("produce", path, "--topic", "else", "--wait", **here).returncode == 2
+    assert within("produce", path, "--topic", "else", "--wait", **here).returncode == 2
 
 
 def test_ctrl_c_waits_for_what_is_on_its_way_and_reports(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_sql_reads_only_and_tells_what_is_wrong(clickhouse_url: str, client: Cli
     assert_one_line_failure(within("sql", "SELECT nope", CLICKHOUSE_URL=clickhouse_url), "nope")
     slow = "SELECT sum(sleepEachRow(0.1)) FROM numbers(100) SETTINGS max_block_size = 1"
     assert within("sql", slow, CLICKHOUSE_URL=clickhouse_url).returncode == 1
-    away = finsent("sql", "SELECT 1", CLICKHOUSE_URL="clickhouse://me:hunter2@127.0.0.1:1/default")
+    away = within("sql", "SELECT 1", CLICKHOUSE_URL="clickhouse://me:hunter2@127.0.0.1:1/default")
     assert_one_line_failure(away, "127.0.0.1:1", "CLICKHOUSE_URL", "finsent up")
     assert "hunter2" not in away.stderr + away.stdout
 
@@ -287,7 +287,7 @@ def test_alerts_are_listed_with_their_latest_state(clickhouse_url: str, client: 
 
 def test_doctor_tells_what_to_fix_and_no_secrets(clickhouse_url: str, kafka_bootstrap: str) -> None:
     settings = {"CLICKHOUSE_URL": clickhouse_url, "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap}
-    well = finsent("doctor", "--json", **settings)
+    well = within("doctor", "--json", **settings)
     states = {finding["what"]: finding for finding in json.loads(well.stdout)}
     assert states["Kafka"]["ok"] and states["ClickHouse"]["ok"], states
     ill = settings | {
@@ -296,7 +296,7 @@ def test_doctor_tells_what_to_fix_and_no_secrets(clickhouse_url: str, kafka_boot
         "FINSENT_PSEUDONYM_KEY": "short-secret",
     }
     for options in ([], ["--json"]):
-        done = finsent("doctor", *options, **ill)
+        done = within("doctor", *options, **ill)
         assert done.returncode == 1
         assert "finsent up" in done.stdout
         assert "hunter2" not in done.stdout + done.stderr
@@ -318,6 +318,7 @@ def test_doctor_asks_the_schema_registry(configured: None) -> None:
     assert away["ok"] is False and registry.url in str(away)
 
 
+@pytest.mark.usefixtures("built_in")
 def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tmp_path: Path) -> None:
     data = tmp_path / "data"
     environment = {"FINSENT_DATA": str(data)}

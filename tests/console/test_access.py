@@ -12,12 +12,13 @@ from urllib.error import HTTPError
 from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, build_opener
 
 import pytest
+from clickhouse_driver import Client
 
 from console import BadUsers, add
 from console.access import DEVICE
 from console.people import People, load
-from settings import ClickHouseSettings, ConsoleSettings
-from storage import connect, migrate
+from deploy.local import Stack
+from settings import ConsoleSettings
 from storage.reads import actions, alerts_now
 from stream.kafka import ensure_topics
 from tests.console.test_console import CHROMIUM, ROOT, fill, served
@@ -56,17 +57,15 @@ class Browser:
 
 
 def test_who_signs_in_may_do_what_the_role_says_and_it_is_noted(
-    clickhouse_url: str, kafka_bootstrap: str, tmp_path: Path
+    clickhouse_url: str, client: Client, stack: Stack, tmp_path: Path
 ) -> None:
     users = tmp_path / "users.yaml"
     add(users, "ana", PASSWORD, ("risk_reader",))
     add(users, "ben", PASSWORD, ("annotator",))
     add(users, "eve", PASSWORD, ("auditor",))
-    client = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(client)
     fill(client)
-    ensure_topics(kafka_at(kafka_bootstrap), topics=["labels"])
-    with served(clickhouse_url, kafka_bootstrap, CONSOLE_USERS=str(users)) as url:
+    ensure_topics(kafka_at(stack.kafka_bootstrap), topics=["labels"])
+    with served(clickhouse_url, stack.kafka_bootstrap, CONSOLE_USERS=str(users)) as url:
         nobody = Browser(url)
         status, _, headers = nobody.ask("entity/ACME")
         assert status == 303 and headers["Location"] == "/sign-in?next=/entity/ACME"
@@ -115,14 +114,12 @@ def test_who_signs_in_may_do_what_the_role_says_and_it_is_noted(
         assert ana.ask("api/market")[0] == 401 and ben.ask("api/market")[0] == 200
     assert [row["acknowledged_by"] for row in alerts_now(client)] == ["ana"]
     assert actions(client, user="ben")[0]["via"] == "console"
-    client.disconnect()
 
 
+@pytest.mark.usefixtures("client")
 def test_signing_out_and_another_password_end_all_sessions(clickhouse_url: str, tmp_path: Path) -> None:
     users = tmp_path / "users.yaml"
     add(users, "ana", PASSWORD, ("risk_reader",))
-    with connect(ClickHouseSettings(url=clickhouse_url)) as client:
-        migrate(client)
     with served(clickhouse_url, "127.0.0.1:9", CONSOLE_USERS=str(users)) as url:
         here, there = Browser(url), Browser(url)
         assert here.sign_in("ana") == there.sign_in("ana") == 200
@@ -135,13 +132,12 @@ def test_signing_out_and_another_password_end_all_sessions(clickhouse_url: str, 
         assert here.sign_in("ana", PASSWORD + "!") == 200 and here.ask("api/market")[0] == 200
 
 
+@pytest.mark.usefixtures("client")
 def test_a_session_that_was_ended_stays_so_at_another_console_and_after_a_restart(
     clickhouse_url: str, tmp_path: Path
 ) -> None:
     users = tmp_path / "users.yaml"
     add(users, "ana", PASSWORD, ("risk_reader",))
-    with connect(ClickHouseSettings(url=clickhouse_url)) as client:
-        migrate(client)
     settings = {"CONSOLE_USERS": str(users), "CONSOLE_SECRET": "s" * 32}
     with served(clickhouse_url, "127.0.0.1:9", **settings) as url:
         ana = Browser(url)
@@ -217,13 +213,12 @@ def test_a_file_of_users_is_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+@pytest.mark.usefixtures("client")
 def test_signing_in_leads_to_no_other_site(clickhouse_url: str, tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     users = tmp_path / "users.yaml"
     add(users, "ana", PASSWORD, ("risk_reader",))
-    with connect(ClickHouseSettings(url=clickhouse_url)) as client:
-        migrate(client)
     with (
         served(clickhouse_url, "127.0.0.1:9", CONSOLE_USERS=str(users)) as url,
         sync_playwright() as playwright,

@@ -23,10 +23,10 @@ from urllib.request import Request, urlopen
 import pytest
 from clickhouse_driver import Client
 
+from deploy.local import BrokerKind, kafka
 from documents import Document, Entity, Mention, Position, Topic
 from documents.events import Event, EventRole, EventState
-from settings import ClickHouseSettings
-from storage import connect, migrate, replace_entities, write_documents
+from storage import replace_entities, write_documents
 from storage.reads import alerts_now, looked_at, silences_at
 from storage.writes import FeedPoll, write_alerts, write_feed_polls, write_holdings, write_prices
 from stream.kafka import ensure_topics, watermarks
@@ -119,16 +119,26 @@ def served(clickhouse: str, kafka: str, **settings: str) -> Iterator[str]:
             assert process.wait(20) == 0
 
 
+@pytest.fixture(scope="module")
+def broker(request: pytest.FixtureRequest) -> BrokerKind:
+    """The embedded one, but for tests of what is asked of the broker or sent to it: no other page knows of it."""
+    kind: BrokerKind = getattr(request, "param", "embedded")
+    if kind == "kafka" and (reason := kafka.problem()):
+        pytest.skip(reason)
+    return kind
+
+
+on_each_broker = pytest.mark.parametrize("broker", ["embedded", "kafka"], indirect=True)
+
+
 @pytest.fixture
-def console(clickhouse_url: str, kafka_bootstrap: str) -> Iterator[Console]:
-    client = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(client)
+def console(clickhouse_url: str, client: Client, kafka_bootstrap: str) -> Iterator[Console]:
     fill(client)
     with served(clickhouse_url, kafka_bootstrap) as url:
         yield Console(url, client, kafka_bootstrap)
-    client.disconnect()
 
 
+@on_each_broker
 def test_the_api_answers_from_clickhouse(console: Console) -> None:
     assert console.ask("healthz").json == {"ok": True}
     state = console.ask("api/state").json
@@ -382,6 +392,7 @@ def test_without_its_services_it_says_so(console: Console, clickhouse_url: str) 
     assert refused.status == 502 and "alerts" in refused.json["detail"]
 
 
+@on_each_broker
 def test_a_label_reaches_the_topic(console: Console) -> None:
     ensure_topics(kafka_at(console.kafka), topics=["labels"])
 

@@ -19,7 +19,6 @@ from console.app import server_config
 from console.lane import MOST_OF_ONE, MOST_WAITING, Busy, Lane
 from console.pool import Pool
 from settings import ClickHouseSettings, ConsoleSettings
-from storage import connect, migrate
 from tests.console.test_access import PASSWORD
 from tests.console.test_oidc import NOWHERE
 from tests.support import eventually
@@ -79,10 +78,9 @@ def test_who_guesses_a_name_from_everywhere_does_not_keep_its_owner_out(
     assert sign_in(forged, "ana") == 429
 
 
+@pytest.mark.usefixtures("client")
 def test_attempts_at_several_consoles_count_together(clickhouse_url: str, settings: ConsoleSettings) -> None:
     clickhouse = ClickHouseSettings(url=clickhouse_url)
-    with connect(clickhouse) as client:
-        migrate(client)
     settings = settings.model_copy(update={"secret": SecretStr("s" * 32)})
     pools = [Pool(clickhouse), Pool(clickhouse)]
     one, other = (create_app(pool, settings) for pool in pools)

@@ -20,9 +20,9 @@ COUNT = 1000
 
 
 @pytest.fixture(scope="module")
-def service(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(broker: BrokerKind, english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """With a feed of each codec under way."""
-    data = data_folder(tmp_path_factory.mktemp("codecs"), shipped)
+    data = data_folder(tmp_path_factory.mktemp("codecs"), english)
     with Service(data, extra={"STREAM_ALERTS": "false"}, broker=broker) as started:
         for codec in CODECS:
             send(broker, started, codec, codec)

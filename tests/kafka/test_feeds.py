@@ -23,8 +23,8 @@ STUCK_AFTER_S = 10
 
 
 @pytest.fixture(scope="module")
-def feed(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
-    data = data_folder(tmp_path_factory.mktemp("feeds"), shipped)
+def feed(broker: BrokerKind, english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
+    data = data_folder(tmp_path_factory.mktemp("feeds"), english)
     with Service(data, workers=0, broker=broker) as service:
         ensure_topics(kafka_at(service.stack.kafka_bootstrap))
         made = Feed(service, data, STUCK_AFTER_S)

@@ -32,8 +32,8 @@ only_apache_kafka = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 
 
 @pytest.fixture(scope="module")
-def feed(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
-    data = data_folder(tmp_path_factory.mktemp("losses"), shipped)
+def feed(broker: BrokerKind, english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
+    data = data_folder(tmp_path_factory.mktemp("losses"), english)
     with Service(data, workers=0, broker=broker) as service:
         ensure_topics(kafka_at(service.stack.kafka_bootstrap))
         made = Feed(service, data)

@@ -241,20 +241,24 @@ def test_a_graph_whose_outputs_are_not_numbers_is_refused(version: Path):
         model.load(change_graph(version, change))
 
 
-def test_publishing_again_changes_nothing_and_repairs_what_is_damaged(registry: Path):
-    version = model.champion_folder(registry)
-    before = (version / MANIFEST).stat().st_mtime_ns
-    assert publish(registry, default_folders()) == version.name
-    assert (version / MANIFEST).stat().st_mtime_ns == before
-    flip(version / "en.onnx")
-    assert publish(registry, default_folders()) == version.name
-    assert verify(registry, version.name).version == version.name
+def test_publishing_again_changes_nothing_and_repairs_what_is_damaged(registry: Path, tmp_path: Path):
+    adapter, parent = cooled(tmp_path / "adapter", 2.0), model.champion_name(registry)
+
+    def written() -> dict[str, int]:
+        return {name: (registry / name / MANIFEST).stat().st_mtime_ns for name in version_names(registry)}
+
+    before = written()
+    version = publish(registry, adapter, parent=parent)
+    assert version in before and written() == before
+    flip(registry / version / "en.onnx")
+    assert publish(registry, adapter, parent=parent) == version
+    assert verify(registry, version).version == version
 
 
 def test_the_manifest_tells_where_a_version_comes_from(registry: Path):
     metric = Metric(value=0.8, low=0.78, high=0.82, n=900)
     digest = "ab" * 32
-    made = publish(registry, default_folders(), "parent", {"cause": "cron"}, {"tfns.macro_f1": metric}, digest)
+    made = publish(registry, default_folders()[:1], "parent", {"cause": "cron"}, {"tfns.macro_f1": metric}, digest)
     found = describe(registry, made)
     assert (found.parent, found.data_sha256, found.metrics) == ("parent", digest, {"tfns.macro_f1": metric})
     assert found.facts["cause"] == "cron" and found.libraries["onnxruntime"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -13,8 +12,7 @@ import pytest
 from clickhouse_driver import Client
 
 from documents import Document, Entity, Mention, Position, Tombstone, Topic
-from settings import ClickHouseSettings
-from storage import connect, migrate, replace_entities, select, write_documents
+from storage import replace_entities, select, write_documents
 from storage.reads import (
     moving_documents,
     recent_documents,
@@ -31,13 +29,10 @@ VIEWS = ("sentiment_now", "sentiment_1m", "sentiment_1h", "sentiment_1d", "mover
 
 
 @pytest.fixture
-def client(clickhouse_url: str) -> Iterator[Client]:
-    made = connect(ClickHouseSettings(url=clickhouse_url))
-    migrate(made)
+def client(client: Client) -> Client:
     banks = [Entity(ticker=t, name=t, desk="financials", sector="Banks") for t in ("AAA", "BBB")]
-    replace_entities(made, banks)
-    yield made
-    made.disconnect()
+    replace_entities(client, banks)
+    return client
 
 
 def document(number: int, at: datetime, sentiment: float, entity: str = "AAA", kind: str = "news") -> Document:

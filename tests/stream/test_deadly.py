@@ -37,11 +37,11 @@ TITLES = ["one", "a deadly one", "two", "an endless one", "three"]
 
 
 @pytest.fixture
-def service(broker: BrokerKind, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def service(broker: BrokerKind, english: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     (tmp_path / "sitecustomize.py").write_text(SITE)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("STREAM_RECORD_SECONDS", "5")
-    with Service(data_folder(tmp_path, shipped), broker=broker) as started:
+    with Service(data_folder(tmp_path, english), broker=broker) as started:
         yield started
 
 

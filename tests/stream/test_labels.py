@@ -18,8 +18,8 @@ from tests.support import Asking, data_folder, eventually, kafka_at
 
 
 @pytest.fixture(scope="module")
-def service(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped), broker=broker) as started:
+def service(broker: BrokerKind, english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("service"), english), broker=broker) as started:
         yield started
 
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from clickhouse_driver import Client
 
-from deploy.local import BrokerKind, Service
+from deploy.local import Service
 from deploy.local.supervisor import free_port
 from stream.kafka import produce
 from stream.upkeep import Watchdog
@@ -42,8 +42,8 @@ run()
 
 
 @pytest.fixture(scope="module")
-def service(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(data_folder(tmp_path_factory.mktemp("selfcare"), shipped), workers=0, broker=broker) as started:
+def service(english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("selfcare"), english), workers=0) as started:
         yield started
 
 

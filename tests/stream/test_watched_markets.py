@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import BrokerKind, Service
+from deploy.local import Service
 from stream.kafka import produce
 from tests.support import Asking, data_folder, eventually, kafka_at
 
@@ -21,10 +21,10 @@ TITLES = {
 
 
 @pytest.fixture(scope="module")
-def service(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     data = data_folder(tmp_path_factory.mktemp("markets"), shipped)
     extra = {"FINSENT_WATCHLIST": "companies,markets", "STREAM_ALERTS": "false"}
-    with Service(data, extra=extra, broker=broker) as started:
+    with Service(data, extra=extra) as started:
         yield started
 
 

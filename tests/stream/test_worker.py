@@ -20,11 +20,13 @@ from stream.kafka import produce, topic_ids
 from tests.support import Asking, data_folder, eventually, kafka_at
 
 TOPICS = ("news", "comments")
+ROUNDS = 2
+"""The worker that ends in the second has itself taken over."""
 
 
 @pytest.fixture(scope="module")
-def service(broker: BrokerKind, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(data_folder(tmp_path_factory.mktemp("service"), shipped), broker=broker) as started:
+def service(broker: BrokerKind, english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(data_folder(tmp_path_factory.mktemp("service"), english), broker=broker) as started:
         yield started
 
 
@@ -132,13 +134,13 @@ def test_a_bad_record_costs_only_itself(service: Service, client: Asking, tmp_pa
 def test_a_worker_that_ends_under_load_loses_nothing_and_repeats_nothing(
     service: Service, client: Asking, tmp_path: Path, how: signal.Signals
 ):
-    for number in range(3):
+    for number in range(ROUNDS):
         send(service, tmp_path, lines(f"{how.name}{number}", 700))
         eventually(lambda n=number: stored(client, f"{how.name}{n}") > 0, 60, "some of the round is stored")
         first = service.stack.children["worker-0"].pid
         os.kill(first, how)
         eventually(lambda p=first: service.stack.children["worker-0"].pid not in (None, p), 30, "another takes over")
-    for number in range(3):
+    for number in range(ROUNDS):
         eventually(lambda n=number: stored(client, f"{how.name}{n}") == 700, 60, f"round {number} is stored")
     assert contiguous(client, service)
     rows, positions = client.execute("SELECT count(), uniqExact(topic, partition, offset) FROM record_log")[0]

@@ -26,11 +26,13 @@ def eventually(condition: Callable[[], T], timeout: float, message: str) -> T:
     """The first truthy answer of ``condition``; fails the test after ``timeout`` seconds, or after ``PATIENCE_S`` if
     that is longer: ``timeout`` says what a quiet machine needs at most."""
     waits = max(timeout, PATIENCE_S)
-    deadline = time.monotonic() + waits
+    began = time.monotonic()
     while not (found := condition()):
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > waits:
             raise AssertionError(f"not within {waits:g} s: {message}; last answer: {found!r}")
-        time.sleep(0.05)
+        # Asking costs what is waited for its processor time.
+        time.sleep(min(max(0.05, waited / 20), 0.5))
     return found
 
 
@@ -48,9 +50,9 @@ def cooled(folder: Path, temperature: float) -> Path:
     return folder
 
 
-def data_folder(folder: Path, shipped: Path) -> Path:
-    """``folder`` as the data directory of a stack whose registry has the model that ships already."""
-    shutil.copytree(shipped, folder / "models", copy_function=_linked)
+def data_folder(folder: Path, registry: Path) -> Path:
+    """``folder`` as the data directory of a stack whose registry is a copy of ``registry``."""
+    shutil.copytree(registry, folder / "models", copy_function=_linked)
     return folder
 
 
