@@ -95,9 +95,10 @@ def leave_for_other_topics(kafka: KafkaSettings) -> None:
     with admin(kafka) as client:
         try:
             members = client.describe_groups([kafka.group_id])[kafka.group_id]["members"]
-            had = next(
-                (set(one["member_metadata"]["topics"]) for one in members if one["group_instance_id"] == name), topics
-            )
+            own = next((one for one in members if one["group_instance_id"] == name), None)
+            if own is None or not isinstance(own["member_metadata"], dict):  # not told while the group shares anew
+                return
+            had = set(own["member_metadata"]["topics"])
             if had != topics:
                 client.remove_group_members(kafka.group_id, [MemberToRemove(group_instance_id=name)])
                 log.info(
