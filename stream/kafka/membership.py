@@ -104,5 +104,8 @@ def leave_for_other_topics(kafka: KafkaSettings) -> None:
                 log.info(
                     "the topics are others than before, so the group shares them anew", extra={"group": kafka.group_id}
                 )
-        except KafkaError as error:  # there is no such group yet, or joining tells what is wrong
+        except (
+            KafkaError,
+            ValueError,
+        ) as error:  # no such group, an answer that the client cannot read, no right to ask
             log.info("not looked at in the group: %r", error, extra={"group": kafka.group_id})
