@@ -92,7 +92,7 @@ def of_markets(streams: Path) -> None:
     with MARKET_LABELS.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             labels[row["part"]][row["file"], row["row"]].append(row["entity"])
-    read = {file: texts(streams, file) for rows in labels.values() for file, _ in rows}
+    read = {file: texts(streams, file) for file in {file for rows in labels.values() for file, _ in rows}}
     for part, rows in labels.items():
         judged = Judged()
         for (file, number), named in rows.items():

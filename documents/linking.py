@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from importlib import resources
 from typing import NamedTuple
 
 import ahocorasick
@@ -17,10 +18,16 @@ from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
-_TYPOGRAPHIC = str.maketrans(
+_ONE_WAY_OF_WRITING = str.maketrans(
     "\u2018\u2019\u201b\u02bc\u00b4`\u2032\u2010\u2011\u2012\u2013\u2014\u2212", "'''''''------"
+) | str.maketrans(
+    dict(
+        line.split("\t")
+        for line in (resources.files("documents") / "traditional.tsv").read_text(encoding="utf-8").splitlines()
+    )
 )
-"""Apostrophes and hyphens as typesetters write them, and as lists of companies do; none of them changes a place."""
+"""Apostrophes and hyphens as typesetters write them, and as lists of companies do; and traditional Chinese characters,
+as Taipei and Hong Kong write a name, with the simplified ones for them (after OpenCC). None changes a place."""
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -96,12 +103,20 @@ class Linker:
         owners: dict[str, dict[str, tuple[str, Entity]]] = defaultdict(dict)
         for entity in companies_first:
             for name in entity.names:
-                owners[name.lower().translate(_TYPOGRAPHIC)][entity.ticker] = name, entity
+                owners[name.lower().translate(_ONE_WAY_OF_WRITING)][entity.ticker] = name, entity
         self._automaton = ahocorasick.Automaton()
         for lowered, owned in owners.items():
             self._automaton.add_word(lowered, tuple(owned.values()))
         self._automaton.make_automaton()
         self._others_too = bool(watchlist.other_types)
+        self._around = {
+            one.ticker: tuple(
+                tuple(word.translate(_ONE_WAY_OF_WRITING) for word in words)
+                for words in (one.not_before, one.not_after)
+            )
+            for one in companies
+            if one.not_before or one.not_after
+        }
 
     def ticker(self, symbol: str) -> str:
         """The watch list's ticker for ``symbol``, which may be a former ticker or one of another exchange. An unknown
@@ -175,7 +190,7 @@ class Linker:
         lowered = text.lower()
         if len(lowered) != len(text):
             lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
-        lowered = lowered.translate(_TYPOGRAPHIC)
+        lowered = lowered.translate(_ONE_WAY_OF_WRITING)
         companies: list[Match] = []
         others: list[Match] = []
         for last, owners in self._automaton.iter(lowered):
@@ -184,7 +199,7 @@ class Linker:
                 continue
             for name, entity in owners:
                 if entity.is_company:
-                    if self._fits(entity, name, text, start, end):
+                    if self._fits(entity, name, text, start, end) and not self._runs_on(entity, lowered, start, end):
                         companies.append(Match(entity.ticker, text[start:end], start, end, "name"))
                         break
                 elif fits_market(entity, name, text, start, end):
@@ -192,11 +207,18 @@ class Linker:
                     break
         return _beside(_longest(companies), _longest(others)) if others else _longest(companies)
 
+    def _runs_on(self, company: Entity, folded: str, start: int, end: int) -> bool:
+        """Whether the text runs on without a blank, as Chinese does, with what makes the name something else."""
+        if company.ticker not in self._around:
+            return False
+        not_before, not_after = self._around[company.ticker]
+        return folded.startswith(not_before, end) or folded.endswith(not_after, 0, start)
+
     def _fits(self, company: Entity, name: str, text: str, start: int, end: int) -> bool:
         surface = text[start:end]
         if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
             return False  # the symbol of another company, in brackets
-        if len(name) < 4 and not any(c.islower() for c in name):
+        if len(name) < 4 and name.isupper():
             # A short abbreviation ("GE", "ING") is one only in capitals.
             if surface != name:
                 return False

@@ -33,10 +33,12 @@ class Entity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """One entry of the watch list: a company, unless ``entity_type`` says something else.
 
     ``capitalised`` holds those of its names that are ordinary words, too. They count only with a capital letter, and
-    not where the next word is in ``not_before`` or the word in front is in ``not_after``. ``ordinary`` are names that
-    are rather the word than the company: they count with a capital letter beside a word of business alone, such as
-    "shares" or "CEO". ``symbols`` are further cashtags, such as a former ticker. A company is found by its ``former``
-    names, too; ``isin``, ``figi``, ``lei`` and ``cik`` are found in the tickers that come with a message.
+    not where the next word is in ``not_before`` or the word in front is in ``not_after``. No name counts where the text
+    runs on without a blank with one of ``not_before``, or out of one of ``not_after``, as Chinese does. ``ordinary``
+    are names that are rather the word than the company: they count with a capital letter beside a word of business
+    alone, such as "shares" or "CEO". ``symbols`` are further cashtags, such as a former ticker. A company is found by
+    its ``former`` names, too; ``isin``, ``figi``, ``lei`` and ``cik`` are found in the tickers that come with a
+    message.
 
     Of other entities, ``not_before`` and ``not_after`` are about all names, and ``ordinary`` names count beside a word
     of the markets, such as "prices" or "falls", in small letters as well. ``ticker`` is then a name that no company has

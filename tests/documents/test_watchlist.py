@@ -76,6 +76,35 @@ def test_symbols_of_terminals_and_national_numbers_are_known() -> None:
         assert known.ticker(symbol) == ticker, symbol
 
 
+@pytest.mark.parametrize(
+    ("text", "tickers"),
+    [
+        ("YouTube and LinkedIn add jobs at Coutts", ["GOOGL", "MSFT", "NWG.L"]),
+        ("my youtube channel, via YouTube, a game at Gillette Stadium", []),
+        ("Gillette raises prices as P&G recovers", ["PG"]),
+        ("George Cadbury's idea, not Cadbury's plant", ["MDLZ"]),
+        ("Volvo Cars and Volvo", ["VOLCAR-B.ST", "VOLV-B.ST"]),
+        ("$DJI and $.DJI fall, DJI sells drones", ["DJI_DRONES"]),
+        ("BOE says rates rise as China steel output falls", []),
+    ],
+)
+def test_brands_stand_for_their_owners(linker: Linker, text: str, tickers: list[str]):
+    assert [match.ticker for match in linker.find(text)] == tickers
+
+
+def test_chinese_is_found_in_either_way_of_writing_it(tmp_path: Path):
+    (tmp_path / "list.yaml").write_text(
+        "- {ticker: A, name: 輝達, not_before: [學], not_after: [业], desk: d, sector: s}", encoding="utf-8"
+    )
+    linker = Linker(load_watchlist(tmp_path / "list.yaml"))
+    assert [
+        one.surface for text in ("买辉达", "買輝達", "輝達学", "业辉达", "業輝達") for one in linker.find(text)
+    ] == [
+        "辉达",
+        "輝達",
+    ]
+
+
 def test_a_company_is_mentioned_once_and_not_all_companies_are(linker: Linker):
     assert len(linker.find("Boeing and Boeing and $BA")) == 1
     assert len(linker.find("Boeing Airbus Siemens Tesla Microsoft Nvidia Pfizer Moderna Intel Netflix")) == 8
@@ -128,6 +157,19 @@ def test_a_missing_watch_list_is_explained(tmp_path: Path):
         ("Акции Газпрома упали", ["GAZP.ME"]),
         ("Tesla股价大跌", ["TSLA"]),
         ("Teslas und xTesla", []),
+        ("三星堆出土文物，提高通胀预期，努力拓展市场", []),
+        ("三星与高通和解，力拓增产", ["005930.KS", "QCOM", "RIO"]),
+        ("中国银行业不良率下降，银行间市场", []),
+        ("中国银行与京东签约，京东方上涨", ["3988.HK", "JD", "000725.SZ"]),
+        ("法国兴业银行下调兴业银行评级", ["GLE.PA", "601166.SS"]),
+        ("北京东城区与东京东部，其中行业分化", []),
+        ("苹果期货主力合约下跌，红富士苹果上市", []),
+        ("苹果市值创新高，小米粥与小米手机", ["AAPL", "1810.HK"]),
+        ("理想汽车、贵州茅台与字节跳动", ["LI", "600519.SS", "BYTEDANCE"]),
+        ("輝達與台積電、聯發科、蘋果合作", ["NVDA", "TSM", "2454.TW", "AAPL"]),
+        ("中國銀行業與三星堆", []),
+        ("利率下调25个BP，BT项目完工", []),
+        ("Русалом и Лукойлом", ["0486.HK", "LKOH.ME"]),
     ],
 )
 def test_names_in_other_scripts(text: str, tickers: list[str]):
