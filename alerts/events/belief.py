@@ -30,9 +30,9 @@ enough: a story of ordinary news, and no post."""
 GRAVE = 4
 """An event of this level that happened needs as few witnesses as the weights allow, whatever its type asks for."""
 
-LIKELY, CERTAIN, SURE, BEYOND_DOUBT = 0.8, 0.9, 0.95, 0.97
+LIKELY, CERTAIN, SURE = 0.8, 0.9, 0.97
 """The least probability that the stories of all witnesses are not all misread (they are read independently): for a
-grave event that may wake somebody and is sudden, for one that lasts, for any other event, and for a critical alert. One
+grave event that may wake somebody and is sudden, for one that lasts, and for any other event and a critical alert. One
 story of ordinary news must be ``CERTAIN`` to make a warning alone."""
 
 SUDDEN = 168
@@ -155,7 +155,7 @@ def _is_enough(
     weight = sum(told.values())
     if state is EventState.HAPPENED and level >= GRAVE:
         if bad is Severity.CRITICAL:
-            return weight >= ENOUGH and probability >= BEYOND_DOUBT
+            return weight >= ENOUGH and probability >= SURE
         least = SURE if not kind.pages else LIKELY if kind.half_life_h <= SUDDEN else CERTAIN
         alone = any(
             round(report.probability, 4) >= max(least, CERTAIN) and told[report.story_id] >= ENOUGH_IF_CERTAIN

@@ -127,8 +127,8 @@ def test_a_story_that_is_read_with_doubt_wants_another_one(told: Told):
     assert run(copied, NOON + HOUR) == []  # a copy is misread together with its original
     # What is no crisis, or wakes nobody, must be read more surely.
     for type_, probability, found in (
-        ("raid", 0.9, ["warning"]), ("takeover_target", 0.9, []), ("takeover_target", 0.95, ["warning"]),
-        ("recall", 0.9, []), ("recall", 0.95, ["notice"]),
+        ("raid", 0.9, ["warning"]), ("takeover_target", 0.9, []), ("takeover_target", 0.97, ["warning"]),
+        ("recall", 0.9, []), ("recall", 0.97, ["notice"]),
     ):  # fmt: skip
         single = Told()
         single(NOON, type_, probability=probability)
