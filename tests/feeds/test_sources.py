@@ -8,7 +8,7 @@ import json
 import os
 import re
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from feeds.fetching import Answer as FeedAnswer
 from feeds.fetching import Fetcher
 from feeds.item import Item, message_of
 from feeds.plan import Feed, Imap, Mapped, Paging, Since, presets
-from feeds.sources import BadAnswer, source_of
+from feeds.sources import BadAnswer, Polled, source_of
 from feeds.sources.edgar import Edgar
 from feeds.sources.folder import Folder
 from feeds.sources.gdelt import Gdelt
@@ -205,7 +205,7 @@ def test_presets_read_the_shapes_of_their_sources(server: FeedServer, fetcher: F
     if mapped.since:
         asked = server.of(path)[-1]
         told = [one.params.get(mapped.since.param) for one in server.of(path)]
-        assert told[0] is None and any(told), "the second time only what is new is asked for"
+        assert bool(told[0]) == bool(mapped.since.first) and told[-1], "the second time only what is new is asked for"
 
 
 @pytest.mark.parametrize("key", ["https://m.e/users/jane/statuses/4", "tag:m.e,2024:jane/4", "4.jane@m.e"])
@@ -250,6 +250,21 @@ def test_only_what_is_new_is_asked_for(server: FeedServer, fetcher: Fetcher) -> 
     assert [one.params for one in server.of("/s")] == [{}, {"from": "2024-01-31T11:30:00Z"}]
 
 
+def test_where_the_oldest_come_first_the_first_question_is_for_a_day(server: FeedServer, fetcher: Fetcher) -> None:
+    """Else a source gives the news of years ago, and those of today after weeks."""
+    oldest_first = {name for name, mapped in presets().items() if "asc" in mapped.params.values()}
+    assert (
+        oldest_first
+        == {"polygon", "alpaca"}
+        == {name for name, mapped in presets().items() if mapped.since and mapped.since.first}
+    )
+    source = Interface(mapped(server.put("/s", rows(1)), since=Since(param="from", first="1d")), fetcher, {}, {})
+    source.poll(source.poll({}).remember)
+    first, second = (one.params["from"] for one in server.of("/s"))
+    assert timedelta(hours=23) < datetime.now(UTC) - datetime.fromisoformat(first) < timedelta(hours=25)
+    assert second == "2024-01-31T11:30:00Z"
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -290,6 +305,33 @@ def test_filings_say_what_their_item_codes_mean(server: FeedServer, fetcher: Fet
     ]
     assert polled.items[0].published_at == NOON and "Item 9.01" in polled.items[0].body
     assert polled.remember == {"8-K": "0001-24-000003"} and server.of("/e")[0].params["type"] == "8-K"
+
+
+def test_reports_and_deals_of_insiders_are_filings_too(server: FeedServer, fetcher: Fetcher) -> None:
+    """The SEC lists all forms that begin alike, and a filing once for each whom it names."""
+    others = [filing(f"0009-24-{n:06}", "424B2 - BANK CORP (0000000011) (Filer)") for n in range(3)]
+    deal = [
+        filing("0001-24-000005", "4 - DOE JANE (0000000008) (Reporting)"),
+        filing("0001-24-000005", "4 - ALDER FOODS INC (0000000007) (Issuer)"),
+    ]
+
+    def page(entries: list[str]) -> bytes:
+        return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title>{"".join(entries)}</feed>'.encode()
+
+    def polled(*pages: list[str], form: str | int = 4, **remembered: str) -> Polled:
+        server.put("/e", *map(page, pages))
+        return Edgar([form], fetcher, f"{server.url}/e").poll(remembered)
+
+    known = {"4": "0001-24-000004"}
+    found = polled(others, deal, [filing("0001-24-000004", "4 - BIRCH CORP (0000000009) (Issuer)")] * 2, **known)
+    assert [one.title for one in found.items] == ["ALDER FOODS INC files 4", "BIRCH CORP files 4"]
+    assert found.remember == {"4": "0001-24-000005"} and not found.faults
+    found = polled(others, **known)
+    assert "more than 500 filings" in found.faults[0] and found.remember == known
+    found = polled([filing("0001-24-000006", "10-Q - ALDER FOODS INC (0000000007) (Filer)")], form="10-Q")
+    assert [one.title for one in found.items] == ["ALDER FOODS INC files 10-Q"]
+    with pytest.raises(BadAnswer, match="no filing that can be read; no filing: 'soon'"):
+        polled([filing("0001-24-000007", "soon")])
 
 
 def gdelt_file(*rows: tuple[str, str, str]) -> bytes:
