@@ -369,6 +369,13 @@ def test_gdelt_files_are_read_also_those_that_were_missed(server: FeedServer, fe
     assert len(second.faults) == 1 and "20240131123000 is missing" in second.faults[0]
 
 
+def test_a_title_may_have_what_ends_lines_elsewhere(server: FeedServer, fetcher: Fetcher) -> None:
+    title = "Shares fall\u2028again\x85and\x0bagain"
+    gdelt_says(server, "20240131120000", gdelt_file(("https://e.com/1", "ECON_X", title)))
+    polled = Gdelt([], fetcher, server.url).poll({})
+    assert [one.title for one in polled.items] == [title] and not polled.faults
+
+
 def test_a_gdelt_file_that_is_not_whole_is_read_again(server: FeedServer, fetcher: Fetcher) -> None:
     source = Gdelt([], fetcher, server.url)
     whole = gdelt_file(("https://e.com/1", "ECON_X", "A"))
