@@ -113,8 +113,11 @@ class Interface:
 
 def take(mapped: Mapped, document: Any, found: Polled) -> None:
     """Put the items of ``document`` into ``found``. Raises ``BadAnswer`` where it says what is wrong instead."""
+    if not isinstance(document, dict | list):
+        raise BadAnswer(f"the answer is JSON, and neither an object nor a list: {json.dumps(document)[:100]}")
     rows = find(mapped.items, document)
-    if not rows and mapped.error and (said := find(mapped.error, document)):
+    # Where a list is expected, the values of an object that says what is wrong would be its rows.
+    if not any(isinstance(row, dict) for row in rows) and mapped.error and (said := find(mapped.error, document)):
         raise BadAnswer(f"the source says: {str(said[0])[:200]}")
     for row in rows:
         item = _item(mapped.fields, row)

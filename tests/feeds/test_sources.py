@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from feeds.fetching import Answer as FeedAnswer
@@ -208,6 +209,33 @@ def test_presets_read_the_shapes_of_their_sources(server: FeedServer, fetcher: F
         assert bool(told[0]) == bool(mapped.since.first) and told[-1], "the second time only what is new is asked for"
 
 
+ERRORS: dict[str, Any] = {
+    "newsapi": {"status": "error", "code": "rateLimited", "message": "too often"},
+    "benzinga": {"ok": False, "errors": [{"code": "auth_failed", "id": "token", "value": "too often"}]},
+    "polygon": {"status": "ERROR", "request_id": "r", "error": "too often"},
+    "alpaca": {"code": 42910000, "message": "too often"},
+    "finnhub": {"error": "too often"},
+    "alphavantage": {"Information": "too often"},
+    "tiingo": {"detail": "too often"},
+    "stocktwits": {"response": {"status": 429}, "errors": [{"message": "too often"}]},
+    "reddit": {"message": "too often", "error": 429},
+    "mastodon": {"error": "too often"},
+}
+"""What interfaces answer with instead of news, some of them with the status of a good answer."""
+
+
+def test_every_preset_that_names_an_error_has_a_recorded_one() -> None:
+    assert ERRORS.keys() == {name for name, mapped in presets().items() if mapped.error}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_presets_tell_what_their_sources_say_is_wrong(server: FeedServer, fetcher: Fetcher, name: str) -> None:
+    local = msgspec.structs.replace(presets()[name], url=server.put(f"/{name}", json.dumps(ERRORS[name]).encode()))
+    secrets = {key.env: "secret" for key in local.keys}
+    with pytest.raises(BadAnswer, match="the source says: too often"):
+        Interface(local, fetcher, {}, {}, secrets).poll({})
+
+
 @pytest.mark.parametrize("key", ["https://m.e/users/jane/statuses/4", "tag:m.e,2024:jane/4", "4.jane@m.e"])
 def test_an_answer_has_the_id_of_what_it_answers_and_neither_holds_an_author(key: str) -> None:
     def record(item: Item) -> dict[str, Any]:
@@ -272,6 +300,7 @@ def test_where_the_oldest_come_first_the_first_question_is_for_a_day(server: Fee
         (b'{"rows": [', "no JSON, or breaks off"),
         (b"<html>", "no JSON"),
         (b"[" * 50_000, "no JSON, or breaks off"),
+        (b"null", "neither an object nor a list: null"),
     ],
 )
 def test_an_interface_that_answers_with_something_else(
