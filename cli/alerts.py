@@ -83,8 +83,8 @@ def alerts(
                 f"{row['topic']} {row['direction']}".strip(),
                 row["severity"],
                 f"{row['state']}, acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else row["state"],
-                f"{row['before_mean']:+.2f} ({row['before_documents']})",
-                f"{row['after_mean']:+.2f} ({row['after_documents']})",
+                _level(row["kind"], row["before_mean"], row["before_documents"]),
+                _level(row["kind"], row["after_mean"], row["after_documents"]),
                 row["began_at"],
                 "\n".join((d["title"] or d["text"])[:80] for d in row["evidence"]["documents"][:3]),
                 row["id"],
@@ -93,6 +93,12 @@ def alerts(
         ],
         Format.table,
     )
+
+
+def _level(kind: str, mean: float, documents: int) -> str:
+    """The sentiment or the topic's share, and the number of documents; of other alerts that number alone."""
+    told = {"sentiment_shift": f"{mean:+.2f} ", "topic_shift": f"{100 * mean:.0f} % "}.get(kind, "")
+    return f"{told}({documents})"
 
 
 def _rules(path: Path | None, client: Client | None = None) -> Rules:

@@ -50,12 +50,16 @@ class Paging(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Since(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Asks only for what is new: ``param`` takes the newest item's time, or what ``cursor`` found, in ``template``."""
+    """Asks only for what is new: ``param`` takes the newest item's time, or what ``cursor`` found, in ``template``.
+
+    With ``first``, such as 1d, the first question is for so much of the past; else it has no ``param``.
+    """
 
     param: str
     form: Literal["iso", "epoch", "date", "compact", "cursor"] = "iso"
     cursor: str = ""
     template: str = "{}"
+    first: str = ""
 
 
 class Socket(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -125,7 +129,7 @@ class Feed(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     url: str = ""
     preset: str = ""
     json: Mapped | None = None
-    edgar: list[str] | None = None
+    edgar: list[str | int] | None = None
     gdelt: list[str] | None = None
     folder: str = ""
     imap: Imap | None = None
@@ -236,11 +240,16 @@ def _check_mapping(feed: Feed, mapped: Mapped) -> None:
         seconds(mapped.socket.silence, f"feed {feed.name}: socket.silence")
         if mapped.paging or mapped.since:
             raise BadFeeds(f"feed {feed.name}: paging and since are not for web sockets; socket.cursor goes on")
-    cursor = mapped.socket.cursor if mapped.socket else ""
+    if mapped.since and mapped.since.first:
+        seconds(mapped.since.first, f"feed {feed.name}: since.first")
+    paging, since = mapped.paging or Paging(), mapped.since or Since("")
     paths = [
         mapped.items,
         mapped.error,
-        cursor,
+        mapped.socket.cursor if mapped.socket else "",
+        paging.cursor,
+        paging.next,
+        since.cursor,
         *(path for value in mapped.fields.values() for path in alternatives(value)),
     ]
     for path in filter(lambda one: one.startswith("$"), paths):

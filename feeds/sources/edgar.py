@@ -53,8 +53,9 @@ _ROLES = ("Filer", "Subject", "Issuer")
 class Edgar:
     """Filings of the ``forms``, such as 8-K. As many pages are read as there are new filings on."""
 
-    def __init__(self, forms: Sequence[str], fetcher: Fetcher, address: str = "") -> None:
-        self._forms, self._fetcher, self._address = forms, fetcher, address or ADDRESS
+    def __init__(self, forms: Sequence[str | int], fetcher: Fetcher, address: str = "") -> None:
+        self._forms = [str(form) for form in forms]
+        self._fetcher, self._address = fetcher, address or ADDRESS
 
     def poll(self, remembered: dict[str, Any]) -> Polled:
         """See ``Source``."""
@@ -62,29 +63,36 @@ class Edgar:
         for form in self._forms:
             last, newest = str(remembered.get(form, "")), ""
             for page in range(MOST_PAGES):
-                filings = self._page(form, page, found)
+                filings, listed = self._page(form, page, found)
                 newest = max(newest, *(key for key, _ in filings), "")
                 found.items += [item for _, item in filings]
-                if len(filings) < 2 or not last or any(key == last for key, _ in filings):
+                if listed < 2 or not last or any(key == last for key, _ in filings):
                     break
+            else:
+                found.faults.append(
+                    f"more than {MOST_PAGES * COUNT} filings since the last time: older ones are left out"
+                )
             found.remember[form] = newest or last
         found.items = _merged(found.items)
         return found
 
-    def _page(self, form: str, page: int, found: Polled) -> list[tuple[str, Item]]:
+    def _page(self, form: str, page: int, found: Polled) -> tuple[list[tuple[str, Item]], int]:
+        """The filings of ``form`` by their keys, and how many entries the page has: the SEC also lists forms that begin
+        alike, as 424B2 for 4."""
         params = {"action": "getcurrent", "type": form, "owner": "include", "count": str(COUNT), "output": "atom",
                   "start": str(page * COUNT)}  # fmt: skip
         answer = self._fetcher.get(self._address, params=params)
-        filings = []
-        for item in items_of(answer):
+        filings, faults, listed = [], [], items_of(answer)
+        for item in listed:
             filing = _filing(item)
             if filing is None:
-                found.faults.append(f"no filing: {item.title[:80]!r}")
+                faults.append(f"no filing: {item.title[:80]!r}")
             elif filing.source == form or filing.source == f"{form}/A":
                 filings.append((filing.key, replace(filing, source="sec.gov")))
-        if page == 0 and not filings and found.faults:
-            raise BadAnswer(f"the answer has no filing that can be read; {found.faults[0]}")
-        return filings
+        if page == 0 and len(faults) == len(listed) > 0:
+            raise BadAnswer(f"the answer has no filing that can be read; {faults[0]}")
+        found.faults += faults
+        return filings, len(listed)
 
 
 def _filing(item: Item) -> Item | None:

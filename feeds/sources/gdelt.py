@@ -72,8 +72,10 @@ class Gdelt:
 
     def _items(self, text: str, found: Polled) -> list[Item]:
         items, short = [], 0
-        for line in text.splitlines():
-            cells = line.split("\t")
+        for line in text.split("\n"):  # splitlines would also end lines at characters that titles have
+            if not line.strip():
+                continue
+            cells = line.rstrip("\r").split("\t")
             if len(cells) < COLUMNS:
                 short += 1
                 continue

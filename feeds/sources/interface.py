@@ -15,7 +15,7 @@ import jsonpath
 from documents.files import parse_date, tickers_in
 from feeds.fetching import Fetcher, told
 from feeds.item import Item
-from feeds.plan import Mapped, Paths, Since
+from feeds.plan import Mapped, Paths, Since, seconds
 from feeds.sources.contract import BadAnswer, Polled
 
 OVERLAP = timedelta(minutes=30)
@@ -95,9 +95,13 @@ class Interface:
             return {}
         if since.form == "cursor":
             return {since.param: str(remembered["cursor"])} if remembered.get("cursor") else {}
-        if not remembered.get("newest"):
+        if remembered.get("newest"):
+            at = datetime.fromisoformat(remembered["newest"]) - OVERLAP
+        elif since.first:
+            at = datetime.now(UTC) - timedelta(seconds=seconds(since.first))
+        else:
             return {}
-        return {since.param: since.template.format(_written(since, remembered["newest"]))}
+        return {since.param: since.template.format(_written(since, at))}
 
     def _remember_cursor(self, document: Any, remember: dict[str, Any]) -> None:
         since = self._mapped.since
@@ -109,8 +113,11 @@ class Interface:
 
 def take(mapped: Mapped, document: Any, found: Polled) -> None:
     """Put the items of ``document`` into ``found``. Raises ``BadAnswer`` where it says what is wrong instead."""
+    if not isinstance(document, dict | list):
+        raise BadAnswer(f"the answer is JSON, and neither an object nor a list: {json.dumps(document)[:100]}")
     rows = find(mapped.items, document)
-    if not rows and mapped.error and (said := find(mapped.error, document)):
+    # Where a list is expected, the values of an object that says what is wrong would be its rows.
+    if not any(isinstance(row, dict) for row in rows) and mapped.error and (said := find(mapped.error, document)):
         raise BadAnswer(f"the source says: {str(said[0])[:200]}")
     for row in rows:
         item = _item(mapped.fields, row)
@@ -176,8 +183,7 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
-def _written(since: Since, newest: str) -> str:
-    at = datetime.fromisoformat(newest) - OVERLAP
+def _written(since: Since, at: datetime) -> str:
     if since.form == "epoch":
         return str(int(at.timestamp()))
     return at.strftime({"date": "%Y-%m-%d", "compact": "%Y%m%dT%H%M"}.get(since.form, "%Y-%m-%dT%H:%M:%SZ"))

@@ -283,6 +283,12 @@ def test_alerts_are_listed_with_their_latest_state(clickhouse_url: str, client: 
     assert listed("--entity", "OTHER") == listed("--since", "2024-02-01") == []
     table = within("alerts", CLICKHOUSE_URL=clickhouse_url).stdout
     assert "ACME" in table and "a title" in table and "-0.50 (9)" in table
+    # The mean of an event is the weight of its stories, and no sentiment.
+    event = alert | {"id": "a2", "kind": "event", "topic": "bankruptcy", "after_mean": 0.75, "after_documents": 3}
+    rising = alert | {"id": "a3", "kind": "topic_shift", "topic": "fraud", "after_mean": 0.31, "after_documents": 7}
+    write_alerts(client, [event, rising])
+    table = within("alerts", CLICKHOUSE_URL=clickhouse_url).stdout
+    assert "0.75" not in table and "(3)" in table and "31 % (7)" in table
 
 
 def test_doctor_tells_what_to_fix_and_no_secrets(clickhouse_url: str, kafka_bootstrap: str) -> None:

@@ -49,6 +49,21 @@ def one(**feed: object) -> dict[str, object]:
             "{'x'}, and 'with' does not",
         ),
         (one(json={"url": "https://e.com", "items": "$[", "fields": {"title": "$.t"}}), "'$[' is no JSONPath"),
+        (
+            one(json={"url": "https://e.com", "items": "$", "fields": {"title": "$.t"}, "paging": {"next": "$["}}),
+            "'$[' is no JSONPath",
+        ),
+        (
+            one(
+                json={
+                    "url": "https://e.com",
+                    "items": "$",
+                    "fields": {"title": "$.t"},
+                    "since": {"param": "x", "first": "soon"},
+                }
+            ),
+            "since.first: 'soon' is no time",
+        ),
         ({"feeds": [{"name": "a", "url": "https://e.com"}] * 2}, "feed a: two feeds have this name"),
     ],
 )

@@ -8,17 +8,18 @@ import json
 import os
 import re
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from feeds.fetching import Answer as FeedAnswer
 from feeds.fetching import Fetcher
 from feeds.item import Item, message_of
 from feeds.plan import Feed, Imap, Mapped, Paging, Since, presets
-from feeds.sources import BadAnswer, source_of
+from feeds.sources import BadAnswer, Polled, source_of
 from feeds.sources.edgar import Edgar
 from feeds.sources.folder import Folder
 from feeds.sources.gdelt import Gdelt
@@ -205,7 +206,34 @@ def test_presets_read_the_shapes_of_their_sources(server: FeedServer, fetcher: F
     if mapped.since:
         asked = server.of(path)[-1]
         told = [one.params.get(mapped.since.param) for one in server.of(path)]
-        assert told[0] is None and any(told), "the second time only what is new is asked for"
+        assert bool(told[0]) == bool(mapped.since.first) and told[-1], "the second time only what is new is asked for"
+
+
+ERRORS: dict[str, Any] = {
+    "newsapi": {"status": "error", "code": "rateLimited", "message": "too often"},
+    "benzinga": {"ok": False, "errors": [{"code": "auth_failed", "id": "token", "value": "too often"}]},
+    "polygon": {"status": "ERROR", "request_id": "r", "error": "too often"},
+    "alpaca": {"code": 42910000, "message": "too often"},
+    "finnhub": {"error": "too often"},
+    "alphavantage": {"Information": "too often"},
+    "tiingo": {"detail": "too often"},
+    "stocktwits": {"response": {"status": 429}, "errors": [{"message": "too often"}]},
+    "reddit": {"message": "too often", "error": 429},
+    "mastodon": {"error": "too often"},
+}
+"""What interfaces answer with instead of news, some of them with the status of a good answer."""
+
+
+def test_every_preset_that_names_an_error_has_a_recorded_one() -> None:
+    assert ERRORS.keys() == {name for name, mapped in presets().items() if mapped.error}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_presets_tell_what_their_sources_say_is_wrong(server: FeedServer, fetcher: Fetcher, name: str) -> None:
+    local = msgspec.structs.replace(presets()[name], url=server.put(f"/{name}", json.dumps(ERRORS[name]).encode()))
+    secrets = {key.env: "secret" for key in local.keys}
+    with pytest.raises(BadAnswer, match="the source says: too often"):
+        Interface(local, fetcher, {}, {}, secrets).poll({})
 
 
 @pytest.mark.parametrize("key", ["https://m.e/users/jane/statuses/4", "tag:m.e,2024:jane/4", "4.jane@m.e"])
@@ -250,6 +278,21 @@ def test_only_what_is_new_is_asked_for(server: FeedServer, fetcher: Fetcher) -> 
     assert [one.params for one in server.of("/s")] == [{}, {"from": "2024-01-31T11:30:00Z"}]
 
 
+def test_where_the_oldest_come_first_the_first_question_is_for_a_day(server: FeedServer, fetcher: Fetcher) -> None:
+    """Else a source gives the news of years ago, and those of today after weeks."""
+    oldest_first = {name for name, mapped in presets().items() if "asc" in mapped.params.values()}
+    assert (
+        oldest_first
+        == {"polygon", "alpaca"}
+        == {name for name, mapped in presets().items() if mapped.since and mapped.since.first}
+    )
+    source = Interface(mapped(server.put("/s", rows(1)), since=Since(param="from", first="1d")), fetcher, {}, {})
+    source.poll(source.poll({}).remember)
+    first, second = (one.params["from"] for one in server.of("/s"))
+    assert timedelta(hours=23) < datetime.now(UTC) - datetime.fromisoformat(first) < timedelta(hours=25)
+    assert second == "2024-01-31T11:30:00Z"
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -257,6 +300,7 @@ def test_only_what_is_new_is_asked_for(server: FeedServer, fetcher: Fetcher) -> 
         (b'{"rows": [', "no JSON, or breaks off"),
         (b"<html>", "no JSON"),
         (b"[" * 50_000, "no JSON, or breaks off"),
+        (b"null", "neither an object nor a list: null"),
     ],
 )
 def test_an_interface_that_answers_with_something_else(
@@ -292,6 +336,33 @@ def test_filings_say_what_their_item_codes_mean(server: FeedServer, fetcher: Fet
     assert polled.remember == {"8-K": "0001-24-000003"} and server.of("/e")[0].params["type"] == "8-K"
 
 
+def test_reports_and_deals_of_insiders_are_filings_too(server: FeedServer, fetcher: Fetcher) -> None:
+    """The SEC lists all forms that begin alike, and a filing once for each whom it names."""
+    others = [filing(f"0009-24-{n:06}", "424B2 - BANK CORP (0000000011) (Filer)") for n in range(3)]
+    deal = [
+        filing("0001-24-000005", "4 - DOE JANE (0000000008) (Reporting)"),
+        filing("0001-24-000005", "4 - ALDER FOODS INC (0000000007) (Issuer)"),
+    ]
+
+    def page(entries: list[str]) -> bytes:
+        return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title>{"".join(entries)}</feed>'.encode()
+
+    def polled(*pages: list[str], form: str | int = 4, **remembered: str) -> Polled:
+        server.put("/e", *map(page, pages))
+        return Edgar([form], fetcher, f"{server.url}/e").poll(remembered)
+
+    known = {"4": "0001-24-000004"}
+    found = polled(others, deal, [filing("0001-24-000004", "4 - BIRCH CORP (0000000009) (Issuer)")] * 2, **known)
+    assert [one.title for one in found.items] == ["ALDER FOODS INC files 4", "BIRCH CORP files 4"]
+    assert found.remember == {"4": "0001-24-000005"} and not found.faults
+    found = polled(others, **known)
+    assert "more than 500 filings" in found.faults[0] and found.remember == known
+    found = polled([filing("0001-24-000006", "10-Q - ALDER FOODS INC (0000000007) (Filer)")], form="10-Q")
+    assert [one.title for one in found.items] == ["ALDER FOODS INC files 10-Q"]
+    with pytest.raises(BadAnswer, match="no filing that can be read; no filing: 'soon'"):
+        polled([filing("0001-24-000007", "soon")])
+
+
 def gdelt_file(*rows: tuple[str, str, str]) -> bytes:
     lines = []
     for url, themes, title in rows:
@@ -325,6 +396,13 @@ def test_gdelt_files_are_read_also_those_that_were_missed(server: FeedServer, fe
     second = source.poll(first.remember)
     assert [one.title for one in second.items] == ["Missed", "New"] and second.remember == {"stamp": "20240131124500"}
     assert len(second.faults) == 1 and "20240131123000 is missing" in second.faults[0]
+
+
+def test_a_title_may_have_what_ends_lines_elsewhere(server: FeedServer, fetcher: Fetcher) -> None:
+    title = "Shares fall\u2028again\x85and\x0bagain"
+    gdelt_says(server, "20240131120000", gdelt_file(("https://e.com/1", "ECON_X", title)))
+    polled = Gdelt([], fetcher, server.url).poll({})
+    assert [one.title for one in polled.items] == [title] and not polled.faults
 
 
 def test_a_gdelt_file_that_is_not_whole_is_read_again(server: FeedServer, fetcher: Fetcher) -> None:
