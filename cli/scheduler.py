@@ -36,7 +36,8 @@ def scheduler(
 
     import model
     from cli.shared.rollout import announce
-    from retrain import Scheduler, yield_processor
+    from model import yield_processor
+    from retrain import Scheduler
     from settings import ClickHouseSettings, ModelSettings
     from storage import check_one_server, connect, migrate
     from stream.upkeep import logging_config

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from multiprocessing import get_context
 from typing import Any
 
 import msgspec
@@ -14,17 +19,21 @@ from errors import FinsentError
 MOST_WAITING = 8
 """Each takes a thread of the server while it waits, and the other pages need some, too."""
 
+NICE = 10
+
 
 class Busy(FinsentError):
     """More is asked for than can be computed."""
 
 
 class Explainer:
-    """Loads the champion at the first question, and again when another version has been promoted."""
+    """Explains in a process of its own, which yields the processor to live scoring.
+
+    It starts at the first question. It loads the champion then, and when another version has been promoted.
+    """
 
     def __init__(self) -> None:
-        self._scorer: Any = None
-        self._name = ""
+        self._process: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
@@ -41,15 +50,37 @@ class Explainer:
 
     def explain(self, text: str, entity: str | None) -> dict[str, Any]:
         """The answer of ``model.explain``, for JSON. Raises ``Busy``, ``ValueError``, ``OSError``, ``RuntimeError``."""
-        import model
-        from settings import ModelSettings
-
         with self._turn():
-            registry = ModelSettings().registry
-            model.ensure_default(registry)
-            name = model.champion_name(registry)
-            if name != self._name:
-                folder = model.version_folder(registry, name)
-                self._scorer = model.load(folder, ModelSettings())
-                self._name = name
-            return msgspec.to_builtins(model.explain(self._scorer, text, entity, samples=0))  # type: ignore[no-any-return]
+            if self._process is None:
+                self._process = ProcessPoolExecutor(1, get_context("spawn"), _yield)
+            try:
+                return self._process.submit(_explain, text, entity).result()
+            except BrokenProcessPool:
+                self._process = None  # the next question starts another
+                raise RuntimeError("its process was ended; ask again") from None
+
+
+def _yield() -> None:
+    import model
+
+    with suppress(OSError):  # it leads a session already
+        os.setsid()  # Linux looks at niceness only within a session
+    model.yield_processor(NICE)
+
+
+def _explain(text: str, entity: str | None) -> dict[str, Any]:
+    import model
+    from settings import ModelSettings
+
+    registry = ModelSettings().registry
+    model.ensure_default(registry)
+    scorer = _champion(model.version_folder(registry, model.champion_name(registry)))
+    return msgspec.to_builtins(model.explain(scorer, text, entity, samples=0))  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1)
+def _champion(folder: Any) -> Any:
+    import model
+    from settings import ModelSettings
+
+    return model.load(folder, ModelSettings())

@@ -7,6 +7,7 @@ and ``engine``.
 from model.calibration import Scale, calibrate, scale_rows
 from model.explanation import METHODS, Explanation, UnsupportedLanguage, as_html, explain
 from model.language import detect, detect_all
+from model.priority import yield_processor
 from model.registry import BadVersion, champion_folder, champion_name, ensure_default, load, version_folder
 from model.scorer import Scorer
 from model.scores import Scores
@@ -34,4 +35,6 @@ __all__ = [
     "ensure_default",
     "load",
     "version_folder",
+    # beside live scoring
+    "yield_processor",
 ]

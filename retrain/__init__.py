@@ -13,7 +13,6 @@ they are used: behind ``retrain.fit`` and ``retrain.shipped``, or inside functio
 from retrain.events import Announce
 from retrain.job import Job, Progress
 from retrain.lock import Busy, exclusive
-from retrain.priority import yield_processor
 from retrain.run import Outcome, retrain
 from retrain.schedule import Next, Scheduler, upcoming
 from retrain.training_process import CannotTrain
@@ -30,5 +29,4 @@ __all__ = [
     "exclusive",
     "retrain",
     "upcoming",
-    "yield_processor",
 ]

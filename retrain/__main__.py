@@ -13,8 +13,8 @@ import signal
 import sys
 from pathlib import Path
 
+from model import yield_processor
 from retrain.job import Job
-from retrain.priority import yield_processor
 from settings import RetrainSettings
 
 USAGE = "usage: python -m retrain JOB PARENT (the folder of a job, and the process id of the run that wrote it)"

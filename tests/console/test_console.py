@@ -20,6 +20,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import psutil
 import pytest
 from clickhouse_driver import Client
 
@@ -413,6 +414,19 @@ def test_the_words_behind_a_score_are_told(console: Console) -> None:
     assert [word["text"] for word in answer.json["words"]] == ["Acme", "debt", "25"]
     answer = console.ask("api/explain?document=d/34&entity=ACME")
     assert answer.status == 200 and answer.json["words"] == [] and "no text" in answer.json["reason"]
+
+
+def test_explaining_yields_to_live_scoring_and_starts_again_when_its_process_was_ended(console: Console) -> None:
+    def explainers() -> list[psutil.Process]:
+        started = psutil.Process().children(recursive=True)
+        return [one for one in started if "multiprocessing.spawn" in " ".join(one.cmdline())]
+
+    path = "api/explain?document=d/25&entity=ACME"
+    assert console.ask(path).status == 200
+    (process,) = explainers()
+    assert process.nice() >= 10 and os.getsid(process.pid) == process.pid
+    process.kill()
+    eventually(lambda: console.ask(path).status == 200, 60, "another process explains")
 
 
 def add_incident(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Lets live scoring on the same machine go before training."""
+"""Lets live scoring on the same machine go before training and explaining."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training yields the processor to live scoring."""
+"""Training and explaining yield the processor to live scoring."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from retrain.priority import AUTOGROUP
+from model.priority import AUTOGROUP
 
 SHOW = f"""
 import os
 from pathlib import Path
-from retrain import yield_processor
+from model import yield_processor
 yield_processor(7)
 group = Path({str(AUTOGROUP)!r})
 print(os.getpriority(os.PRIO_PROCESS, 0), group.read_text() if group.exists() else "")
