@@ -18,6 +18,9 @@ NAME = re.compile(r"[\w.-]+")
 PLACE = re.compile(r"(File|Disk|S3|AzureBlobStorage)\([\w\s,'./:+-]*\)")
 LONGEST_S = 24 * 3600
 
+VIEWS = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name"
+DECLARATION = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = %(view)s"
+
 
 class BadPlace(FinsentError, ValueError):
     """A place for a copy that cannot be used."""
@@ -53,24 +56,58 @@ def back_up(client: Client, place: str) -> int:
     """Copy all tables and views to ``place``; how many they are. Raises ``OverShards`` and ``StorageUnavailable``."""
     _check_unspread(client)
     names = _tables(client)
+    _be_patient(client)
     _run(client, f"BACKUP {', '.join(f'TABLE `{name}`' for name in names)} TO {place}")
     return len(names)
 
 
 def restore(client: Client, place: str, database: str = "") -> int:
     """Put back what ``back_up`` has copied of ``database`` (the same name, if it is not given) into this one, which
-    must be empty; how many tables and views there are then. Raises ``NotEmpty``, ``OverShards`` and
-    ``StorageUnavailable``."""
+    must be empty; how many tables and views there are then. Views run with the rights of our user. Raises ``NotEmpty``,
+    ``OverShards`` and ``StorageUnavailable``."""
     _check_unspread(client)
     here = client.execute("SELECT currentDatabase()")[0][0]
     if found := _tables(client):
         raise NotEmpty(f"the database {here} has {len(found)} tables and views")
     source = database or here
+    _be_patient(client)
     _run(
         client,
         f"RESTORE DATABASE `{source}` AS `{here}` FROM {place} SETTINGS allow_different_database_def = 1",
     )
-    return len(_tables(client))
+    names = _tables(client)
+    for (view,) in client.execute(VIEWS):
+        _mend(client, place, view, source, here, names)
+    return len(names)
+
+
+def _mend(client: Client, place: str, view: str, source: str, here: str, names: list[str]) -> None:
+    """Let ``view`` read the tables and views of ``names`` in the database ``here`` as it read those of ``source``, with
+    the rights of our user: the one who made it may be unknown to this server."""
+    other = source != here
+    if other:
+        # Where ClickHouse renames a table within a query, it drops the alias. Alone, a view comes as it was: the
+        # tables it reads are not restored by that statement, so they keep their names.
+        _run(client, f"DROP VIEW `{view}`")
+        _run(client, f"RESTORE TABLE `{source}`.`{view}` AS `{here}`.`{view}` FROM {place}")
+    if "SQL SECURITY DEFINER" in _declaration(client, view):
+        _run(client, f"ALTER TABLE `{view}` MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER")
+    if other:
+        declared = _unqualified(_declaration(client, view), source, names)
+        _run(client, re.sub("^CREATE VIEW", "CREATE OR REPLACE VIEW", declared))
+
+
+def _unqualified(declaration: str, database: str, names: list[str]) -> str:
+    """``declaration`` with the tables and views of ``names`` without their ``database``."""
+    known = "|".join(map(re.escape, names))
+    # Texts come first, so that nothing in them is taken for a table.
+    pattern = rf"('(?:[^'\\]|\\.)*')|(?<![\w.`])(?P<quote>`?){re.escape(database)}(?P=quote)\.(?=`?(?:{known})\b)"
+    return re.sub(pattern, r"\1", declaration)
+
+
+def _declaration(client: Client, view: str) -> str:
+    rows = client.execute(DECLARATION, {"view": view})
+    return str(rows[0][0])
 
 
 def _check_unspread(client: Client) -> None:
@@ -83,10 +120,13 @@ def _tables(client: Client) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _run(client: Client, statement: str) -> None:
+def _be_patient(client: Client) -> None:
     client.connection.send_receive_timeout = LONGEST_S
     client.disconnect()  # the next connection has that time
+
+
+def _run(client: Client, statement: str) -> None:
     try:
-        client.execute(statement)
+        Client.execute(client, statement)  # on this server alone, also where it is one of a cluster
     except UNAVAILABLE as error:
         raise StorageUnavailable(first_line(error)) from error
