@@ -23,17 +23,16 @@ from storage.reads import EventReport
 ENOUGH = 1.0
 """The least weight of all witnesses together: one story of a trusted source, or two of unknown ones."""
 
-ENOUGH_IF_CERTAIN = 0.5
+ENOUGH_IF_SURE = 0.5
 """The least weight of one story that alone makes a warning of a grave event that happened, if it is read surely
 enough: a story of ordinary news, and no post."""
 
 GRAVE = 4
 """An event of this level that happened needs as few witnesses as the weights allow, whatever its type asks for."""
 
-LIKELY, CERTAIN, SURE = 0.8, 0.9, 0.97
-"""The least probability that the stories of all witnesses are not all misread (they are read independently): for a
-grave event that may wake somebody and is sudden, for one that lasts, and for any other event and a critical alert. One
-story of ordinary news must be ``CERTAIN`` to make a warning alone."""
+LIKELY, SURE = 0.95, 0.97
+"""The least probability that the stories of all witnesses are not all misread (they are read independently): for the
+warning of a grave event that is sudden and may wake somebody, told by several, and for everything else."""
 
 SUDDEN = 168
 """An event is sudden if half of its weight is gone after so many hours: it cannot wait for a second story."""
@@ -156,10 +155,9 @@ def _is_enough(
     if state is EventState.HAPPENED and level >= GRAVE:
         if bad is Severity.CRITICAL:
             return weight >= ENOUGH and probability >= SURE
-        least = SURE if not kind.pages else LIKELY if kind.half_life_h <= SUDDEN else CERTAIN
+        least = LIKELY if kind.pages and kind.half_life_h <= SUDDEN else SURE
         alone = any(
-            round(report.probability, 4) >= max(least, CERTAIN) and told[report.story_id] >= ENOUGH_IF_CERTAIN
-            for report in reports
+            round(report.probability, 4) >= SURE and told[report.story_id] >= ENOUGH_IF_SURE for report in reports
         )
         return alone or (weight >= ENOUGH and probability >= least)
     needed = max(kind.witnesses, RUMOUR_WITNESSES) if state is EventState.RUMOURED else kind.witnesses

@@ -86,12 +86,12 @@ def test_one_story_of_a_trusted_source_is_enough_and_two_of_others(told: Told):
 
 
 def test_one_story_of_ordinary_news_warns_of_a_grave_event_if_it_is_read_without_doubt(told: Told):
-    told(NOON, source="Some blog", probability=0.95)
+    told(NOON, source="Some blog", probability=0.97)
     assert short(run(told, NOON + HOUR)) == [("firing", "warning", NOON)]
     told(NOON + MINUTE, source="Some other blog", probability=0.95)
     assert short(run(told, NOON + HOUR))[1:] == [("escalated_to_critical", "critical", NOON + MINUTE)]
     for more in (
-        {"probability": 0.85}, {"kind": "comment"}, {"state": EventState.THREATENED}, {"type_": "layoffs"},
+        {"probability": 0.96}, {"kind": "comment"}, {"state": EventState.THREATENED}, {"type_": "layoffs"},
     ):  # fmt: skip
         other = Told()
         other(NOON, source="Some blog", **more)
@@ -117,18 +117,19 @@ def test_what_many_tell_is_one_level_worse_but_wakes_nobody(told: Told):
 
 
 def test_a_story_that_is_read_with_doubt_wants_another_one(told: Told):
-    told(NOON, "raid", probability=0.7)
+    told(NOON, "raid", probability=0.85)
     assert run(told, NOON + HOUR) == []
-    told(NOON + MINUTE, "raid", "Bloomberg", probability=0.7)
+    told(NOON + MINUTE, "raid", "Bloomberg", probability=0.85)
     assert short(run(told, NOON + HOUR)) == [("firing", "warning", NOON + MINUTE)]
     copied = Told()
-    copied(NOON, "raid", probability=0.7)
-    copied(NOON + MINUTE, "raid", "Bloomberg", story=1, probability=0.7)
+    copied(NOON, "raid", probability=0.85)
+    copied(NOON + MINUTE, "raid", "Bloomberg", story=1, probability=0.85)
     assert run(copied, NOON + HOUR) == []  # a copy is misread together with its original
-    # What is no crisis, or wakes nobody, must be read more surely.
+    # What is not sudden must be read more surely.
     for type_, probability, found in (
-        ("raid", 0.9, ["warning"]), ("takeover_target", 0.9, []), ("takeover_target", 0.97, ["warning"]),
-        ("recall", 0.9, []), ("recall", 0.97, ["notice"]),
+        ("hack", 0.94, []), ("hack", 0.95, ["warning"]), ("raid", 0.95, []), ("raid", 0.97, ["warning"]),
+        ("takeover_target", 0.95, []), ("takeover_target", 0.97, ["warning"]),
+        ("recall", 0.95, []), ("recall", 0.97, ["notice"]),
     ):  # fmt: skip
         single = Told()
         single(NOON, type_, probability=probability)
@@ -166,9 +167,9 @@ def test_what_becomes_of_a_known_event_is_no_news_for_a_year_unless_several_tell
 
 
 def test_a_critical_alert_asks_for_more_certainty(told: Told):
-    told(NOON, probability=0.92)
+    told(NOON, "bank_run", probability=0.95)
     assert short(run(told, NOON + HOUR)) == [("firing", "warning", NOON)]
-    told(NOON + MINUTE, source="Bloomberg", probability=0.92)
+    told(NOON + MINUTE, "bank_run", source="Bloomberg", probability=0.95)
     assert short(run(told, NOON + HOUR))[1:] == [("escalated_to_critical", "critical", NOON + MINUTE)]
 
 
