@@ -59,7 +59,7 @@ def told(reader: EventReader, text: str, surface: str) -> set[str]:
     return {event.type for event in events if event.role is EventRole.SUBJECT}
 
 
-@pytest.mark.parametrize(("chinese", "most"), [(False, 5), (True, 0)])
+@pytest.mark.parametrize(("chinese", "most"), [(False, 6), (True, 0)])
 def test_the_event_of_an_unknown_company_stays_with_it(reader: EventReader, chinese: bool, most: int) -> None:
     texts = [
         (kind, frame.format(s=sentence.format(x=other), c=name), name)
