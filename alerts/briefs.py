@@ -41,6 +41,7 @@ class Sentence:
     source: str
     published_at: datetime | None
     url: str
+    is_title: bool
 
     @property
     def place(self) -> str:
@@ -73,15 +74,16 @@ class Incident:
     earlier: list[Sentence] = field(default_factory=list)
 
     def told(self, since: datetime) -> tuple[str, list[Sentence]]:
-        """What is said of documents from before ``since``, and the sentences that are told."""
-        if not self.earlier:
-            return "", self.sentences[:MOST_SENTENCES]
-        if not self.sentences:
-            return f"Nothing that was published since {_said(since)} is about it; from before:", self.earlier[
-                :MOST_SENTENCES
-            ]
-        older = many(len(self.earlier), "older document", "is")
-        return f"{older} left out: published before {_said(since)}.", self.sentences[:MOST_SENTENCES]
+        """What is said of documents from before ``since``, and the sentences that are told: titles before posts, whose
+        first sentence seldom says what happened."""
+        new, old = (sorted(ones, key=lambda one: not one.is_title) for ones in (self.sentences, self.earlier))
+        if not old:
+            return "", new[:MOST_SENTENCES]
+        if not new:
+            said = f"Nothing that was published since {_said(since)} is about it; from before:"
+            return said, old[:MOST_SENTENCES]
+        older = many(len(old), "older document", "is")
+        return f"{older} left out: published before {_said(since)}.", new[:MOST_SENTENCES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ def _add(incident: Incident, alert: Mapping[str, Any], since: datetime) -> None:
         into = incident.earlier if at is not None and at < since else incident.sentences
         if text and text not in told:
             told.add(text)
-            into.append(Sentence(text, str(document.get("source") or ""), at, str(document.get("url") or "")))
+            source, url = (str(document.get(name) or "") for name in ("source", "url"))
+            into.append(Sentence(text, source, at, url, bool(document.get("title"))))
 
 
 def _moment(value: Any) -> datetime | None:
