@@ -11,7 +11,7 @@ from tests.support.commands import assert_one_line_failure, within
 def test_each_row_has_its_list_of_events(tmp_path: Path) -> None:
     rows = tmp_path / "news.csv"
     rows.write_text(
-        "text,entity\nAcme files for bankruptcy,Acme\n,Acme\nAcme opens its doors at nine,Acme\n"
+        "text,entity\nAcme files for bankruptcy,Acme\n,Acme\nAcme thanks its staff for their work,Acme\n"
         "Apple recalls 20000 laptops,AAPL\n",
         encoding="utf-8",
     )
