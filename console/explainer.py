@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 import msgspec
@@ -63,9 +63,18 @@ class Explainer:
 def _yield() -> None:
     import model
 
-    with suppress(OSError):  # it leads a session already
+    threading.Thread(target=_end_with_the_console, daemon=True).start()
+    with suppress(OSError):  # refused to a process that leads a session already
         os.setsid()  # Linux looks at niceness only within a session
     model.yield_processor(NICE)
+
+
+def _end_with_the_console() -> None:
+    # A console that a signal ends tells its processes nothing, and this one is in a session of its own.
+    console = parent_process()
+    if console is not None:
+        console.join()
+        os._exit(0)
 
 
 def _explain(text: str, entity: str | None) -> dict[str, Any]:

@@ -1803,15 +1803,15 @@ FROM
                     events.polarity AS event_polarity,
                     events.probability AS event_probability,
                     events.relevance AS event_relevance
-                WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity)) AND ((topic, topic_id, partition, offset) IN (
+                WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity)) AND (empty({companies:Array(String)}) OR ((topic, topic_id, partition, offset) IN (
                     SELECT
                         topic,
                         topic_id,
                         partition,
                         offset
                     FROM record_log
-                    WHERE notEmpty(events.entity) AND (empty({companies:Array(String)}) OR arrayExists(named -> has({companies:Array(String)}, named), events.entity)) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')})
-                ))
+                    WHERE arrayExists(named -> has({companies:Array(String)}, named), events.entity) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')})
+                )))
             ) AS e
             LEFT JOIN
             (

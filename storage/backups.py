@@ -100,9 +100,10 @@ def _mend(client: Client, place: str, view: str, source: str, here: str, names: 
 def _unqualified(declaration: str, database: str, names: list[str]) -> str:
     """``declaration`` with the tables and views of ``names`` without their ``database``."""
     known = "|".join(map(re.escape, names))
-    # Texts come first, so that nothing in them is taken for a table.
-    pattern = rf"('(?:[^'\\]|\\.)*')|(?<![\w.`])(?P<quote>`?){re.escape(database)}(?P=quote)\.(?=`?(?:{known})\b)"
-    return re.sub(pattern, r"\1", declaration)
+    # Texts and other quoted names are taken whole, so that nothing in them is taken for a table.
+    named = rf"(?<![\w.`])(?P<quote>`?){re.escape(database)}(?P=quote)\.(?=`?(?:{known})\b)"
+    kept = r"(?P<kept>'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)"
+    return re.sub(f"{named}|{kept}", lambda found: found["kept"] or "", declaration)
 
 
 def _declaration(client: Client, view: str) -> str:

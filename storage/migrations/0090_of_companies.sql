@@ -172,14 +172,12 @@ FROM
                 WHERE published_at > {first:DateTime64(3, 'UTC')} - INTERVAL 180 DAY
                     AND published_at <= {until:DateTime64(3, 'UTC')} AND ingested_at <= {known:DateTime64(3, 'UTC')}
                     AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity))
-                    AND (topic, topic_id, partition, offset) IN (
+                    AND (empty({companies:Array(String)}) OR (topic, topic_id, partition, offset) IN (
                         SELECT topic, topic_id, partition, offset FROM record_log
-                        WHERE notEmpty(events.entity)
-                            AND (empty({companies:Array(String)})
-                                OR arrayExists(named -> has({companies:Array(String)}, named), events.entity))
+                        WHERE arrayExists(named -> has({companies:Array(String)}, named), events.entity)
                             AND published_at > {first:DateTime64(3, 'UTC')} - INTERVAL 180 DAY
                             AND published_at <= {until:DateTime64(3, 'UTC')}
-                    )
+                    ))
             ) AS e
             LEFT JOIN (SELECT type, event_group, half_life_h FROM event_types) AS t ON e.type = t.type
         )

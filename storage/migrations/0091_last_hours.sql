@@ -1,6 +1,6 @@
--- As in 0077_settled_hours.sql, but for the hours that are not settled. Where these are the last few, what came in them is
--- looked at by the window functions together with what has their stories and documents: `repeats` is then of these, and is
--- read once. To find out first what came twice read as many rows again, twice, for an hour that has few.
+-- As in 0077_settled_hours.sql, but for the hours that are not settled. Where these are the last few, the window functions look
+-- at all that came in them, and at what has their stories and documents: `repeats` then holds the keys of all of it, whether they
+-- came twice or not. To find out first what came twice read as many rows again, twice, for an hour that has few.
 CREATE OR REPLACE VIEW counted_scores AS
 WITH
 (

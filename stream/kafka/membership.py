@@ -14,7 +14,7 @@ from aiokafka.errors import (
     InvalidSessionTimeoutError,
 )
 from kafka.admin import MemberToRemove
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, NoError
 
 from errors import ExitCode
 from settings import KafkaSettings
@@ -95,17 +95,20 @@ def leave_for_other_topics(kafka: KafkaSettings) -> None:
     with admin(kafka) as client:
         try:
             members = client.describe_groups([kafka.group_id])[kafka.group_id]["members"]
-            own = next((one for one in members if one["group_instance_id"] == name), None)
+            own = next((one for one in members if one.get("group_instance_id") == name), None)
             if own is None or not isinstance(own["member_metadata"], dict):  # not told while the group shares anew
                 return
-            had = set(own["member_metadata"]["topics"])
-            if had != topics:
-                client.remove_group_members(kafka.group_id, [MemberToRemove(group_instance_id=name)])
-                log.info(
-                    "the topics are others than before, so the group shares them anew", extra={"group": kafka.group_id}
-                )
-        except (
-            KafkaError,
-            ValueError,
-        ) as error:  # no such group, an answer that the client cannot read, no right to ask
+            if set(own["member_metadata"]["topics"]) == topics:
+                return
+            (left,) = client.remove_group_members(kafka.group_id, [MemberToRemove(group_instance_id=name)]).values()
+        except (KafkaError, ValueError, KeyError) as error:  # no such group, no right, an answer that cannot be read
             log.info("not looked at in the group: %r", error, extra={"group": kafka.group_id})
+            return
+    if left is NoError:
+        log.info("the topics are others than before, so the group shares them anew", extra={"group": kafka.group_id})
+    else:
+        log.warning(
+            "the topics are others than before, and may not be read until the group shares them anew: %s",
+            left.__name__,
+            extra={"group": kafka.group_id},
+        )

@@ -107,8 +107,8 @@ class Console:
 
 
 @contextmanager
-def served(clickhouse: str, kafka: str, **settings: str) -> Iterator[str]:
-    """The address of a `finsent console` over the two services."""
+def served(clickhouse: str, kafka: str, how: signal.Signals = signal.SIGINT, **settings: str) -> Iterator[str]:
+    """The address of a `finsent console` over the two services. ``how`` is the signal that ends it."""
     environment = os.environ | {"CLICKHOUSE_URL": clickhouse, "KAFKA_BOOTSTRAP_SERVERS": kafka} | settings
     command = [sys.executable, "-m", "finsent", "console", "--port", "0", "--print-url"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -116,8 +116,8 @@ def served(clickhouse: str, kafka: str, **settings: str) -> Iterator[str]:
             assert process.stdout is not None
             yield process.stdout.readline().strip()
         finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
+            process.send_signal(how)
+            assert process.wait(20) == (0 if how == signal.SIGINT else -how)
 
 
 @pytest.fixture(scope="module")
@@ -417,16 +417,30 @@ def test_the_words_behind_a_score_are_told(console: Console) -> None:
 
 
 def test_explaining_yields_to_live_scoring_and_starts_again_when_its_process_was_ended(console: Console) -> None:
-    def explainers() -> list[psutil.Process]:
-        started = psutil.Process().children(recursive=True)
-        return [one for one in started if "multiprocessing.spawn" in " ".join(one.cmdline())]
-
     path = "api/explain?document=d/25&entity=ACME"
     assert console.ask(path).status == 200
     (process,) = explainers()
     assert process.nice() >= 10 and os.getsid(process.pid) == process.pid
     process.kill()
     eventually(lambda: console.ask(path).status == 200, 60, "another process explains")
+    assert [one.pid for one in explainers()] != [process.pid]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_process_that_explains_ends_with_its_console(
+    client: Client, clickhouse_url: str, kafka_bootstrap: str, how: signal.Signals
+) -> None:
+    fill(client)
+    with served(clickhouse_url, kafka_bootstrap, how) as url:
+        assert Console(url, client, kafka_bootstrap).ask("api/explain?document=d/25&entity=ACME").status == 200
+        (process,) = explainers()
+    gone = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    eventually(lambda: not process.is_running() or process.status() in gone, 30, "it has ended")
+
+
+def explainers() -> list[psutil.Process]:
+    started = psutil.Process().children(recursive=True)
+    return [one for one in started if "spawn_main" in " ".join(one.cmdline())]
 
 
 def add_incident(client: Client) -> None:

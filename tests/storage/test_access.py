@@ -91,10 +91,23 @@ def test_a_desk_sees_its_own_and_the_risk_reader_everything(log_in: Callable):
         "documents": "SELECT count(), countIf(has(mentions.entity, 'WDI.DE') AND NOT has(mentions.entity, 'LLY')) "
         "FROM documents",
     }  # fmt: skip
+    both = "companies = ['WDI.DE', 'LLY'], "
+    span = "first = '2020-06-14 00:00:00', until = '2020-06-22 00:00:00'"
+    of_companies = {
+        "mentions_of": f"{both}{span}",
+        "counted_mentions_of": f"{both}{span}, known = now64(3)",
+        "sentiment_of": f"{both}moment = '2020-06-18 12:00:00', known = now64(3)",
+        "events_of": f"{both}{span}, known = now64(3)",
+        "events_between": f"{span}, known = now64(3)",
+    }
+    asked |= {
+        view: f"SELECT count(), countIf(entity IN ({companies})) FROM {view}({given})"
+        for view, given in of_companies.items()
+    }
     desk, risk = log_in("desk_healthcare"), log_in("risk_reader")
     own = {name: desk.query(sql).result_rows[0] for name, sql in asked.items()}
     whole = {name: risk.query(sql).result_rows[0] for name, sql in asked.items()}
-    for name in ("mentions", "alerts", "positions"):
+    for name in ("mentions", "alerts", "positions", *of_companies):
         assert 0 < own[name][0] == own[name][1] == whole[name][1] < whole[name][0], name
     assert own["index"][1] == 0 < whole["index"][1] and 0 < own["index"][0] < whole["index"][0]
     assert own["documents"][1] == 0 < whole["documents"][1]

@@ -12,6 +12,7 @@ from deploy.local import Stack
 from deploy.reference import DOCS
 from settings import ClickHouseSettings
 from storage import back_up, connect, migrate, public_views, restore
+from storage.backups import _unqualified
 from storage.schema import schema_page
 from tests.support import Asking
 from tests.support.commands import within
@@ -117,3 +118,9 @@ def test_views_work_on_a_server_that_does_not_know_who_made_them(
             restore(restored, place, source)
             restored.execute("SELECT * FROM documents")
             assert restored.execute(MADE_BY) == [("finsent",)]
+
+
+def test_a_table_is_found_beside_names_and_texts_that_look_like_one():
+    declared = "SELECT x AS `Moody's`, `a` = 'src.t' FROM src.t AS src WHERE `b` = 'c' AND `src`.`t`.y = a.src.t"
+    expected = "SELECT x AS `Moody's`, `a` = 'src.t' FROM t AS src WHERE `b` = 'c' AND `t`.y = a.src.t"
+    assert _unqualified(declared, "src", ["t"]) == expected
