@@ -86,6 +86,13 @@ def test_symbols_of_terminals_and_national_numbers_are_known() -> None:
         ("Volvo Cars and Volvo", ["VOLCAR-B.ST", "VOLV-B.ST"]),
         ("$DJI and $.DJI fall, DJI sells drones", ["DJI_DRONES"]),
         ("BOE says rates rise as China steel output falls", []),
+        ("The country is a banana republic of old navy veterans", []),
+        ("They bought a jeep under acer trees by the infiniti pool; China life is hard", []),
+        ("Square Enix sells studios", []),
+        (
+            "Banana Republic, Jeep, Acer, Infiniti and China Life grow; Square falls",
+            ["GPS", "STLAM.MI", "2353.TW", "7201.T", "2628.HK", "SQ"],
+        ),
     ],
 )
 def test_brands_stand_for_their_owners(linker: Linker, text: str, tickers: list[str]):
@@ -174,3 +181,58 @@ def test_a_missing_watch_list_is_explained(tmp_path: Path):
 )
 def test_names_in_other_scripts(text: str, tickers: list[str]):
     assert [match.ticker for match in Linker(load_watchlist()).find(text)] == tickers
+
+
+@pytest.mark.parametrize(
+    ("text", "tickers"),
+    [
+        ("京东方面表示，京东方面回应称", ["JD"]),
+        ("京东方面板价格上涨", ["000725.SZ"]),
+        ("鼓励金融创新，融创出售资产", ["1918.HK"]),
+        ("产业链家电企业与供应链家居企业", []),
+        ("房企与链家合作", ["BEKE"]),
+        ("将推特别国债", []),
+        ("特朗普在推特发文", ["TWTR"]),
+        ("清华硕士收入", []),
+        ("音乐视频与娱乐视频", []),
+        ("百万科技人才", []),
+        ("台湾友邦宣布断交，我国友邦来访", []),
+        ("友邦保险净利增长", ["1299.HK"]),
+        ("欧美钢铁行业与欧美铝业", []),
+        ("引领展会，带领展望", []),
+        ("卫星展示，明星展览", []),
+        ("索尼娅·甘地与索尼亚", []),
+        ("南京航空航天大学（南航）与云南航线", []),
+        ("国航、东航和南航亏损", ["0753.HK", "0670.HK", "1055.HK"]),
+        ("三星SDI发布财报，三星SDS上涨", []),
+        ("三星手机销量，十三星期", ["005930.KS"]),
+        ("警方官方微博通报，微博通过审核", []),
+        ("平安惠普与优惠普遍", []),
+        ("互联网飞速发展，互联网易被滥用，宜贷网易捷金融", []),
+        ("两百度高温，四百度近视", []),
+        ("昨天猫咪走失，今天猫粮涨价，铁板钉钉", []),
+        ("支付宝马上到账，淘宝马云", ["ANT", "BABA"]),
+        ("比亚迪奥运版，嘉宾利用率", ["1211.HK"]),
+        ("内蒙古驰援灾区，内蒙牛羊肉", []),
+        ("日本田径队，资本田野", []),
+        ("表达能力，雷达能效", []),
+        ("惊喜力度，可喜茶饮", []),
+        ("优雅培养，好礼来袭", []),
+        ("外汇丰富，词汇丰厚", []),
+        ("顺德银行网点，无法巴结，司法兴建", []),
+        ("宁波音乐节，微波音频", []),
+        ("伦敦豪宅，苏维埃尼古拉", []),
+        ("访华为期三天，对华为期两天", []),
+        ("占领克里米亚，带领克服困难", []),
+        ("北美团队，赴美团购", []),
+        ("产权健全，西安踏青", []),
+        ("伊利湖，伊利莎白", []),
+        ("经纬创投，墨斗鱼与战斗鱼雷", []),
+        ("光荣中，尽快手术，并联电阻", []),
+        ("惠农行动，移交行政机关", []),
+        ("我国航线，外国航司，广东航运", []),
+        ("平台塑造形象，措施乐观", []),
+    ],
+)
+def test_names_within_ordinary_chinese(linker: Linker, text: str, tickers: list[str]):
+    assert [match.ticker for match in linker.find(text)] == tickers
