@@ -89,6 +89,8 @@ def test_symbols_of_terminals_and_national_numbers_are_known() -> None:
         ("The country is a banana republic of old navy veterans", []),
         ("They bought a jeep under acer trees by the infiniti pool; China life is hard", []),
         ("Square Enix sells studios", []),
+        ("The first solar farm, the national grid, a dish for a country garden and the best buy", []),
+        ("First Solar, National Grid and Best Buy rise", ["FSLR", "NG.L", "BBY"]),
         (
             "Banana Republic, Jeep, Acer, Infiniti and China Life grow; Square falls",
             ["GPS", "STLAM.MI", "2353.TW", "7201.T", "2628.HK", "SQ"],
@@ -232,6 +234,13 @@ def test_names_in_other_scripts(text: str, tickers: list[str]):
         ("惠农行动，移交行政机关", []),
         ("我国航线，外国航司，广东航运", []),
         ("平台塑造形象，措施乐观", []),
+        ("阿里达摩院与阿里布局，思科创新高", ["BABA", "CSCO"]),
+        ("奔驰在华销量，骏马奔驰在草原上", ["MBG.DE"]),
+        ("强生产品，加强生产力", ["JNJ"]),
+        ("美国安进公司，国安进球", ["AMGN"]),
+        ("美银股价，欧美银行股", ["BAC"]),
+        ("力拓市值，努力拓市场", ["RIO"]),
+        ("持有H-1B签证", []),
     ],
 )
 def test_names_within_ordinary_chinese(linker: Linker, text: str, tickers: list[str]):
