@@ -111,7 +111,7 @@ class Linker:
         self._others_too = bool(watchlist.other_types)
         self._around = {
             one.ticker: tuple(
-                tuple(word.translate(_ONE_WAY_OF_WRITING) for word in words)
+                tuple(word.lower().translate(_ONE_WAY_OF_WRITING) for word in words)
                 for words in (one.not_before, one.not_after)
             )
             for one in companies
