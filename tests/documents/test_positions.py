@@ -200,6 +200,10 @@ def test_the_whole_column_or_the_others_tell_what_the_decimals_are():
         assert one.exposure == meant
     # What writes commas between cells writes points before decimals.
     assert read("desk,entity,value\nt,Acme,101.125\n")[0].exposure == 101.125
+    # The point of an abbreviation is none before decimals.
+    for value in ("1,500 Mio.", "1,234 Fr."):
+        with pytest.raises(BadFile, match="may be two numbers"):
+            read(f'desk,entity,value,ccy\nt,Acme,"{value}",CHF\n', HoldingsReader(LIST, "CHF", as_of=MONDAY))
 
 
 @pytest.mark.parametrize(
