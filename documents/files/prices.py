@@ -43,8 +43,9 @@ class Prices:
 
     ``given`` names the columns of fields, ``ticker`` is that of all rows of a file without such a column, and
     ``order`` and ``decimal`` say what 03/04/2024 and 1.234 are, where the file does not tell. A table with a column for
-    each ticker, or one for each day, is read, too, unless ``given`` names columns. A symbol or name of the
-    watch list becomes its ticker; any other symbol, such as that of an index, stays as it is, in capital letters.
+    each ticker, or one for each day, is read, too, unless ``given`` names columns or ``ticker`` is given. A symbol
+    or name of the watch list becomes its ticker; any other symbol, such as that of an index, stays as it is, in capital
+    letters.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Prices:
                 "--map ticker="
             )
         long = not missing and (ticker or "ticker" in self.columns.of)
-        if not long and not given and (wide := as_rows(table, self._is_known, order)):
+        if not long and not given and not ticker and (wide := as_rows(table, self._is_known, order)):
             self.table, self.columns = wide
             missing = []
         if missing:
@@ -79,8 +80,6 @@ class Prices:
                 f"{table.path} was read as {table}: no column is known to be the {' or the '.join(missing)} of prices "
                 f"(there are {names}); name one with --map {missing[0]}=COLUMN"
             )
-        if ticker and self.table.shape:
-            raise BadFile(f"{table.path} was read as {self.table}: leave out --ticker")
         if not ticker and "ticker" not in self.columns.of:
             self._ticker = self.of_file = self._ticker_in_name(table.path)
             if not self._ticker:
