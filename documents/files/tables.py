@@ -424,12 +424,12 @@ def text_of(value: Any) -> str | None:
     return None if isinstance(value, list | tuple | dict | bytes) else str(value).strip()
 
 
-_NOTHING = frozenset(("nan", "null", "none", "n/a", "#n/a", "<na>", "nat", "-", "--", "\u2013", "\u2014"))
+_NOTHING = frozenset(("null", "none", "n/a", "#n/a", "<na>", "-", "--", "\u2013", "\u2014"))
 
 
 def says_nothing(text: str) -> bool:
-    """Whether a cell says that it is empty, as programs write it. NA is not among them: it is a ticker."""
-    return text.strip().lower() in _NOTHING
+    """Whether a cell says that it is empty, as programs write it. NA, NAN and NAT are tickers."""
+    return text.strip() in ("nan", "NaN", "NaT") or text.strip().lower() in _NOTHING
 
 
 def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any]:

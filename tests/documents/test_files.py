@@ -722,14 +722,15 @@ def test_arrow_and_what_is_in_it(tmp_path: Path, stream: bool) -> None:
         read_table(path)
 
 
-@pytest.mark.parametrize("nothing", ["NaN", "None", "null", "n/a", "#N/A", "-", "<NA>"])
+@pytest.mark.parametrize("nothing", ["NaN", "nan", "NaT", "None", "null", "n/a", "#N/A", "-", "<NA>"])
 def test_a_cell_that_says_it_is_empty_is_empty(tmp_path: Path, nothing: str) -> None:
     (found,) = sent(tmp_path / "a.csv", f"title,body,date,tickers\nT,{nothing},2024-01-31,{nothing}\n".encode())
     assert found["tickers"] == [] and not found.get("body")
     (fault,) = made(tmp_path / "a.csv", f"title,date\nT,{nothing}\n".encode())
     assert isinstance(fault, RowFault) and "there is no date" in fault.sentence
-    (ticker,) = sent(tmp_path / "a.csv", b"title,date,tickers\nT,2024-01-31,NA\n")
-    assert ticker["tickers"] == ["NA"]
+    for symbol in ("NA", "NAN", "NAT"):
+        (ticker,) = sent(tmp_path / "a.csv", f"title,date,tickers\nT,2024-01-31,{symbol}\n".encode())
+        assert ticker["tickers"] == [symbol]
 
 
 @pytest.mark.parametrize(
