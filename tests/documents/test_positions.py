@@ -166,6 +166,11 @@ def test_the_currency_of_an_amount_is_taken(text: str, currency: str, meant: tup
         ),
         ("desk;entity;value;ccy\nt;Acme;$5;EUR\n", "", "row 2: its amount is in USD or CAD or AUD or another, and its"),
         ("desk;entity;value\nt;Acme;$5\n", "", "row 2: its amount may be in USD or CAD.* or give --currency"),
+        (
+            "desk;entity;Market Value (USD);Market Value (EUR)\nt;Acme;5;4\n",
+            "",
+            "'Market Value .USD.' and 'Market Value .EUR.' may both be the value: name one with --map value=COLUMN",
+        ),
         ("desk;entity;value\nt;Acme;$5\n", "EUR", "row 2: its amount may be in USD or CAD.*: fill in currency"),
         ("desk;entity;value\nt;Acme;5 USD\n", "EUR", "row 2: it is in USD, not in EUR: --rate USD=R"),
         ("desk;entity;value\nt;Acme;5 USD\nt;Moutai;5 EUR\n", "", "row 2 is in USD and row 3 in EUR, and amounts must"),
