@@ -15,7 +15,7 @@ from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
 from documents.files.messages import SAMPLE, BadRow, RowFault
 from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
-from documents.files.tables import Table
+from documents.files.tables import Table, says_nothing
 from documents.files.wide_prices import as_rows
 from documents.linking import Linker
 from documents.watchlist import Watchlist
@@ -169,7 +169,7 @@ class Prices:
 
     def _price(self, value: Any) -> float:
         text = str(value if value is not None else "").strip()
-        if not text:
+        if not text or says_nothing(text):
             raise BadRow("close", "the close is missing: fill it in, or leave the row out")
         try:
             close = self._numbers.read(self.columns.of["close"], value)
