@@ -213,6 +213,8 @@ class HoldingsReader:
                              "leave the column of currencies out with --map currency=")  # fmt: skip
             own = both
         if len(own) != 1:
+            if "GBP" in own and self._currency not in own:
+                return "GBP"  # a pound sign, and nothing says whose
             if own and self._currency not in own:
                 raise _Fault(f"its amount may be in {_listed(own)}: fill in currency, or give --currency")
             own = (self._currency,)

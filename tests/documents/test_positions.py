@@ -127,7 +127,9 @@ def test_a_number_is_read_as_its_file_writes_numbers(value: str, meant: float):
     assert one.exposure == meant
 
 
-@pytest.mark.parametrize("value", ["-(5)", "5 k M", "5 EUR EUR", "5 bps", "5%", "five", "EUR", "5 shs", "3 kM"])
+@pytest.mark.parametrize(
+    "value", ["-(5)", "5 k M", "5 EUR EUR", "5 bps", "5 bp", "5%", "5 t", "$5 EUR", "five", "EUR", "5 shs", "3 kM"]
+)
 def test_what_is_no_amount_is_refused(value: str) -> None:
     with pytest.raises(BadFile, match="is no number: write it as 1234567"):
         read(f"desk;entity;value;currency\nt;Acme;{value};EUR\n")
@@ -141,6 +143,30 @@ def test_what_is_no_amount_is_refused(value: str) -> None:
         ("desk;entity;value\nt;Acme;US$ 5\n", "", (5.0, "USD")),
         ("desk;entity;value\nt;Acme;$5\n", "CAD", (5.0, "CAD")),
         ("desk;entity;value;ccy\nt;Acme;$5;AUD\n", "", (5.0, "AUD")),
+        *(
+            (f"desk;entity;value;ccy\nt;Acme;{sign}1,200.5;{code}\n", "", (1200.5, code))
+            for sign, codes in (("$", "JMD UYU DOP TTD BBD"), ("\u00a3", "EGP GIP GBP"))
+            for code in codes.split()
+        ),
+        ("desk;entity;value\nt;Acme;\u00a35\n", "", (5.0, "GBP")),
+        ("desk;entity;value\nt;Acme;$1,200.00 USD\n", "", (1200.0, "USD")),
+        ("desk;entity;value\nt;Acme;$1.2M USD\n", "", (1.2e6, "USD")),
+        ("desk;entity;value\nt;Acme;RMB 5\n", "", (5.0, "CNY")),
+        ("desk;entity;value\nt;Acme;5 RMB\n", "", (5.0, "CNY")),
+        ("desk;entity;value\nt;Acme;T\u20ac 12\n", "", (12e3, "EUR")),
+        ("desk;entity;value\nt;Acme;12,5 t\u20ac\n", "", (12.5e3, "EUR")),
+        *(
+            (f"desk;entity;{column}\nt;Acme;2.5\n", "", (2.5e6, "USD"))
+            for column in (
+                "Value (USD in millions)",
+                "Value (USD, millions)",
+                "Value USD (millions)",
+                "Value in USD millions",
+            )
+        ),
+        ("desk;entity;Value (TEUR)\nt;Acme;2.5\n", "", (2500.0, "EUR")),
+        ("desk;entity;Value (T\u20ac)\nt;Acme;2.5\n", "", (2500.0, "EUR")),
+        ("desk;entity;Value (usd)\nt;Acme;2.5\n", "", (2.5, "USD")),
         ("desk;entity;value;ccy\nt;Acme;5;\u20ac\n", "", (5.0, "EUR")),
         ("desk;entity;value;ccy\nt;Acme;5;GBp\n", "", (5.0, "GBX")),  # pence are not pounds
         ("desk;entity;qty;price\nt;Acme;3;2.5 EUR\n", "", (7.5, "EUR")),
@@ -267,3 +293,9 @@ def test_a_cell_that_says_it_is_empty_is_empty(nothing: str):
     text = "desk,ticker,value,quantity,price,currency,as_of\ntech,Acme,{0},10,5,{0},{0}\n"
     (found,) = read(text.format(nothing))
     assert (found.exposure, found.currency, found.at) == (50.0, "EUR", MONDAY)
+
+
+@pytest.mark.parametrize("word", ["All", "ALL", "Try", "Top", "Sos"])
+def test_a_word_in_brackets_is_no_currency(word: str):
+    with pytest.raises(BadFile, match="needs a column value"):
+        read(f"desk,entity,Value ({word})\nt,Acme,5\n")
