@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from documents.files.columns import Columns, find_columns
-from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date, two_days_remedy
 from documents.files.money import currency_of, read_amount, unit_of_column
 from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
@@ -179,7 +179,7 @@ class HoldingsReader:
             return self._as_of
         at = parse_date(value, UTC, order)
         if at is None and is_ambiguous(text):
-            raise _Fault(f"as_of {text!r} may be two days: say --day-first or --month-first")
+            raise _Fault(f"as_of {text!r} may be two days: {two_days_remedy(text)}")
         if at is None:
             raise _Fault(f"as_of {text!r} is no time: write 2024-01-31 or 2024-01-31T17:00:00Z")
         if at > datetime.now(UTC) + AHEAD:

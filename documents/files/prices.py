@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from documents.files.columns import Columns, find_columns
-from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date, two_days_remedy
 from documents.files.messages import SAMPLE, BadRow, RowFault
 from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
@@ -151,7 +151,7 @@ class Prices:
         moment = parse_date(iso[1] if iso else value, UTC, self._order)
         if moment is None:
             two = isinstance(value, str) and is_ambiguous(value)
-            remedy = "say --day-first or --month-first" if two else "write 2024-01-31"
+            remedy = two_days_remedy(value) if two else "write 2024-01-31"
             raise BadRow("date", f"{str(value)!r} {'may mean two days' if two else 'is no date'}: {remedy}")
         if moment > datetime.now(UTC) + AHEAD:
             raise BadRow("date", f"{str(value)!r} is in the future: correct it, or leave the row out")

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from documents.files.columns import Columns
-from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date, two_days_remedy
 from documents.files.headers import DEEPEST_HEADER, column_names, filled_places, header_place, is_total
 from documents.files.money import currency_of, unit_of_column
 from documents.files.names import MEANINGS, folded, readings
@@ -153,8 +153,8 @@ def _by_day(table: Table, head: list[_Line], order: Order | None) -> tuple[Table
     ranked = sorted(tickers, key=lambda place: _rank("ticker", str(cells[place])))
     if unclear:
         raise BadFile(
-            f"{table.path} was read as {table}: it has a column for each day, and {unclear[0]!r} may be two days: say "
-            "--day-first or --month-first"
+            f"{table.path} was read as {table}: it has a column for each day, and {unclear[0]!r} may be two days: "
+            f"{two_days_remedy(unclear[0])}"
         )
     ticker = ranked[0] if ranked else 0
     if ticker in days:

@@ -755,3 +755,12 @@ def test_a_date_of_two_digits_each_may_begin_with_the_year(tmp_path: Path) -> No
     (fault,) = made(tmp_path / "a.csv", data)
     assert isinstance(fault, RowFault) and "may be two days" in fault.sentence
     assert sent(tmp_path / "a.csv", data, order="day")[0]["published_at"] == "2023-01-24T00:00:00Z"
+    assert "or write 2024-01-31 where the year comes first" in fault.sentence
+
+
+def test_a_date_that_cannot_begin_with_the_year_tells_what_comes_first(tmp_path: Path) -> None:
+    coming = datetime.now(UTC).year % 100 + 1
+    if coming <= 31:  # or it is no day
+        *_, found = sent(tmp_path / "a.csv", f"title,date\nA,{coming}-01-24\nT,10-02-24\n".encode())
+        assert found["published_at"] == "2024-02-10T00:00:00Z"
+    assert parse_date("01-31-24") == datetime(2024, 1, 31, tzinfo=UTC)
