@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from documents.files.money import Unit, unit_of_column
 from documents.files.names import MEANINGS, SHORT_TEXTS, readings
 from documents.files.recognising import BadFile
 from documents.messages import RECEIVED
@@ -44,7 +45,11 @@ def find_columns(topic: str, names: Iterable[str], given: Mapping[str, str] | No
     for name in fields:
         if name in given:
             continue
-        column = _best(MEANINGS[topic][name], [one for one in names if one not in taken])
+        column = _best(MEANINGS[topic][name], free := [one for one in names if one not in taken])
+        plain, unit = unit_of_column(column)
+        for one in free if unit != Unit() else ():
+            if unit_of_column(one)[0] == plain and unit_of_column(one)[1] not in (unit, Unit()):
+                raise BadFile(f"{column!r} and {one!r} may both be the {name}: name one with --map {name}=COLUMN")
         if column:
             of[name] = column
             taken.add(column)

@@ -71,8 +71,18 @@ def is_ambiguous(text: str) -> bool:
 
 
 def _may_begin_with_the_year(match: re.Match[str]) -> bool:
-    """Whether a date is 24-01-31, of two digits each, which is written with the year in front, too."""
-    return match[2] == "-" and len(match[1]) == len(match[3]) == len(match[4]) == 2 and 0 < int(match[4]) <= 31
+    """Whether a date is 24-01-31, of two digits each, which is written with the year in front, too. A year to come is
+    none, and a month has a number up to 12."""
+    year, month, day = int(match[1]), int(match[3]), int(match[4])
+    two = match[2] == "-" and len(match[1]) == len(match[3]) == len(match[4]) == 2
+    return two and month <= 12 and 0 < day <= 31 and (year > 31 or 2000 + year <= datetime.now(UTC).year)
+
+
+def two_days_remedy(text: str) -> str:
+    """What to do about a date that ``is_ambiguous``."""
+    match = _NUMERIC.fullmatch(text.strip())
+    year = match is not None and _may_begin_with_the_year(match)
+    return f"say --day-first or --month-first{', or write 2024-01-31 where the year comes first' if year else ''}"
 
 
 def parse_date(value: Any, zone: tzinfo = UTC, order: Order | None = None) -> datetime | None:

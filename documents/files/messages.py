@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from documents.files.columns import Columns, find_columns
-from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date, two_days_remedy
 from documents.files.labels import label_spellings, spelled, what_is_known
 from documents.files.names import TIMES, folded, is_known
 from documents.files.recognising import BadFile
@@ -263,7 +263,7 @@ class Messages:
             return _rfc3339(self._reading.undated)
         found = parse_date(date, self._reading.zone, self._order)
         if found is None and is_ambiguous(str(date)):
-            raise BadRow(field, f"{date!r} may be two days", "say --day-first or --month-first")
+            raise BadRow(field, f"{date!r} may be two days", two_days_remedy(str(date)))
         if found is None:
             raise BadRow(
                 field,

@@ -142,7 +142,7 @@ _SAID: dict[str, dict[str, tuple[str, ...]]] = {
             "adjclosingprice", "adjustedclosingprice", "adjprice", "adjustedprice", "adjlast", "totalreturnindex",
             *_IN["adjusted_close"],
             "close", "closeprice", "priceclose", "closingprice", "closelast", "pxlast", "last", "lastprice", "settle",
-            "settlement", "price", "prc", "value", *_IN["close"],
+            "settlement", "price", "prc", "shareprice", "stockprice", "value", *_IN["close"],
         ),
     },
     "positions": {

@@ -54,7 +54,7 @@ class Numbers:
     def read(self, column: str, value: Any) -> float | None:
         """The number that ``value`` means; None if it is none. Raises ``TwoNumbers``."""
         decimal = self._decimal[column]
-        if decimal is None and may_be_two(value) and not (self._point and "." in value):
+        if decimal is None and may_be_two(value) and not (self._point and "." in _bare(value)):
             raise TwoNumbers(f"{value!r} may be two numbers: say --decimal-point or --decimal-comma")
         return parse_number(value, decimal or ".")
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from documents.files.columns import Columns, find_columns
-from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date, two_days_remedy
 from documents.files.money import currency_of, read_amount, unit_of_column
 from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
-from documents.files.tables import Table
+from documents.files.tables import Table, says_nothing
 from documents.linking import Linker
 from documents.watchlist import Watchlist
 from errors import many
@@ -112,7 +112,7 @@ class HoldingsReader:
             try:
                 if row.fault:
                     raise _Fault(row.fault)
-                given = {name: as_text(row.values.get(column)) for name, column in of.items()}
+                given = {name: _said(row.values.get(column)) for name, column in of.items()}
                 amount: dict[str, float | None] = {}
                 said: dict[str, tuple[str, ...]] = {}
                 for name in amounts:
@@ -172,14 +172,14 @@ class HoldingsReader:
         return ticker
 
     def _time(self, value: Any, order: Order | None) -> datetime:
-        text = as_text(value)
+        text = _said(value)
         if not text:
             if self._as_of is None:
                 raise _Fault("it says not as of when it is: fill in as_of, or give --as-of")
             return self._as_of
         at = parse_date(value, UTC, order)
         if at is None and is_ambiguous(text):
-            raise _Fault(f"as_of {text!r} may be two days: say --day-first or --month-first")
+            raise _Fault(f"as_of {text!r} may be two days: {two_days_remedy(text)}")
         if at is None:
             raise _Fault(f"as_of {text!r} is no time: write 2024-01-31 or 2024-01-31T17:00:00Z")
         if at > datetime.now(UTC) + AHEAD:
@@ -213,6 +213,8 @@ class HoldingsReader:
                              "leave the column of currencies out with --map currency=")  # fmt: skip
             own = both
         if len(own) != 1:
+            if "GBP" in own and self._currency not in own:
+                return "GBP"  # a pound sign, and nothing says whose
             if own and self._currency not in own:
                 raise _Fault(f"its amount may be in {_listed(own)}: fill in currency, or give --currency")
             own = (self._currency,)
@@ -248,9 +250,15 @@ def _listed(currencies: tuple[str, ...]) -> str:
     return f"{shown} or another" if len(currencies) > 3 else shown
 
 
+def _said(value: Any) -> str:
+    """A cell as text, "" for one that says that it is empty."""
+    text = as_text(value)
+    return "" if says_nothing(text) else text
+
+
 def _number(numbers: Numbers, column: str, value: Any, name: str) -> tuple[float | None, tuple[str, ...]]:
     """The amount in a cell, and the currencies that it, or its column's name, says it may be in."""
-    if not (text := as_text(value)):
+    if not (text := _said(value)):
         return None, ()
     try:
         number = numbers.read(column, value)

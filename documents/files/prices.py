@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from documents.files.columns import Columns, find_columns
-from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date, two_days_remedy
 from documents.files.messages import SAMPLE, BadRow, RowFault
 from documents.files.numbers import Decimal, Numbers, TwoNumbers, as_text
 from documents.files.recognising import BadFile
-from documents.files.tables import Table
+from documents.files.tables import Table, says_nothing
 from documents.files.wide_prices import as_rows
 from documents.linking import Linker
 from documents.watchlist import Watchlist
@@ -43,8 +43,9 @@ class Prices:
 
     ``given`` names the columns of fields, ``ticker`` is that of all rows of a file without such a column, and
     ``order`` and ``decimal`` say what 03/04/2024 and 1.234 are, where the file does not tell. A table with a column for
-    each ticker, or one for each day, is read, too, unless ``given`` names columns. A symbol or name of the
-    watch list becomes its ticker; any other symbol, such as that of an index, stays as it is, in capital letters.
+    each ticker, or one for each day, is read, too, unless ``given`` names columns or ``ticker`` is given. A symbol
+    or name of the watch list becomes its ticker; any other symbol, such as that of an index, stays as it is, in capital
+    letters.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Prices:
                 "--map ticker="
             )
         long = not missing and (ticker or "ticker" in self.columns.of)
-        if not long and not given and (wide := as_rows(table, self._is_known, order)):
+        if not long and not given and not ticker and (wide := as_rows(table, self._is_known, order)):
             self.table, self.columns = wide
             missing = []
         if missing:
@@ -79,8 +80,6 @@ class Prices:
                 f"{table.path} was read as {table}: no column is known to be the {' or the '.join(missing)} of prices "
                 f"(there are {names}); name one with --map {missing[0]}=COLUMN"
             )
-        if ticker and self.table.shape:
-            raise BadFile(f"{table.path} was read as {self.table}: leave out --ticker")
         if not ticker and "ticker" not in self.columns.of:
             self._ticker = self.of_file = self._ticker_in_name(table.path)
             if not self._ticker:
@@ -152,7 +151,7 @@ class Prices:
         moment = parse_date(iso[1] if iso else value, UTC, self._order)
         if moment is None:
             two = isinstance(value, str) and is_ambiguous(value)
-            remedy = "say --day-first or --month-first" if two else "write 2024-01-31"
+            remedy = two_days_remedy(value) if two else "write 2024-01-31"
             raise BadRow("date", f"{str(value)!r} {'may mean two days' if two else 'is no date'}: {remedy}")
         if moment > datetime.now(UTC) + AHEAD:
             raise BadRow("date", f"{str(value)!r} is in the future: correct it, or leave the row out")
@@ -170,7 +169,7 @@ class Prices:
 
     def _price(self, value: Any) -> float:
         text = str(value if value is not None else "").strip()
-        if not text:
+        if not text or says_nothing(text):
             raise BadRow("close", "the close is missing: fill it in, or leave the row out")
         try:
             close = self._numbers.read(self.columns.of["close"], value)

@@ -36,6 +36,9 @@ LARGEST_JSON = 1_000_000_000
 WORKBOOKS = ("Excel", "old Excel", "binary Excel", "OpenDocument")
 SHEETS = ("CSV", *WORKBOOKS)
 ARROW = ("Parquet", "Arrow")
+LARGEST_WORKBOOK = 1_000_000_000
+"""The bytes of a workbook, unpacked from gzip and the like."""
+
 LARGEST_CELL = 4 * 1024 * 1024
 DEEPEST, LONGEST_SEARCH = 4, 1000
 _TEXT_KEYS = {"title", "text", "id", "headline", "body", "content"}
@@ -424,12 +427,12 @@ def text_of(value: Any) -> str | None:
     return None if isinstance(value, list | tuple | dict | bytes) else str(value).strip()
 
 
-_NOTHING = frozenset(("nan", "null", "none", "n/a", "#n/a", "<na>", "nat", "-", "--", "\u2013", "\u2014"))
+_NOTHING = frozenset(("null", "none", "n/a", "#n/a", "<na>", "-", "--", "\u2013", "\u2014"))
 
 
 def says_nothing(text: str) -> bool:
-    """Whether a cell says that it is empty, as programs write it. NA is not among them: it is a ticker."""
-    return text.strip().lower() in _NOTHING
+    """Whether a cell says that it is empty, as programs write it. NA, NAN and NAT are tickers."""
+    return text.strip() in ("nan", "NaN", "NaT") or text.strip().lower() in _NOTHING
 
 
 def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, Any]:
@@ -588,6 +591,15 @@ def _decoded(value: Any) -> Any:
     return value
 
 
+def _whole(path: Path) -> bytes:
+    """A workbook, which is held in memory."""
+    with unpacked(path) as (stream, _):
+        data = stream.read(LARGEST_WORKBOOK + 1)
+    if len(data) > LARGEST_WORKBOOK:
+        raise BadFile(f"{path} is a workbook of more than {LARGEST_WORKBOOK:,} bytes: save its table as CSV")
+    return data
+
+
 @contextmanager
 def _book(path: Path) -> Iterator[Any]:
     if find_spec("openpyxl") is None:
@@ -598,9 +610,7 @@ def _book(path: Path) -> Iterator[Any]:
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        with unpacked(path) as (stream, _):
-            packed = io.BytesIO(stream.read())
-        yield load_workbook(packed, read_only=True, data_only=True)
+        yield load_workbook(io.BytesIO(_whole(path)), read_only=True, data_only=True)
     except (
         BadZipFile,
         InvalidFileException,
@@ -644,10 +654,8 @@ def _workbook_lines(path: Path, found: Recognised) -> tuple[str, Callable[[], It
     """Of the other workbooks, which are held in memory."""
     if find_spec("python_calamine") is None:
         raise BadFile(f"{path} is a file of {found.form}, which needs python-calamine: {NEEDS}")
-    with unpacked(path) as (stream, _):
-        data = stream.read()
     try:
-        sheets = read_sheets(data)
+        sheets = read_sheets(_whole(path))
     except BadWorkbook as error:
         raise BadFile(f"{path} was taken for {found}, and cannot be read: {error}; save it as .xlsx or CSV") from error
     sheet, within = _best_sheet(path, {name: rows[:DEEPEST_HEADER] for name, rows in sheets.items()})

@@ -9,11 +9,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from documents.files.columns import Columns
-from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date
-from documents.files.headers import DEEPEST_HEADER, column_names, filled_places, header_place
+from documents.files.dates import Order, is_ambiguous, numeric_order, parse_date, two_days_remedy
+from documents.files.headers import DEEPEST_HEADER, column_names, filled_places, header_place, is_total
+from documents.files.money import currency_of, unit_of_column
 from documents.files.names import MEANINGS, folded, readings
 from documents.files.recognising import BadFile
-from documents.files.tables import Table, TableRow, says_nothing
+from documents.files.tables import TOTAL, Table, TableRow, says_nothing
 from errors import many
 
 _BESIDE = """
@@ -28,6 +29,14 @@ _SYMBOL = re.compile(r"\^?[A-Z\d][A-Z\d./=:-]{0,14}(?: [A-Z]{2}(?: Equity)?)?")
 _TICKER_NAMES = frozenset(("ticker", "tickers", "symbol", "symbols"))
 _HEADER_ROWS = 3
 SAMPLE = 20
+
+
+class _Line(NamedTuple):
+    """A line of the table as it is. ``fault`` says why it cannot be used."""
+
+    number: int
+    cells: Sequence[Any]
+    fault: str = ""
 
 
 class _Column(NamedTuple):
@@ -48,24 +57,29 @@ def as_rows(table: Table, is_known: Callable[[str], bool], order: Order | None) 
     head = list(islice(_lines(table), DEEPEST_HEADER))
     if not head:
         return None
-    return _below_two_headers(table, head) or _by_ticker(table, head, is_known) or _by_day(table, head, order)
+    return _below_two_headers(table, head, is_known) or _by_ticker(table, head, is_known) or _by_day(table, head, order)
 
 
-def _lines(table: Table) -> Iterator[tuple[int, Sequence[Any]]]:
-    """The lines with something in them, and their numbers: the first is, or is above, the header."""
+def _lines(table: Table) -> Iterator[_Line]:
+    """The lines with something in them: the first is, or is above, the header."""
     if table.lines is not None:
-        yield from ((number, cells) for number, cells in enumerate(table.lines(), 1) if filled_places(cells))
+        yield from (_Line(number, cells) for number, cells in enumerate(table.lines(), 1) if filled_places(cells))
         return
-    yield 0, table.columns
+    yield _Line(0, table.columns)
+    columns = set(table.columns)
     for row in table.rows():
-        yield row.number, [row.values.get(name) for name in table.columns]
+        more = next((name for name in row.values if name not in columns), None)
+        late = f"it has a field {more!r} that the first rows have not: give it to the first row, too"
+        yield _Line(row.number, [row.values.get(name) for name in table.columns], row.fault or (late if more else ""))
 
 
-def _below_two_headers(table: Table, head: list[tuple[int, Sequence[Any]]]) -> tuple[Table, Columns] | None:
+def _below_two_headers(
+    table: Table, head: list[_Line], is_known: Callable[[str], bool]
+) -> tuple[Table, Columns] | None:
     """A field in one row and a ticker in the next, or the other way round, as yfinance writes them."""
     for at in range(min(_HEADER_ROWS, len(head) - 2)):
-        two = [cells for _, cells in head[at : at + 2]]
-        width = max(max(filled_places(cells)) for cells in two) + 1
+        two = [line.cells for line in head[at : at + 2]]
+        width = max(max(filled_places(cells), default=-1) for cells in two) + 1
         upper, lower = (_filled_on(cells, width) for cells in two)
         fields, tickers = (upper, lower) if _are_fields(upper[1:]) else (lower, upper)
         first = folded(str(tickers[0] or "")) if tickers else ""
@@ -73,25 +87,25 @@ def _below_two_headers(table: Table, head: list[tuple[int, Sequence[Any]]]) -> t
             continue
         if not all(isinstance(one, str) and one.strip() and not _field(one) for one in tickers[1:]):
             continue
+        if not first and not all(_is_ticker(one, is_known) and re.search(r"[^\W\d]", one) for one in tickers[1:]):
+            continue  # a first row of cells, or units
         columns = [
             _Column(place, f"{fields[place]} {tickers[place]}", _field(str(fields[place])), str(tickers[place]).strip())
             for place in range(1, len(fields))
         ]
         skip = at + 2
-        own = filled_places(head[skip][1])
-        if own == {0} and parse_date(head[skip][1][0]) is None:
+        own = filled_places(head[skip].cells)
+        if own == {0} and parse_date(head[skip].cells[0]) is None:
             skip += 1  # a row with the name of the dates alone
         return _made(table, 0, "the first column", columns, skip, [])
     return None
 
 
-def _by_ticker(
-    table: Table, head: list[tuple[int, Sequence[Any]]], is_known: Callable[[str], bool]
-) -> tuple[Table, Columns] | None:
+def _by_ticker(table: Table, head: list[_Line], is_known: Callable[[str], bool]) -> tuple[Table, Columns] | None:
     """A column of dates, and one for each ticker."""
-    at = header_place([cells for _, cells in head])
-    names = column_names(head[at][1])
-    below = [cells for _, cells in head[at + 1 : at + 1 + SAMPLE]]
+    at = header_place([line.cells for line in head])
+    names = column_names(head[at].cells)
+    below = [line.cells for line in head[at + 1 : at + 1 + SAMPLE]]
     date = next((place for place, name in enumerate(names) if _means("date", name)), None)
     if date is None and names and _are_dates(cells[0] for cells in below if cells):
         date = 0
@@ -104,17 +118,18 @@ def _by_ticker(
     ]
     if sum(bool(one.field) for one in columns) == 1 and len(columns) > 2:  # LOW is a word, and a share
         columns = [one._replace(field="", ticker=one.name) if is_known(one.name) else one for one in columns]
-    if all(one.field and one.ticker for one in columns) and columns:
-        return _made(table, date, names[date] or "the first column", columns, at + 1, [])
     if any(one.field in _CLOSES for one in columns if not one.ticker):
         return None
-    known = [one for one in columns if not one.field and is_known(one.ticker)]
-    symbols = [one for one in columns if not one.field and _SYMBOL.fullmatch(one.ticker)]
-    taken = {one.place for one in [*known, *symbols]}
-    others = [one.name for one in columns if one.place not in taken]
-    if not others and (known or len(symbols) > 1):
+    pairs = all(one.field and one.ticker for one in columns)
+    named = [one for one in columns if pairs or not one.field]
+    known = [one for one in named if is_known(one.ticker) and not _field(one.ticker)]
+    tickers = [one for one in named if _is_ticker(one.ticker, is_known)]
+    if tickers:  # LOW again
+        tickers = [one for one in named if one in tickers or (one.ticker.isupper() and is_known(one.ticker))]
+    others = [one.name for one in columns if one not in tickers]
+    if not others and (known or len(tickers) > 1):
         return _made(table, date, names[date] or "the first column", columns, at + 1, [])
-    if len(known) > 1 or (known and not any(one.field for one in columns)):
+    if len(known) > 1 or (known and (pairs or not any(one.field for one in columns))):
         raise BadFile(
             f"{table.path} was read as {table}: it has a column for each ticker ({_few(one.name for one in known)}), "
             f"but {_few(others)} are no tickers and no companies of the watch list: leave these columns out"
@@ -122,10 +137,10 @@ def _by_ticker(
     return None
 
 
-def _by_day(table: Table, head: list[tuple[int, Sequence[Any]]], order: Order | None) -> tuple[Table, Columns] | None:
+def _by_day(table: Table, head: list[_Line], order: Order | None) -> tuple[Table, Columns] | None:
     """A row for each ticker, and a column for each day."""
-    at = header_place([cells for _, cells in head])
-    cells = [cell.strip() if isinstance(cell, str) else cell for cell in head[at][1]]
+    at = header_place([line.cells for line in head])
+    cells = [cell.strip() if isinstance(cell, str) else cell for cell in head[at].cells]
     texts = [str(cell) for cell in cells if isinstance(cell, str)]
     orders = {numeric_order(text) for text in texts} - {None}
     order = order or (orders.pop() if len(orders) == 1 else None)
@@ -138,20 +153,36 @@ def _by_day(table: Table, head: list[tuple[int, Sequence[Any]]], order: Order | 
     ranked = sorted(tickers, key=lambda place: _rank("ticker", str(cells[place])))
     if unclear:
         raise BadFile(
-            f"{table.path} was read as {table}: it has a column for each day, and {unclear[0]!r} may be two days: say "
-            "--day-first or --month-first"
+            f"{table.path} was read as {table}: it has a column for each day, and {unclear[0]!r} may be two days: "
+            f"{two_days_remedy(unclear[0])}"
         )
     ticker = ranked[0] if ranked else 0
     if ticker in days:
         return None
-    names = column_names(head[at][1])
+    names = column_names(head[at].cells)
     named = (names[ticker] if ticker < len(names) else "") or "the first column"
     labels = ("the names of " + many(len(days), "column"), "the cells below them")
     width = len(cells)
 
+    below = [line.cells for line in head[at + 1 :] if not line.fault]
+    figures = [
+        place
+        for place in others
+        if place != ticker and _are_fields([row[place] for row in below if len(row) > place and row[place]])
+    ]
+
     def rows() -> Iterator[TableRow]:
-        for number, line in _after(table, at + 1):
-            if fault := _too_wide(line, width):
+        always: set[int] | None = None
+        for number, line, fault in _after(table, at + 1, width):
+            filled = filled_places(line)
+            if always is not None and is_total(line, filled, always):
+                fault = fault or TOTAL
+            elif not fault:
+                always = filled if always is None else always & filled
+            figure = next((str(line[place]) for place in figures if place < len(line) and line[place]), "")
+            if figure and _field(figure) not in _CLOSES:
+                fault = fault or f"{figure!r} is no close: leave the row out"
+            if fault:
                 yield TableRow(number, {}, b"", fault)
                 continue
             for place in days:
@@ -174,8 +205,8 @@ def _made(
     width = max(date, *(one.place for one in columns)) + 1
 
     def rows() -> Iterator[TableRow]:
-        for number, line in _after(table, skip):
-            if fault := _too_wide(line, width):
+        for number, line, fault in _after(table, skip, width):
+            if fault:
                 yield TableRow(number, {}, b"", fault)
                 continue
             day = line[date] if date < len(line) else None
@@ -194,8 +225,9 @@ def _table(
     return replace(table, columns=list(of.values()), rows=rows, shape=shape), Columns("prices", of, unused)
 
 
-def _after(table: Table, skip: int) -> Iterator[tuple[int, Sequence[Any]]]:
-    return islice(_lines(table), skip, None)
+def _after(table: Table, skip: int, width: int) -> Iterator[_Line]:
+    for line in islice(_lines(table), skip, None):
+        yield line._replace(fault=line.fault or _too_wide(line.cells, width))
 
 
 def _too_wide(line: Sequence[Any], width: int) -> str:
@@ -204,19 +236,23 @@ def _too_wide(line: Sequence[Any], width: int) -> str:
 
 
 def _split(place: int, name: str) -> _Column:
-    """What a column's name says: ``AAPL``, ``Close``, ``AAPL Close``, ``Close_AAPL``, or ``('Close', 'AAPL')``."""
-    if _field(name):
-        return _Column(place, name, _field(name), "")
+    """What a column's name says: ``AAPL``, ``Close``, ``AAPL Close``, ``Close_AAPL``, ``Close (AAPL)`` or
+    ``('Close', 'AAPL')``."""
+    plain, _ = unit_of_column(name)
+    if _field(plain):
+        return _Column(place, name, _field(plain), "")
     if pair := re.fullmatch(r"\(['\"](.+?)['\"], ['\"](.+?)['\"]\)", name):
         for field, ticker in (pair.groups(), pair.groups()[::-1]):
             if _field(field):
                 return _Column(place, name, _field(field), ticker)
-    for found in re.finditer(r"[\s_.:|-]+", name):
-        before, behind = name[: found.start()], name[found.end() :]
+    if (pair := re.fullmatch(r"(.+?) ?[(\[]([^()\[\]]+)[)\]]", plain)) and (field := _field(pair[1])):
+        return _Column(place, name, field, pair[2])
+    for found in re.finditer(r"[\s_.:|-]+", plain):
+        before, behind = plain[: found.start()], plain[found.end() :]
         if before and behind and (field := _field(behind)):
             return _Column(place, name, field, before)
-    for found in reversed(list(re.finditer(r"[\s_.:|-]+", name))):
-        before, behind = name[: found.start()], name[found.end() :]
+    for found in reversed(list(re.finditer(r"[\s_.:|-]+", plain))):
+        before, behind = plain[: found.start()], plain[found.end() :]
         if before and behind and (field := _field(before)):
             return _Column(place, name, field, behind)
     return _Column(place, name, "", name)
@@ -228,6 +264,13 @@ _CLOSES = MEANINGS["prices"]["close"]
 def _field(name: str) -> str:
     known = folded(name)
     return known if known in _CLOSES or known in _FIELDS else ""
+
+
+def _is_ticker(name: str, is_known: Callable[[str], bool]) -> bool:
+    """Whether ``name`` may be that of a share, and is no field and no currency."""
+    if _field(name):
+        return False
+    return is_known(name) or (_SYMBOL.fullmatch(name) is not None and not currency_of(name))
 
 
 def _are_fields(cells: Sequence[Any]) -> bool:

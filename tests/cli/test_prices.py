@@ -87,7 +87,7 @@ def test_with_a_bad_row_nothing_is_stored(client: Client, tmp_path: Path):
     path.write_text(TWO_DAYS + "2026-01-28,AAPL,203,null,5\n")
     refused = prices("import", path)
     assert refused.exit_code == 1 and not closes(client)
-    assert "row 4, close: 'null' is no price above 0: write it as 1234.56" in refused.stderr
+    assert "row 4, close: the close is missing: fill it in, or leave the row out" in refused.stderr
     assert "nothing was stored: 1 bad row; --skip-bad stores the others" in refused.stderr
     assert "1 bad row left out\n" in imported(path, "--skip-bad")[1] and len(closes(client)["AAPL"]) == 2
 

@@ -722,14 +722,15 @@ def test_arrow_and_what_is_in_it(tmp_path: Path, stream: bool) -> None:
         read_table(path)
 
 
-@pytest.mark.parametrize("nothing", ["NaN", "None", "null", "n/a", "#N/A", "-", "<NA>"])
+@pytest.mark.parametrize("nothing", ["NaN", "nan", "NaT", "None", "null", "n/a", "#N/A", "-", "<NA>"])
 def test_a_cell_that_says_it_is_empty_is_empty(tmp_path: Path, nothing: str) -> None:
     (found,) = sent(tmp_path / "a.csv", f"title,body,date,tickers\nT,{nothing},2024-01-31,{nothing}\n".encode())
     assert found["tickers"] == [] and not found.get("body")
     (fault,) = made(tmp_path / "a.csv", f"title,date\nT,{nothing}\n".encode())
     assert isinstance(fault, RowFault) and "there is no date" in fault.sentence
-    (ticker,) = sent(tmp_path / "a.csv", b"title,date,tickers\nT,2024-01-31,NA\n")
-    assert ticker["tickers"] == ["NA"]
+    for symbol in ("NA", "NAN", "NAT"):
+        (ticker,) = sent(tmp_path / "a.csv", f"title,date,tickers\nT,2024-01-31,{symbol}\n".encode())
+        assert ticker["tickers"] == [symbol]
 
 
 @pytest.mark.parametrize(
@@ -754,3 +755,12 @@ def test_a_date_of_two_digits_each_may_begin_with_the_year(tmp_path: Path) -> No
     (fault,) = made(tmp_path / "a.csv", data)
     assert isinstance(fault, RowFault) and "may be two days" in fault.sentence
     assert sent(tmp_path / "a.csv", data, order="day")[0]["published_at"] == "2023-01-24T00:00:00Z"
+    assert "or write 2024-01-31 where the year comes first" in fault.sentence
+
+
+def test_a_date_that_cannot_begin_with_the_year_tells_what_comes_first(tmp_path: Path) -> None:
+    coming = datetime.now(UTC).year % 100 + 1
+    if coming <= 31:  # or it is no day
+        *_, found = sent(tmp_path / "a.csv", f"title,date\nA,{coming}-01-24\nT,10-02-24\n".encode())
+        assert found["published_at"] == "2024-02-10T00:00:00Z"
+    assert parse_date("01-31-24") == datetime(2024, 1, 31, tzinfo=UTC)

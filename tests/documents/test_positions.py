@@ -53,7 +53,7 @@ def test_companies_amounts_and_times_are_recognised():
         ("desk,entity,value\nt,,1\n", "row 2: the entity .* is missing"),
         ("desk,entity,value\nt,Acme,\n", "row 2: it has no value: fill in value, or quantity and price"),
         ("desk,entity,value\nt,Acme,1.000.5\n", r"row 2: value '1\.000\.5' is no number: write it as 1234567.89"),
-        ("desk,entity,value\nt,Acme,nan\n", "'nan' is no number"),
+        ("desk,entity,value\nt,Acme,nan\n", "row 2: it has no value: fill in value, or quantity and price"),
         ("desk,entity,value\nt,Acme,1e999\n", "'1e999' is no number"),
         ("desk,entity,value,as_of\nt,Acme,1,31.x.2026\n", "as_of '31.x.2026' is no time: write 2024-01-31"),
         ("desk,entity,value,as_of\nt,Acme,1,3/4/2026\n", "may be two days: say --day-first or --month-first"),
@@ -128,7 +128,7 @@ def test_a_number_is_read_as_its_file_writes_numbers(value: str, meant: float):
 
 
 @pytest.mark.parametrize(
-    "value", ["-(5)", "5 k M", "5 EUR EUR", "5 bps", "5%", "n/a", "-", "five", "EUR", "5 shs", "3 kM"]
+    "value", ["-(5)", "5 k M", "5 EUR EUR", "5 bps", "5 bp", "5%", "5 t", "$5 EUR", "five", "EUR", "5 shs", "3 kM"]
 )
 def test_what_is_no_amount_is_refused(value: str) -> None:
     with pytest.raises(BadFile, match="is no number: write it as 1234567"):
@@ -143,6 +143,30 @@ def test_what_is_no_amount_is_refused(value: str) -> None:
         ("desk;entity;value\nt;Acme;US$ 5\n", "", (5.0, "USD")),
         ("desk;entity;value\nt;Acme;$5\n", "CAD", (5.0, "CAD")),
         ("desk;entity;value;ccy\nt;Acme;$5;AUD\n", "", (5.0, "AUD")),
+        *(
+            (f"desk;entity;value;ccy\nt;Acme;{sign}1,200.5;{code}\n", "", (1200.5, code))
+            for sign, codes in (("$", "JMD UYU DOP TTD BBD"), ("\u00a3", "EGP GIP GBP"))
+            for code in codes.split()
+        ),
+        ("desk;entity;value\nt;Acme;\u00a35\n", "", (5.0, "GBP")),
+        ("desk;entity;value\nt;Acme;$1,200.00 USD\n", "", (1200.0, "USD")),
+        ("desk;entity;value\nt;Acme;$1.2M USD\n", "", (1.2e6, "USD")),
+        ("desk;entity;value\nt;Acme;RMB 5\n", "", (5.0, "CNY")),
+        ("desk;entity;value\nt;Acme;5 RMB\n", "", (5.0, "CNY")),
+        ("desk;entity;value\nt;Acme;T\u20ac 12\n", "", (12e3, "EUR")),
+        ("desk;entity;value\nt;Acme;12,5 t\u20ac\n", "", (12.5e3, "EUR")),
+        *(
+            (f"desk;entity;{column}\nt;Acme;2.5\n", "", (2.5e6, "USD"))
+            for column in (
+                "Value (USD in millions)",
+                "Value (USD, millions)",
+                "Value USD (millions)",
+                "Value in USD millions",
+            )
+        ),
+        ("desk;entity;Value (TEUR)\nt;Acme;2.5\n", "", (2500.0, "EUR")),
+        ("desk;entity;Value (T\u20ac)\nt;Acme;2.5\n", "", (2500.0, "EUR")),
+        ("desk;entity;Value (usd)\nt;Acme;2.5\n", "", (2.5, "USD")),
         ("desk;entity;value;ccy\nt;Acme;5;\u20ac\n", "", (5.0, "EUR")),
         ("desk;entity;value;ccy\nt;Acme;5;GBp\n", "", (5.0, "GBX")),  # pence are not pounds
         ("desk;entity;qty;price\nt;Acme;3;2.5 EUR\n", "", (7.5, "EUR")),
@@ -166,6 +190,11 @@ def test_the_currency_of_an_amount_is_taken(text: str, currency: str, meant: tup
         ),
         ("desk;entity;value;ccy\nt;Acme;$5;EUR\n", "", "row 2: its amount is in USD or CAD or AUD or another, and its"),
         ("desk;entity;value\nt;Acme;$5\n", "", "row 2: its amount may be in USD or CAD.* or give --currency"),
+        (
+            "desk;entity;Market Value (USD);Market Value (EUR)\nt;Acme;5;4\n",
+            "",
+            "'Market Value .USD.' and 'Market Value .EUR.' may both be the value: name one with --map value=COLUMN",
+        ),
         ("desk;entity;value\nt;Acme;$5\n", "EUR", "row 2: its amount may be in USD or CAD.*: fill in currency"),
         ("desk;entity;value\nt;Acme;5 USD\n", "EUR", "row 2: it is in USD, not in EUR: --rate USD=R"),
         ("desk;entity;value\nt;Acme;5 USD\nt;Moutai;5 EUR\n", "", "row 2 is in USD and row 3 in EUR, and amounts must"),
@@ -200,6 +229,10 @@ def test_the_whole_column_or_the_others_tell_what_the_decimals_are():
         assert one.exposure == meant
     # What writes commas between cells writes points before decimals.
     assert read("desk,entity,value\nt,Acme,101.125\n")[0].exposure == 101.125
+    # The point of an abbreviation is none before decimals.
+    for value in ("1,500 Mio.", "1,234 Fr."):
+        with pytest.raises(BadFile, match="may be two numbers"):
+            read(f'desk,entity,value,ccy\nt,Acme,"{value}",CHF\n', HoldingsReader(LIST, "CHF", as_of=MONDAY))
 
 
 @pytest.mark.parametrize(
@@ -253,3 +286,16 @@ def test_a_decimal_of_parquet_is_the_number_that_it_is():
 def test_a_column_of_long_and_short_is_no_quantity():
     (found,) = read("desk,ticker,position,value\ntech,Acme,Long,100\n")
     assert (found.exposure, found.quantity) == (100.0, None)
+
+
+@pytest.mark.parametrize("nothing", ["NaN", "null", "N/A", "-"])
+def test_a_cell_that_says_it_is_empty_is_empty(nothing: str):
+    text = "desk,ticker,value,quantity,price,currency,as_of\ntech,Acme,{0},10,5,{0},{0}\n"
+    (found,) = read(text.format(nothing))
+    assert (found.exposure, found.currency, found.at) == (50.0, "EUR", MONDAY)
+
+
+@pytest.mark.parametrize("word", ["All", "ALL", "Try", "Top", "Sos"])
+def test_a_word_in_brackets_is_no_currency(word: str):
+    with pytest.raises(BadFile, match="needs a column value"):
+        read(f"desk,entity,Value ({word})\nt,Acme,5\n")

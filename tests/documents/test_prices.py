@@ -209,3 +209,60 @@ def test_the_ticker_may_be_the_files_name(tmp_path: Path, name: str, ticker: str
     (tmp_path / "acm.csv").write_text(text)  # a word as well as a ticker
     with pytest.raises(BadFile, match=r"the file's name is none; .* with --ticker"):
         Prices(read_table(tmp_path / "acm.csv"), LIST)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Close (USD)", "Close USD", "Share Price", "Stock Price", "Open (USD),Close (USD)", "Previous Close,Close"],
+)
+def test_a_file_of_one_share_has_no_ticker_in_its_columns(tmp_path: Path, header: str):
+    text = f"Date,{header}\n2026-01-29,{'1,' * header.count(',')}5\n"
+    assert read(tmp_path / "ACM.csv", text) == [("ACME.DE", DAYS[0], 5.0)]
+    assert read(tmp_path / "p.csv", text, ticker="ACM") == [("ACME.DE", DAYS[0], 5.0)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Previous Close", "Portfolio Value", "Open Price,High Price,Low Price", "Bid Price,Ask Price", "USD,JPY"],
+)
+def test_words_and_currencies_are_no_tickers(tmp_path: Path, header: str):
+    with pytest.raises(BadFile, match="no column is known to be the close"):
+        read(tmp_path / "ACM.csv", f"Date,{header}\n2026-01-29{',5' * (header.count(',') + 1)}\n")
+
+
+def test_a_word_may_be_a_ticker_beside_others(tmp_path: Path):
+    listed = Watchlist([*LIST.entities, Entity("LOW", "Lowe's", "shops", "Retail")])
+    for header in ("ACM,^GSPC,LOW", "ACM Close,^GSPC Close,LOW Close", "Close (ACM),Close (^GSPC),Close (LOW)"):
+        (tmp_path / "p.csv").write_text(f"Date,{header}\n2026-01-29,5,6900.5,7\n")
+        found = [one[1:4] for one in Prices(read_table(tmp_path / "p.csv"), listed) if isinstance(one, Close)]
+        assert found == [*BOTH[:2], ("LOW", DAYS[0], 7.0)]
+
+
+def test_a_first_row_without_a_date_is_no_row_of_tickers(tmp_path: Path):
+    text = "Date,Open,High,Low,Close,Volume\n,10.5,12,9,11,5\n2026-01-29,1,9,1,5,100\n"
+    fault, one = read(tmp_path / "ACM.csv", text)
+    assert fault[:2] == (2, "date") and one == ("ACME.DE", DAYS[0], 5.0)
+
+
+def test_wide_json_loses_no_row_and_no_ticker(tmp_path: Path):
+    rows = ['{"Date":"2026-01-29","ACM":5,"^GSPC":6900.5}', "{broken", '{"Date":"2026-01-30","ACM":6,"NVDA":7}']
+    (tmp_path / "p.jsonl").write_text("\n".join([*rows[:1] * 200, *rows[1:]]))
+    found = list(Prices(read_table(tmp_path / "p.jsonl"), LIST))
+    assert [one[1:4] for one in found[:2]] == BOTH[:2]
+    broken, late = found[2:]
+    assert isinstance(broken, RowFault) and broken.number == 201 and "no JSON" in broken.sentence
+    assert isinstance(late, RowFault) and late.number == 202 and "a field 'NVDA' that the first rows" in late.sentence
+    (tmp_path / "p.jsonl").write_text("\n".join(rows[:2]))
+    assert len(list(Prices(read_table(tmp_path / "p.jsonl"), LIST))) == 3
+
+
+def test_rows_of_other_figures_and_of_totals_are_no_closes(tmp_path: Path):
+    one, volume, total = read(
+        tmp_path / "p.csv",
+        "ticker,field,name,2026-01-29\nACM,CLOSE,Acme,5\nACM,VOLUME,Acme,1000\nTotal,,,1005\n".replace(
+            "2026-01-29", "2026-01-29,2026-01-30"
+        ),
+    )
+    assert one == ("ACME.DE", DAYS[0], 5.0)
+    assert volume[0] == 3 and "'VOLUME' is no close: leave the row out" in str(volume)
+    assert total[0] == 4 and "the total of the rows above" in str(total)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
 import struct
 import zipfile
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def xls(sheets: Sheets) -> bytes:
     return target.getvalue()
 
 
-def ods(sheets: Sheets) -> bytes:
+def ods(sheets: Sheets, times: int = 1) -> bytes:
+    """With each row ``times`` times."""
+
     def cell(value: Any) -> str:
         kind, name = {bool: ("boolean", "boolean-value"), datetime: ("date", "date-value")}.get(
             type(value), ("float", "value")
@@ -63,7 +66,10 @@ def ods(sheets: Sheets) -> bytes:
         return f'<table:table-cell office:value-type="{kind}" office:{name}="{said}"/>'
 
     def table(name: str, rows: list[list[Any]]) -> str:
-        lines = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+        lines = "".join(
+            f'<table:table-row table:number-rows-repeated="{times}">{"".join(map(cell, row))}</table:table-row>'
+            for row in rows
+        )
         rest = '<table:table-row table:number-rows-repeated="1048000"><table:table-cell/></table:table-row>'
         return f'<table:table table:name="{name}">{lines}{rest}</table:table>'
 
@@ -186,3 +192,32 @@ def test_a_cell_far_from_the_others_does_not_end_the_program(tmp_path: Path) -> 
     path.write_bytes(xlsb(SHEETS, far=1_000_000))
     with pytest.raises(BadFile, match=r"too large to be read at once; save it as \.xlsx or CSV"):
         read_table(path)
+
+
+def test_a_small_file_of_repeated_rows_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.ods").write_bytes(ods({"A": [["\u6f22" * 5000]]}, times=60_000))
+    with pytest.raises(BadFile, match="more than 10 million cells, or 200 MB of text"):
+        read_table(tmp_path / "a.ods")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_packed_workbook_is_unpacked_within_limits(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from documents.files import tables
+
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(FORMATS[form](SHEETS)))
+    assert read_table(path).columns == ["Headline", "Published", "Value", "Sure"]
+    monkeypatch.setattr(tables, "LARGEST_WORKBOOK", 100)
+    with pytest.raises(BadFile, match="a workbook of more than 100 bytes: save its table as CSV"):
+        read_table(path)
+
+
+def test_a_workbook_that_takes_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from documents.files import workbooks
+
+    (tmp_path / "a.ods").write_bytes(ods(SHEETS))
+    monkeypatch.setattr(workbooks, "LONGEST", timedelta(0))
+    with pytest.raises(BadFile, match=r"minutes to be read; save it as \.xlsx or CSV"):
+        read_table(tmp_path / "a.ods")
