@@ -180,7 +180,7 @@ def test_files_are_read_whatever_their_columns(tmp_path: Path):
         (b"text,label\na\n", "needs the columns text and label"),
         (b'text,label\n"a\nb",positive\nc,great\n', "row 3: unknown label 'great'"),
         (b"text,label,score\na,,much\n", "row 2: unknown label 'much'"),
-        (b"text,label,score\na,,nan\n", "row 2: unknown label 'nan'"),
+        (b"text,label,score\na,,nan\n", "row 2: no label"),
         (b"text,label,extra\na,positive,{\n", "row 2: 'extra' is no JSON"),
         (b"text,label\n\x00\x01\x02\xff\xfe\x00", "x.csv"),
     ],
