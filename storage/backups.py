@@ -8,16 +8,21 @@ reads from Kafka what the copy does not have.
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from clickhouse_driver import Client
 
-from errors import FinsentError
+from errors import ExitCode, FinsentError
 from storage.connection import UNAVAILABLE, StorageUnavailable, first_line
 
 NAME = re.compile(r"[\w.-]+")
 PLACE = re.compile(r"(File|Disk|S3|AzureBlobStorage)\([\w\s,'./:+-]*\)")
 LONGEST_S = 24 * 3600
 
+ON_ITS_WAY = "record_log_restoring"
+"""The name of ``record_log`` until everything else is restored."""
+
+TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name"
 VIEWS = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name"
 DECLARATION = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = %(view)s"
 
@@ -38,6 +43,15 @@ class NotEmpty(FinsentError, RuntimeError):
     """The database has tables already."""
 
     remedy = "name an empty one in CLICKHOUSE_URL; nothing is overwritten"
+
+
+class Restoring(FinsentError, RuntimeError):
+    """A backup is being put back into our database."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.TEMPFAIL
+    remedy = (
+        "wait until 'finsent storage restore' has ended; if it broke off, drop the database and make it again, empty"
+    )
 
 
 def place_of(text: str) -> str:
@@ -64,21 +78,33 @@ def back_up(client: Client, place: str) -> int:
 def restore(client: Client, place: str, database: str = "") -> int:
     """Put back what ``back_up`` has copied of ``database`` (the same name, if it is not given) into this one, which
     must be empty; how many tables and views there are then. Views run with the rights of our user. Raises ``NotEmpty``,
-    ``OverShards`` and ``StorageUnavailable``."""
+    ``OverShards``, ``Restoring`` and ``StorageUnavailable``."""
     _check_unspread(client)
-    here = client.execute("SELECT currentDatabase()")[0][0]
+    check_not_restoring(client)
+    here = _database(client)
     if found := _tables(client):
         raise NotEmpty(f"the database {here} has {len(found)} tables and views")
     source = database or here
     _be_patient(client)
+    # ClickHouse makes all tables and then fills them. A worker that runs would take an empty ledger for lost rows, so
+    # it comes last: without it, workers wait. What others write into the other tables meanwhile stays.
+    _run(client, f"RESTORE TABLE `{source}`.record_log AS `{here}`.{ON_ITS_WAY} FROM {place}")
     _run(
         client,
-        f"RESTORE DATABASE `{source}` AS `{here}` FROM {place} SETTINGS allow_different_database_def = 1",
+        f"RESTORE DATABASE `{source}` AS `{here}` EXCEPT TABLES `{source}`.record_log FROM {place} "
+        "SETTINGS allow_different_database_def = 1, allow_non_empty_tables = 1",
     )
+    _run(client, f"RENAME TABLE {ON_ITS_WAY} TO record_log")
     names = _tables(client)
     for (view,) in client.execute(VIEWS):
         _mend(client, place, view, source, here, names)
     return len(names)
+
+
+def check_not_restoring(client: Client) -> None:
+    """Raises ``Restoring`` while a backup is put back into our database."""
+    if ON_ITS_WAY in _tables(client):
+        raise Restoring(f"a backup is being restored into the database {_database(client)}, or that broke off")
 
 
 def _mend(client: Client, place: str, view: str, source: str, here: str, names: list[str]) -> None:
@@ -116,9 +142,13 @@ def _check_unspread(client: Client) -> None:
         raise OverShards(f"records are spread over the shards of {shards!r} (CLICKHOUSE_SHARDS)")
 
 
+def _database(client: Client) -> str:
+    return str(client.execute("SELECT currentDatabase()")[0][0])
+
+
 def _tables(client: Client) -> list[str]:
-    rows = client.execute("SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name")
-    return [name for (name,) in rows]
+    """The names of the tables and views."""
+    return [name for (name,) in client.execute(TABLES)]
 
 
 def _be_patient(client: Client) -> None:

@@ -11,6 +11,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from errors import FinsentError
+from storage.backups import check_not_restoring
 from storage.shards import stored_in
 
 LEDGER = """
@@ -51,11 +52,12 @@ def statements(sql: str) -> list[str]:
 
 
 def migrate(client: Client) -> list[str]:
-    """Apply the migrations that are missing and return their names. Raises ``MigrationChanged``.
+    """Apply the migrations that are missing and return their names. Raises ``MigrationChanged`` and ``Restoring``.
 
     Two processes may do this at once: what the other one has done, or does first, counts as done. Views run with the
     rights of the user that migrates, so people who may read a view need no rights on the tables below it.
     """
+    check_not_restoring(client)
     client.execute(LEDGER)
     applied = dict(client.execute("SELECT name, checksum FROM schema_migrations FINAL"))
     done = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,10 +12,11 @@ from clickhouse_driver import Client
 from deploy.local import Stack
 from deploy.reference import DOCS
 from settings import ClickHouseSettings
-from storage import back_up, connect, migrate, public_views, restore
-from storage.backups import _unqualified
+from storage import StorageUnavailable, back_up, connect, migrate, public_views, restore
+from storage.backups import NotEmpty, Restoring, _unqualified
+from storage.connection import UNAVAILABLE, first_line
 from storage.schema import schema_page
-from tests.support import Asking
+from tests.support import Asking, eventually
 from tests.support.commands import within
 
 module = importlib.import_module("storage.migrate")
@@ -118,6 +120,59 @@ def test_views_work_on_a_server_that_does_not_know_who_made_them(
             restore(restored, place, source)
             restored.execute("SELECT * FROM documents")
             assert restored.execute(MADE_BY) == [("finsent",)]
+
+
+def test_who_writes_while_a_backup_is_restored_neither_breaks_it_nor_sees_a_part_of_it(
+    client: Client, clickhouse_url: str
+):
+    source = name_of(clickhouse_url)
+    client.execute("INSERT INTO record_log (topic, offset, ingested_at) SELECT 'news', number, now() FROM numbers(300)")
+    back_up(client, f"File('whole-{source}')")
+    drop(clickhouse_url)
+    Asking(clickhouse_url.replace(source, "default")).execute(f"CREATE DATABASE {source}")
+    seen: list[object] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        with connect(ClickHouseSettings(url=clickhouse_url)) as asking:
+            while not stop.is_set():
+                try:
+                    asking.execute("INSERT INTO ledger_setbacks (topic, worker) VALUES", [("news", "w")])
+                    seen.append(asking.execute("SELECT count() FROM record_log")[0][0])
+                except UNAVAILABLE as error:
+                    seen.append(first_line(error))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with connect(ClickHouseSettings(url=clickhouse_url)) as again:
+            restore(again, f"File('whole-{source}')")
+        eventually(lambda: 300 in seen, 30, "who writes sees the restored rows")
+    finally:
+        stop.set()
+        writer.join()
+    assert {one for one in seen if isinstance(one, int)} == {300}
+    assert any("ledger_setbacks" in str(one) for one in seen), "it tried while the tables were not there"
+
+
+def test_no_migration_and_no_second_restore_runs_into_one_that_is_under_way_or_broke_off(
+    client: Client, clickhouse_url: str, other: str
+):
+    source = name_of(clickhouse_url)
+    back_up(client, f"File('cut-{source}')")
+    with connect(ClickHouseSettings(url=other)) as new:
+        with pytest.raises(StorageUnavailable):
+            restore(new, "File('there-is-none')", source)
+        assert not new.execute("SHOW TABLES"), "nothing is in the way of another attempt"
+        new.execute("CREATE TABLE entities (other UInt8) ENGINE = MergeTree ORDER BY other")
+        with pytest.raises(NotEmpty):
+            restore(new, f"File('cut-{source}')", source)
+        new.execute("DROP TABLE entities SYNC")
+        new.execute(f"RESTORE TABLE {source}.record_log AS record_log_restoring FROM File('cut-{source}')")
+        for action in (migrate, lambda connected: restore(connected, f"File('cut-{source}')", source)):
+            with pytest.raises(Restoring, match="is being restored"):
+                action(new)
+        assert new.execute("SHOW TABLES") == [("record_log_restoring",)]
 
 
 def test_a_table_is_found_beside_names_and_texts_that_look_like_one():
