@@ -30,6 +30,9 @@ SHARED_S = 1.0
 MARKET_S = 10
 """What is asked about all companies at once is asked for every so many seconds, for all who look at it meanwhile."""
 
+HISTORY_S = 3600.0
+"""What does not change as long as nothing is stored is kept for so long."""
+
 LIVE_FOR = timedelta(days=1)
 """If the newest document is older, the pages show the moment of that document, and say so."""
 
@@ -44,6 +47,7 @@ class Context:
     send_label: SendLabel | None = None
     shared: Shared[Any] = field(default_factory=lambda: Shared(SHARED_S))
     market: Shared[Any] = field(default_factory=lambda: Shared(MARKET_S))
+    history: Shared[Any] = field(default_factory=lambda: Shared(HISTORY_S))
 
     def state(self) -> dict[str, Any]:
         """How fresh the data are, and the moment that is shown; up to a second old."""
@@ -57,7 +61,8 @@ class Context:
         return moment - late if state["live"] else moment
 
     def _state(self) -> dict[str, Any]:
-        published, stored, records, alerts, actions, labels, now = self.pool.rows(sql.STATE)[1][0]
+        stored, records, alerts, actions, labels, now = self.pool.rows(sql.STATE)[1][0]
+        published = self._newest(stored, records)
         live = not records or now - published < LIVE_FOR
         return {
             "now": now,
@@ -70,6 +75,16 @@ class Context:
             "actions": actions,
             "labels": labels,
         }
+
+    def _newest(self, stored: datetime, records: int) -> datetime:
+        """When the newest document was published: read in a short span first, as a feed that runs is in it, and of all
+        history only when something was stored since."""
+        for hours in (1, LIVE_FOR // timedelta(hours=1)):
+            found: datetime = self.pool.rows(sql.NEWEST, {"hours": hours})[1][0][0]
+            if found.year > 1970:
+                return found
+        found = self.history.get((stored, records), lambda: self.pool.rows(sql.NEWEST_OF_ALL)[1][0][0])
+        return found
 
     def record(self, request: Request, user: User, action: str, subject: str, detail: str = "") -> None:
         """Add to the log what ``user`` did."""

@@ -394,8 +394,14 @@ KNOWN = {
 """A row if there is such a thing. A company that is no longer watched is still ``named`` in documents."""
 
 STATE = """
-SELECT maxIf(published_at, error_kind = '' AND published_at < now64(3) + INTERVAL 1 DAY), max(ingested_at), count(),
-       (SELECT count() FROM alerts), (SELECT count() FROM alert_actions), (SELECT count() FROM label_log),
-       now64(3, 'UTC')
+SELECT max(ingested_at), count(), (SELECT count() FROM alerts), (SELECT count() FROM alert_actions),
+       (SELECT count() FROM label_log), now64(3, 'UTC')
 FROM record_log
 """
+
+NEWEST = """
+SELECT max(published_at) FROM record_log
+WHERE error_kind = '' AND published_at < now64(3) + INTERVAL 1 DAY AND published_at > now64(3) - INTERVAL %(hours)s HOUR
+"""
+NEWEST_OF_ALL = NEWEST.replace(" AND published_at > now64(3) - INTERVAL %(hours)s HOUR", "")
+"""1970 where there is none."""

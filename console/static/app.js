@@ -17,10 +17,18 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 document.getElementById("sign-out")?.addEventListener("click", async () => { await ask("/api/sign-out", {}); location.assign("/sign-in"); });
 
+// What a page knows first is shown while it waits for the rest; once it has been whole, the old page stays instead.
+function early(...parts) {
+  if (page.dataset.ready) return;
+  const standAgain = keepPlace();
+  page.replaceChildren(...parts.filter(part => part), el("p", { class: "quiet" }, "Reading the rest ..."));
+  standAgain();
+}
+
 async function show() {
   if (!page) return;
   try {
-    const parts = await pages[page.dataset.page](page, show), standAgain = keepPlace();
+    const parts = await pages[page.dataset.page](page, show, early), standAgain = keepPlace();
     page.replaceChildren(...parts.filter(part => part));
     keepMoment();
     standAgain();
@@ -29,6 +37,7 @@ async function show() {
     page.replaceChildren(el("p", { role: "alert" }, `This cannot be shown: ${error.message}`));
   }
   page.dataset.ready = "yes";
+  page.removeAttribute("aria-busy");
 }
 addEventListener("hashchange", () => { if (page?.dataset.page === "entity") show(); });
 

@@ -12,12 +12,15 @@ const named = entities => entities.map(entity => `entity=${encodeURIComponent(en
 const event = row => el("span", { class: row.polarity ? tone(row.polarity) : "" }, row.type.replaceAll("_", " "));
 
 export const groups = {
-  async sector(page) {
+  async sector(page, again, early) {
     const base = `/api/sectors/${encodeURIComponent(page.dataset.entity)}`;
-    const [companies, tones, events] = await Promise.all(["companies", "sentiment", "events"].map(what => ask(`${base}/${what}?${moment}`)));
+    const companies = await ask(`${base}/companies?${moment}`);
+    const list = [el("h2", {}, "Companies, the most spoken of first"), el("ul", { class: "heat" }, companies.rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`))),
+      companies.rows.length > 1 ? el("p", {}, el("a", { href: `/compare?${named(companies.rows.slice(0, AT_ONCE).map(row => row.entity))}` }, "Compare them")) : null, sources(`${base}/companies?${moment}`, companies.sql)];
+    if (companies.rows.length) early(...list);
+    const [tones, events] = await Promise.all(["sentiment", "events"].map(what => ask(`${base}/${what}?${moment}`)));
     if (!companies.rows.length && !tones.rows.length) return [el("p", { class: "quiet" }, "Nothing was said of a company of this sector in the last 7 days before ", when(companies.moment), ".")];
-    return [el("h2", {}, "Companies, the most spoken of first"), el("ul", { class: "heat" }, companies.rows.map(row => tile(row, row.entity, `/entity/${encodeURIComponent(row.entity)}`))),
-      companies.rows.length > 1 ? el("p", {}, el("a", { href: `/compare?${named(companies.rows.slice(0, AT_ONCE).map(row => row.entity))}` }, "Compare them")) : null, sources(`${base}/companies?${moment}`, companies.sql),
+    return [...list,
       el("h2", {}, "Sentiment"), tones.rows.length ? sentimentChart(page.dataset.entity, tones.rows, [], [], tones.moment) : null, numbers(tones.rows), sources(`${base}/sentiment?${moment}`, tones.sql),
       el("h2", {}, "What happened in 7 days, the most severe first"), table("Events", ["When", "Company", "What", "State", "Severity", "Stories", "Source", "Text"], events.rows.map(row => [when(row.published_at), company(row), event(row), row.state, row.severity, row.stories, row.source, row.title || row.text])), sources(`${base}/events?${moment}`, events.sql)];
   },

@@ -54,20 +54,22 @@ export const pages = {
   ...groups,
   search,
 
-  async market(page, again) {
+  async market(page, again, early) {
     const moved = page.dataset.moved ?? "company";
     // A browser asks for six things at a time. Four of these are made of the same indices, and are to come together.
     const [emerging, alerts] = await Promise.all([ask(`/api/emerging?${moment}`), ask(`/api/alerts?limit=100&${moment}`)]);
     const end = new Date(emerging.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
     const named = [...new Set(recent.map(row => row.entity))].filter(entity => entity !== "*").slice(0, 40);
+    const incidents = lines => [el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
+      new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null];
+    early(el("p", {}, "Shown as of ", when(emerging.moment), "."), ...incidents(new Map()));
     const drawn = `/api/lines?${[moment, ...named.map(entity => `entity=${encodeURIComponent(entity)}`)].filter(part => part).join("&")}`;
     const [market, sectors, others, exposure, movers, found] = await Promise.all([...["market", "sectors", "others", "exposure", "movers"].map(name => ask(`/api/${name}?${name === "movers" ? `entity_type=${moved}&` : ""}${moment}`)), named.length ? ask(drawn) : { rows: [] }]);
     const lines = new Map(found.rows.map(row => [row.entity, row]));
     const whole = sectors.rows.find(row => row.scope === "market");
     return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${many(whole.documents, "document")} in 24 hours.`] : ""),
-      el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
-      new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null,
+      ...incidents(lines),
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name, `/sector/${encodeURIComponent(row.name)}`))), sources(`/api/sectors?${moment}`, sectors.sql),
       ...(exposure.rows.length ? [el("h2", {}, "What the desks hold, by size"), treeMap(exposure.rows), sources(`/api/exposure?${moment}`, exposure.sql)] : []),
       el("h2", {}, "Companies"),
@@ -100,20 +102,24 @@ export const pages = {
       el("details", { class: "sources" }, el("summary", {}, "SQL"), el("pre", { tabindex: 0 }, found.sql))];
   },
 
-  async entity(page, again) {
+  async entity(page, again, early) {
     const entity = page.dataset.entity, base = `/api/entities/${encodeURIComponent(entity)}`, number = Number(location.hash.slice(1)) || 0;
     if (!page.dataset.ready) remember("", entity); // once, and not with each page of the list
-    const names = ["now", "sentiment", "volume", "topics", "models", "events", "prices"];
-    const [now, tones, volume, topics, models, events, prices, documents, alerts] = await Promise.all([...names.map(name => ask(`${base}/${name}?${moment}`)), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}&${moment}`)]);
+    const [now, documents, alerts] = await Promise.all([ask(`${base}/now?${moment}`), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}&${moment}`)]);
     const all = now.rows.find(row => row.kind === "all");
     const told = alerts.rows.filter(row => !["inactive", "pending"].includes(row.state));
-    const marks = [...told.map(row => [row.fired_at, "#d33"]), ...models.rows.slice(1).map(row => [row.first_at, "#39f"])];
     if (all?.name) document.querySelector("h1").textContent = `${all.name} (${entity})`;
     const items = documents.rows.map(row => documentItem(row, entity));
-    void colour(documents.rows, items, entity);
     const summary = row => [row.kind === "all" ? "all" : `${row.kind === "comment" ? "comments" : row.kind}`, " ", el("strong", { class: tone(row.sentiment) }, signed(row.sentiment)), `, ${many(row.documents, "document")} in 24 hours (${row.buzz.toFixed(1)}\u00d7 usual)`];
-    return [all ? el("p", {}, all.entity_type === "company" ? "" : `${words(all.entity_type)}, desk ${all.desk}. `, all.leads ? ["Leads ", el("a", { href: `/entity/${encodeURIComponent(all.leads)}` }, all.leads), ". "] : "", all.led_by.map(([ticker, name]) => ["Led by ", el("a", { href: `/entity/${encodeURIComponent(ticker)}` }, name), ". "]), all.sector ? ["Sector ", el("a", { href: `/sector/${encodeURIComponent(all.sector)}` }, all.sector), `, desk ${all.desk}. `] : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
-      ...incidentCards(told, again, { most: 5 }),
+    const head = [all ? el("p", {}, all.entity_type === "company" ? "" : `${words(all.entity_type)}, desk ${all.desk}. `, all.leads ? ["Leads ", el("a", { href: `/entity/${encodeURIComponent(all.leads)}` }, all.leads), ". "] : "", all.led_by.map(([ticker, name]) => ["Led by ", el("a", { href: `/entity/${encodeURIComponent(ticker)}` }, name), ". "]), all.sector ? ["Sector ", el("a", { href: `/sector/${encodeURIComponent(all.sector)}` }, all.sector), `, desk ${all.desk}. `] : "", "As of ", when(now.moment), ": ", now.rows.map((row, i) => [i ? "; " : "", summary(row)]), ".") : el("p", {}, "Nothing was said in the last 4 days before ", when(now.moment), "."),
+      ...incidentCards(told, again, { most: 5 })];
+    const list = [el("h2", {}, "Documents"), items.length ? el("ul", { class: "documents" }, items) : el("p", { class: "quiet" }, "No document."), pager(number, documents.rows.length === 20, n => `#${n}`),
+      sources(`${base}/documents?page=${number}&${moment}`, documents.sql)];
+    early(...head, ...list);
+    const [tones, volume, topics, models, events, prices] = await Promise.all(["sentiment", "volume", "topics", "models", "events", "prices"].map(name => ask(`${base}/${name}?${moment}`)));
+    const marks = [...told.map(row => [row.fired_at, "#d33"]), ...models.rows.slice(1).map(row => [row.first_at, "#39f"])];
+    void colour(documents.rows, items, entity);
+    return [...head,
       el("h2", {}, "Sentiment"), ...(tones.rows.length ? [sentimentChart(entity, tones.rows, marks, events.rows, tones.moment),
         el("details", {}, el("summary", {}, "As a table"), table("Sentiment", ["Start", "Sentiment", "Low", "High", "Documents"], tones.rows.map(row => [when(row.start), signed(row.sentiment), signed(row.low), signed(row.high), row.documents])))] : [el("p", { class: "quiet" }, "Nothing was said in this week.")]),
       sources(`${base}/sentiment?${moment}`, tones.sql),
@@ -121,8 +127,7 @@ export const pages = {
       el("h2", {}, "Volume"), volume.rows.length ? volumeChart(entity, volume.rows, marks, volume.moment) : el("p", { class: "quiet" }, "Nothing was said in this week."), sources(`${base}/volume?${moment}`, volume.sql),
       ...(prices.rows.length ? [el("h2", {}, "Price"), priceChart(entity, prices.rows, told.map(row => [row.fired_at, "#d33"]), prices.moment), el("details", {}, el("summary", {}, "As a table"), table("Prices", ["Day", "Close", "Sentiment", "Stories"], prices.rows.map(row => [row.date, row.close, row.sentiment === null ? "" : signed(row.sentiment), row.documents]))), sources(`${base}/prices?${moment}`, prices.sql)] : []),
       ...(topics.rows.length ? [el("h2", {}, "Topics"), topicsChart(entity, topics.rows, topics.moment), el("details", {}, el("summary", {}, "As a table"), table("Topics", ["Day", "Topic", "Documents"], topics.rows.map(row => [when(row.day), row.topic, row.documents]))), sources(`${base}/topics?${moment}`, topics.sql)] : []),
-      el("h2", {}, "Documents"), items.length ? el("ul", { class: "documents" }, items) : el("p", { class: "quiet" }, "No document."), pager(number, documents.rows.length === 20, n => `#${n}`),
-      sources(`${base}/documents?page=${number}&${moment}`, documents.sql),
+      ...list,
       el("h2", {}, "Models"), table("Models", ["Version", "First document", "Documents"], models.rows.map(row => [row.model_version, when(row.first_at), row.documents])), sources(`${base}/models?${moment}`, models.sql)];
   },
 
