@@ -157,6 +157,7 @@ ORDER BY published_at DESC, document_id
 LIMIT 1 BY source, document_id
 LIMIT %(limit)s OFFSET %(offset)s
 """
+DOCUMENTS_NEWEST = DOCUMENTS.replace("'1970-01-03 00:00:00'", "toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY")
 
 EVENTS = """
 SELECT published_at, type, event_group, state, severity, polarity, novelty, stories, began_at, source, document_id,
@@ -337,6 +338,9 @@ SEARCH_NEWEST = SEARCH.replace(
 )
 """Of two days alone. Where they fill the page, it is that of ``SEARCH``: older documents come after these."""
 
+NEWEST_OF = {DOCUMENTS: DOCUMENTS_NEWEST, SEARCH: SEARCH_NEWEST}
+"""By a question about all of history, the one about its end that is asked first."""
+
 SIMILAR = """
 WITH (SELECT reinterpret(any(embedding), 'Array(Int8)') FROM documents
       WHERE document_id = %(document)s AND length(embedding) = 384) AS wanted
@@ -346,10 +350,16 @@ FROM
 (
     SELECT * FROM documents
     WHERE length(embedding) = 384 AND document_id != %(document)s AND notEmpty(wanted) AND published_at <= %(until)s
-    ORDER BY ingested_at DESC LIMIT 50000
+        AND published_at > %(since)s
+    ORDER BY published_at DESC LIMIT %(candidates)s
 )
 ORDER BY likeness DESC
 LIMIT %(limit)s
+"""
+
+HOW_MANY = """
+SELECT count() FROM documents
+WHERE published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL %(days)s DAY AND published_at <= %(until)s
 """
 
 FEEDS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -14,11 +14,14 @@ from pydantic import StringConstraints
 
 from console import indices, sql
 from console.answers import CSV, State, Table
-from console.api.as_of import AsOf
+from console.api.as_of import EARLIEST, AsOf
 from console.context import Context, as_json
 from documents import EntityType, Search, Sentiment, spreadsheet_cell
 
 PAGE_SIZE = 20
+CANDIDATES = 50_000
+"""So many documents are compared with the one to which similar ones are looked for."""
+
 Page = Annotated[int, Query(ge=0, le=10_000)]
 FOREVER = "2200-01-01 00:00:00"
 """Later than all documents: the present shows those with a date in the future, too."""
@@ -65,10 +68,25 @@ def chart(
     return Response(text.getvalue(), media_type="text/csv", headers=disposition)
 
 
-def newest_found(ask: indices.Ask) -> indices.Answer:
-    """``sql.SEARCH``, without reading all of history where the newest documents are enough."""
-    columns, rows = ask(sql.SEARCH_NEWEST)
-    return (columns, rows) if len(rows) == PAGE_SIZE else ask(sql.SEARCH)
+def newest_found(query: str) -> Callable[[indices.Ask], indices.Answer]:
+    """``query``, without reading all of history where the newest documents fill the page."""
+
+    def answered(ask: indices.Ask) -> indices.Answer:
+        columns, rows = ask(sql.NEWEST_OF[query])
+        return (columns, rows) if len(rows) == PAGE_SIZE else ask(query)
+
+    return answered
+
+
+def _since(context: Context, moment: datetime, at: datetime | None) -> datetime:
+    """When the documents begin among which similar ones are looked for, so that not all of history is read: it has
+    ``CANDIDATES`` of them, or is all there is."""
+    asked = {"moment": f"{moment:%Y-%m-%d %H:%M:%S}"}
+    asked["until"] = asked["moment"] if at else FOREVER
+    for days in (1, 7, 30):
+        if context.pool.rows(sql.HOW_MANY, asked | {"days": days})[1][0][0] >= CANDIDATES:
+            return moment - timedelta(days=days)
+    return EARLIEST
 
 
 def add_routes(api: APIRouter, context: Context) -> None:
@@ -124,7 +142,9 @@ def add_routes(api: APIRouter, context: Context) -> None:
         documents, events. And the closes of its last 60 days, if prices were imported, each with the mean sentiment
         of the day's stories."""
         query = sql.OF_ENTITY[what]
-        return chart(context, query, as_of, form, what, entity=entity, limit=PAGE_SIZE, offset=page * PAGE_SIZE)
+        answered = newest_found(query) if query in sql.NEWEST_OF else None
+        asked: dict[str, Any] = {"entity": entity, "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
+        return chart(context, query, as_of, form, what, answered, **asked)
 
     @api.get("/lines", response_model=Table, responses=CSV)
     def lines(as_of: AsOf, entity: Annotated[list[Company], Query(max_length=50)], form: Form = "json") -> Response:
@@ -148,9 +168,11 @@ def add_routes(api: APIRouter, context: Context) -> None:
         is that about ``entity`` if there is one, else the document's."""
         search = Search(q, entity, desk, topic, tone, entity_type)
         asked: dict[str, Any] = search._asdict() | {"words": q.split(), "limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
-        return chart(context, sql.SEARCH, as_of, form, "search", newest_found, **asked)
+        return chart(context, sql.SEARCH, as_of, form, "search", newest_found(sql.SEARCH), **asked)
 
     @api.get("/similar", response_model=Table, responses=CSV)
     def similar(as_of: AsOf, document: Annotated[str, Query(max_length=500)], form: Form = "json") -> Response:
         """The documents most similar to one by their embeddings, among the latest 50,000 until the moment."""
-        return chart(context, sql.SIMILAR, as_of, form, "similar", document=document, limit=PAGE_SIZE)
+        since = _since(context, as_of or context.state()["moment"], as_of)
+        asked: dict[str, Any] = {"document": document, "since": f"{since:%Y-%m-%d %H:%M:%S}", "candidates": CANDIDATES}
+        return chart(context, sql.SIMILAR, as_of, form, "similar", limit=PAGE_SIZE, **asked)
