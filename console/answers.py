@@ -77,7 +77,8 @@ class State(BaseModel):
 
 
 class Health(BaseModel):
-    """The state of the service: what is wrong, and how far workers, feeds and models are."""
+    """The state of the service: what is wrong, and how far workers, feeds and models are. ``unknown`` names what is not
+    known as of the moment that was asked for."""
 
     problems: list[Row]
     state: State
@@ -92,6 +93,7 @@ class Health(BaseModel):
     drift: list[Row]
     shadow: list[Row]
     sql: str
+    unknown: list[str]
 
 
 class Explanation(BaseModel):

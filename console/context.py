@@ -91,9 +91,9 @@ class Context:
         where = ("console", address(request))
         self.pool.write(lambda client: record_action(client, user.name, action, subject, detail, *where))
 
-    def table(self, query: str) -> list[dict[str, Any]]:
+    def table(self, query: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """The rows of ``query`` as dictionaries."""
-        columns, rows = self.pool.rows(query)
+        columns, rows = self.pool.rows(query, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 

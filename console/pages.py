@@ -22,7 +22,7 @@ from model.topics import load_taxonomy
 from storage import StorageUnavailable
 
 HERE = Path(__file__).parent
-PAST = {"market", "for-you", "entity", "sector", "topic", "compare", "alerts", "search"}
+PAST = {"market", "for-you", "entity", "sector", "topic", "compare", "alerts", "label", "search", "health"}
 """The pages that can show an earlier moment."""
 
 FLOW = "finsent-oidc"

@@ -394,6 +394,13 @@ FROM shadow_scores WHERE at > now64(3) - INTERVAL 7 DAY
 GROUP BY challenger, champion ORDER BY latest DESC LIMIT 5
 """
 
+_NOW, _THEN = "now64(3)", "toDateTime64(%(moment)s, 3, 'UTC')"
+FEEDS_AT = FEEDS.replace(_NOW, _THEN).replace("AS r GROUP", f"AS r WHERE ingested_at <= {_THEN} GROUP")
+MODEL_EVENTS_AT = MODEL_EVENTS.replace("ORDER", f"WHERE at <= {_THEN} ORDER")
+DRIFT_AT = DRIFT.replace("FROM drifts)", f"FROM drifts WHERE at <= {_THEN})")
+SHADOW_AT = SHADOW.replace(_NOW, _THEN).replace("GROUP", f"AND at <= {_THEN} GROUP")
+"""As of a moment, by what was stored until then. The present is asked without a condition, which costs some time."""
+
 KNOWN = {
     "entity": "SELECT 1 FROM entities FINAL WHERE ticker = %(name)s LIMIT 1",
     "named": "SELECT 1 FROM record_log WHERE has(mentions.entity, %(name)s) LIMIT 1",

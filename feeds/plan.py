@@ -96,6 +96,9 @@ class Mapped(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     topic: Literal["news", "comments"] = "news"
     source: str = ""
     error: str = ""
+    empty: str = ""
+    """What an answer has that says nothing is new, and leaves out the place of the items."""
+
     every: str = ""
     need: list[str] = []
     """What a feed must say in ``with``, as {symbol} in the address."""
@@ -246,6 +249,7 @@ def _check_mapping(feed: Feed, mapped: Mapped) -> None:
     paths = [
         mapped.items,
         mapped.error,
+        mapped.empty,
         mapped.socket.cursor if mapped.socket else "",
         paging.cursor,
         paging.next,

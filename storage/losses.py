@@ -96,10 +96,11 @@ def lost_ranges(client: Client, since: datetime | None = None) -> list[DatedLoss
     ]
 
 
-def lost_lately(client: Client) -> list[DatedLoss]:
-    """What was lost and noticed within ``LATELY``, where it is known that there were offsets. Raises
-    ``StorageUnavailable``."""
-    return [found for found in lost_ranges(client, datetime.now(UTC) - LATELY) if found.loss.offsets]
+def lost_lately(client: Client, moment: datetime | None = None) -> list[DatedLoss]:
+    """What was lost and noticed within ``LATELY``, or so long before ``moment``, where it is known that there were
+    offsets. Raises ``StorageUnavailable``."""
+    found = lost_ranges(client, (moment or datetime.now(UTC)) - LATELY)
+    return [one for one in found if one.loss.offsets and (moment is None or one.at <= moment)]
 
 
 def write_ends(client: Client, topic_ids: Mapping[str, str], ends: Mapping[Partition, int]) -> None:

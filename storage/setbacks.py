@@ -60,16 +60,18 @@ def write_setbacks(client: Client, worker: str, found: Sequence[Setback]) -> Non
         raise StorageUnavailable(f"setbacks of the ledger cannot be stored: {error}") from error
 
 
-def setbacks_lately(client: Client) -> list[DatedSetback]:
-    """Those of the last 24 hours, the latest one last. Raises ``StorageUnavailable``."""
+def setbacks_lately(client: Client, moment: datetime | None = None) -> list[DatedSetback]:
+    """Those of the last 24 hours, or of those before ``moment``, the latest one last. Raises ``StorageUnavailable``."""
+    now = "toDateTime64(%(moment)s, 0, 'UTC')" if moment else "now64(3)"
     try:
         rows = client.execute(
-            """
+            f"""
             SELECT topic, topic_id, partition, first, end, worker, at FROM ledger_setbacks
-            WHERE at > now64(3) - INTERVAL 1 DAY
+            WHERE at > {now} - INTERVAL 1 DAY
             ORDER BY at
-            """
+            """,
+            {"moment": moment},
         )
     except UNAVAILABLE as error:
         raise StorageUnavailable(f"setbacks of the ledger cannot be read: {error}") from error
-    return [DatedSetback(Setback(*row[:5]), row[5], row[6]) for row in rows]
+    return [DatedSetback(Setback(*row[:5]), *row[5:]) for row in rows if moment is None or row[6] <= moment]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from console.answers import FORBIDDEN, UNKNOWN, Explanation, Labelled, Rows
+from console.api.as_of import AsOf
 from console.api.charts import Company
 from console.context import Context, as_json
 from console.explainer import Explainer
 from console.people import User
 from documents import Sentiment, whole_text
 from storage.reads import unlabelled_documents
+
+MOST_QUEUED = 200
+SHOWN = ("document_id", "source", "kind", "title", "text", "published_at", "entities")
+"""Of a document to label. How the model scored it would sway who labels it."""
 
 
 class Judgement(BaseModel):
@@ -47,13 +51,17 @@ def add_routes(api: APIRouter, context: Context) -> None:
             raise HTTPException(503, f"the model cannot be run: {error}") from error
 
     @api.get("/queue", response_model=Rows)
-    def queue(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> Response:
-        """Documents worth a label: those of which the model is least certain first."""
-        ask = partial(pool.read, partial(unlabelled_documents, limit=2000))
-        rows = list(context.shared.get("queue", ask))
-        rows.sort(key=lambda row: max(row["p_negative"], row["p_neutral"], row["p_positive"]))
-        shown = ("document_id", "source", "kind", "title", "text", "published_at", "entities")
-        return as_json({"rows": [{name: row[name] for name in shown} for row in rows[:limit]]})
+    def queue(as_of: AsOf, limit: Annotated[int, Query(ge=1, le=MOST_QUEUED)] = 30) -> Response:
+        """Documents worth a label: of the 2,000 that were stored last, those of which the model is least certain first;
+        with ``as_of``, of those published last until then. None has a label today."""
+
+        def ask() -> list[dict[str, Any]]:
+            rows = pool.read(lambda client: unlabelled_documents(client, 2000, as_of))
+            rows.sort(key=lambda row: max(row["p_negative"], row["p_neutral"], row["p_positive"]))
+            # Answers about many moments may be kept at a time, so no more is kept than can be asked for.
+            return [{name: row[name] for name in SHOWN} for row in rows[:MOST_QUEUED]]
+
+        return as_json({"rows": context.shared.get(("queue", as_of), ask)[:limit]})
 
     @api.post("/labels", response_model=Labelled, responses=FORBIDDEN | UNKNOWN)
     def post_label(body: Judgement, request: Request, user: User = annotator) -> Response:

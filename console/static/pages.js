@@ -145,12 +145,12 @@ export const pages = {
   },
 
   async label(page) {
-    const rows = (await ask("/api/queue")).rows, done = [], shown = el("div", { "aria-live": "polite" });
+    const rows = (await ask(`/api/queue?${moment}`)).rows, done = [], shown = el("div", { "aria-live": "polite" });
     const WAIT_MS = 4000; // until then a label can be taken back, and nothing has been sent
     let held = null, count = 0;
     const next = () => {
       const row = rows[0];
-      shown.replaceChildren(...(row ? [el("p", { class: "quiet" }, `${row.source}, `, when(row.published_at), `, about ${row.entities.join(", ") || "no watched company"}`), el("p", { class: "big" }, row.title || row.text), el("p", {}, row.title ? row.text : "")] : [el("p", {}, "Nothing is left to label.")]));
+      shown.replaceChildren(...(row ? [el("p", { class: "quiet" }, `${row.source}, `, when(row.published_at), `, about ${row.entities.join(", ") || "no watched company"}`), el("p", { class: "big" }, row.title || row.text), el("p", {}, row.title ? row.text : "")] : [el("p", {}, asOf ? "Nothing that was published until then is left to label." : "Nothing is left to label.")]));
     };
     const send = async (keepalive = false) => {
       if (!held) return;
@@ -192,16 +192,17 @@ export const pages = {
   },
 
   async health() {
-    const found = await ask("/api/health");
+    const found = await ask(`/api/health?${moment}`);
     const champions = [...new Set(Object.values(found.workers))].filter(version => version);
     const waiting = topic => (found.backlog_unknown ? "unknown" : found.backlog[topic] ?? "");
-    return [...found.problems.map(one => el("p", { class: "warning", role: "alert" }, `Since ${when(one.since)}: ${one.text}`)),
-      el("h2", {}, "Feeds"), table("Feeds", ["Topic", "Records", "Waiting in Kafka", "Dead letters", "Last stored", "Newest published", "Last hour", "Median delay"], found.feeds.map(row => [row.topic, row.records, waiting(row.topic), row.dead_letters, when(row.stored_at), when(row.published_at), row.last_hour, row.delay_p50_s === null ? "" : duration(row.delay_p50_s)])),
+    return [...found.problems.map(one => el("p", { class: "warning", role: "alert" }, "Since ", when(one.since), `: ${one.text}`)),
+      el("h2", {}, "Feeds"), table("Feeds", ["Topic", "Records", ...(asOf ? [] : ["Waiting in Kafka"]), "Dead letters", "Last stored", "Newest published", "Last hour", "Median delay"], found.feeds.map(row => [row.topic, row.records, ...(asOf ? [] : [waiting(row.topic)]), row.dead_letters, when(row.stored_at), when(row.published_at), row.last_hour, row.delay_p50_s === null ? "" : duration(row.delay_p50_s)])),
       found.backlog_unknown ? el("p", { class: "warning" }, `Kafka does not answer: ${found.backlog_unknown}`) : null,
-      sources("/api/health", found.sql),
+      sources(`/api/health?${moment}`, found.sql),
+      ...(asOf ? [el("h2", {}, "Not known as of a moment"), el("p", { class: "quiet" }, "What waited in Kafka, how public sources answered, which workers ran, and whether ClickHouse took rows. Ends of workers are kept for 30 days, lost rows and the shadow for 90, drift for 180.")] : []),
       ...(found.sources.length ? [el("h2", {}, "Public sources"), table("Public sources", ["Feed", "Last item", "Last read", "Next", "Sent", "Errors today", "Latest problem"], found.sources.map(row => [row.feed, row.last_item_at ? when(row.last_item_at) : "", when(row.polled_at), row.next_poll_at ? when(row.next_poll_at) : "", row.sent, row.errors, row.error]))] : []),
-      el("h2", {}, "Workers"), table("Workers", ["Worker", "Model version"], Object.entries(found.workers)),
-      el("h2", {}, "Model"), el("p", {}, champions.length ? `Scoring now: ${champions.join(", ")}.` : found.scored_by ? `No worker scores now; the newest document was scored by ${found.scored_by}.` : "Nothing has been scored yet."), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
+      ...(asOf ? [] : [el("h2", {}, "Workers"), table("Workers", ["Worker", "Model version"], Object.entries(found.workers))]),
+      el("h2", {}, "Model"), el("p", {}, champions.length ? `Scoring now: ${champions.join(", ")}.` : asOf && found.scored_by ? `The newest document of then was scored by ${found.scored_by}.` : found.scored_by ? `No worker scores now; the newest document was scored by ${found.scored_by}.` : "Nothing has been scored yet."), table("Model events", ["When", "What", "Version", "Before", "Worker", "Pause (ms)", "Detail"], found.events.map(row => [when(row.at), row.event, row.version, row.previous, row.worker, row.pause_s ? (1000 * row.pause_s).toFixed(2) : "", row.detail])),
       el("h2", {}, "Drift"), table("Drift", ["Looked", "What", "Source", "Measure", "Before", "Now", "Effect (sd)", "Alarm"], found.drift.map(row => [when(row.at), row.kind, row.source || "all", row.measure, row.reference_mean.toFixed(3), row.current_mean.toFixed(3), row.effect.toFixed(2), row.drifts ? el("span", { class: "badge warning" }, "drifts") : ""])),
       ...(found.shadow.length ? [el("h2", {}, "In the shadow"), table("In the shadow", ["Challenger", "Champion", "Documents", "Agreement", "Mean difference", "Time", "Latest"], found.shadow.map(row => [row.challenger, row.champion, row.documents, `${(100 * row.agreement).toFixed(1)} %`, row.difference.toFixed(3), row.slower === null ? "" : `${row.slower.toFixed(2)}\u00d7`, when(row.latest)]))] : []),
       el("h2", {}, "Training"), table("Training", ["Started", "Why", "State", "Labels", "Challenger", "Outcome"], found.runs.map(row => [when(row.started_at), row.cause, row.state, row.labels, row.challenger, row.detail]))];

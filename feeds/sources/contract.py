@@ -12,6 +12,17 @@ class BadAnswer(Exception):
     """A source answered, and the answer cannot be read. The text says why."""
 
 
+MOST_NAMED = 8
+
+
+def top(document: Any) -> str:
+    """What an answer in JSON has at its top, in words."""
+    if isinstance(document, list):
+        return f"it is a list of {len(document)}"
+    names = ", ".join(repr(str(name)[:40]) for name in list(document)[:MOST_NAMED])
+    return f"at its top are {names}{', ...' if len(document) > MOST_NAMED else ''}" if names else "it is empty"
+
+
 @dataclass(slots=True)
 class Polled:
     """What a source had. ``remember`` is what it wants to know at the next time; it replaces what it was given.

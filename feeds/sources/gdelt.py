@@ -62,11 +62,14 @@ class Gdelt:
                 if stamp == newest or error.unreachable or error.retry_after:
                     raise
                 found.faults.append(f"the file of {stamp} is missing: {error}")  # GDELT leaves one out now and then
-                body = b""
+                found.remember["stamp"] = stamp
+                continue
             if digest and hashlib.md5(body, usedforsecurity=False).hexdigest() != digest:
                 raise BadAnswer(f"the file of {stamp} is not the one that lastupdate.txt names; it may have broken off")
             if body:
                 found.items += self._items(_unpacked(body, stamp), found)
+            else:
+                found.faults.append(f"the file of {stamp} is empty")
             found.remember["stamp"] = stamp
         return found
 

@@ -11,12 +11,15 @@ from typing import Any
 from urllib.parse import quote
 
 import jsonpath
+from jsonpath import JSONPath
+from jsonpath.segments import JSONPathRecursiveDescentSegment
+from jsonpath.selectors import NameSelector
 
 from documents.files import parse_date, tickers_in
 from feeds.fetching import Fetcher, told
 from feeds.item import Item
 from feeds.plan import Mapped, Paths, Since, seconds
-from feeds.sources.contract import BadAnswer, Polled
+from feeds.sources.contract import BadAnswer, Polled, top
 
 OVERLAP = timedelta(minutes=30)
 """So far before the newest item is asked for again: items appear late, and out of order."""
@@ -52,6 +55,11 @@ class Interface:
             document = self._document(url, params)
             before = len(found.items)
             take(self._mapped, document, found)
+            problem = misplaced(self._mapped, document)
+            if problem and not _is_told_to_be_empty(self._mapped, document):
+                if page == 0:
+                    raise BadAnswer(problem)
+                found.faults.append(f"page {page + 1}: {problem}")  # the pages before it count
             if page == 0:
                 self._remember_cursor(document, remember)
             page += 1
@@ -117,14 +125,68 @@ def take(mapped: Mapped, document: Any, found: Polled) -> None:
         raise BadAnswer(f"the answer is JSON, and neither an object nor a list: {json.dumps(document)[:100]}")
     rows = find(mapped.items, document)
     # Where a list is expected, the values of an object that says what is wrong would be its rows.
-    if not any(isinstance(row, dict) for row in rows) and mapped.error and (said := find(mapped.error, document)):
-        raise BadAnswer(f"the source says: {str(said[0])[:200]}")
+    if not any(isinstance(row, dict) for row in rows):
+        if _is_told_to_be_empty(mapped, document) and misplaced(mapped, document):
+            return
+        if mapped.error and (said := find(mapped.error, document)):
+            raise BadAnswer(f"the source says: {str(said[0])[:200]}")
     for row in rows:
         item = _item(mapped.fields, row)
         if item is None:
             found.faults.append(f"an item without id or text: {json.dumps(row)[:100]}")
         else:
             found.items.append(item)
+
+
+def misplaced(mapped: Mapped, document: Any) -> str:
+    """What is wrong where a whole answer should have its items: nothing is there, or no list. "" if nothing is wrong.
+
+    A list may be empty, and null stands for an empty list, as some servers write it. Objects may stand in an object.
+    """
+    problems = [_misplaced(path, document) for path in _paths(mapped.items)]
+    return problems[0] if all(problems) else ""
+
+
+def _misplaced(path: JSONPath, document: Any) -> str:
+    """The same for one path: the names at its beginning lead to the items' place."""
+    names, several = _place(path)
+    where = "$" + "".join(f".{name}" for name in names)
+    wanted = "list of items" if several else "item"
+    at = document
+    for name in names:
+        if not isinstance(at, dict) or name not in at:
+            return f"the answer has no {wanted} at {where}; {top(document)}"
+        at = at[name]
+    if not several or at is None or isinstance(at, list):
+        return ""
+    if isinstance(at, dict) and any(isinstance(one, dict) for one in at.values()):
+        return ""
+    what = "an object" if isinstance(at, dict) else "one value"
+    return f"the answer has {what} and no {wanted} at {where}; {top(document)}"
+
+
+def _place(path: JSONPath) -> tuple[list[str], bool]:
+    """The names at the beginning of ``path``, and whether several items are next, in a list or an object. A path that
+    looks further down at any depth may find nothing anywhere."""
+    names: list[str] = []
+    for segment in path.segments:
+        selectors = segment.selectors
+        if isinstance(segment, JSONPathRecursiveDescentSegment):
+            return names, False
+        if len(selectors) != 1 or not isinstance(selectors[0], NameSelector):
+            return names, not all(isinstance(one, NameSelector) for one in selectors)
+        names.append(selectors[0].name)
+    return names, False
+
+
+def _paths(path: str) -> list[JSONPath]:
+    """The parts of a path of several alternatives."""
+    compiled = _compiled(path)
+    return [compiled] if isinstance(compiled, JSONPath) else [compiled.path, *(one for _, one in compiled.paths)]
+
+
+def _is_told_to_be_empty(mapped: Mapped, document: Any) -> bool:
+    return bool(mapped.empty) and bool(find(mapped.empty, document))
 
 
 def _item(fields: Mapping[str, Paths], row: Any) -> Item | None:

@@ -14,11 +14,14 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.sax import parseString
 
 from documents.files import parse_date
+from errors import many
 from feeds.fetching import Answer, Fetcher, told
 from feeds.item import Item
-from feeds.sources.contract import BadAnswer, Polled
+from feeds.sources.contract import BadAnswer, Polled, top
 
 _END = re.compile(rb"</(?:[a-z]+:)?(?:rss|feed|rdf)>\s*(?:<!--.*?-->\s*)*$", re.IGNORECASE | re.DOTALL)
+_CHANNEL = re.compile(rb"<(?:\w+:)?channel[\s/>]", re.IGNORECASE)
+_REQUIRED = {"title", "id", "updated"}
 _DATES = ("published", "created", "updated")
 
 
@@ -53,7 +56,18 @@ def items_of(answer: Answer) -> list[Item]:
         raise BadAnswer(f"the answer is {what}, and neither RSS, Atom nor JSON Feed")
     if not _END.search(body[-2000:].replace(b"\x00", b"")):
         raise BadAnswer("the answer breaks off")
+    if not found.entries and not _has_place(found, body):
+        names = ", ".join(repr(str(name)) for name in found.feed) or "nothing"
+        raise BadAnswer(f"the answer begins as a feed, and has neither items nor a channel for them; it has {names}")
     return [_item(entry, found.feed, told(answer.url)) for entry in found.entries]
+
+
+def _has_place(found: Any, body: bytes) -> bool:
+    """Whether a feed without items has the place where they would be: the channel of RSS; Atom's is the feed itself, if
+    it has Atom's namespace or what every feed must have."""
+    if str(found.version).startswith("rss"):
+        return bool(_CHANNEL.search(body.replace(b"\x00", b"")))
+    return found.version != "atom" or bool(_REQUIRED & found.feed.keys())
 
 
 def refuse_entities(body: bytes) -> None:
@@ -126,8 +140,15 @@ def _json_feed(body: bytes) -> list[Item]:
     except (ValueError, RecursionError) as error:
         raise BadAnswer(f"the answer is no JSON, or breaks off: {error}") from error
     entries = feed.get("items")
-    if "jsonfeed.org" not in str(feed.get("version")) or not isinstance(entries, list):
-        raise BadAnswer("the answer is JSON, and no JSON Feed; a feed of kind 'json' says where its items are")
+    if "jsonfeed.org" not in str(feed.get("version")):
+        advice = "a feed of kind 'json' says where its items are"
+        raise BadAnswer(f"the answer is JSON, and no JSON Feed; {top(feed)}; {advice}")
+    if not isinstance(entries, list):
+        raise BadAnswer(f"the JSON Feed has no list of items at $.items; {top(feed)}")
+    if entries and not any(isinstance(entry, dict) for entry in entries):
+        raise BadAnswer(
+            f"the JSON Feed has {many(len(entries), 'item')}, and none is an object: {str(entries[0])[:80]!r}"
+        )
     return [
         Item(
             key=str(entry.get("id") or entry.get("url") or entry.get("title")),

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from clickhouse_driver import Client
 
+from storage.reads.drift import moment as written
 from storage.rows import Row, select
 
 
-def unlabelled_documents(client: Client, limit: int = 5000) -> list[Row]:
-    """The latest scored documents that nobody has labelled, each story once.
+def unlabelled_documents(client: Client, limit: int = 5000, moment: datetime | None = None) -> list[Row]:
+    """The scored documents that were stored last and that nobody has labelled, each story once. With ``moment``, those
+    that were published last until then: when an old document was stored says nothing about its time.
 
     ``embedding`` is hexadecimal: int8 [384]. ``other_sentiment`` is by another version that scored the document too, in
     the shadow or in a rescoring, else None. ``drifting`` is whether there is a drift alarm for its source or kind.
     """
+    published = "AND published_at <= toDateTime64(%(moment)s, 3, 'UTC')" if moment else ""
+    latest = "published_at DESC" if moment else "ingested_at DESC, published_at DESC"
     return select(
         client,
-        """
+        f"""
         WITH alarms AS
         (
             SELECT kind, source FROM (SELECT * FROM drift ORDER BY at DESC LIMIT 1 BY kind, source, measure)
@@ -30,7 +36,8 @@ def unlabelled_documents(client: Client, limit: int = 5000) -> list[Row]:
                    ingested_at
             FROM documents
             WHERE unscored = '' AND document_id NOT IN (SELECT document_id FROM label_log WHERE error_kind = '')
-            ORDER BY ingested_at DESC, published_at DESC, document_id
+                {published}
+            ORDER BY {latest}, document_id
             LIMIT 1 BY story_id
             LIMIT %(limit)s
         ),
@@ -55,9 +62,9 @@ def unlabelled_documents(client: Client, limit: int = 5000) -> list[Row]:
                    (SELECT kind, source FROM alarms) AS drifting
         FROM latest AS l
         LEFT JOIN others AS o USING (topic, topic_id, partition, offset)
-        ORDER BY l.ingested_at DESC, l.published_at DESC, l.document_id
+        ORDER BY {latest}, document_id
         """,
-        {"limit": limit},
+        {"limit": limit, "moment": written(moment) if moment else ""},
     )
 
 

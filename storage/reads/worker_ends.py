@@ -36,16 +36,19 @@ class Restarts(NamedTuple):
         return f"workers ended {times} at {end.ended_at:%H:%M:%S} UTC{code}: {end.reason}{about}"
 
 
-def worker_ends(client: Client) -> list[WorkerEnd]:
-    """The ends of the last 24 hours, the latest one last."""
+def worker_ends(client: Client, moment: datetime | None = None) -> list[WorkerEnd]:
+    """The ends of the last 24 hours, or of those before ``moment``, the latest one last."""
+    now = "toDateTime64(%(moment)s, 0, 'UTC')" if moment else "now64(3)"
     rows = client.execute(
-        """
+        f"""
         SELECT worker, started_at, ended_at, exit_code, reason, subject FROM worker_ends FINAL
-        WHERE ended_at > now64(3) - INTERVAL 1 DAY
+        WHERE ended_at > {now} - INTERVAL 1 DAY
         ORDER BY ended_at
-        """
+        """,
+        {"moment": moment},
     )
-    return [WorkerEnd(*row) for row in rows]
+    ends = [WorkerEnd(*row) for row in rows]
+    return [end for end in ends if moment is None or end.ended_at <= moment]
 
 
 def in_a_row(ends: Iterable[WorkerEnd]) -> Restarts | None:
@@ -58,17 +61,18 @@ def in_a_row(ends: Iterable[WorkerEnd]) -> Restarts | None:
     return Restarts(len(row), row[-1].ended_at, row[0]) if row else None
 
 
-def trouble(ends: Iterable[WorkerEnd], alive: bool) -> Restarts | None:
-    """What is wrong with the workers, by their ``ends``: they end again and again, or the latest one ended for a reason
-    that only a person can remove, and none is alive."""
+def trouble(ends: Iterable[WorkerEnd], alive: bool, moment: datetime | None = None) -> Restarts | None:
+    """What is wrong with the workers, now or at ``moment``, by their ``ends`` until then: they end again and again, or
+    the latest one ended for a reason that only a person can remove, and none is alive."""
     found = in_a_row(ends)
     if found is None:
         return None
-    again = found.times >= AGAIN and datetime.now(UTC) - found.latest.ended_at < IN_A_ROW
+    again = found.times >= AGAIN and (moment or datetime.now(UTC)) - found.latest.ended_at < IN_A_ROW
     refused = found.latest.exit_code == ExitCode.CONFIG and not alive
     return found if again or refused else None
 
 
-def restarts(client: Client) -> Restarts | None:
-    """What is wrong with the workers that ClickHouse knows of, or None."""
-    return trouble(worker_ends(client), bool(live_workers(client)))
+def restarts(client: Client, moment: datetime | None = None) -> Restarts | None:
+    """What is wrong with the workers that ClickHouse knows of, or None. Which ones were alive at a ``moment`` is not
+    kept: then, only those count that ended again and again."""
+    return trouble(worker_ends(client, moment), moment is not None or bool(live_workers(client)), moment)

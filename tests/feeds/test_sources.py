@@ -41,6 +41,8 @@ RSS = """<?xml version="1.0" encoding="utf-8"?>
 ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"><title>Bank</title>
 <entry><id>urn:1</id><title>Rates stay</title><link href="https://example.com/r"/><updated>2024-01-31T12:00:00Z</updated>
 <summary>short</summary><content type="html">&lt;p&gt;The long text of it&lt;/p&gt;</content></entry></feed>"""
+RSS_1 = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">CHANNEL
+</rdf:RDF>"""
 JSON_FEED = {
     "version": "https://jsonfeed.org/version/1.1",
     "title": "Blog",
@@ -95,6 +97,18 @@ def test_atom_and_json_feed(server: FeedServer, fetcher: Fetcher) -> None:
         (FILE_ENTITY.encode(), "declares entities"),
         (b"<html><body>Please sign in</body></html>", "a web page"),
         (b"", "no feed"),
+        (b"<?xml version='1.0'?><error>quota</error>", "no feed"),
+        (b"<rss version='2.0'><error>quota</error></rss>", "neither items nor a channel for them; it has nothing"),
+        (RSS_1.replace("CHANNEL", "").encode(), "neither items nor a channel"),
+        (b"<feed><message>quota</message></feed>", "neither items nor a channel for them; it has 'message'"),
+        (b"[]", "no feed"),
+        (b"{}", "no JSON Feed; it is empty; a feed of kind 'json' says"),
+        (
+            b'{"version": "https://jsonfeed.org/version/1", "title": "x"}',
+            r"items at \$.items; at its top are 'version', 't",
+        ),
+        (b'{"version": "https://jsonfeed.org/version/1", "items": {}}', r"no list of items at \$.items"),
+        (b'{"version": "https://jsonfeed.org/version/1", "items": ["a"]}', "1 item, and none is an object: 'a'"),
         (b'{"version": "https://jsonfeed.org/version/1", "items": [', "breaks off"),
         (b'{"articles": []}', "no JSON Feed"),
     ],
@@ -102,6 +116,23 @@ def test_atom_and_json_feed(server: FeedServer, fetcher: Fetcher) -> None:
 def test_what_is_no_feed_is_refused(server: FeedServer, fetcher: Fetcher, body: bytes, words: str) -> None:
     with pytest.raises(BadAnswer, match=words):
         items(server, fetcher, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<rss version='2.0'><channel><title>Wire</title></channel></rss>",
+        "<rss version='2.0'><channel/></rss>",
+        RSS_1.replace("CHANNEL", "<channel><title>Wire</title></channel>"),
+        ATOM.partition("<entry>")[0] + "</feed>",
+        "<feed><title>of no namespace</title></feed>",
+        json.dumps(JSON_FEED | {"items": []}),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_feed_without_items_is_a_quiet_one(server: FeedServer, fetcher: Fetcher, body: str, encoding: str) -> None:
+    head = "" if body.startswith("{") else f"<?xml version='1.0' encoding='{encoding}'?>"
+    assert items(server, fetcher, (head + body).encode("utf-8" if not head else encoding)) == []
 
 
 @pytest.mark.parametrize("body", [RSS, ATOM, json.dumps(JSON_FEED)])
@@ -234,6 +265,81 @@ def test_presets_tell_what_their_sources_say_is_wrong(server: FeedServer, fetche
     secrets = {key.env: "secret" for key in local.keys}
     with pytest.raises(BadAnswer, match="the source says: too often"):
         Interface(local, fetcher, {}, {}, secrets).poll({})
+
+
+NOTHING_NEW: dict[str, list[Any]] = {
+    "newsapi": [{"status": "ok", "totalResults": 0, "articles": []}],
+    "benzinga": [[]],
+    "polygon": [{"status": "OK", "request_id": "r", "count": 0}, {"status": "OK", "count": 0, "results": None}],
+    "alpaca": [{"news": [], "next_page_token": None}, {"news": None, "next_page_token": None}],
+    "finnhub": [[]],
+    "alphavantage": [
+        {"items": "0", "feed": []},
+        {"Information": "No articles found. Please adjust the time range or refer to the API documentation"},
+    ],
+    "tiingo": [[]],
+    "stocktwits": [{"cursor": {"since": None}, "messages": []}],
+    "reddit": [{"kind": "Listing", "data": {"children": []}}],
+    "hackernews": [{"hits": [], "nbHits": 0}],
+    "mastodon": [[]],
+}
+"""What interfaces answer with where nothing is new; some leave the place of the items out."""
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_without_the_place_of_the_items_is_an_error_and_an_empty_one_is_not(
+    server: FeedServer, fetcher: Fetcher, name: str
+) -> None:
+    def polled(answer: Any) -> Polled:
+        local = msgspec.structs.replace(presets()[name], url=server.put(f"/{name}", json.dumps(answer).encode()))
+        return Interface(local, fetcher, {}, {}, {key.env: "secret" for key in local.keys}).poll({})
+
+    for answer in NOTHING_NEW[name]:
+        found = polled(answer)
+        assert (found.items, found.faults) == ([], []), answer
+    for answer, told in (({}, "it is empty"), ({"greeting": "hello"}, "at its top are 'greeting'")):
+        with pytest.raises(BadAnswer, match=rf"^the answer has .*no list of items at \$\S*; {told}$"):
+            polled(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "told"),
+    [
+        ("$.rows[*]", {"rows": {}}, r"the answer has an object and no list of items at \$.rows; at its top are 'rows'"),
+        (
+            "$.rows[*]",
+            {"rows": "none", "n": 1},
+            r"one value and no list of items at \$.rows; at its top are 'rows', 'n'",
+        ),
+        ("$.rows[*]", {f"k{n}": n for n in range(9)}, "are 'k0', 'k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'k7', ...$"),
+        ("$.rows[*]", [1, 2], r"no list of items at \$.rows; it is a list of 2"),
+        ("$.a.rows[?@.id > 1]", {"a": None}, r"no list of items at \$.a.rows"),
+        ("$.latest", {"last": {}}, r"no item at \$.latest; at its top are 'last'"),
+        ("$.rows[*] | $.more[*]", {"others": []}, r"no list of items at \$.rows"),
+        ("$.rows[*]", {"rows": []}, ""),
+        ("$.rows[*]", {"rows": {"7": {"id": 7, "t": "t"}}}, ""),
+        ("$.a.rows[?@.id > 1]", {"a": {"rows": [{"id": 1}]}}, ""),
+        ("$.rows[0]", {"rows": []}, ""),
+        ("$..rows[*]", {"others": []}, ""),
+        ("$.rows[*] | $.more[*]", {"more": []}, ""),
+    ],
+)
+def test_where_a_mapping_looks_there_is_to_be_a_list(
+    server: FeedServer, fetcher: Fetcher, path: str, answer: Any, told: str
+) -> None:
+    made = msgspec.structs.replace(mapped(server.put("/m", json.dumps(answer).encode())), items=path)
+    if told:
+        with pytest.raises(BadAnswer, match=told):
+            Interface(made, fetcher, {}, {}).poll({})
+    else:
+        assert not Interface(made, fetcher, {}, {}).poll({}).faults
+
+
+def test_pages_before_one_without_items_count(server: FeedServer, fetcher: Fetcher) -> None:
+    url = server.put("/p", rows(1, 2), b'{"message": "too far"}')
+    found = Interface(mapped(url, paging=Paging(param="page")), fetcher, {}, {}).poll({})
+    assert [one.key for one in found.items] == ["1", "2"]
+    assert found.faults == ["page 2: the answer has no list of items at $.rows; at its top are 'message'"]
 
 
 @pytest.mark.parametrize("key", ["https://m.e/users/jane/statuses/4", "tag:m.e,2024:jane/4", "4.jane@m.e"])
@@ -396,6 +502,10 @@ def test_gdelt_files_are_read_also_those_that_were_missed(server: FeedServer, fe
     second = source.poll(first.remember)
     assert [one.title for one in second.items] == ["Missed", "New"] and second.remember == {"stamp": "20240131124500"}
     assert len(second.faults) == 1 and "20240131123000 is missing" in second.faults[0]
+    server.put("/20240131130000.gkg.csv.zip", b"")
+    gdelt_says(server, "20240131131500", gdelt_file(("https://e.com/5", "ECON_X", "Newer")))
+    third = source.poll(second.remember)
+    assert [one.title for one in third.items] == ["Newer"] and third.faults == ["the file of 20240131130000 is empty"]
 
 
 def test_a_title_may_have_what_ends_lines_elsewhere(server: FeedServer, fetcher: Fetcher) -> None:
