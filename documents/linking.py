@@ -13,7 +13,7 @@ import ahocorasick
 from documents.market_names import fits_market
 from documents.name_context import ends_a_name, has_capitals, word_after, word_before
 from documents.records import Via
-from documents.symbols import exchange_symbols, national_numbers, vendor_symbols
+from documents.symbols import SUFFIXES, exchange_symbols, national_numbers, vendor_symbols
 from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
@@ -42,6 +42,7 @@ _BUSINESS_BEFORE = re.compile(r"\b(?:shares of|stock of|shares in|stake in|ceo o
 _HYPHENATED = re.compile(r"-[A-Z]")
 """As in "Franco-German": what begins there is no company's name."""
 _IN_BRACKETS = re.compile(r"\(\$?([A-Z]{1,5}(?:[.-][A-Z])?)\)")
+_SYMBOL_BEHIND = re.compile(r"^,?(?: [A-Z][a-z]+\.?,?)?\s\((?:[A-Za-z]+:\s?)?([A-Z]{1,5})\)")
 _LISTED = re.compile(r"(?<![\w$.])[A-Z]{1,5}(?:, ?(?:and )?[A-Z]{1,5}){2,}(?![\w.])")
 NAME_BEFORE = 60
 """A symbol in brackets stands at most so many characters behind the company's name."""
@@ -94,9 +95,14 @@ class Linker:
         for company in companies:
             for symbol in (*company.symbols, *company.identifiers, *national_numbers(company.isin)):
                 self._by_symbol.setdefault(symbol.upper(), company.ticker)
+        self._elsewhere: set[str] = set()
         for company in companies:
             # A cashtag is a symbol without the exchange's suffix. If several companies share it, it is the first one's.
-            self._by_symbol.setdefault(company.ticker.split(".")[0].upper(), company.ticker)
+            symbol, point, suffix = company.ticker.upper().partition(".")
+            if symbol not in self._by_symbol:
+                self._by_symbol[symbol] = company.ticker
+                if point + suffix in SUFFIXES:
+                    self._elsewhere.add(symbol)
         for other in companies_first[len(companies) :]:
             for symbol in other.symbols:
                 self._by_symbol.setdefault(symbol.upper(), other.ticker)
@@ -179,11 +185,12 @@ class Linker:
             if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in before.split()}:
                 yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
         for listed in _LISTED.finditer(text) if "," in text else ():
-            symbols = [(one, listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
-            known = [(one.group(), at, t) for one, at in symbols if (t := self._by_symbol.get(one.group()))]
+            symbols = [(one.group(), listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
+            known = [(one, at, t) for one, at in symbols if (t := self._by_symbol.get(one))]
             if len(known) >= max(3, 0.7 * len(symbols)):
                 for symbol, at, ticker in known:
-                    yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
+                    if symbol not in self._elsewhere:  # in New York it may be another company's
+                        yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
 
     def _named(self, text: str) -> list[Match]:
         # Lower case may be longer than the letter itself (as of "İ"), but places must stay the same.
@@ -218,6 +225,11 @@ class Linker:
         surface = text[start:end]
         if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
             return False  # the symbol of another company, in brackets
+        if (behind := self._symbol_behind(text, end)) and behind.ticker != company.ticker:
+            if _plain(surface.split()[0]) in _first_words(behind):
+                return False  # "Vertex (VRTX)" is the one whose symbol it is
+        if surface[0].islower() and name[0].isupper() and " " in surface and surface != surface.lower():
+            return False  # "new Asia fund"
         if len(name) < 4 and name.isupper():
             # A short abbreviation ("GE", "ING") is one only in capitals.
             if surface != name:
@@ -240,6 +252,13 @@ class Linker:
             (after and after in {word.lower() for word in company.not_before})
             or (before and before in {word.lower() for word in company.not_after})
         )
+
+
+    def _symbol_behind(self, text: str, end: int) -> Entity | None:
+        """The company whose symbol stands in brackets behind a name."""
+        match = _SYMBOL_BEHIND.match(text[end : end + 40])
+        ticker = self._by_symbol.get(match[1]) if match else None
+        return self._entities[ticker] if ticker else None
 
 
 def _longest(hits: list[Match]) -> list[Match]:
