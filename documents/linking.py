@@ -70,7 +70,7 @@ def whole_name(text: str, start: int, end: int) -> bool:
     katakana beside anything but katakana. Korean puts particles behind a name, and nothing before it.
     """
     before, after = text[start - 1] if start else " ", text[end] if end < len(text) else " "
-    if before in "$@#_" or after == "_":
+    if before in "$@#_" or after == "_" or text[max(0, start - 4) : start].lower().endswith(("www.", "://")):
         return False
     return not (_one_word(before, text[start]) or (_one_word(text[end - 1], after) and not _HANGUL.match(after)))
 

@@ -58,6 +58,13 @@ _ALWAYS_LEFT_OUT = frozenset(
 not Main Street."""
 
 
+_SHORTENED = {
+    "pharmaceuticals": "Pharma", "pharmaceutical": "Pharma", "technologies": "Tech", "technology": "Tech",
+    "laboratories": "Labs", "automotive": "Auto",
+}  # fmt: skip
+"""What headlines make of the last word: Acadia Pharma, Agilent Tech."""
+
+
 @dataclass(slots=True)
 class Names:
     """A company's names, the best one first, and those of them that need care."""
@@ -112,6 +119,9 @@ def names_of(name: str, aliases: Iterable[str], beginnings: Beginnings) -> Names
     first = spoken.split()[:1]
     if len(words) > 1 and first and _stands_alone(first[0]) and beginnings.of_one(first):
         found.add(first[0].rstrip(","), "capital")
+    head, _, last = spoken.rpartition(" ")
+    if head and (short := _SHORTENED.get(last.lower())) and beginnings.of_one(spoken.split()):
+        found.add(f"{head} {short}", care_of(f"{head} {short}"))
     return found
 
 
@@ -124,7 +134,7 @@ def care_of(name: str) -> Care:
             return "business"
         if is_mostly_word(name) or is_part_of_names(name):
             return "business"
-        return "capital" if is_seen(name) else "none"
+        return "capital" if is_seen(name) or is_no_company(name) else "none"
     if is_phrase(words):
         return "business"
     return "capital" if all(is_word(word) or len(word) < 3 for word in words) else "none"
