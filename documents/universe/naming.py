@@ -127,8 +127,8 @@ def names_of(name: str, aliases: Iterable[str], beginnings: Beginnings) -> Names
 
 def care_of(name: str) -> Care:
     """What ``name`` needs to count as a company's."""
-    words = name.split()
-    if len(words) == 1:
+    words = name.replace("-", " ").split()
+    if " " not in name and (len(words) == 1 or not all(map(is_word, words))):
         letters = re.sub(r"\W", "", name)
         if len(letters) < _SHORTEST or name.lower() in _OTHER_THINGS:
             return "business"
