@@ -80,7 +80,9 @@ def whole_name(text: str, start: int, end: int) -> bool:
     katakana beside anything but katakana. Korean puts particles behind a name, and nothing before it.
     """
     before, after = text[start - 1] if start else " ", text[end] if end < len(text) else " "
-    if before in "$@#_" or after == "_" or text[max(0, start - 4) : start].lower().endswith(("www.", "://")):
+    if before in "$@#_" or after == "_":
+        return False
+    if before in "./" and text[max(0, start - 4) : start].lower().endswith(("www.", "://")):
         return False
     return not (_one_word(before, text[start]) or (_one_word(text[end - 1], after) and not _HANGUL.match(after)))
 
@@ -116,10 +118,12 @@ class Linker:
         for other in companies_first[len(companies) :]:
             for symbol in other.symbols:
                 self._by_symbol.setdefault(symbol.upper(), other.ticker)
-        owners: dict[str, dict[str, tuple[str, Entity]]] = defaultdict(dict)
+        owners: dict[str, dict[tuple[str, int], tuple[str, Entity]]] = defaultdict(dict)
         for entity in companies_first:
             for name in entity.names:
-                owners[name.lower().translate(_ONE_WAY_OF_WRITING)].setdefault(entity.ticker, (name, entity))
+                # "Take-Two" and "Take Two" are looked for as one, but may need different care.
+                written = entity.ticker, name.count(" ")
+                owners[name.lower().translate(_ONE_WAY_OF_WRITING)].setdefault(written, (name, entity))
         self._automaton = ahocorasick.Automaton()
         for lowered, owned in owners.items():
             self._automaton.add_word(lowered, tuple(owned.values()))
@@ -236,7 +240,9 @@ class Linker:
 
     def _fits(self, company: Entity, name: str, text: str, start: int, end: int) -> bool:
         surface = text[start:end]
-        if self._is_another_s(company, text, start, end) or not _is_written_as(name, surface):
+        if self._is_another_s(company, text, start, end):
+            return False
+        if (" " in surface or " " in name) and not _is_written_as(name, surface):
             return False
         if len(name) < 4 and name.isupper():
             # A short abbreviation ("GE", "ING") is one only in capitals.
@@ -269,7 +275,7 @@ class Linker:
         surface = text[start:end]
         if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
             return True
-        bracket = _SYMBOL_BEHIND.match(text[end : end + 40])
+        bracket = _SYMBOL_BEHIND.match(text[end : end + 40]) if text.find("(", end, end + 40) > 0 else None
         ticker = self._by_symbol.get(bracket[1]) if bracket else None
         if not ticker or ticker == company.ticker:
             return False
@@ -281,7 +287,7 @@ def _is_written_as(name: str, surface: str) -> bool:
     for hyphens all parts have capitals, unlike "take two" of Take-Two and "Fast-track" of Fast Track."""
     if surface.count(" ") != name.count(" "):
         return not any(part[0].islower() for part in re.findall(r"\w+", surface))
-    return not (" " in surface and surface[0].islower() and name[0].isupper() and surface != surface.lower())
+    return not (surface[0].islower() and name[0].isupper() and surface != surface.lower())
 
 
 def _has_another_trade(company: Entity, name: str, behind: str) -> bool:
