@@ -1,7 +1,7 @@
 """How well and how fast companies and other entities are found: ``python -m benchmarks.linking STREAMS [WATCHLIST]``.
 
 STREAMS is a folder of packed CSV files of news (columns ``id`` and ``text``), WATCHLIST a list of some 10,000
-companies, as ``finsent watchlist import`` makes it. ``linking_labels.csv`` says which of them 500 headlines name, as
+companies, as ``finsent watchlist import`` makes it. ``linking_labels.csv`` says which of them 750 headlines name, as
 they were read before the linker read them, and ``linking_market_labels.csv`` which entities of the shipped list of
 markets 749 others name: the rules were made on those that were seen, and not on the unseen ones. Some were drawn from
 all headlines, others from those with a word in them that is also the name of a currency, a commodity, an index, a
@@ -66,18 +66,16 @@ def of_companies(streams: Path, entities: Watchlist) -> None:
     """Judge a linker of ``entities`` by the companies that headlines name."""
     linker = Linker(entities)
     symbols = {symbol: one.ticker for one in entities.companies for symbol in (*one.symbols, one.ticker)}
-    labels: dict[Row, list[str]] = defaultdict(list)
-    with LABELS.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            labels[row["file"], row["row"]].append(row["company"])
-    read = {file: texts(streams, file) for file in {file for file, _ in labels}}
-    judged = Judged()
-    for (file, number), named in labels.items():
-        asked = {symbols[one] for one in named if one in symbols}
-        spared = {symbols.get(one[1:], "") for one in named if one.startswith("?")}
-        found = {match.ticker for match in linker.find(read[file][number])}
-        judged.add((file, number), found, asked, spared, lambda _: "company")
-    judged.report(f"{len(symbols):,} symbols, {len(labels)} headlines")
+    labels = _labels(LABELS, "company")
+    read = _read(streams, labels)
+    for part, rows in labels.items():
+        judged = Judged()
+        for (file, number), named in rows.items():
+            asked = {symbols[one] for one in named if one in symbols}
+            spared = {symbols.get(one[1:], "") for one in named if one.startswith("?")}
+            found = {match.ticker for match in linker.find(read[file][number])}
+            judged.add((file, number), found, asked, spared, lambda _: "company")
+        judged.report(f"{len(entities.companies):,} companies, {part}, {len(rows)} headlines")
     sample = list(max(read.values(), key=len).values())[:TIMED]
     for size in SIZES:
         _timed(f"{size:,} companies", Linker(Watchlist(entities.companies[:size])), sample)
@@ -88,11 +86,8 @@ def of_markets(streams: Path) -> None:
     alone, markets = shipped_watchlist(), shipped_watchlist("markets")
     both = Watchlist([*alone.entities, *markets.entities])
     without, linker = Linker(alone), Linker(both)
-    labels: dict[str, dict[Row, list[str]]] = defaultdict(lambda: defaultdict(list))
-    with MARKET_LABELS.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            labels[row["part"]][row["file"], row["row"]].append(row["entity"])
-    read = {file: texts(streams, file) for file in {file for rows in labels.values() for file, _ in rows}}
+    labels = _labels(MARKET_LABELS, "entity")
+    read = _read(streams, labels)
     for part, rows in labels.items():
         judged = Judged()
         for (file, number), named in rows.items():
@@ -111,6 +106,20 @@ def of_markets(streams: Path) -> None:
     _timed("and the markets", linker, sample)
     more = sum(match.ticker in both.other_types for text in sample for match in linker.find(text))
     print(f"{more / len(sample):.2f} entities a headline that are no companies")
+
+
+def _labels(path: Path, column: str) -> dict[str, dict[Row, list[str]]]:
+    """What is labelled in each part of a file of labels, by the headline."""
+    labels: dict[str, dict[Row, list[str]]] = defaultdict(lambda: defaultdict(list))
+    with path.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            labels[row["part"]][row["file"], row["row"]].append(row[column])
+    return labels
+
+
+def _read(streams: Path, labels: dict[str, dict[Row, list[str]]]) -> dict[str, dict[str, str]]:
+    """The texts of the streams that the labels are of."""
+    return {file: texts(streams, file) for file in {file for rows in labels.values() for file, _ in rows}}
 
 
 def _names(matches: Iterable[Match]) -> str:

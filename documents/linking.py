@@ -12,22 +12,24 @@ import ahocorasick
 
 from documents.market_names import fits_market
 from documents.name_context import ends_a_name, has_capitals, word_after, word_before
+from documents.ordinary_words import is_seen
 from documents.records import Via
-from documents.symbols import exchange_symbols, national_numbers, vendor_symbols
+from documents.symbols import SUFFIXES, exchange_symbols, national_numbers, vendor_symbols
 from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9.\-]{0,9})")
 _ONE_WAY_OF_WRITING = str.maketrans(
-    "\u2018\u2019\u201b\u02bc\u00b4`\u2032\u2010\u2011\u2012\u2013\u2014\u2212", "'''''''------"
+    "\u2018\u2019\u201b\u02bc\u00b4`\u2032\u2010\u2011\u2012\u2013\u2014\u2212-", "'''''''       "
 ) | str.maketrans(
     dict(
         line.split("\t")
         for line in (resources.files("documents") / "traditional.tsv").read_text(encoding="utf-8").splitlines()
     )
 )
-"""Apostrophes and hyphens as typesetters write them, and as lists of companies do; and traditional Chinese characters,
-as Taipei and Hong Kong write a name, with the simplified ones for them (after OpenCC). None changes a place."""
+"""Apostrophes as typesetters write them, and as lists of companies do; hyphens, for which lists may have blanks; and
+traditional Chinese characters, as Taipei and Hong Kong write a name, with the simplified ones for them (after OpenCC).
+None changes a place."""
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -39,10 +41,19 @@ _BUSINESS_AFTER = re.compile(
 _BUSINESS_BEFORE = re.compile(r"\b(?:shares of|stock of|shares in|stake in|ceo of|investors in)\s$", re.IGNORECASE)
 """What stands beside a name that is an ordinary word, where it means the company."""
 
-_HYPHENATED = re.compile(r"-[A-Z]")
-"""As in "Franco-German": what begins there is no company's name."""
+_HYPHENATED = re.compile(r"-[A-Z](?!\w*\s(?:deal|merger|tie-up|takeover|acquisition|combination|talks)\b)")
+"""As in "Franco-German": what begins there is no company's name, unlike in "Fox-Disney deal"."""
+_TRADE_BEHIND = re.compile(
+    r"^\s(Energy|Resources|Capital|Financial|Pharma\w*|Therapeutics|Mining|Gold|Communications|Aerospace|Airlines|Power"
+    r"|Motors|Medical|Bank|Healthcare|Entertainment|Systems|Technolog\w+|Foods|Oil|Petroleum|Insurance|Industries)\b"
+)
+"""Behind the first word of a longer name, it makes another company of it: Parsley Energy is not Parsley Box."""
 _IN_BRACKETS = re.compile(r"\(\$?([A-Z]{1,5}(?:[.-][A-Z])?)\)")
+_SYMBOL_BEHIND = re.compile(r"^,?(?: [A-Z][a-z]+\.?,?)?\s\((?:[A-Za-z]+:\s?)?([A-Z]{1,5})\)")
+"""Also where a legal form stands between the name and the brackets."""
 _LISTED = re.compile(r"(?<![\w$.])[A-Z]{1,5}(?:, ?(?:and )?[A-Z]{1,5}){2,}(?![\w.])")
+_HEADED = re.compile(r"([A-Z]{4,5}):\s")
+"""At the beginning of a headline, as in "CPRT: Rating increased". Shorter ones are newspapers and offices."""
 NAME_BEFORE = 60
 """A symbol in brackets stands at most so many characters behind the company's name."""
 
@@ -71,6 +82,8 @@ def whole_name(text: str, start: int, end: int) -> bool:
     before, after = text[start - 1] if start else " ", text[end] if end < len(text) else " "
     if before in "$@#_" or after == "_":
         return False
+    if before in "./" and text[max(0, start - 4) : start].lower().endswith(("www.", "://")):
+        return False
     return not (_one_word(before, text[start]) or (_one_word(text[end - 1], after) and not _HANGUL.match(after)))
 
 
@@ -94,16 +107,23 @@ class Linker:
         for company in companies:
             for symbol in (*company.symbols, *company.identifiers, *national_numbers(company.isin)):
                 self._by_symbol.setdefault(symbol.upper(), company.ticker)
+        self._elsewhere: set[str] = set()
         for company in companies:
             # A cashtag is a symbol without the exchange's suffix. If several companies share it, it is the first one's.
-            self._by_symbol.setdefault(company.ticker.split(".")[0].upper(), company.ticker)
+            symbol, point, suffix = company.ticker.upper().partition(".")
+            if symbol not in self._by_symbol:
+                self._by_symbol[symbol] = company.ticker
+                if point + suffix in SUFFIXES:
+                    self._elsewhere.add(symbol)
         for other in companies_first[len(companies) :]:
             for symbol in other.symbols:
                 self._by_symbol.setdefault(symbol.upper(), other.ticker)
-        owners: dict[str, dict[str, tuple[str, Entity]]] = defaultdict(dict)
+        owners: dict[str, dict[tuple[str, int], tuple[str, Entity]]] = defaultdict(dict)
         for entity in companies_first:
             for name in entity.names:
-                owners[name.lower().translate(_ONE_WAY_OF_WRITING)][entity.ticker] = name, entity
+                # "Take-Two" and "Take Two" are looked for as one, but may need different care.
+                written = entity.ticker, name.count(" ")
+                owners[name.lower().translate(_ONE_WAY_OF_WRITING)].setdefault(written, (name, entity))
         self._automaton = ahocorasick.Automaton()
         for lowered, owned in owners.items():
             self._automaton.add_word(lowered, tuple(owned.values()))
@@ -178,12 +198,16 @@ class Linker:
             before = text[max(0, bracket.start() - NAME_BEFORE) : bracket.start()]
             if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in before.split()}:
                 yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
+        first = _HEADED.match(text)
+        if first and not is_seen(first[1]) and first[1] not in self._elsewhere and first[1] in self._by_symbol:
+            yield self._match(self._by_symbol[first[1]], first[1], 0, first.end(1), "cashtag")
         for listed in _LISTED.finditer(text) if "," in text else ():
-            symbols = [(one, listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
-            known = [(one.group(), at, t) for one, at in symbols if (t := self._by_symbol.get(one.group()))]
+            symbols = [(one.group(), listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
+            known = [(one, at, t) for one, at in symbols if (t := self._by_symbol.get(one))]
             if len(known) >= max(3, 0.7 * len(symbols)):
                 for symbol, at, ticker in known:
-                    yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
+                    if symbol not in self._elsewhere:  # in New York it may be another company's
+                        yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
 
     def _named(self, text: str) -> list[Match]:
         # Lower case may be longer than the letter itself (as of "İ"), but places must stay the same.
@@ -216,8 +240,10 @@ class Linker:
 
     def _fits(self, company: Entity, name: str, text: str, start: int, end: int) -> bool:
         surface = text[start:end]
-        if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
-            return False  # the symbol of another company, in brackets
+        if self._is_another_s(company, text, start, end):
+            return False
+        if (" " in surface or " " in name) and not _is_written_as(name, surface):
+            return False
         if len(name) < 4 and name.isupper():
             # A short abbreviation ("GE", "ING") is one only in capitals.
             if surface != name:
@@ -232,14 +258,43 @@ class Linker:
         if name not in company.capitalised:
             return True
         if " " not in name and (
-            _HYPHENATED.match(text[end : end + 3]) or ends_a_name(text[max(0, start - 20) : start])
+            _HYPHENATED.match(text[end : end + 30]) or ends_a_name(text[max(0, start - 20) : start])
         ):
+            return False
+        if " " not in name and _has_another_trade(company, name, text[end : end + 20]):
             return False
         after, before = word_after(text, end), word_before(text, start)
         return not (
             (after and after in {word.lower() for word in company.not_before})
             or (before and before in {word.lower() for word in company.not_after})
         )
+
+    def _is_another_s(self, company: Entity, text: str, start: int, end: int) -> bool:
+        """Whether a symbol in brackets says that another company is meant: the name stands in them itself, or is its
+        first word, as in "Vertex (VRTX)"."""
+        surface = text[start:end]
+        if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
+            return True
+        bracket = _SYMBOL_BEHIND.match(text[end : end + 40]) if text.find("(", end, end + 40) > 0 else None
+        ticker = self._by_symbol.get(bracket[1]) if bracket else None
+        if not ticker or ticker == company.ticker:
+            return False
+        return _plain(surface.split()[0]) in _first_words(self._entities[ticker])
+
+
+def _is_written_as(name: str, surface: str) -> bool:
+    """Whether a name of several words is one: no "new Asia" of New Asia, and where hyphens stand for blanks or blanks
+    for hyphens all parts have capitals, unlike "take two" of Take-Two and "Fast-track" of Fast Track."""
+    if surface.count(" ") != name.count(" "):
+        return not any(part[0].islower() for part in re.findall(r"\w+", surface))
+    return not (surface[0].islower() and name[0].isupper() and surface != surface.lower())
+
+
+def _has_another_trade(company: Entity, name: str, behind: str) -> bool:
+    """Whether ``name``, the first word of a longer one, goes on ``behind`` as the name of another company."""
+    trade = _TRADE_BEHIND.match(behind)
+    longer = [one.lower() for one in company.names if one.startswith(f"{name} ")] if trade else []
+    return bool(trade and longer) and not any(one.startswith(f"{name} {trade[1][:4]}".lower()) for one in longer)  # type: ignore[index]
 
 
 def _longest(hits: list[Match]) -> list[Match]:

@@ -14,8 +14,8 @@ _SHARES = re.compile(
 )
 """What lists of exchanges write behind a name; "Apple Inc. - Common Stock"."""
 
-_STATE = re.compile(r"\s*[/\\](?:[a-z]{2,4}|new)(?:[/\\].*)?$", re.IGNORECASE)
-"""As the SEC writes where a company is registered: "AMPHENOL CORP /DE/"."""
+_STATE = re.compile(r"\s*(?:[/\\]\s?(?:[a-z]{2,4}|new)?(?:[/\\].*)?|\(f/?k/?a\b.*)$", re.IGNORECASE)
+"""As the SEC writes where a company is registered, and what it was called: "AMPHENOL CORP /DE/", "ALDER (FKA OAK)"."""
 
 _FORMS = """
 inc incorporated corp corporation co company companies ltd limited plc llc lp llp nv n.v sa s.a ag se ab asa as a/s
@@ -73,7 +73,12 @@ def _written(word: str, place: int) -> str:
     if plain in _SMALL and place:
         return plain
     letters = re.sub(r"[^a-z]", "", plain)
-    abbreviation = "&" in word or not re.search("[aeiouy]", letters) or (len(letters) <= 3 and not is_word(letters))
+    abbreviation = (
+        "&" in word
+        or "." in word[:-1]
+        or not re.search("[aeiouy]", letters)
+        or (len(letters) <= 3 and not is_word(letters))
+    )
     if abbreviation and plain.rstrip(".,") not in _FORM:
         return word
     return "-".join(part[:1].upper() + part[1:].lower() for part in word.split("-"))

@@ -57,7 +57,10 @@ def merged(listings: Iterable[Listing], own: Iterable[Entity] = (), desks: DeskR
         else:
             result.others.append(_other(row, desks))
     groups = list(_groups(of_companies, own, result.left_out))
-    beginnings = Beginnings(spoken_name(group.rows[0].name) for group in groups if not group.own)
+    beginnings = Beginnings(
+        (spoken_name(group.rows[0].name) for group in groups if not group.own),
+        (name for group in groups if group.own for name in group.own.names),
+    )
     claimed: dict[str, str] = {}
     symbols: dict[str, str] = {}
     for group in groups:
@@ -138,7 +141,7 @@ def _company(
     aliases = [alias for row in group.rows for alias in row.aliases]
     names = names_of(group.rows[0].name, aliases, beginnings)
     for row in group.rows[1:]:
-        names.add(spoken_name(row.name), care_of(spoken_name(row.name)))
+        names.add(spoken_name(row.name), beginnings.care_of(spoken_name(row.name)))
     kept = [name for name in names.all if claimed.setdefault(name.lower(), ticker) == ticker]
     if not kept:  # Another company has all its names: it is found by its symbols, and called as its list has it.
         kept = [f"{group.rows[0].name} ({ticker})"]

@@ -51,6 +51,19 @@ _TRADES = frozenset(
 )  # fmt: skip
 """What people leave out at the end of a name: Agilent Technologies is Agilent."""
 
+_ALWAYS_LEFT_OUT = frozenset(
+    ["holdings", "holding", "group", "international", "bancorp", "bancshares", "worldwide", "enterprises"]
+)
+"""What they leave out even where ordinary words remain: Fifth Third Bancorp is Fifth Third, but Main Street Capital is
+not Main Street."""
+
+
+_SHORTENED = {
+    "pharmaceuticals": "Pharma", "pharmaceutical": "Pharma", "technologies": "Tech", "technology": "Tech",
+    "laboratories": "Labs", "automotive": "Auto",
+}  # fmt: skip
+"""What headlines make of the last word: Acadia Pharma, Agilent Tech."""
+
 
 @dataclass(slots=True)
 class Names:
@@ -69,11 +82,14 @@ class Names:
 
 
 class Beginnings:
-    """How many companies of a list have a name that begins with the same words."""
+    """How many companies have a name that begins with the same words: those of a list by their ``spoken`` names, and
+    those that people chose by all the names ``of_chosen``."""
 
-    def __init__(self, spoken: Iterable[str]) -> None:
+    def __init__(self, spoken: Iterable[str], of_chosen: Iterable[str] = ()) -> None:
         self._counts: Counter[str] = Counter()
-        for name in {one.lower() for one in spoken}:
+        chosen = {one.lower() for one in of_chosen}
+        self._of_chosen = {name.split()[0] for name in chosen if " " in name}
+        for name in {one.lower() for one in spoken} | chosen:
             words = name.split()
             self._counts.update(" ".join(words[:count]) for count in range(1, len(words) + 1))
 
@@ -81,39 +97,52 @@ class Beginnings:
         """Whether no other company's name begins with ``words``."""
         return self._counts[" ".join(words).lower()] <= 1
 
+    def care_of(self, name: str) -> Care:
+        """What ``name`` needs: a word of business also where it begins the name of a company that people chose, as
+        Vertex begins Vertex Pharmaceuticals."""
+        return "business" if name.lower() in self._of_chosen else care_of(name)
+
 
 def names_of(name: str, aliases: Iterable[str], beginnings: Beginnings) -> Names:
     """The names for the company that a list calls ``name``; people added ``aliases``."""
     found, spoken = Names(), spoken_name(name)
-    if (care := care_of(spoken)) == "business" and len(formal_name(name).split()) > len(spoken.split()):
+    if (care := beginnings.care_of(spoken)) == "business" and len(formal_name(name).split()) > len(spoken.split()):
         found.add(formal_name(name), "capital")
     found.add(spoken, care)
     for alias in aliases:
         found.add(alias, care_of(alias))
     words = spoken.split()
     while len(words) > 2 and words[-1].lower() in _TRADES:
-        words.pop()
-        if beginnings.of_one(words):
+        trade = words.pop().lower()
+        if beginnings.of_one(words) and (trade in _ALWAYS_LEFT_OUT or not _is_ordinary(words)):
             found.add(" ".join(words), care_of(" ".join(words)))
     first = spoken.split()[:1]
     if len(words) > 1 and first and _stands_alone(first[0]) and beginnings.of_one(first):
         found.add(first[0].rstrip(","), "capital")
+    head, _, last = spoken.rpartition(" ")
+    if head and (short := _SHORTENED.get(last.lower())) and beginnings.of_one(spoken.split()):
+        found.add(f"{head} {short}", care_of(f"{head} {short}"))
     return found
 
 
 def care_of(name: str) -> Care:
     """What ``name`` needs to count as a company's."""
-    words = name.split()
-    if len(words) == 1:
+    words = name.replace("-", " ").split()
+    if " " not in name and (len(words) == 1 or not all(map(is_word, words))):
         letters = re.sub(r"\W", "", name)
         if len(letters) < _SHORTEST or name.lower() in _OTHER_THINGS:
             return "business"
         if is_mostly_word(name) or is_part_of_names(name):
             return "business"
-        return "capital" if is_seen(name) else "none"
+        return "capital" if is_seen(name) or is_no_company(name) else "none"
     if is_phrase(words):
         return "business"
     return "capital" if all(is_word(word) or len(word) < 3 for word in words) else "none"
+
+
+def _is_ordinary(words: list[str]) -> bool:
+    """Whether ``words`` say rather something else than a company: "Artificial Intelligence", "New Jersey"."""
+    return is_word(words[0]) and all(is_word(one) or is_part_of_names(one) for one in words)
 
 
 def _stands_alone(word: str) -> bool:

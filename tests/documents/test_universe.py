@@ -42,6 +42,10 @@ def made(path: Path, data: str, *own: Entity) -> dict[str, Entity]:
         ("Eli Lilly & Co", "Eli Lilly"),
         ("AT&T INC.", "AT&T"),
         ("ABM INDUSTRIES INC /DE/", "ABM Industries"),
+        ("AMETEK INC/", "Ametek"),
+        ("MP Materials Corp. / DE", "MP Materials"),
+        ("ALDER AG (fka OAK GROUP", "Alder"),
+        ("U.S. GOLD CORP", "U.S. Gold"),
         ("O REILLY AUTOMOTIVE INC", "O'Reilly Automotive"),
         ("GAP INC", "Gap"),
         ("Tethys Oil AB (publ)", "Tethys Oil"),
@@ -89,6 +93,49 @@ def test_ordinary_words_need_a_word_of_business(tmp_path: Path):
     assert found("Mixed Results (RSLT) for the quarter") == ["RSLT"]
     assert found("Others (RSLT) and a unit (ZYBR)") == []
     assert found("Movers: ALDR,RSLT,ZYBR") == ["ALDR", "RSLT", "ZYBR"] and found("Movers: US, UK, ALDR") == []
+
+
+LONGER = """Ticker,Name
+PRSB,Parsby Box Group plc
+AITX,Artificial Intelligence Technology Solutions Inc
+MAIN,Main Street Capital Corp
+FITB,Fifth Third Bancorp
+VRTA,Vertaxo Inc
+MARC,Marcus Corp
+WSMA,WILLABY SONOMA INC
+SONO,Sonoma Medical Investments Inc
+NASA,New Asia Holdings Inc
+OAKL,Oakleyan Pharmaceuticals Inc
+ODD.L,Odd Farms plc
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "tickers"),
+    [
+        ("Parsby rises; Parsby Box falls", ["PRSB"]),
+        ("Parsby Energy CEO resigns", []),
+        ("Artificial Intelligence on Main Street: what the Fed does", []),
+        ("Main Street Capital and Fifth Third report", ["MAIN", "FITB"]),
+        ("Vertaxo (VRTX) falls", ["VRTX"]),
+        ("Vertaxo wins approval; why Vertaxo Inc fell", ["VRTA"]),
+        ("Neiman Marcus, Garth Q. Marcus and marcus", []),
+        ("Marcus opens theatres; the Marcus-Odd rule", ["MARC"]),
+        ("Sonoma rises", ["SONO"]),
+        ("The Sonoma-Cintas deal", ["SONO"]),
+        ("Willaby-Sonoma and Willaby‐Sonoma sell pans", ["WSMA"]),
+        ("A fifth-third share", []),
+        ("Fund for new Asia growth", []),
+        ("Oakleyan Pharma gains", ["OAKL"]),
+        ("See www.vertaxo.com and https://parsby.com", []),
+        ("OAKL: Target price raised", ["OAKL"]),
+        ("Movers: OAKL, MARC, FITB, ODD", ["OAKL", "MARC", "FITB"]),
+    ],
+)
+def test_names_that_are_a_part_of_others(tmp_path: Path, text: str, tickers: list[str]):
+    own = Entity(ticker="VRTX", name="Vertaxo Pharmaceuticals", desk="d", sector="s")
+    linker = Linker(Watchlist(made(tmp_path / "list.csv", LONGER, own).values()))
+    assert [one.ticker for one in linker.find(text)] == tickers
 
 
 def test_people_s_entries_keep_their_names_and_gain_identifiers(tmp_path: Path):

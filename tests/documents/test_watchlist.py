@@ -32,6 +32,7 @@ def linker() -> Linker:
         ("Intelligent people at Teslascope", [], []),
         ("mail@boeing.com #boeing @boeing", [], []),
         ("İstanbul: Boeing delivers", [], [("BA", "Boeing", "name")]),
+        ("Take Two and take two, Rolls royce", [], [("TTWO", "Take Two", "name"), ("RR.L", "Rolls royce", "name")]),
         ("McDonald\u2019s sales", [], [("MCD", "McDonald\u2019s", "name")]),
         (normalise("McDonald\u00b4s sales"), [], [("MCD", "McDonald's", "name")]),
         ("Kohl\u02bcs and Lowe`s", [], [("KSS", "Kohl\u02bcs", "name"), ("LOW", "Lowe`s", "name")]),
