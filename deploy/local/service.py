@@ -84,6 +84,9 @@ class Service:
         self._workers = workers
         self._scheduler = scheduler and importlib.util.find_spec("torch") is not None
         self._console = console
+        self._held: socket.socket | None = None
+        """Keeps the console's port for it."""
+
         self._feeds = feeds
         self.errors_of_feeds: Callable[[], list[str]] = list
         self._extra = dict(extra or {})
@@ -94,7 +97,10 @@ class Service:
         self.stack.__enter__()
         try:
             if self._console:
-                self.stack.console_url = f"http://127.0.0.1:{_port_of_console()}/"
+                self._held = _port_of_console()
+                self.stack.console_url = f"http://127.0.0.1:{self._held.getsockname()[1]}/"
+                if sys.platform != "linux":  # others let nobody listen where a socket is bound
+                    self._held.close()
                 self._extra.setdefault("ALERT_CONSOLE_URL", self.stack.console_url)
             # The first one migrates the schema, makes the topics and builds the model; the others find them.
             for number in range(self._workers):
@@ -119,6 +125,8 @@ class Service:
 
     def __exit__(self, *error: Any) -> None:
         self.stack.__exit__(*error)
+        if self._held is not None:
+            self._held.close()
 
     def start_worker(self, number: int) -> None:
         """Start worker ``number`` and wait until it has its partitions. Raises ``ChildFailed``."""
@@ -169,15 +177,17 @@ class Service:
         self.stack.children[f"worker-{number}"].kill()
 
 
-def _port_of_console() -> int:
-    """CONSOLE_PORT, or 8800, where it is free: people keep addresses."""
+def _port_of_console() -> socket.socket:
+    """Bound to CONSOLE_PORT, or 8800, where that is free: people keep addresses. As long as the socket is open, another
+    ``finsent up`` takes another port; both would otherwise find this one free until a console listens."""
     wanted = int(given("CONSOLE_PORT") or "8800")
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return free_port()
-    return wanted or free_port()
+    held = socket.socket()
+    try:
+        held.bind(("127.0.0.1", wanted or free_port()))
+    except OSError:
+        held.bind(("127.0.0.1", free_port()))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so the console can listen there
+    return held
 
 
 def _answers(url: str) -> bool:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from clickhouse_driver import Client
 
 from cli.shared.failures import mask
 from deploy.local import BrokerKind
+from deploy.local.service import _port_of_console
 from documents import BadRecord, Position
 from storage import write_documents
 from storage.writes import write_alerts
@@ -342,6 +344,14 @@ def test_doctor_asks_the_schema_registry(configured: None) -> None:
         assert "answers 401" in str(told(**url))
     away = told(**url, KAFKA_SCHEMA_REGISTRY_PASSWORD="s3cret")
     assert away["ok"] is False and registry.url in str(away)
+
+
+def test_two_services_that_start_at_once_have_consoles_at_two_addresses() -> None:
+    with _port_of_console() as one, _port_of_console() as other:  # before either console listens
+        assert one.getsockname()[1] != other.getsockname()[1]
+        for held in (one, other):
+            with socket.create_server(held.getsockname()) as console:
+                assert console.getsockname() == held.getsockname()
 
 
 @pytest.mark.usefixtures("built_in")
