@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 
 from clickhouse_driver import Client
@@ -19,27 +20,34 @@ def unlabelled_documents(client: Client, limit: int = 5000, moment: datetime | N
     """
     published = "AND published_at <= toDateTime64(%(moment)s, 3, 'UTC')" if moment else ""
     latest = "published_at DESC" if moment else "ingested_at DESC, published_at DESC"
+    # First which they are, by narrow columns of all documents, and then all that is to be known of these.
+    found = client.execute(
+        f"""
+        SELECT topic, topic_id, partition, offset FROM documents
+        WHERE unscored = '' AND document_id NOT IN (SELECT document_id FROM label_log WHERE error_kind = '') {published}
+        ORDER BY {latest}, document_id
+        LIMIT 1 BY story_id
+        LIMIT %(limit)s
+        """,
+        {"limit": limit, "moment": written(moment) if moment else ""},
+    )
+    if not found:
+        return []
+    chosen = defaultdict(list)  # by partition, since a query may not be longer than 256 KiB
+    for *where, offset in found:
+        chosen[tuple(where)].append(offset)
     return select(
         client,
         f"""
-        WITH alarms AS
+        WITH chosen AS
+        (
+            SELECT one.1 AS topic, one.2 AS topic_id, one.3 AS partition, arrayJoin(one.4) AS offset
+            FROM (SELECT arrayJoin(%(chosen)s) AS one)
+        ),
+        alarms AS
         (
             SELECT kind, source FROM (SELECT * FROM drift ORDER BY at DESC LIMIT 1 BY kind, source, measure)
             WHERE alarm != ''
-        ),
-        latest AS
-        (
-            SELECT topic, topic_id, partition, offset,
-                   document_id, source, kind, lang, title, text, published_at, label, sentiment,
-                   p_negative, p_neutral, p_positive, model_version,
-                   mentions.entity AS entities, mentions.surface AS surfaces, hex(embedding) AS embedding, story_id,
-                   ingested_at
-            FROM documents
-            WHERE unscored = '' AND document_id NOT IN (SELECT document_id FROM label_log WHERE error_kind = '')
-                {published}
-            ORDER BY {latest}, document_id
-            LIMIT 1 BY story_id
-            LIMIT %(limit)s
         ),
         others AS
         (
@@ -48,23 +56,25 @@ def unlabelled_documents(client: Client, limit: int = 5000, moment: datetime | N
             (
                 SELECT topic, topic_id, partition, offset, challenger_p[3] - challenger_p[1] AS sentiment, at
                 FROM shadow_log FINAL
-                WHERE (topic, topic_id, partition, offset) IN (SELECT topic, topic_id, partition, offset FROM latest)
+                WHERE (topic, topic_id, partition, offset) IN (SELECT * FROM chosen)
                 UNION ALL
                 SELECT topic, topic_id, partition, offset, sentiment, rescored_at AS at
                 FROM rescored_log FINAL
-                WHERE (topic, topic_id, partition, offset) IN (SELECT topic, topic_id, partition, offset FROM latest)
+                WHERE (topic, topic_id, partition, offset) IN (SELECT * FROM chosen)
             )
             GROUP BY topic, topic_id, partition, offset
         )
-        SELECT l.* EXCEPT (topic, topic_id, partition, offset, ingested_at),
+        SELECT document_id, source, kind, lang, title, text, published_at, label, l.sentiment AS sentiment,
+               p_negative, p_neutral, p_positive, model_version,
+               mentions.entity AS entities, mentions.surface AS surfaces, hex(embedding) AS embedding, story_id,
                if(o.topic = '', NULL, o.sentiment) AS other_sentiment,
                (l.kind, l.source) IN (SELECT kind, source FROM alarms) OR (l.kind, '') IN
                    (SELECT kind, source FROM alarms) AS drifting
-        FROM latest AS l
+        FROM (SELECT * FROM documents WHERE (topic, topic_id, partition, offset) IN (SELECT * FROM chosen)) AS l
         LEFT JOIN others AS o USING (topic, topic_id, partition, offset)
         ORDER BY {latest}, document_id
         """,
-        {"limit": limit, "moment": written(moment) if moment else ""},
+        {"chosen": [(*where, offsets) for where, offsets in chosen.items()]},
     )
 
 

@@ -43,7 +43,13 @@ from storage.dictionary import public_views
 from storage.erasure import counts_about, erase_person, find_person
 from storage.insert import PREVIOUS_QUORUM_NOT_MET, insert_alone
 from storage.questions import ask, questions
-from storage.reads import entities_stored, event_reports, latest_offsets, sentiment_windows
+from storage.reads import (
+    entities_stored,
+    event_reports,
+    latest_offsets,
+    sentiment_windows,
+    unlabelled_documents,
+)
 from storage.shards import ON_SHARDS, SHARDED, over_shards
 from storage.writes import settle_hours
 from stream.kafka import produce
@@ -409,6 +415,7 @@ def test_what_the_service_reads_is_that_of_one_server(both: tuple[Client, Client
         lambda client: sorted(event_reports(client, *week), key=repr),
         lambda client: sorted(latest_offsets(client).items()),
         lambda client: sorted(entities_stored(client, dict.fromkeys(latest_offsets(client), 5), week[1])),
+        lambda client: [row["document_id"] for row in unlabelled_documents(client, 50, MONDAY + timedelta(days=5))],
     ):
         answers = [read(client) for client in both]
         assert answers[0] and near(*answers)
