@@ -3,10 +3,9 @@
 
 Each page is loaded some times in a headless Chromium; told are the first paint (the page's frame), the moment at which
 the first answer of ClickHouse is shown, and that at which all are: of the first load (cold), and the medians of the
-others (warm). Of a
-console of its own, ClickHouse and the console have just been started when the first page is loaded, and what the two
-took of a processor is told, too, which other work on the machine disturbs less. The documents are made by SQL, as in
-``benchmarks.scale``.
+others (warm). Of a console of its own, ClickHouse and the console have just been started when the first page is loaded,
+and what the two took of a processor is told, too, which other work on the machine disturbs less. The documents are made
+by SQL, as in ``benchmarks.scale``.
 """
 
 from __future__ import annotations

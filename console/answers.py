@@ -78,7 +78,7 @@ class State(BaseModel):
 
 class Health(BaseModel):
     """The state of the service: what is wrong, and how far workers, feeds and models are. ``unknown`` names what is not
-    known as of the moment that was asked for."""
+    known as of the moment that was asked for; ``state`` is the present's, but for its moment."""
 
     problems: list[Row]
     state: State

@@ -55,17 +55,21 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Before the first request it is known who has signed out, so that no session of theirs comes back."""
-        await run_in_threadpool(_learn_sign_outs, context)
-        keeping = asyncio.create_task(_keep_learning(context))
-        yield
-        keeping.cancel()
+        if not context.access.signs_in:
+            yield
+        else:
+            await run_in_threadpool(_learn_sign_outs, context)
+            keeping = asyncio.create_task(_keep_learning(context))
+            yield
+            keeping.cancel()
+        context.explainer.close()
 
     app = FastAPI(
         title="finsent console",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        lifespan=lifespan if context.access.signs_in else None,
+        lifespan=lifespan,
     )
     add_guard(app, context.access, settings)
     add_error_answers(app)

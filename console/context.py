@@ -13,6 +13,7 @@ from fastapi.responses import Response
 
 from console import sql
 from console.access import Access, address
+from console.explainer import Explainer
 from console.people import User
 from console.pool import Pool
 from console.shared import Shared
@@ -48,6 +49,7 @@ class Context:
     shared: Shared[Any] = field(default_factory=lambda: Shared(SHARED_S))
     market: Shared[Any] = field(default_factory=lambda: Shared(MARKET_S))
     history: Shared[Any] = field(default_factory=lambda: Shared(HISTORY_S))
+    explainer: Explainer = field(default_factory=Explainer)
 
     def state(self) -> dict[str, Any]:
         """How fresh the data are, and the moment that is shown; up to a second old."""

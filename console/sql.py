@@ -359,7 +359,8 @@ LIMIT %(limit)s
 
 HOW_MANY = """
 SELECT count() FROM documents
-WHERE published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL %(days)s DAY AND published_at <= %(until)s
+WHERE unscored = '' AND published_at > toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL %(days)s DAY
+    AND published_at <= %(until)s
 """
 
 FEEDS = """

@@ -19,8 +19,8 @@ NAME = re.compile(r"[\w.-]+")
 PLACE = re.compile(r"(File|Disk|S3|AzureBlobStorage)\([\w\s,'./:+-]*\)")
 LONGEST_S = 24 * 3600
 
-ON_ITS_WAY = "record_log_restoring"
-"""The name of ``record_log`` until everything else is restored."""
+LAST, ON_ITS_WAY = "record_log", "record_log_restoring"
+"""The table that holds the ledger, and its name until everything else is restored."""
 
 TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name"
 VIEWS = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name"
@@ -88,16 +88,16 @@ def restore(client: Client, place: str, database: str = "") -> int:
     _be_patient(client)
     # ClickHouse makes all tables and then fills them. A worker that runs would take an empty ledger for lost rows, so
     # it comes last: without it, workers wait. What others write into the other tables meanwhile stays.
-    _run(client, f"RESTORE TABLE `{source}`.record_log AS `{here}`.{ON_ITS_WAY} FROM {place}")
+    _run(client, f"RESTORE TABLE `{source}`.{LAST} AS `{here}`.{ON_ITS_WAY} FROM {place}")
     _run(
         client,
-        f"RESTORE DATABASE `{source}` AS `{here}` EXCEPT TABLES `{source}`.record_log FROM {place} "
+        f"RESTORE DATABASE `{source}` AS `{here}` EXCEPT TABLES `{source}`.{LAST} FROM {place} "
         "SETTINGS allow_different_database_def = 1, allow_non_empty_tables = 1",
     )
-    _run(client, f"RENAME TABLE {ON_ITS_WAY} TO record_log")
-    names = _tables(client)
+    names = [LAST if name == ON_ITS_WAY else name for name in _tables(client)]
     for (view,) in client.execute(VIEWS):
         _mend(client, place, view, source, here, names)
+    _run(client, f"RENAME TABLE {ON_ITS_WAY} TO {LAST}")
     return len(names)
 
 

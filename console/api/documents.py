@@ -12,7 +12,6 @@ from console.answers import FORBIDDEN, UNKNOWN, Explanation, Labelled, Rows
 from console.api.as_of import AsOf
 from console.api.charts import Company
 from console.context import Context, as_json
-from console.explainer import Explainer
 from console.people import User
 from documents import Sentiment, whole_text
 from storage.reads import unlabelled_documents
@@ -31,7 +30,7 @@ class Judgement(BaseModel):
 
 def add_routes(api: APIRouter, context: Context) -> None:
     """Explaining and the queue for everybody; labelling for annotators."""
-    pool, explainer, annotator = context.pool, Explainer(), Depends(context.access.allow("annotator"))
+    pool, explainer, annotator = context.pool, context.explainer, Depends(context.access.allow("annotator"))
 
     @api.get("/explain", response_model=Explanation, responses=UNKNOWN)
     def explain(document: Annotated[str, Query(max_length=500)], entity: Company = "") -> Response:

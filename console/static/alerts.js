@@ -88,23 +88,31 @@ const leading = parts => [...parts].sort((a, b) => BADNESS(a) - BADNESS(b) || Nu
 const sourcesOf = parts => new Set(parts.flatMap(row => row.evidence.event?.sources ?? (row.evidence.documents ?? []).map(document => document.source)));
 
 // One incident in a few lines: what, how bad, since when, by how many sources, which words decided, and what is at stake.
-function incidentHead(parts, line) {
+function incidentHead(parts) {
   const lead = leading(parts), firing = parts.filter(row => row.state === "firing").length, sources = sourcesOf(parts).size;
   const words = [...new Set(parts.flatMap(row => (row.evidence.documents ?? []).flatMap(document => document.words ?? [])))].slice(0, 6);
   const began = parts.map(row => row.began_at).sort()[0], exposure = held(lead.exposure ?? []);
-  return [el("p", { class: "big" }, headline(lead), " ", el("span", { class: `badge ${lead.severity}` }, lead.severity), " ", el("span", { class: "badge" }, firing ? "firing" : "over"), " ", line && line.times.length > 1 ? sparkline(line, lead.name) : null),
+  return [el("p", { class: "big" }, headline(lead), " ", el("span", { class: `badge ${lead.severity}` }, lead.severity), " ", el("span", { class: "badge" }, firing ? "firing" : "over"), " ", el("span", { "data-line": lead.entity, "data-name": lead.name })),
     el("p", {}, "Since ", when(began), sources ? `; ${many(sources, "source")}` : "", words.length ? ["; deciding words: ", words.map((word, i) => [i ? ", " : "", el("mark", { class: lead.direction === "positive" ? "p2" : "n2" }, word)])] : "", "."),
     exposure ? el("p", {}, el("strong", {}, "Exposure: "), `${exposure}.`) : null,
     parts.length > 1 ? el("ol", { class: "parts" }, parts.map(row => el("li", {}, when(row.fired_at), ": ", el("a", { href: page(row) }, summary(row)), ` (${row.severity}, ${row.state})`))) : null];
 }
 
-// The incidents of a list of alerts, each with its cards. With `brief`, the cards are folded up; `lines` has a week's sentiment by company.
-export function incidentCards(rows, again, { most = Infinity, brief = false, lines = new Map(), sort = false } = {}) {
+// Draws the week's sentiment of companies, by company, beside the incidents about them.
+export function drawLines(incidents, lines) {
+  for (const place of incidents.flatMap(incident => [...incident.querySelectorAll("[data-line]")])) {
+    const line = lines.get(place.dataset.line);
+    if (line && line.times.length > 1) place.replaceChildren(sparkline(line, place.dataset.name));
+  }
+}
+
+// The incidents of a list of alerts, each with its cards. With `brief`, the cards are folded up.
+export function incidentCards(rows, again, { most = Infinity, brief = false, sort = false } = {}) {
   const incidents = sort ? worstFirst(incidentsOf(rows)) : incidentsOf(rows);
   return incidents.slice(0, most).map(parts => {
     const cards = parts.map(row => alertCard(row, again));
     if (!brief && parts.length === 1) return cards[0];
-    return el("section", { class: "incident", "data-open": page(leading(parts)), "aria-label": `Incident at ${parts[0].name} since ${format(parts[0].fired_at)}: ${summary(leading(parts))}` }, incidentHead(parts, lines.get(parts[0].entity)),
+    return el("section", { class: "incident", "data-open": page(leading(parts)), "aria-label": `Incident at ${parts[0].name} since ${format(parts[0].fired_at)}: ${summary(leading(parts))}` }, incidentHead(parts),
       brief ? el("details", {}, el("summary", {}, parts.length === 1 ? "The alert, with its documents" : `The ${parts.length} alerts, with their documents`), cards) : cards);
   });
 }

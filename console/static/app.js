@@ -17,24 +17,37 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 document.getElementById("sign-out")?.addEventListener("click", async () => { await ask("/api/sign-out", {}); location.assign("/sign-in"); });
 
-// What a page knows first is shown while it waits for the rest; once it has been whole, the old page stays instead.
-function early(...parts) {
-  if (page.dataset.ready) return;
-  const standAgain = keepPlace();
-  page.replaceChildren(...parts.filter(part => part), el("p", { class: "quiet" }, "Reading the rest ..."));
-  standAgain();
+// Shows `parts`. Nodes that are there already are not moved, so who reads, stands or has opened something there keeps it.
+function settle(parts) {
+  const standAgain = keepPlace(), kept = new Set(parts);
+  for (const child of [...page.childNodes]) if (!kept.has(child)) child.remove();
+  let at = page.firstChild;
+  for (const part of parts) {
+    if (part === at) at = at.nextSibling;
+    else page.insertBefore(part, at);
+  }
+  keepMoment();
+  if (!page.contains(document.activeElement)) standAgain();
+  else requestAnimationFrame(() => document.activeElement.scrollIntoView({ block: "nearest" })); // the charts are drawn then
 }
 
+let runs = 0;
 async function show() {
   if (!page) return;
+  const mine = ++runs; // somebody may ask for the page again before it is whole: the last one counts
+  // What a page knows first is shown while it waits for the rest; once it has been whole, the old page stays instead.
+  const waiting = el("p", { class: "quiet" }, "Reading the rest ...");
+  const early = (...parts) => { if (mine === runs && !page.dataset.ready) settle([...parts.filter(part => part), waiting]); };
   try {
-    const parts = await pages[page.dataset.page](page, show, early), standAgain = keepPlace();
-    page.replaceChildren(...parts.filter(part => part));
-    keepMoment();
-    standAgain();
+    const parts = await pages[page.dataset.page](page, show, early);
+    if (mine !== runs) return;
+    settle(parts.filter(part => part));
     arrive();
   } catch (error) {
-    page.replaceChildren(el("p", { role: "alert" }, `This cannot be shown: ${error.message}`));
+    if (mine !== runs) return;
+    const told = el("p", { role: "alert" }, `This cannot be shown: ${error.message}`);
+    if (waiting.isConnected) waiting.replaceWith(told);
+    else page.replaceChildren(told);
   }
   page.dataset.ready = "yes";
   page.removeAttribute("aria-busy");

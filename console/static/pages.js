@@ -1,5 +1,5 @@
 // What each page shows; a page is a function that gives its nodes.
-import { alertCard, incidentCards } from "/static/alerts.js";
+import { alertCard, drawLines, incidentCards } from "/static/alerts.js";
 import { asOf, moment } from "/static/as_of.js";
 import { priceChart, sentimentChart, topicsChart, volumeChart } from "/static/charts.js";
 import { ask, company, duration, el, guarded, inColour, many, ownPage, plurals, say, signed, sources, table, tile, tone, when } from "/static/dom.js";
@@ -37,6 +37,8 @@ function unknownCompanies() {
   return [el("h2", {}, "Unknown companies this week"), el("p", { class: "quiet" }, "Names on no list that stand beside \"shares\", \"CEO\" and the like in three English stories or more of 7 days. Some are people or places: look before you add one to the watch list."), shown];
 }
 
+let opened = false; // whether the company of this page was remembered
+
 function openedAlert() {
   const parts = location.pathname.split("/");
   return parts[1] === "alerts" && parts[2] ? decodeURIComponent(parts[2]) : "";
@@ -61,15 +63,16 @@ export const pages = {
     const end = new Date(emerging.moment);
     const recent = alerts.rows.filter(row => new Date(row.fired_at) <= end && end - new Date(row.fired_at) < 7 * 864e5 && !["inactive", "pending"].includes(row.state));
     const named = [...new Set(recent.map(row => row.entity))].filter(entity => entity !== "*").slice(0, 40);
-    const incidents = lines => [el("h2", {}, "What happened in the last 7 days, the worst first"), ...(recent.length ? incidentCards(recent, again, { most: SHOWN, brief: true, sort: true, lines }) : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
+    const incidents = incidentCards(recent, again, { most: SHOWN, brief: true, sort: true });
+    const happened = [el("h2", {}, "What happened in the last 7 days, the worst first"), ...(incidents.length ? incidents : [el("p", { class: "quiet" }, "Nothing: no alert fired.")]),
       new Set(recent.map(row => row.incident)).size > SHOWN ? el("p", {}, el("a", { href: "/alerts" }, "All alerts")) : null];
-    early(el("p", {}, "Shown as of ", when(emerging.moment), "."), ...incidents(new Map()));
+    early(el("p", {}, "Shown as of ", when(emerging.moment), "."), ...happened);
     const drawn = `/api/lines?${[moment, ...named.map(entity => `entity=${encodeURIComponent(entity)}`)].filter(part => part).join("&")}`;
     const [market, sectors, others, exposure, movers, found] = await Promise.all([...["market", "sectors", "others", "exposure", "movers"].map(name => ask(`/api/${name}?${name === "movers" ? `entity_type=${moved}&` : ""}${moment}`)), named.length ? ask(drawn) : { rows: [] }]);
-    const lines = new Map(found.rows.map(row => [row.entity, row]));
+    drawLines(incidents, new Map(found.rows.map(row => [row.entity, row])));
     const whole = sectors.rows.find(row => row.scope === "market");
     return [el("p", {}, "Shown as of ", when(market.moment), ".", whole ? [" The whole market: ", el("strong", { class: tone(whole.sentiment) }, signed(whole.sentiment)), `, ${many(whole.documents, "document")} in 24 hours.`] : ""),
-      ...incidents(lines),
+      ...happened,
       el("h2", {}, "Sectors"), el("ul", { class: "heat sectors" }, sectors.rows.filter(row => row.scope === "sector").map(row => tile(row, row.name, `/sector/${encodeURIComponent(row.name)}`))), sources(`/api/sectors?${moment}`, sectors.sql),
       ...(exposure.rows.length ? [el("h2", {}, "What the desks hold, by size"), treeMap(exposure.rows), sources(`/api/exposure?${moment}`, exposure.sql)] : []),
       el("h2", {}, "Companies"),
@@ -104,7 +107,8 @@ export const pages = {
 
   async entity(page, again, early) {
     const entity = page.dataset.entity, base = `/api/entities/${encodeURIComponent(entity)}`, number = Number(location.hash.slice(1)) || 0;
-    if (!page.dataset.ready) remember("", entity); // once, and not with each page of the list
+    if (!opened) remember("", entity); // once, and not with each page of the list
+    opened = true;
     const [now, documents, alerts] = await Promise.all([ask(`${base}/now?${moment}`), ask(`${base}/documents?page=${number}&${moment}`), ask(`/api/alerts?entity=${encodeURIComponent(entity)}&${moment}`)]);
     const all = now.rows.find(row => row.kind === "all");
     const told = alerts.rows.filter(row => !["inactive", "pending"].includes(row.state));

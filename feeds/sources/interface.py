@@ -54,8 +54,7 @@ class Interface:
                 params[paging.param] = str(paging.start + page)
             document = self._document(url, params)
             before = len(found.items)
-            take(self._mapped, document, found)
-            problem = misplaced(self._mapped, document)
+            problem = "" if take(self._mapped, document, found) else misplaced(self._mapped, document)
             if problem and not _is_told_to_be_empty(self._mapped, document):
                 if page == 0:
                     raise BadAnswer(problem)
@@ -119,15 +118,17 @@ class Interface:
                     remember["cursor"] = str(found)
 
 
-def take(mapped: Mapped, document: Any, found: Polled) -> None:
-    """Put the items of ``document`` into ``found``. Raises ``BadAnswer`` where it says what is wrong instead."""
+def take(mapped: Mapped, document: Any, found: Polled) -> bool:
+    """Put the items of ``document`` into ``found``, and tell whether anything stands where they should. Raises
+    ``BadAnswer`` where it says what is wrong instead."""
     if not isinstance(document, dict | list):
         raise BadAnswer(f"the answer is JSON, and neither an object nor a list: {json.dumps(document)[:100]}")
     rows = find(mapped.items, document)
     # Where a list is expected, the values of an object that says what is wrong would be its rows.
-    if not any(isinstance(row, dict) for row in rows):
+    there = any(isinstance(row, dict) for row in rows)
+    if not there:
         if _is_told_to_be_empty(mapped, document) and misplaced(mapped, document):
-            return
+            return False
         if mapped.error and (said := find(mapped.error, document)):
             raise BadAnswer(f"the source says: {str(said[0])[:200]}")
     for row in rows:
@@ -136,12 +137,14 @@ def take(mapped: Mapped, document: Any, found: Polled) -> None:
             found.faults.append(f"an item without id or text: {json.dumps(row)[:100]}")
         else:
             found.items.append(item)
+    return there
 
 
 def misplaced(mapped: Mapped, document: Any) -> str:
     """What is wrong where a whole answer should have its items: nothing is there, or no list. "" if nothing is wrong.
 
-    A list may be empty, and null stands for an empty list, as some servers write it. Objects may stand in an object.
+    A list may be empty, and null stands for an empty list, as some servers write it. Objects, and lists by company, may
+    stand in an object.
     """
     problems = [_misplaced(path, document) for path in _paths(mapped.items)]
     return problems[0] if all(problems) else ""
@@ -149,7 +152,7 @@ def misplaced(mapped: Mapped, document: Any) -> str:
 
 def _misplaced(path: JSONPath, document: Any) -> str:
     """The same for one path: the names at its beginning lead to the items' place."""
-    names, several = _place(path)
+    names, several, deeper = _place(path)
     where = "$" + "".join(f".{name}" for name in names)
     wanted = "list of items" if several else "item"
     at = document
@@ -159,24 +162,25 @@ def _misplaced(path: JSONPath, document: Any) -> str:
         at = at[name]
     if not several or at is None or isinstance(at, list):
         return ""
-    if isinstance(at, dict) and any(isinstance(one, dict) for one in at.values()):
+    if isinstance(at, dict) and (any(isinstance(one, dict | list) for one in at.values()) or (deeper and not at)):
         return ""
     what = "an object" if isinstance(at, dict) else "one value"
     return f"the answer has {what} and no {wanted} at {where}; {top(document)}"
 
 
-def _place(path: JSONPath) -> tuple[list[str], bool]:
-    """The names at the beginning of ``path``, and whether several items are next, in a list or an object. A path that
-    looks further down at any depth may find nothing anywhere."""
+def _place(path: JSONPath) -> tuple[list[str], bool, bool]:
+    """The names at the beginning of ``path``, whether several things are next, in a list or an object, and whether the
+    path goes on below these. A path that looks further down at any depth may find nothing anywhere."""
     names: list[str] = []
-    for segment in path.segments:
+    for number, segment in enumerate(path.segments, start=1):
         selectors = segment.selectors
         if isinstance(segment, JSONPathRecursiveDescentSegment):
-            return names, False
+            return names, False, False
         if len(selectors) != 1 or not isinstance(selectors[0], NameSelector):
-            return names, not all(isinstance(one, NameSelector) for one in selectors)
+            several = not all(isinstance(one, NameSelector) for one in selectors)
+            return names, several, number < len(path.segments)
         names.append(selectors[0].name)
-    return names, False
+    return names, False, False
 
 
 def _paths(path: str) -> list[JSONPath]:

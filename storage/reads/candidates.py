@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from clickhouse_driver import Client
 
 from storage.reads.drift import moment as written
 from storage.rows import Row, select
+
+PART = 5000
+"""The positions of so many documents fit into a query, which may have 256 KiB."""
 
 
 def unlabelled_documents(client: Client, limit: int = 5000, moment: datetime | None = None) -> list[Row]:
@@ -31,9 +36,13 @@ def unlabelled_documents(client: Client, limit: int = 5000, moment: datetime | N
         """,
         {"limit": limit, "moment": written(moment) if moment else ""},
     )
-    if not found:
-        return []
-    chosen = defaultdict(list)  # by partition, since a query may not be longer than 256 KiB
+    parts = (_known(client, found[at : at + PART], latest) for at in range(0, len(found), PART))
+    return [row for part in parts for row in part]
+
+
+def _known(client: Client, found: Sequence[tuple[Any, ...]], latest: str) -> list[Row]:
+    """What is to be known of the documents at these positions, in the order ``latest``."""
+    chosen = defaultdict(list)
     for *where, offset in found:
         chosen[tuple(where)].append(offset)
     return select(

@@ -11,7 +11,7 @@ from clickhouse_driver import Client
 
 from documents import Entity, Mention
 from storage import replace_entities, write_documents
-from storage.reads import unlabelled_documents
+from storage.reads import candidates, unlabelled_documents
 from storage.writes import acknowledge, add_silence, write_drift, write_holdings, write_training_run, write_worker_ends
 from storage.writes.drift import DriftRow
 from storage.writes.shadow import ShadowRow, write_shadow_rows
@@ -73,7 +73,7 @@ def test_a_moment_that_is_none_is_refused_in_words(console: Console) -> None:
     assert console.ask(f"api/market?as_of={NOW:%Y-%m-%d}").json["moment"] == f"{NOW:%Y-%m-%d}T00:00:00Z"
 
 
-def test_documents_of_then_can_be_labelled(console: Console) -> None:
+def test_documents_of_then_can_be_labelled(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     at = datetime(2014, 5, 6, 12, tzinfo=UTC)
     write_documents(console.client, [document(60 + n, at + timedelta(days=n), 0.1 * n, f"Old {n}") for n in range(4)])
 
@@ -85,6 +85,9 @@ def test_documents_of_then_can_be_labelled(console: Console) -> None:
     # The present offers what was stored last, however old it is.
     assert {"Old 0", "Old 3", "Lonely opens a shop"} <= set(queue("limit=200"))
     (stored,), (published,) = (unlabelled_documents(console.client, 1, at) for at in (None, GOOD))
+    whole = unlabelled_documents(console.client, 9)
+    monkeypatch.setattr(candidates, "PART", 2)
+    assert unlabelled_documents(console.client, 9) == whole and len(whole) == 9
     assert stored["title"].startswith("Old") and GOOD - timedelta(hours=5) < published["published_at"] <= GOOD
 
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ import psutil
 import pytest
 from clickhouse_driver import Client
 
+from console.explainer import MOST_WAITING
 from deploy.local import BrokerKind, kafka
 from documents import Document, Entity, Mention, Position, Topic
 from documents.events import Event, EventRole, EventState
@@ -117,7 +119,10 @@ def served(clickhouse: str, kafka: str, how: signal.Signals = signal.SIGINT, **s
             yield process.stdout.readline().strip()
         finally:
             process.send_signal(how)
-            assert process.wait(20) == (0 if how == signal.SIGINT else -how)
+            try:
+                assert process.wait(20) == (0 if how == signal.SIGINT else -how)
+            finally:
+                process.kill()  # Popen would wait for it without a limit
 
 
 @pytest.fixture(scope="module")
@@ -436,6 +441,23 @@ def test_the_process_that_explains_ends_with_its_console(
         (process,) = explainers()
     gone = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     eventually(lambda: not process.is_running() or process.status() in gone, 30, "it has ended")
+
+
+def test_a_console_that_ends_waits_for_no_explanation(
+    client: Client, clickhouse_url: str, kafka_bootstrap: str
+) -> None:
+    fill(client)
+    path = "api/explain?document=d/25&entity=ACME"
+    with ThreadPoolExecutor(MOST_WAITING) as people:
+        with served(clickhouse_url, kafka_bootstrap) as url:
+            console = Console(url, client, kafka_bootstrap)
+            assert console.ask(path).status == 200
+            (process,) = explainers()
+            process.suspend()  # it takes longer than anybody waits
+            for _ in range(MOST_WAITING):
+                people.submit(console.ask, path)
+            eventually(lambda: console.ask(path).status == 503, 60, "so many wait that one more is refused")
+        assert not process.is_running()
 
 
 def explainers() -> list[psutil.Process]:

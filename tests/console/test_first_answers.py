@@ -84,22 +84,56 @@ def test_similar_documents_are_looked_for_among_the_latest_ones(
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
-def test_what_happened_is_shown_before_the_indices_are_read(clickhouse_url: str, client: Client) -> None:
-    from playwright.sync_api import Route, expect, sync_playwright
+def test_what_is_known_first_is_shown_first_and_stays_as_it_is_when_the_rest_comes(
+    clickhouse_url: str, client: Client
+) -> None:
+    from playwright.sync_api import Page, Route, expect, sync_playwright
 
     fill(client)
     held: list[Route] = []
     with served(clickhouse_url, "127.0.0.1:1") as url, sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]).new_page()
-        page.route("**/api/market?*", lambda route: held.append(route))
-        page.route("**/api/entities/ACME/volume?*", lambda route: held.append(route))
-        for path, shown in (("", "Acme & Sons (ACME) turned negative"), ("entity/ACME", "=HYPERLINK")):
+        page: Page = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]).new_page()
+        for last in ("market?*", "entities/ACME/volume?*"):
+            page.route(f"**/api/{last}", lambda route: held.append(route))
+        shown, waits = page.locator("#page"), page.locator("#page[aria-busy]")
+
+        def opened(path: str, first: str) -> None:
+            held.clear()
             page.goto(url + path)
-            expect(page.locator("#page")).to_contain_text(shown)
-            expect(page.locator("#page[aria-busy]")).to_contain_text("Reading the rest")
+            expect(shown).to_contain_text(first)
+            expect(waits).to_contain_text("Reading the rest")
             assert page.locator("#page[data-ready]").count() == 0
-            held.pop().continue_()
+
+        def whole() -> None:
+            for route in held:
+                route.continue_()
             page.wait_for_selector("#page[data-ready]:not([aria-busy])")
-            expect(page.locator("#page")).to_contain_text(shown)
-            expect(page.locator("#page")).not_to_contain_text("Reading the rest")
-            assert not held
+            expect(shown).not_to_contain_text("Reading the rest")
+
+        opened("", "Acme & Sons (ACME) turned negative")
+        page.locator("summary", has_text="The alert, with its documents").click()
+        whole()
+        expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()  # what was unfolded stays so
+        expect(page.locator(".incident svg")).to_have_count(1)
+
+        moment = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+        opened(f"entity/ACME?as_of={moment}", "Acme debt 30")
+        similar = page.get_by_role("link", name="Similar to: Acme debt 30")
+        assert f"as_of={NOW:%Y-%m-%d}" in str(similar.get_attribute("href"))
+        why = page.get_by_role("button", name="Why: Acme debt 30")
+        why.focus()
+        whole()
+        expect(why).to_be_focused()
+        expect(why).to_be_in_viewport()
+
+        opened("entity/ACME", "Acme debt 30")
+        page.get_by_role("link", name="Older").click()
+        expect(shown).to_contain_text("Acme wins order 0")
+        whole()
+        expect(shown).to_contain_text("Acme wins order 0")  # and not the page that was asked for before it
+        expect(shown).not_to_contain_text("Acme debt 30")
+
+        opened("entity/ACME", "Acme debt 30")
+        held.pop().fulfill(status=503, json={"detail": "ClickHouse is away"})
+        expect(page.get_by_role("alert")).to_contain_text("ClickHouse is away")
+        expect(shown).to_contain_text("Acme debt 30")
