@@ -585,6 +585,7 @@ def test_pages_in_a_browser(console: Console) -> None:
         visit("entity/ACME?as_of=" + datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         expect(page.locator("figure canvas")).to_have_count(4)  # and the price
         page.get_by_role("heading", name="Price", exact=True).wait_for()
+        page.get_by_text("finsent prices study --entity ACME").wait_for()
         visit("entity/ACME")
         page.get_by_role("link", name="Older").click()
         page.get_by_text("Acme wins order 3", exact=False).first.wait_for()

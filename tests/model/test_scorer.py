@@ -269,6 +269,24 @@ def test_what_is_best_here_is_measured_once(
         best_running(folder, settings)
 
 
+@pytest.mark.parametrize(
+    ("speeds", "cores", "chosen"),
+    [
+        ({1: 100, 2: 149}, 2, 1),
+        ({1: 100, 2: 150, 4: 200}, 4, 2),
+        ({1: 100, 2: 190, 4: 300, 8: 460}, 8, 8),
+        ({1: 100, 2: 190, 4: 300, 8: 460}, 6, 4),
+        ({1: 100}, 1, 1),
+    ],
+)
+def test_more_threads_are_chosen_where_they_are_worth_their_cores(
+    speeds: dict[int, float], cores: int, chosen: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tuning, "_speed", lambda threads, texts, tokens: speeds[threads] - abs(tokens - 1024) / 1e4)
+    found = tuning.measure(lambda threads: threads, [], cores)  # type: ignore[arg-type, return-value]
+    assert (found.threads, found.batch_tokens) == (chosen, 1024)
+
+
 def test_an_engine_that_cannot_run_is_said(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = model.champion_folder(registry)
     monkeypatch.setattr(native, "find_spec", lambda _: None)
