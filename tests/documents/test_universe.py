@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from documents import Entity, FormerName, Linker, Watchlist, load_watchlist
+from documents import Entity, FormerName, Linker, Watchlist, load_watchlist, shipped_watchlist
 from documents.files import BadFile, read_table
 from documents.universe import DeskRules, Listings, Merged, listing_columns, merged, written
 from documents.universe.legal_forms import spoken_name
@@ -136,6 +136,16 @@ def test_names_that_are_a_part_of_others(tmp_path: Path, text: str, tickers: lis
     own = Entity(ticker="VRTX", name="Vertaxo Pharmaceuticals", desk="d", sector="s")
     linker = Linker(Watchlist(made(tmp_path / "list.csv", LONGER, own).values()))
     assert [one.ticker for one in linker.find(text)] == tickers
+
+
+def test_the_first_word_of_a_shipped_company_may_be_another_one(tmp_path: Path):
+    rows = 'Ticker,Name,CIK\nVERX,"Vertex, Inc.",1806837\nVRTX,VERTEX PHARMACEUTICALS INC,875320\n'
+    found = made(tmp_path / "list.csv", rows, *shipped_watchlist().entities)
+    assert (found["VERX"].cik, found["VRTX"].cik, found["VRTX"].symbols) == ("0001806837", "0000875320", [])
+    linker = Linker(Watchlist(found.values()))
+    for text in ("The vertex of a parabola", "Vertex Ventures and Lucid Software raise money", "Vertex Energy (VTNR)"):
+        assert linker.find(text) == []
+    assert [one.ticker for one in linker.find("Vertex (NASDAQ: VERX) falls")] == ["VERX"]
 
 
 def test_people_s_entries_keep_their_names_and_gain_identifiers(tmp_path: Path):
