@@ -14,7 +14,7 @@ from documents.market_names import fits_market
 from documents.name_context import ends_a_name, has_capitals, word_after, word_before
 from documents.ordinary_words import is_seen
 from documents.records import Via
-from documents.symbols import SUFFIXES, exchange_symbols, national_numbers, vendor_symbols
+from documents.symbols import exchange_symbols, national_numbers, vendor_symbols
 from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
@@ -107,14 +107,9 @@ class Linker:
         for company in companies:
             for symbol in (*company.symbols, *company.identifiers, *national_numbers(company.isin)):
                 self._by_symbol.setdefault(symbol.upper(), company.ticker)
-        self._elsewhere: set[str] = set()
         for company in companies:
             # A cashtag is a symbol without the exchange's suffix. If several companies share it, it is the first one's.
-            symbol, point, suffix = company.ticker.upper().partition(".")
-            if symbol not in self._by_symbol:
-                self._by_symbol[symbol] = company.ticker
-                if point + suffix in SUFFIXES:
-                    self._elsewhere.add(symbol)
+            self._by_symbol.setdefault(company.ticker.split(".")[0].upper(), company.ticker)
         for other in companies_first[len(companies) :]:
             for symbol in other.symbols:
                 self._by_symbol.setdefault(symbol.upper(), other.ticker)
@@ -199,15 +194,14 @@ class Linker:
             if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in before.split()}:
                 yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
         first = _HEADED.match(text)
-        if first and not is_seen(first[1]) and first[1] not in self._elsewhere and first[1] in self._by_symbol:
+        if first and not is_seen(first[1]) and first[1] in self._by_symbol:
             yield self._match(self._by_symbol[first[1]], first[1], 0, first.end(1), "cashtag")
         for listed in _LISTED.finditer(text) if "," in text else ():
             symbols = [(one.group(), listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
             known = [(one, at, t) for one, at in symbols if (t := self._by_symbol.get(one))]
             if len(known) >= max(3, 0.7 * len(symbols)):
                 for symbol, at, ticker in known:
-                    if symbol not in self._elsewhere:  # in New York it may be another company's
-                        yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
+                    yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
 
     def _named(self, text: str) -> list[Match]:
         # Lower case may be longer than the letter itself (as of "İ"), but places must stay the same.

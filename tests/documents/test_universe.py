@@ -129,7 +129,7 @@ ODD.L,Odd Farms plc
         ("Oakleyan Pharma gains", ["OAKL"]),
         ("See www.vertaxo.com and https://parsby.com", []),
         ("OAKL: Target price raised", ["OAKL"]),
-        ("Movers: OAKL, MARC, FITB, ODD", ["OAKL", "MARC", "FITB"]),
+        ("Movers: OAKL, MARC, FITB, ODD", ["OAKL", "MARC", "FITB", "ODD.L"]),
     ],
 )
 def test_names_that_are_a_part_of_others(tmp_path: Path, text: str, tickers: list[str]):
