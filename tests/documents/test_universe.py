@@ -119,7 +119,7 @@ ODD.L,Odd Farms plc
         ("Main Street Capital and Fifth Third report", ["MAIN", "FITB"]),
         ("Vertaxo (VRTX) falls", ["VRTX"]),
         ("Vertaxo wins approval; why Vertaxo Inc fell", ["VRTA"]),
-        ("Neiman Marcus, Garth Q. Marcus and marcus", []),
+        ("Neiman Marcus and marcus", []),
         ("Marcus opens theatres; the Marcus-Odd rule", ["MARC"]),
         ("Sonoma rises", ["SONO"]),
         ("The Sonoma-Cintas deal", ["SONO"]),

@@ -82,6 +82,7 @@ def test_symbols_of_terminals_and_national_numbers_are_known() -> None:
     [
         ("DAX: SAP, ALV, BAS, BMW, SIE", ["SAP.DE", "BMW.DE", "ALV.DE", "BAS.DE", "SIE.DE"]),
         ("Movers: BARC, LLOY, VOD, HSBA", ["BARC.L", "LLOY.L", "VOD", "HSBA.L"]),
+        ("Backed in its Series B. Apple joined. Popular with Gen Z. Snap rises", ["AAPL", "SNAP"]),
         ("YouTube and LinkedIn add jobs at Coutts", ["GOOGL", "MSFT", "NWG.L"]),
         ("my youtube channel, via YouTube, a game at Gillette Stadium", []),
         ("Gillette raises prices as P&G recovers", ["PG"]),
