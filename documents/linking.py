@@ -12,7 +12,7 @@ import ahocorasick
 
 from documents.market_names import fits_market
 from documents.name_context import ends_a_name, has_capitals, word_after, word_before
-from documents.ordinary_words import is_seen
+from documents.ordinary_words import is_people, is_seen, is_word
 from documents.records import Via
 from documents.symbols import exchange_symbols, national_numbers, vendor_symbols
 from documents.watchlist import Entity, EntityType, Watchlist
@@ -236,7 +236,7 @@ class Linker:
         surface = text[start:end]
         if self._is_another_s(company, text, start, end):
             return False
-        if (" " in surface or " " in name) and not _is_written_as(name, surface):
+        if surface.count(" ") != name.count(" ") and not _are_names(surface, name):
             return False
         if len(name) < 4 and name.isupper():
             # A short abbreviation ("GE", "ING") is one only in capitals.
@@ -276,12 +276,15 @@ class Linker:
         return _plain(surface.split()[0]) in _first_words(self._entities[ticker])
 
 
-def _is_written_as(name: str, surface: str) -> bool:
-    """Whether a name of several words is one: no "new Asia" of New Asia, and where hyphens stand for blanks or blanks
-    for hyphens all parts have capitals, unlike "take two" of Take-Two and "Fast-track" of Fast Track."""
-    if surface.count(" ") != name.count(" "):
-        return not any(part[0].islower() for part in re.findall(r"\w+", surface))
-    return not (surface[0].islower() and name[0].isupper() and surface != surface.lower())
+def _are_names(surface: str, name: str) -> bool:
+    """Whether ``surface`` is ``name`` although it has blanks for hyphens, or hyphens for blanks: "take two" is not
+    Take-Two, and hyphens make something else of ordinary words and peoples, as in "East-West" and "Anglo-American"."""
+    parts = surface.translate(_ONE_WAY_OF_WRITING).split()
+    if any(part[0].islower() for part in parts):
+        return False
+    if surface.count(" ") > name.count(" "):
+        return True
+    return not (all(map(is_word, parts)) or is_people(parts[-1]) or parts[-1].lower().endswith("ican"))
 
 
 def _has_another_trade(company: Entity, name: str, behind: str) -> bool:

@@ -107,6 +107,10 @@ SONO,Sonoma Medical Investments Inc
 NASA,New Asia Holdings Inc
 OAKL,Oakleyan Pharmaceuticals Inc
 ODD.L,Odd Farms plc
+IBRD,IBRANDO TECHNOLOGIES INC
+BRND,E.B.R. BEAUTY INC
+EWBC,"East West Bancorp, Inc."
+USFD,US Foods Holding Corp.
 """
 
 
@@ -125,7 +129,9 @@ ODD.L,Odd Farms plc
         ("The Sonoma-Cintas deal", ["SONO"]),
         ("Willaby-Sonoma and Willaby‐Sonoma sell pans", ["WSMA"]),
         ("A fifth-third share", []),
-        ("Fund for new Asia growth", []),
+        ("iBrando Technologies and e.b.r. Beauty rise", ["IBRD", "BRND"]),
+        ("East-West Tension and US-Foods trade talks", []),
+        ("East West and US Foods gain", ["EWBC", "USFD"]),
         ("Oakleyan Pharma gains", ["OAKL"]),
         ("See www.vertaxo.com and https://parsby.com", []),
         ("OAKL: Target price raised", ["OAKL"]),
