@@ -43,11 +43,6 @@ _BUSINESS_BEFORE = re.compile(r"\b(?:shares of|stock of|shares in|stake in|ceo o
 
 _HYPHENATED = re.compile(r"-[A-Z](?!\w*\s(?:deal|merger|tie-up|takeover|acquisition|combination|talks)\b)")
 """As in "Franco-German": what begins there is no company's name, unlike in "Fox-Disney deal"."""
-_TRADE_BEHIND = re.compile(
-    r"^\s(Energy|Resources|Capital|Financial|Pharma\w*|Therapeutics|Mining|Gold|Communications|Aerospace|Airlines|Power"
-    r"|Motors|Medical|Bank|Healthcare|Entertainment|Systems|Technolog\w+|Foods|Oil|Petroleum|Insurance|Industries)\b"
-)
-"""Behind the first word of a longer name, it makes another company of it: Parsley Energy is not Parsley Box."""
 _IN_BRACKETS = re.compile(r"\(\$?([A-Z]{1,5}(?:[.-][A-Z])?)\)")
 _SYMBOL_BEHIND = re.compile(r"^,?(?: [A-Z][a-z]+\.?,?)?\s\((?:[A-Za-z]+:\s?)?([A-Z]{1,5})\)")
 """Also where a legal form stands between the name and the brackets."""
@@ -255,8 +250,6 @@ class Linker:
             _HYPHENATED.match(text[end : end + 30]) or ends_a_name(text[max(0, start - 20) : start])
         ):
             return False
-        if " " not in name and _has_another_trade(company, name, text[end : end + 20]):
-            return False
         after, before = word_after(text, end), word_before(text, start)
         return not (
             (after and after in {word.lower() for word in company.not_before})
@@ -285,13 +278,6 @@ def _are_names(surface: str, name: str) -> bool:
     if surface.count(" ") > name.count(" "):
         return True
     return not (all(map(is_word, parts)) or is_people(parts[-1]) or parts[-1].lower().endswith("ican"))
-
-
-def _has_another_trade(company: Entity, name: str, behind: str) -> bool:
-    """Whether ``name``, the first word of a longer one, goes on ``behind`` as the name of another company."""
-    trade = _TRADE_BEHIND.match(behind)
-    longer = [one.lower() for one in company.names if one.startswith(f"{name} ")] if trade else []
-    return bool(trade and longer) and not any(one.startswith(f"{name} {trade[1][:4]}".lower()) for one in longer)  # type: ignore[index]
 
 
 def _longest(hits: list[Match]) -> list[Match]:

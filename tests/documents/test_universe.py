@@ -118,7 +118,7 @@ USFD,US Foods Holding Corp.
     ("text", "tickers"),
     [
         ("Parsby rises; Parsby Box falls", ["PRSB"]),
-        ("Parsby Energy CEO resigns", []),
+        ("Parsby Financial Results are due", ["PRSB"]),
         ("Artificial Intelligence on Main Street: what the Fed does", []),
         ("Main Street Capital and Fifth Third report", ["MAIN", "FITB"]),
         ("Vertaxo (VRTX) falls", ["VRTX"]),
