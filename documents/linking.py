@@ -14,7 +14,7 @@ from documents.market_names import fits_market
 from documents.name_context import ends_a_name, has_capitals, word_after, word_before
 from documents.ordinary_words import is_people, is_seen, is_word
 from documents.records import Via
-from documents.symbols import exchange_symbols, national_numbers, vendor_symbols
+from documents.symbols import EXCHANGES, exchange_symbols, national_numbers, vendor_symbols
 from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
@@ -41,14 +41,16 @@ _BUSINESS_AFTER = re.compile(
 _BUSINESS_BEFORE = re.compile(r"\b(?:shares of|stock of|shares in|stake in|ceo of|investors in)\s$", re.IGNORECASE)
 """What stands beside a name that is an ordinary word, where it means the company."""
 
-_HYPHENATED = re.compile(r"-[A-Z](?!\w*\s(?:deal|merger|tie-up|takeover|acquisition|combination|talks)\b)")
-"""As in "Franco-German": what begins there is no company's name, unlike in "Fox-Disney deal"."""
+_HYPHENATED = re.compile(r"-[A-Z]")
+"""As in "Franco-German": what begins there is no company's name."""
 _IN_BRACKETS = re.compile(r"\(\$?([A-Z]{1,5}(?:[.-][A-Z])?)\)")
 _SYMBOL_BEHIND = re.compile(r"^,?(?: [A-Z][a-z]+\.?,?)?\s\((?:[A-Za-z]+:\s?)?([A-Z]{1,5})\)")
 """Also where a legal form stands between the name and the brackets."""
 _LISTED = re.compile(r"(?<![\w$.])[A-Z]{1,5}(?:, ?(?:and )?[A-Z]{1,5}){2,}(?![\w.])")
 _HEADED = re.compile(r"([A-Z]{4,5}):\s")
 """At the beginning of a headline, as in "CPRT: Rating increased". Shorter ones are newspapers and offices."""
+_SPEAKERS = EXCHANGES | {"FOMC"}
+"""What stands there and speaks, though companies have such symbols."""
 NAME_BEFORE = 60
 """A symbol in brackets stands at most so many characters behind the company's name."""
 
@@ -189,7 +191,7 @@ class Linker:
             if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in before.split()}:
                 yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
         first = _HEADED.match(text)
-        if first and not is_seen(first[1]) and first[1] in self._by_symbol:
+        if first and first[1] in self._by_symbol and first[1] not in _SPEAKERS and not is_seen(first[1]):
             yield self._match(self._by_symbol[first[1]], first[1], 0, first.end(1), "cashtag")
         for listed in _LISTED.finditer(text) if "," in text else ():
             symbols = [(one.group(), listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
@@ -247,7 +249,7 @@ class Linker:
         if name not in company.capitalised:
             return True
         if " " not in name and (
-            _HYPHENATED.match(text[end : end + 30]) or ends_a_name(text[max(0, start - 20) : start])
+            _HYPHENATED.match(text[end : end + 3]) or ends_a_name(text[max(0, start - 20) : start])
         ):
             return False
         after, before = word_after(text, end), word_before(text, start)

@@ -19,6 +19,8 @@ _SUFFIXES = {
 """What an exchange is called in front of a symbol, and the suffix that a ticker of the watch list has for it: BA is
 Boeing in New York and another company in London."""
 
+EXCHANGES = frozenset(_SUFFIXES)
+
 _AT_EXCHANGE = re.compile(
     rf"(?<![\w$#@])({'|'.join(sorted(_SUFFIXES, key=len, reverse=True))})(?:[ -](?:Arca|American|GS))?\x20?:\x20?"
     r"([A-Z\d][A-Z\d]{0,9}(?:[.-][A-Z]{1,2})?)(?!\w)",

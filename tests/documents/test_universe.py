@@ -109,6 +109,8 @@ OAKL,Oakleyan Pharmaceuticals Inc
 ODD.L,Odd Farms plc
 IBRD,IBRANDO TECHNOLOGIES INC
 BRND,E.B.R. BEAUTY INC
+CBOE,CBOE GLOBAL MARKETS INC
+FOMC,FOMO WORLDWIDE INC
 EWBC,"East West Bancorp, Inc."
 USFD,US Foods Holding Corp.
 """
@@ -126,7 +128,7 @@ USFD,US Foods Holding Corp.
         ("Neiman Marcus and marcus", []),
         ("Marcus opens theatres; the Marcus-Odd rule", ["MARC"]),
         ("Sonoma rises", ["SONO"]),
-        ("The Sonoma-Cintas deal", ["SONO"]),
+        ("Sonoma-German deal on jets", []),
         ("Willaby-Sonoma and Willaby‐Sonoma sell pans", ["WSMA"]),
         ("A fifth-third share", []),
         ("iBrando Technologies and e.b.r. Beauty rise", ["IBRD", "BRND"]),
@@ -135,6 +137,8 @@ USFD,US Foods Holding Corp.
         ("Oakleyan Pharma gains", ["OAKL"]),
         ("See www.vertaxo.com and https://parsby.com", []),
         ("OAKL: Target price raised", ["OAKL"]),
+        ("FOMC: no cut", []),
+        ("CBOE: volume up", []),
         ("Movers: OAKL, MARC, FITB, ODD", ["OAKL", "MARC", "FITB", "ODD.L"]),
     ],
 )

@@ -87,6 +87,7 @@ def test_symbols_of_terminals_and_national_numbers_are_known() -> None:
         ("An Anglo-American deal and First-Solar homes", []),
         ("Kraft-Heinz, Harley Davidson and Anglo American rise", ["KHC", "HOG", "AAL.L"]),
         ("Apple Capital Spending Jumps; Snap Financial Results; Meta Power cut", ["AAPL", "SNAP", "META"]),
+        ("Ford-Trump talks on tariffs", []),
         ("YouTube and LinkedIn add jobs at Coutts", ["GOOGL", "MSFT", "NWG.L"]),
         ("my youtube channel, via YouTube, a game at Gillette Stadium", []),
         ("Gillette raises prices as P&G recovers", ["PG"]),
