@@ -188,7 +188,7 @@ class Linker:
         for bracket in _IN_BRACKETS.finditer(text) if "(" in text else ():
             ticker = self._by_symbol.get(bracket[1])
             before = text[max(0, bracket.start() - NAME_BEFORE) : bracket.start()]
-            if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in before.split()}:
+            if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in [*before.split(), *_words(before)]}:
                 yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
         first = _HEADED.match(text)
         if first and first[1] in self._by_symbol and first[1] not in _SPEAKERS and not is_seen(first[1]):
@@ -212,6 +212,9 @@ class Linker:
             start, end = last - len(owners[0][0]) + 1, last + 1
             if not whole_name(text, start, end) or _in_number(text, start):
                 continue
+            if len(owners) > 1:  # Nexo-Tech and Nexo Tech may be two companies
+                blanks = text.count(" ", start, end)
+                owners = sorted(owners, key=lambda one: (not one[1].is_company, one[0].count(" ") != blanks))
             for name, entity in owners:
                 if entity.is_company:
                     if self._fits(entity, name, text, start, end) and not self._runs_on(entity, lowered, start, end):
@@ -259,8 +262,8 @@ class Linker:
         )
 
     def _is_another_s(self, company: Entity, text: str, start: int, end: int) -> bool:
-        """Whether a symbol in brackets says that another company is meant: the name stands in them itself, or is its
-        first word, as in "Vertex (VRTX)"."""
+        """Whether a symbol in brackets says that the name is another company's: the name stands in them itself, as in
+        "Alder Foods (ALDR)", or it is the first word of the company with this symbol, as in "Vertex (VRTX)"."""
         surface = text[start:end]
         if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
             return True
@@ -268,13 +271,13 @@ class Linker:
         ticker = self._by_symbol.get(bracket[1]) if bracket else None
         if not ticker or ticker == company.ticker:
             return False
-        return _plain(surface.split()[0]) in _first_words(self._entities[ticker])
+        return bool(_first_words(self._entities[ticker]) & {_plain(surface.split()[0]), _plain(_words(surface)[0])})
 
 
 def _are_names(surface: str, name: str) -> bool:
     """Whether ``surface`` is ``name`` although it has blanks for hyphens, or hyphens for blanks: "take two" is not
     Take-Two, and hyphens make something else of ordinary words and peoples, as in "East-West" and "Anglo-American"."""
-    parts = surface.translate(_ONE_WAY_OF_WRITING).split()
+    parts = _words(surface)
     if any(part[0].islower() for part in parts):
         return False
     if surface.count(" ") > name.count(" "):
@@ -308,7 +311,13 @@ def _in_number(text: str, start: int) -> bool:
 
 
 def _first_words(company: Entity) -> set[str]:
-    return {_plain(name.split()[0]) for name in company.names}
+    """The first words of its names: of Coca-Cola both "coca" and "cocacola"."""
+    return {_plain(first) for name in company.names for first in (name.split()[0], _words(name)[0])}
+
+
+def _words(text: str) -> list[str]:
+    """The words of ``text``, where hyphens are blanks; of nothing else than these one that is empty."""
+    return text.translate(_ONE_WAY_OF_WRITING).split() or [""]
 
 
 def _plain(word: str) -> str:

@@ -111,6 +111,11 @@ IBRD,IBRANDO TECHNOLOGIES INC
 BRND,E.B.R. BEAUTY INC
 CBOE,CBOE GLOBAL MARKETS INC
 FOMC,FOMO WORLDWIDE INC
+COCA,Zoda-Cola Inc
+CCEP,Zoda-Cola Europan Partners plc
+NEXA,Nexo-Tech plc
+NEXB,Nexo Tech Inc
+NEXC,Zyb-Box plc
 EWBC,"East West Bancorp, Inc."
 USFD,US Foods Holding Corp.
 """
@@ -134,6 +139,11 @@ USFD,US Foods Holding Corp.
         ("iBrando Technologies and e.b.r. Beauty rise", ["IBRD", "BRND"]),
         ("East-West Tension and US-Foods trade talks", []),
         ("East West and US Foods gain", ["EWBC", "USFD"]),
+        ("Zoda Cola (CCEP) rises", ["CCEP"]),
+        ("Zoda-Cola (CCEP) rises", ["CCEP"]),
+        ("ZybBox (NEXC) rises", ["NEXC"]),
+        ("Nexo Tech rises", ["NEXB"]),
+        ("Nexo-Tech rises", ["NEXA"]),
         ("Oakleyan Pharma gains", ["OAKL"]),
         ("See www.vertaxo.com and https://parsby.com", []),
         ("OAKL: Target price raised", ["OAKL"]),
