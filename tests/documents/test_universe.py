@@ -116,6 +116,9 @@ CCEP,Zoda-Cola Europan Partners plc
 NEXA,Nexo-Tech plc
 NEXB,Nexo Tech Inc
 NEXC,Zyb-Box plc
+SIX,Six Flags Entertainment Corp
+FAF,First American Financial Corp
+SLF,Sun Life Financial Inc
 EWBC,"East West Bancorp, Inc."
 USFD,US Foods Holding Corp.
 """
@@ -144,6 +147,8 @@ USFD,US Foods Holding Corp.
         ("ZybBox (NEXC) rises", ["NEXC"]),
         ("Nexo Tech rises", ["NEXB"]),
         ("Nexo-Tech rises", ["NEXA"]),
+        ("Six Flags shares, First American CEO and shares of Sun Life", ["SIX", "FAF", "SLF"]),
+        ("Six flags and the first Sun Life of a First American", []),
         ("Oakleyan Pharma gains", ["OAKL"]),
         ("See www.vertaxo.com and https://parsby.com", []),
         ("OAKL: Target price raised", ["OAKL"]),
@@ -166,6 +171,13 @@ def test_the_first_word_of_a_shipped_company_may_be_another_one(tmp_path: Path):
     for text in ("The vertex of a parabola", "Vertex Ventures and Lucid Software raise money", "Vertex Energy (VTNR)"):
         assert linker.find(text) == []
     assert [one.ticker for one in linker.find("Vertex (NASDAQ: VERX) falls")] == ["VERX"]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_shortened_name_is_not_taken_from_a_company_that_is_called_so(tmp_path: Path, turn: int):
+    rows = ["AAA,Zyber Technologies Inc", "BBB,Zyber Tech Corp"][::turn]
+    linker = Linker(Watchlist(made(tmp_path / "list.csv", "\n".join(["Ticker,Name", *rows])).values()))
+    assert [one.ticker for one in linker.find("Zyber Tech gains")] == ["BBB"]
 
 
 def test_people_s_entries_keep_their_names_and_gain_identifiers(tmp_path: Path):
