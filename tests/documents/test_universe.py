@@ -46,6 +46,8 @@ def made(path: Path, data: str, *own: Entity) -> dict[str, Entity]:
         ("MP Materials Corp. / DE", "MP Materials"),
         ("ALDER AG (fka OAK GROUP", "Alder"),
         ("U.S. GOLD CORP", "U.S. Gold"),
+        ("OVERSTOCK.COM, INC", "Overstock.com"),
+        ("E.L.F. BEAUTY, INC.", "E.L.F. Beauty"),
         ("O REILLY AUTOMOTIVE INC", "O'Reilly Automotive"),
         ("GAP INC", "Gap"),
         ("Tethys Oil AB (publ)", "Tethys Oil"),
