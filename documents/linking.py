@@ -42,7 +42,9 @@ _BUSINESS_BEFORE = re.compile(r"\b(?:shares of|stock of|shares in|stake in|ceo o
 """What stands beside a name that is an ordinary word, where it means the company."""
 
 _HYPHENATED = re.compile(r"-[A-Z]")
-"""As in "Franco-German": what begins there is no company's name."""
+_JOINED = re.compile(r"[a-z][A-Z]")
+"""As in "Franco-German": what stands in front is no company's name, unless it has a capital letter within, as in
+"BorgWarner-Wolfspeed"."""
 _IN_BRACKETS = re.compile(r"\(\$?([A-Z]{1,5}(?:[.-][A-Z])?)\)")
 _SYMBOL_BEHIND = re.compile(r"^,?(?: [A-Z][a-z]+\.?,?)?\s\((?:[A-Za-z]+:\s?)?([A-Z]{1,5})\)")
 """Also where a legal form stands between the name and the brackets."""
@@ -188,7 +190,9 @@ class Linker:
         for bracket in _IN_BRACKETS.finditer(text) if "(" in text else ():
             ticker = self._by_symbol.get(bracket[1])
             before = text[max(0, bracket.start() - NAME_BEFORE) : bracket.start()]
-            if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in [*before.split(), *_words(before)]}:
+            if ticker and _first_words(self._entities[ticker]) & {
+                _plain(word) for word in [*before.split(), *_words(before)]
+            }:
                 yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
         first = _HEADED.match(text)
         if first and first[1] in self._by_symbol and first[1] not in _SPEAKERS and not is_seen(first[1]):
@@ -252,7 +256,8 @@ class Linker:
         if name not in company.capitalised:
             return True
         if " " not in name and (
-            _HYPHENATED.match(text[end : end + 3]) or ends_a_name(text[max(0, start - 20) : start])
+            (_HYPHENATED.match(text[end : end + 3]) and not _JOINED.search(surface))
+            or ends_a_name(text[max(0, start - 20) : start])
         ):
             return False
         after, before = word_after(text, end), word_before(text, start)

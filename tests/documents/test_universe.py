@@ -139,6 +139,7 @@ USFD,US Foods Holding Corp.
         ("Marcus opens theatres; the Marcus-Odd rule", ["MARC"]),
         ("Sonoma rises", ["SONO"]),
         ("Sonoma-German deal on jets", []),
+        ("ParsBy-Cintas Deal", ["PRSB"]),
         ("Willaby-Sonoma and Willaby‐Sonoma sell pans", ["WSMA"]),
         ("A fifth-third share", []),
         ("iBrando Technologies and e.b.r. Beauty rise", ["IBRD", "BRND"]),
