@@ -12,9 +12,9 @@ import ahocorasick
 
 from documents.market_names import fits_market
 from documents.name_context import ends_a_name, has_capitals, word_after, word_before
-from documents.ordinary_words import is_seen
+from documents.ordinary_words import is_people, is_seen, is_word
 from documents.records import Via
-from documents.symbols import SUFFIXES, exchange_symbols, national_numbers, vendor_symbols
+from documents.symbols import EXCHANGES, exchange_symbols, national_numbers, vendor_symbols
 from documents.watchlist import Entity, EntityType, Watchlist
 
 MOST_MENTIONS = 8
@@ -41,19 +41,18 @@ _BUSINESS_AFTER = re.compile(
 _BUSINESS_BEFORE = re.compile(r"\b(?:shares of|stock of|shares in|stake in|ceo of|investors in)\s$", re.IGNORECASE)
 """What stands beside a name that is an ordinary word, where it means the company."""
 
-_HYPHENATED = re.compile(r"-[A-Z](?!\w*\s(?:deal|merger|tie-up|takeover|acquisition|combination|talks)\b)")
-"""As in "Franco-German": what begins there is no company's name, unlike in "Fox-Disney deal"."""
-_TRADE_BEHIND = re.compile(
-    r"^\s(Energy|Resources|Capital|Financial|Pharma\w*|Therapeutics|Mining|Gold|Communications|Aerospace|Airlines|Power"
-    r"|Motors|Medical|Bank|Healthcare|Entertainment|Systems|Technolog\w+|Foods|Oil|Petroleum|Insurance|Industries)\b"
-)
-"""Behind the first word of a longer name, it makes another company of it: Parsley Energy is not Parsley Box."""
+_HYPHENATED = re.compile(r"-[A-Z]")
+_JOINED = re.compile(r"[a-z][A-Z]")
+"""As in "Franco-German": what stands in front is no company's name, unless it has a capital letter within, as in
+"BorgWarner-Wolfspeed"."""
 _IN_BRACKETS = re.compile(r"\(\$?([A-Z]{1,5}(?:[.-][A-Z])?)\)")
 _SYMBOL_BEHIND = re.compile(r"^,?(?: [A-Z][a-z]+\.?,?)?\s\((?:[A-Za-z]+:\s?)?([A-Z]{1,5})\)")
 """Also where a legal form stands between the name and the brackets."""
 _LISTED = re.compile(r"(?<![\w$.])[A-Z]{1,5}(?:, ?(?:and )?[A-Z]{1,5}){2,}(?![\w.])")
 _HEADED = re.compile(r"([A-Z]{4,5}):\s")
 """At the beginning of a headline, as in "CPRT: Rating increased". Shorter ones are newspapers and offices."""
+_SPEAKERS = EXCHANGES | {"FOMC"}
+"""What stands there and speaks, though companies have such symbols."""
 NAME_BEFORE = 60
 """A symbol in brackets stands at most so many characters behind the company's name."""
 
@@ -107,14 +106,9 @@ class Linker:
         for company in companies:
             for symbol in (*company.symbols, *company.identifiers, *national_numbers(company.isin)):
                 self._by_symbol.setdefault(symbol.upper(), company.ticker)
-        self._elsewhere: set[str] = set()
         for company in companies:
             # A cashtag is a symbol without the exchange's suffix. If several companies share it, it is the first one's.
-            symbol, point, suffix = company.ticker.upper().partition(".")
-            if symbol not in self._by_symbol:
-                self._by_symbol[symbol] = company.ticker
-                if point + suffix in SUFFIXES:
-                    self._elsewhere.add(symbol)
+            self._by_symbol.setdefault(company.ticker.split(".")[0].upper(), company.ticker)
         for other in companies_first[len(companies) :]:
             for symbol in other.symbols:
                 self._by_symbol.setdefault(symbol.upper(), other.ticker)
@@ -196,18 +190,19 @@ class Linker:
         for bracket in _IN_BRACKETS.finditer(text) if "(" in text else ():
             ticker = self._by_symbol.get(bracket[1])
             before = text[max(0, bracket.start() - NAME_BEFORE) : bracket.start()]
-            if ticker and _first_words(self._entities[ticker]) & {_plain(word) for word in before.split()}:
+            if ticker and _first_words(self._entities[ticker]) & {
+                _plain(word) for word in [*before.split(), *_words(before)]
+            }:
                 yield self._match(ticker, bracket[1], bracket.start(1), bracket.end(1), "cashtag")
         first = _HEADED.match(text)
-        if first and not is_seen(first[1]) and first[1] not in self._elsewhere and first[1] in self._by_symbol:
+        if first and first[1] in self._by_symbol and first[1] not in _SPEAKERS and not is_seen(first[1]):
             yield self._match(self._by_symbol[first[1]], first[1], 0, first.end(1), "cashtag")
         for listed in _LISTED.finditer(text) if "," in text else ():
             symbols = [(one.group(), listed.start() + one.start()) for one in re.finditer(r"[A-Z]+", listed.group())]
             known = [(one, at, t) for one, at in symbols if (t := self._by_symbol.get(one))]
             if len(known) >= max(3, 0.7 * len(symbols)):
                 for symbol, at, ticker in known:
-                    if symbol not in self._elsewhere:  # in New York it may be another company's
-                        yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
+                    yield self._match(ticker, symbol, at, at + len(symbol), "cashtag")
 
     def _named(self, text: str) -> list[Match]:
         # Lower case may be longer than the letter itself (as of "İ"), but places must stay the same.
@@ -221,6 +216,9 @@ class Linker:
             start, end = last - len(owners[0][0]) + 1, last + 1
             if not whole_name(text, start, end) or _in_number(text, start):
                 continue
+            if len(owners) > 1:  # Nexo-Tech and Nexo Tech may be two companies
+                blanks = text.count(" ", start, end)
+                owners = sorted(owners, key=lambda one: (not one[1].is_company, one[0].count(" ") != blanks))
             for name, entity in owners:
                 if entity.is_company:
                     if self._fits(entity, name, text, start, end) and not self._runs_on(entity, lowered, start, end):
@@ -242,7 +240,7 @@ class Linker:
         surface = text[start:end]
         if self._is_another_s(company, text, start, end):
             return False
-        if (" " in surface or " " in name) and not _is_written_as(name, surface):
+        if surface.count(" ") != name.count(" ") and not _are_names(surface, name):
             return False
         if len(name) < 4 and name.isupper():
             # A short abbreviation ("GE", "ING") is one only in capitals.
@@ -258,10 +256,9 @@ class Linker:
         if name not in company.capitalised:
             return True
         if " " not in name and (
-            _HYPHENATED.match(text[end : end + 30]) or ends_a_name(text[max(0, start - 20) : start])
+            (_HYPHENATED.match(text[end : end + 3]) and not _JOINED.search(surface))
+            or ends_a_name(text[max(0, start - 20) : start])
         ):
-            return False
-        if " " not in name and _has_another_trade(company, name, text[end : end + 20]):
             return False
         after, before = word_after(text, end), word_before(text, start)
         return not (
@@ -270,8 +267,8 @@ class Linker:
         )
 
     def _is_another_s(self, company: Entity, text: str, start: int, end: int) -> bool:
-        """Whether a symbol in brackets says that another company is meant: the name stands in them itself, or is its
-        first word, as in "Vertex (VRTX)"."""
+        """Whether a symbol in brackets says that the name is another company's: the name stands in them itself, as in
+        "Alder Foods (ALDR)", or it is the first word of the company with this symbol, as in "Vertex (VRTX)"."""
         surface = text[start:end]
         if text[end : end + 1] == ")" and self._by_symbol.get(surface, company.ticker) != company.ticker:
             return True
@@ -279,22 +276,18 @@ class Linker:
         ticker = self._by_symbol.get(bracket[1]) if bracket else None
         if not ticker or ticker == company.ticker:
             return False
-        return _plain(surface.split()[0]) in _first_words(self._entities[ticker])
+        return bool(_first_words(self._entities[ticker]) & {_plain(surface.split()[0]), _plain(_words(surface)[0])})
 
 
-def _is_written_as(name: str, surface: str) -> bool:
-    """Whether a name of several words is one: no "new Asia" of New Asia, and where hyphens stand for blanks or blanks
-    for hyphens all parts have capitals, unlike "take two" of Take-Two and "Fast-track" of Fast Track."""
-    if surface.count(" ") != name.count(" "):
-        return not any(part[0].islower() for part in re.findall(r"\w+", surface))
-    return not (surface[0].islower() and name[0].isupper() and surface != surface.lower())
-
-
-def _has_another_trade(company: Entity, name: str, behind: str) -> bool:
-    """Whether ``name``, the first word of a longer one, goes on ``behind`` as the name of another company."""
-    trade = _TRADE_BEHIND.match(behind)
-    longer = [one.lower() for one in company.names if one.startswith(f"{name} ")] if trade else []
-    return bool(trade and longer) and not any(one.startswith(f"{name} {trade[1][:4]}".lower()) for one in longer)  # type: ignore[index]
+def _are_names(surface: str, name: str) -> bool:
+    """Whether ``surface`` is ``name`` although it has blanks for hyphens, or hyphens for blanks: "take two" is not
+    Take-Two, and hyphens make something else of ordinary words and peoples, as in "East-West" and "Anglo-American"."""
+    parts = _words(surface)
+    if any(part[0].islower() for part in parts):
+        return False
+    if surface.count(" ") > name.count(" "):
+        return True
+    return not (all(map(is_word, parts)) or is_people(parts[-1]) or parts[-1].lower().endswith("ican"))
 
 
 def _longest(hits: list[Match]) -> list[Match]:
@@ -323,7 +316,13 @@ def _in_number(text: str, start: int) -> bool:
 
 
 def _first_words(company: Entity) -> set[str]:
-    return {_plain(name.split()[0]) for name in company.names}
+    """The first words of its names: of Coca-Cola both "coca" and "cocacola"."""
+    return {_plain(first) for name in company.names for first in (name.split()[0], _words(name)[0])}
+
+
+def _words(text: str) -> list[str]:
+    """The words of ``text``, where hyphens are blanks; of nothing else than these one that is empty."""
+    return text.translate(_ONE_WAY_OF_WRITING).split() or [""]
 
 
 def _plain(word: str) -> str:

@@ -7,7 +7,6 @@ import re
 from documents.ordinary_words import is_people, is_word
 
 _NAME_BEFORE = re.compile(r"(?<![\w.'-])([A-Z][a-z]+)\s$")
-_INITIAL_BEFORE = re.compile(r"(?<![\w.'])[A-Z]\.\s$")
 _WORD_BEFORE = re.compile(r"([\w-]+)\W{0,2}$")
 _WORD_AFTER = re.compile(r"^(?:['\u2019]s)?\W{0,2}(\w+)")
 
@@ -30,8 +29,6 @@ def has_capitals(surface: str) -> bool:
 
 
 def ends_a_name(in_front: str) -> bool:
-    """Whether a word behind ``in_front`` is the end of a longer name, as in "Jim Apple" and "James W. Apple"."""
-    if _INITIAL_BEFORE.search(in_front):
-        return True
+    """Whether a word behind ``in_front`` is the end of a longer name, as in "Jim Apple"."""
     other = _NAME_BEFORE.search(in_front)
     return bool(other) and not is_word(other[1]) and not is_people(other[1])  # type: ignore[index]

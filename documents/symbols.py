@@ -19,8 +19,7 @@ _SUFFIXES = {
 """What an exchange is called in front of a symbol, and the suffix that a ticker of the watch list has for it: BA is
 Boeing in New York and another company in London."""
 
-SUFFIXES = frozenset(filter(None, _SUFFIXES.values()))
-"""What tickers end with that are not of New York."""
+EXCHANGES = frozenset(_SUFFIXES)
 
 _AT_EXCHANGE = re.compile(
     rf"(?<![\w$#@])({'|'.join(sorted(_SUFFIXES, key=len, reverse=True))})(?:[ -](?:Arca|American|GS))?\x20?:\x20?"

@@ -26,6 +26,9 @@ _FORM = frozenset(_FORMS.split())
 _MORE_THAN_FORM = frozenset({"companies", "trust", "public"})
 """Forms that people say: "Williams Companies" and "Northern Trust" are names."""
 
+_INITIALS = re.compile(r"(?:[a-z]\.)+[a-z]?,?")
+"""As in "U.S. Steel", unlike "Overstock.com"."""
+
 _SMALL = frozenset({"of", "the", "and", "for", "in", "de", "la", "del", "des", "du", "und", "von", "van", "on", "to"})
 
 
@@ -75,7 +78,7 @@ def _written(word: str, place: int) -> str:
     letters = re.sub(r"[^a-z]", "", plain)
     abbreviation = (
         "&" in word
-        or "." in word[:-1]
+        or _INITIALS.fullmatch(plain)
         or not re.search("[aeiouy]", letters)
         or (len(letters) <= 3 and not is_word(letters))
     )

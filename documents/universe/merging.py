@@ -66,6 +66,9 @@ def merged(listings: Iterable[Listing], own: Iterable[Entity] = (), desks: DeskR
     for group in groups:
         if group.own:
             claimed |= {name.lower(): group.own.ticker for name in group.own.names}
+        else:  # What a company is called goes before what another one's name is shortened to.
+            for name in (one for row in group.rows for one in (spoken_name(row.name), *row.aliases)):
+                claimed.setdefault(name.lower(), group.rows[0].ticker)
         ticker = group.own.ticker if group.own else group.rows[0].ticker
         symbols |= {ticker: ticker}
     for group in groups:

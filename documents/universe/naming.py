@@ -54,8 +54,8 @@ _TRADES = frozenset(
 _ALWAYS_LEFT_OUT = frozenset(
     ["holdings", "holding", "group", "international", "bancorp", "bancshares", "worldwide", "enterprises"]
 )
-"""What they leave out even where ordinary words remain: Fifth Third Bancorp is Fifth Third, but Main Street Capital is
-not Main Street."""
+"""What they leave out even where ordinary words remain: Fifth Third Bancorp is Fifth Third, but "Main Street" is Main
+Street Capital only beside a word of business."""
 
 
 _SHORTENED = {
@@ -114,8 +114,9 @@ def names_of(name: str, aliases: Iterable[str], beginnings: Beginnings) -> Names
     words = spoken.split()
     while len(words) > 2 and words[-1].lower() in _TRADES:
         trade = words.pop().lower()
-        if beginnings.of_one(words) and (trade in _ALWAYS_LEFT_OUT or not _is_ordinary(words)):
-            found.add(" ".join(words), care_of(" ".join(words)))
+        if beginnings.of_one(words):
+            ordinary = trade not in _ALWAYS_LEFT_OUT and _is_ordinary(words)
+            found.add(" ".join(words), "business" if ordinary else care_of(" ".join(words)))
     first = spoken.split()[:1]
     if len(words) > 1 and first and _stands_alone(first[0]) and beginnings.of_one(first):
         found.add(first[0].rstrip(","), "capital")

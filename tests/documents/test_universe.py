@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from documents import Entity, FormerName, Linker, Watchlist, load_watchlist
+from documents import Entity, FormerName, Linker, Watchlist, load_watchlist, shipped_watchlist
 from documents.files import BadFile, read_table
 from documents.universe import DeskRules, Listings, Merged, listing_columns, merged, written
 from documents.universe.legal_forms import spoken_name
@@ -46,6 +46,8 @@ def made(path: Path, data: str, *own: Entity) -> dict[str, Entity]:
         ("MP Materials Corp. / DE", "MP Materials"),
         ("ALDER AG (fka OAK GROUP", "Alder"),
         ("U.S. GOLD CORP", "U.S. Gold"),
+        ("OVERSTOCK.COM, INC", "Overstock.com"),
+        ("E.L.F. BEAUTY, INC.", "E.L.F. Beauty"),
         ("O REILLY AUTOMOTIVE INC", "O'Reilly Automotive"),
         ("GAP INC", "Gap"),
         ("Tethys Oil AB (publ)", "Tethys Oil"),
@@ -107,6 +109,20 @@ SONO,Sonoma Medical Investments Inc
 NASA,New Asia Holdings Inc
 OAKL,Oakleyan Pharmaceuticals Inc
 ODD.L,Odd Farms plc
+IBRD,IBRANDO TECHNOLOGIES INC
+BRND,E.B.R. BEAUTY INC
+CBOE,CBOE GLOBAL MARKETS INC
+FOMC,FOMO WORLDWIDE INC
+COCA,Zoda-Cola Inc
+CCEP,Zoda-Cola Europan Partners plc
+NEXA,Nexo-Tech plc
+NEXB,Nexo Tech Inc
+NEXC,Zyb-Box plc
+SIX,Six Flags Entertainment Corp
+FAF,First American Financial Corp
+SLF,Sun Life Financial Inc
+EWBC,"East West Bancorp, Inc."
+USFD,US Foods Holding Corp.
 """
 
 
@@ -114,28 +130,57 @@ ODD.L,Odd Farms plc
     ("text", "tickers"),
     [
         ("Parsby rises; Parsby Box falls", ["PRSB"]),
-        ("Parsby Energy CEO resigns", []),
+        ("Parsby Financial Results are due", ["PRSB"]),
         ("Artificial Intelligence on Main Street: what the Fed does", []),
         ("Main Street Capital and Fifth Third report", ["MAIN", "FITB"]),
         ("Vertaxo (VRTX) falls", ["VRTX"]),
         ("Vertaxo wins approval; why Vertaxo Inc fell", ["VRTA"]),
-        ("Neiman Marcus, Garth Q. Marcus and marcus", []),
+        ("Neiman Marcus and marcus", []),
         ("Marcus opens theatres; the Marcus-Odd rule", ["MARC"]),
         ("Sonoma rises", ["SONO"]),
-        ("The Sonoma-Cintas deal", ["SONO"]),
+        ("Sonoma-German deal on jets", []),
+        ("ParsBy-Cintas Deal", ["PRSB"]),
         ("Willaby-Sonoma and Willaby‐Sonoma sell pans", ["WSMA"]),
         ("A fifth-third share", []),
-        ("Fund for new Asia growth", []),
+        ("iBrando Technologies and e.b.r. Beauty rise", ["IBRD", "BRND"]),
+        ("East-West Tension and US-Foods trade talks", []),
+        ("East West and US Foods gain", ["EWBC", "USFD"]),
+        ("Zoda Cola (CCEP) rises", ["CCEP"]),
+        ("Zoda-Cola (CCEP) rises", ["CCEP"]),
+        ("ZybBox (NEXC) rises", ["NEXC"]),
+        ("Nexo Tech rises", ["NEXB"]),
+        ("Nexo-Tech rises", ["NEXA"]),
+        ("Six Flags shares, First American CEO and shares of Sun Life", ["SIX", "FAF", "SLF"]),
+        ("Six flags and the first Sun Life of a First American", []),
         ("Oakleyan Pharma gains", ["OAKL"]),
         ("See www.vertaxo.com and https://parsby.com", []),
         ("OAKL: Target price raised", ["OAKL"]),
-        ("Movers: OAKL, MARC, FITB, ODD", ["OAKL", "MARC", "FITB"]),
+        ("FOMC: no cut", []),
+        ("CBOE: volume up", []),
+        ("Movers: OAKL, MARC, FITB, ODD", ["OAKL", "MARC", "FITB", "ODD.L"]),
     ],
 )
 def test_names_that_are_a_part_of_others(tmp_path: Path, text: str, tickers: list[str]):
     own = Entity(ticker="VRTX", name="Vertaxo Pharmaceuticals", desk="d", sector="s")
     linker = Linker(Watchlist(made(tmp_path / "list.csv", LONGER, own).values()))
     assert [one.ticker for one in linker.find(text)] == tickers
+
+
+def test_the_first_word_of_a_shipped_company_may_be_another_one(tmp_path: Path):
+    rows = 'Ticker,Name,CIK\nVERX,"Vertex, Inc.",1806837\nVRTX,VERTEX PHARMACEUTICALS INC,875320\n'
+    found = made(tmp_path / "list.csv", rows, *shipped_watchlist().entities)
+    assert (found["VERX"].cik, found["VRTX"].cik, found["VRTX"].symbols) == ("0001806837", "0000875320", [])
+    linker = Linker(Watchlist(found.values()))
+    for text in ("The vertex of a parabola", "Vertex Ventures and Lucid Software raise money", "Vertex Energy (VTNR)"):
+        assert linker.find(text) == []
+    assert [one.ticker for one in linker.find("Vertex (NASDAQ: VERX) falls")] == ["VERX"]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_shortened_name_is_not_taken_from_a_company_that_is_called_so(tmp_path: Path, turn: int):
+    rows = ["AAA,Zyber Technologies Inc", "BBB,Zyber Tech Corp"][::turn]
+    linker = Linker(Watchlist(made(tmp_path / "list.csv", "\n".join(["Ticker,Name", *rows])).values()))
+    assert [one.ticker for one in linker.find("Zyber Tech gains")] == ["BBB"]
 
 
 def test_people_s_entries_keep_their_names_and_gain_identifiers(tmp_path: Path):

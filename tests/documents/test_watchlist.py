@@ -80,6 +80,14 @@ def test_symbols_of_terminals_and_national_numbers_are_known() -> None:
 @pytest.mark.parametrize(
     ("text", "tickers"),
     [
+        ("DAX: SAP, ALV, BAS, BMW, SIE", ["SAP.DE", "BMW.DE", "ALV.DE", "BAS.DE", "SIE.DE"]),
+        ("Movers: BARC, LLOY, VOD, HSBA", ["BARC.L", "LLOY.L", "VOD", "HSBA.L"]),
+        ("Backed in its Series B. Apple joined. Popular with Gen Z. Snap rises", ["AAPL", "SNAP"]),
+        ("bank of America cuts jobs, and so do die deutsche Bank and bank of China", ["BAC", "DBK.DE", "3988.HK"]),
+        ("An Anglo-American deal and First-Solar homes", []),
+        ("Kraft-Heinz, Harley Davidson and Anglo American rise", ["KHC", "HOG", "AAL.L"]),
+        ("Apple Capital Spending Jumps; Snap Financial Results; Meta Power cut", ["AAPL", "SNAP", "META"]),
+        ("Ford-Trump talks on tariffs", []),
         ("YouTube and LinkedIn add jobs at Coutts", ["GOOGL", "MSFT", "NWG.L"]),
         ("my youtube channel, via YouTube, a game at Gillette Stadium", []),
         ("Gillette raises prices as P&G recovers", ["PG"]),
