@@ -216,8 +216,9 @@ def backtest(
     from settings import AlertSettings
     from storage import connect
 
+    given = tests.load_events(events) if events else []
     linker = Linker(load_watchlist())
-    known = [_known_as(event, linker) for event in tests.load_events(events)] if events else []
+    known = [_known_as(event, linker) for event in given]
     chosen = entity and linker.ticker(entity)
     client = connect()
     history = _history(client, since, until)
@@ -312,8 +313,9 @@ def calibrate(
     from settings import AlertSettings
     from storage import connect
 
+    given = tests.load_events(events) if events else []
     linker = Linker(load_watchlist())
-    known = [_known_as(event, linker)[0] for event in tests.load_events(events)] if events else []
+    known = [_known_as(event, linker)[0] for event in given]
     client = connect()
     history = _history(client, since, until)
     threshold, curve = tests.calibrate(history, _rules(rules, client), rate, known, AlertSettings().tick_s)

@@ -145,14 +145,13 @@ def _checked(made: list[Messages], skip_bad: bool) -> int:
 
     total = 0
     faults: list[tuple[Path, RowFault]] = []
-    for messages in made:
-        for one in messages:
-            if isinstance(one, Outgoing):
-                total += 1
-            elif not skip_bad:
-                faults.append((messages.table.path, one))
-                if len(faults) == MOST_FAULTS:
-                    break
+    for path, one in ((messages.table.path, one) for messages in made for one in messages):
+        if isinstance(one, Outgoing):
+            total += 1
+        elif not skip_bad:
+            faults.append((path, one))
+            if len(faults) == MOST_FAULTS:
+                break
     if faults:
         for path, fault in faults:
             echo(f"finsent: {path.name}, {fault}", err=True)

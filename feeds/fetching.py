@@ -6,6 +6,7 @@ to, so that a name cannot mean another one a moment later. An answer has a limit
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies
 from weakref import WeakSet
@@ -98,11 +100,11 @@ class Fetcher:
         if modified:
             sent["If-Modified-Since"] = modified
         target = str(httpx.URL(url).copy_merge_params(dict(params or {}))) if params else url
-        secret_for = urlsplit(target).netloc
+        secret_for, limit = urlsplit(target).netloc, _TimeLimit(self.timeout_s)
         for _ in range(MOST_REDIRECTS + 1):
             if urlsplit(target).netloc != secret_for:  # keys are for the host that they were given for
                 sent = {name: value for name, value in sent.items() if name not in (headers or {})}
-            answer, location = self._once(target, sent)
+            answer, location = self._once(target, sent, limit)
             if not location:
                 assert answer is not None
                 return answer
@@ -156,26 +158,31 @@ class Fetcher:
         except OSError as error:
             raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
 
-    def _once(self, url: str, headers: dict[str, str]) -> tuple[Answer | None, str]:
+    def _once(self, url: str, headers: dict[str, str], limit: _TimeLimit) -> tuple[Answer | None, str]:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise FetchError(f"{told(url)} is no http or https address")
         with self.turn(parts.netloc):
-            return self._answered(url, headers)
+            try:
+                with limit:
+                    return self._answered(url, headers, limit)
+            except TimeoutError as error:
+                raise FetchError(f"{told(url)} took longer than {self.timeout_s:g} s (timeout_s)") from error
 
-    def _answered(self, url: str, headers: dict[str, str]) -> tuple[Answer | None, str]:
+    def _answered(self, url: str, headers: dict[str, str], limit: _TimeLimit) -> tuple[Answer | None, str]:
         parts = urlsplit(url)
         address = self._address(url, parts.port or (443 if parts.scheme == "https" else 80), self._through_proxy)
         target = httpx.URL(url)
-        extensions = {}
+        extensions: dict[str, Any] = {"trace": limit.watch}
         sent = dict(headers)
         if address:
             sent["Host"] = target.netloc.decode("ascii")
-            extensions = {"sni_hostname": target.host}
+            extensions["sni_hostname"] = target.host
             target = target.copy_with(host=address)
-        deadline = time.monotonic() + self.timeout_s
         try:
-            with self._client.stream("GET", target, headers=sent, extensions=extensions) as response:
+            with self._client.stream(
+                "GET", target, headers=sent, timeout=limit.left, extensions=extensions
+            ) as response:
                 if response.status_code == 304:
                     return Answer(None, sent.get("If-None-Match", ""), sent.get("If-Modified-Since", ""), {}, url), ""
                 if response.is_redirect:
@@ -183,7 +190,7 @@ class Fetcher:
                 if response.status_code != 200:
                     wait = response.headers.get("retry-after", "")
                     raise _refused(url, response.status_code, wait, response.reason_phrase)
-                body = self._body(url, response, deadline)
+                body = self._body(url, response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise FetchError(f"{told(url)} cannot be reached: {error}", unreachable=True) from error
         except httpx.TimeoutException as error:
@@ -193,14 +200,12 @@ class Fetcher:
         found = response.headers
         return Answer(body, found.get("etag", ""), found.get("last-modified", ""), dict(found), url), ""
 
-    def _body(self, url: str, response: httpx.Response, deadline: float) -> bytes:
+    def _body(self, url: str, response: httpx.Response) -> bytes:
         parts, size = [], 0
         for chunk in response.iter_bytes():
             size += len(chunk)
             if size > self._most_bytes:
                 raise FetchError(f"{told(url)} has more than {self._most_bytes:,} bytes (most_bytes)")
-            if time.monotonic() > deadline:
-                raise FetchError(f"{told(url)} took longer than {self.timeout_s:g} s (timeout_s)")
             parts.append(chunk)
         return b"".join(parts)
 
@@ -243,6 +248,59 @@ class _Connecting(reconnect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+class _TimeLimit:
+    """The seconds that one question may take, redirects included; what is spent outside ``with`` does not count.
+
+    The library's own limits are for each read, so a server that sends a byte now and then is never too slow for them.
+    Here the connection is shut down when the time is over; ``with`` then ends with ``TimeoutError``.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._left, self._lock = seconds, threading.Lock()
+        self._socket: socket.socket | None = None
+        self._over = self._cut = False
+
+    @property
+    def left(self) -> float:
+        return max(self._left, 0.001)  # 0 would not wait at all
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+        self._timer = threading.Timer(self.left, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """What happens to a request, told by the library (its extension ``trace``)."""
+        if event == "connection.connect_tcp.complete":
+            with self._lock:
+                # A second handle of the connection: TLS takes the first one for itself.
+                self._socket = info["return_value"].get_extra_info("socket").dup()
+                if self._over:
+                    self._shut()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._over = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket:
+            self._cut = True
+            with contextlib.suppress(OSError):  # the other end was faster
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
+        self._left -= time.monotonic() - self._started
+        with self._lock:
+            if self._socket:
+                self._socket.close()
+                self._socket = None
+        if self._cut:
+            raise TimeoutError
 
 
 class _Turn:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from errors import ExitCode, FinsentError
 from settings.lists import listed
 
 WRITTEN = ("scored", "alerts", "dead-letters", "model-events")
@@ -173,8 +174,19 @@ class KafkaSettings(BaseSettings):
         return self.security_protocol.endswith("SSL")
 
 
+class BadSecret(FinsentError):
+    """A file of a password or a key cannot be read."""
+
+    exit_code = ExitCode.CONFIG
+
+
 def secret_of(given: SecretStr | None, file: Path | None) -> str:
     """A secret that was given itself or as a file, whose last line's end does not belong to it; '' without either."""
     if given is not None:
         return given.get_secret_value()
-    return file.read_text(encoding="utf-8").rstrip("\r\n") if file is not None else ""
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n") if file is not None else ""
+    except OSError as error:
+        raise BadSecret(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError:  # its text has bytes of the secret
+        raise BadSecret(f"{file} is no text in UTF-8, so it holds no password or key") from None

@@ -31,7 +31,7 @@ export function banner() {
   const time = isTime(asOf) ? when(asOf) : asOf;
   return el("p", { id: "banner", class: "warning" },
     !isTime(asOf) ? `The address asks for the moment "${asOf}", which is none. One is 2024-01-31T12:00:00Z.` : document.getElementById("as-of") ? ["As of ", time, document.getElementById("page")?.dataset.page === "health" ? ", by what was stored until then. No live updates." : ", by what was published until then and is stored today, and by the present scores. No live updates."]
-      : ["This page shows the present: what it shows is not kept as of a moment. Market, for you, companies, sectors, topics, alerts, documents to label, search and health are as of ", time, "."],
+      : ["This page shows the present: what it shows is not kept as of a moment. Market, for you, companies, sectors, topics, compare, alerts, documents to label, search and health are as of ", time, "."],
     " ", el("a", { href: address(parameters => parameters.delete("as_of")), "data-now": true }, "Back to now"));
 }
 

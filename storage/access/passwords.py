@@ -9,15 +9,22 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
+from errors import FinsentError
 from storage.access.people import Person
 
 PASSWORDS_FILE = "clickhouse-passwords.json"
 """The file in the data directory with people's passwords."""
 
 
+class BadPasswords(FinsentError):
+    """The file of the passwords is another one, or damaged."""
+
+
 def passwords(path: Path, everybody: Sequence[Person]) -> dict[str, str]:
     """The password of each user, from the file ``path``, which only its owner may read. Missing ones are made."""
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    known = _read(path) if path.exists() else {}
     lacking = {person.user: secrets.token_urlsafe(18) for person in everybody if person.user not in known}
     if lacking:
         scratch = path.with_name(path.name + ".new")
@@ -25,6 +32,13 @@ def passwords(path: Path, everybody: Sequence[Person]) -> dict[str, str]:
             json.dump(known | lacking, file, indent=1)
         scratch.replace(path)
     return known | lacking
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (OSError, ValueError, RecursionError):  # their texts may have a password
+        raise BadPasswords(f"{path} is no file of passwords, which is JSON: a password for each user") from None
 
 
 def hashed(password: str) -> str:

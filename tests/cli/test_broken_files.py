@@ -10,11 +10,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from alerts.events import load_source_weights
 from console.people import load as read_users
 from documents import load_watchlist
 from errors import FinsentError
 from feeds import StateFile
 from finsent import app
+from model.registry import sign
+from model.registry.signatures import trusted_keys
+from settings import ModelSettings
+from storage.access import passwords
 
 CORPUS = {
     "empty": b"",
@@ -57,6 +62,7 @@ CORPUS = {
 COMMANDS = {
     "produce news": ("produce", "FILE", "--topic", "news"),
     "produce": ("produce", "FILE"),
+    "produce as is": ("produce", "FILE", "--topic", "news", "--as-is"),
     "produce labels": ("produce", "FILE", "--topic", "labels", "--undated", "now"),
     "label": ("label", "import", "FILE", "--annotator", "anna"),
     "score": ("score", "FILE", "--out", "OUT"),
@@ -65,12 +71,15 @@ COMMANDS = {
     "rules": ("alerts", "check", "FILE"),
     "backtest": ("alerts", "backtest", "--rules", "FILE"),
     "events of a backtest": ("alerts", "backtest", "--events", "FILE"),
+    "events of a calibration": ("alerts", "calibrate", "--rate", "0.1", "--events", "FILE"),
     "positions": ("positions", "import", "FILE"),
     "prices": ("prices", "import", "FILE"),
     "watch list": ("watchlist", "import", "FILE", "--out", "OUT"),
+    "watch list check": ("watchlist", "check", "FILE"),
     "import": ("model", "import", "FILE"),
     "compare": ("model", "compare", "nothing", "--file", "FILE"),
     "feeds": ("feeds", "check", "FILE"),
+    "feeds run": ("feeds", "run", "FILE", "--once", "--state", "OUT"),
     "users": ("console", "add-user", "FILE", "anna", "--role", "annotator", "--password-stdin"),
 }
 
@@ -124,7 +133,23 @@ def classifier(path: Path) -> object:
     return read_classifier(folder)
 
 
-@pytest.mark.parametrize("load", [load_watchlist, read_users, settings_of_a_run, classifier, StateFile])
+def passwords_of_readers(path: Path) -> object:
+    return passwords(path, [])
+
+
+def signing_key(path: Path) -> object:
+    return sign("nowhere", "none", ModelSettings(signing_key_file=path))
+
+
+def public_keys(path: Path) -> object:
+    return trusted_keys(ModelSettings(trusted_keys_file=path))
+
+
+@pytest.mark.parametrize(
+    "load",
+    [load_watchlist, load_source_weights, read_users, settings_of_a_run, classifier, StateFile, passwords_of_readers,
+     signing_key, public_keys],
+)  # fmt: skip
 def test_files_that_settings_name_are_refused_in_a_sentence(corpus: Path, load: Callable[[Path], object]) -> None:
     refused = 0
     for name in CORPUS:

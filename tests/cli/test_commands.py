@@ -130,6 +130,28 @@ def test_produce_fails_when_a_record_or_every_row_could_not_be_sent(
     assert done.returncode == 0, done.stderr
 
 
+def test_produce_shows_the_columns_and_stops_at_the_first_hundred_bad_rows(tmp_path: Path) -> None:
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file in files:
+        file.write_text("Headline,Published On,Colour\n" + "Profit falls,yesterday,red\n" * 300)
+    # No broker is there: rows are checked before one is asked.
+    done = within("produce", *files, "--topic", "news", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert done.returncode == 1
+    shown = [" ".join(line.split()) for line in done.stderr.splitlines()]
+    assert shown[:5] == [
+        "a.csv is CSV (commas)",
+        "fields of news from column for example",
+        "title Headline Profit falls",
+        "published_at Published On yesterday",
+        "not used: Colour",
+    ]
+    bad = [line for line in shown if line.startswith(("finsent: a.csv, row", "finsent: b.csv, row"))]
+    assert len(bad) == 100
+    assert bad[0].startswith("finsent: a.csv, row 2, published_at: ") and "2024-01-31T12:00:00Z" in bad[0]
+    assert bad[-1].startswith("finsent: a.csv, row 101, ")
+    assert shown[-1].startswith("finsent: nothing was sent: the first 100 bad rows are above; --skip-bad")
+
+
 def test_produce_names_what_is_wrong(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
     path = feed(tmp_path / "feed.jsonl", 1)
     done = within("produce", path, "--topic", topic, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, quote, urlsplit
@@ -223,6 +224,9 @@ def test_pages_as_of_a_moment(console: Console) -> None:
         assert "Not known as of a moment" in headings and not {"Workers", "Public sources"} & set(headings)
         assert page.get_by_role("columnheader", name="Waiting in Kafka").count() == 0
         assert page.get_by_text("The newest document of then was scored by m0.").count() == 1
+        assert page.get_by_role("region", name="Feeds").get_by_role("cell", name="10 min", exact=True).count() == 1
+        shown = page.locator("#page time").all_inner_texts()  # 24 hours, though the browser is American
+        assert shown and all(re.search(r"\b([01]\d|2[0-3]):[0-5]\d$", one) for one in shown), shown
         assert page.evaluate(OUTSIDE) == []
         clean()
         page.get_by_role("link", name="Back to now").click()
@@ -232,7 +236,8 @@ def test_pages_as_of_a_moment(console: Console) -> None:
         assert page.get_by_role("columnheader", name="Waiting in Kafka").count() == 1
         page.goto(console.url + "audit?as_of=" + given)
         opened()
-        assert "This page shows the present" in banner.inner_text() and page.get_by_label("As of").count() == 0
+        assert all(one in banner.inner_text() for one in ("This page shows the present", "sectors, topics, compare,"))
+        assert page.get_by_label("As of").count() == 0
         clean()
         page.goto(console.url + "?as_of=soon")
         opened()

@@ -56,6 +56,17 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
     assert known - given == free
 
 
+@every_file
+def test_training_yields_to_live_scoring(values: str) -> None:
+    given = merged(yaml.safe_load((CHART / "values.yaml").read_text()), yaml.safe_load(VALUES[values].read_text()))
+
+    def requested(part: str) -> float:
+        cpu = given[part]["resources"]["requests"]["cpu"]
+        return float(cpu.removesuffix("m")) / (1000 if cpu.endswith("m") else 1)
+
+    assert requested("scheduler") <= requested("worker") / 2
+
+
 def test_chart_and_package_have_one_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

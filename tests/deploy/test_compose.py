@@ -55,6 +55,11 @@ def test_nothing_is_open_to_other_hosts() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
 
 
+def test_training_yields_to_live_scoring() -> None:
+    usual = 1024
+    assert SERVICES["scheduler"]["cpu_shares"] <= SERVICES["worker"].get("cpu_shares", usual) / 10
+
+
 def test_the_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
     script = tmp_path / "compose/secrets.sh"
     script.parent.mkdir()

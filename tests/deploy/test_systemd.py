@@ -62,6 +62,11 @@ def test_logs_are_kept_apart_and_rotated() -> None:
         assert given.keys() <= set(re.findall(r"^#?(\w+)=", manual.read_text(), re.M))
 
 
+def test_training_yields_to_live_scoring() -> None:
+    weights = {path.stem: re.findall(r"^CPUWeight=(\d+)$", path.read_text(), re.M) for path in UNITS}
+    assert weights == {"finsent-console": [], "finsent-scheduler": ["10"], "finsent-worker@": []}
+
+
 def test_all_units_end_in_time_and_stay_down_when_only_a_person_can_help() -> None:
     assert len(UNITS) == 3
     for path in UNITS:

@@ -519,6 +519,13 @@ def test_dates_in_all_shapes(written: Any, meant: datetime | None) -> None:
     assert parse_date(written) == meant
 
 
+@pytest.mark.parametrize("written", ["2024-01-31T12:00:00Z", "1706702400", '"Wed, 31 Jan 2024 12:00:00 GMT"'])
+@pytest.mark.parametrize("column", ["publishedAt", "datetime", "timestamp", "created_utc", "date", "pubDate"])
+def test_the_date_is_found_whatever_its_column_is_called(tmp_path: Path, column: str, written: str) -> None:
+    (news,) = sent(tmp_path / "a.csv", f"title,{column}\nProfit falls,{written}\n".encode())
+    assert news["published_at"] == "2024-01-31T12:00:00Z"
+
+
 def test_a_date_of_three_numbers_is_read_as_the_others_in_its_file(tmp_path: Path) -> None:
     data = b"title,date\na,03/04/2024\nb,%s\n"
     path = tmp_path / "a.csv"

@@ -212,6 +212,16 @@ def test_identifiers_former_names_and_desks(tmp_path: Path):
     assert DeskRules().desk("Health Care") == "healthcare" and DeskRules({"*": "rest"}).desk("Energy") == "rest"
 
 
+def test_a_row_of_financedatabase_keeps_the_figi_of_its_country(tmp_path: Path):
+    names = "symbol,name,currency,sector,exchange,market,country,isin,cusip,figi,composite_figi,shareclass_figi"
+    figis = "BBG000000001,BBG000000002,BBG000000003"
+    row = f"ALDR,Alder Foods Inc.,USD,Consumer Staples,NMS,NASDAQ,United States,US0000000001,000000000,{figis}"
+    companies = made(tmp_path / "equities.csv", f"{names}\n{row}\n")
+    assert companies["ALDR"].figi == "BBG000000002"  # those of a venue or of all countries stand for others, too
+    linker = Linker(Watchlist(companies.values()))
+    assert [one.ticker for one in linker.find("It rises", ["BBG000000002"])] == ["ALDR"]
+
+
 def test_a_list_without_tickers_says_what_it_lacks(tmp_path: Path):
     with pytest.raises(BadFile, match=r"known to be the ticker of companies.*--map ticker=COLUMN"):
         listings(tmp_path / "list.csv", "Issuer,Colour\nAlder,red\n")

@@ -15,7 +15,7 @@ from websockets.sync.server import ServerConnection
 from feeds.delivery import Delivery
 from feeds.item import Item
 from feeds.plan import Feed, Mapped, Plan, Socket
-from feeds.runner import Runner
+from feeds.runner import LONGEST_PAUSE_S, Runner
 from feeds.sources import Polled
 from feeds.state import BadState, InUse, StateFile
 from settings import KafkaSettings
@@ -198,4 +198,23 @@ def test_a_web_socket_goes_on_where_a_killed_process_was(kafka: KafkaSettings, t
     assert keys_in(kafka) == sorted(f"wire/i{number}" for number in range(numbers))
     assert state.of("wire").sent == numbers and state.of("wire").remember == {"cursor": numbers - 1}
     assert len(server.asked) == 2 and int(server.asked[1]["from"]) > 0 and runner.failed == []
+    state.close()
+
+
+def test_the_pauses_after_failures_grow_to_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    state = StateFile(tmp_path / "state.json")
+    feeds = [Feed(name=every, url="https://e.test/rss", every=every) for every in ("10m", "2h")]
+    runner = Runner(Plan(contact="me@firm.test", feeds=feeds), state, RecordOutlet(KafkaSettings()))  # nothing is sent
+    often, seldom = runner._turns
+    pauses = []
+    for _ in range(2000):
+        runner._failed(often, "no answer")
+        pauses.append(often.due)
+    assert pauses[:3] == [1200, 2400, LONGEST_PAUSE_S] and set(pauses[3:]) == {LONGEST_PAUSE_S}
+    runner._failed(seldom, "no answer")
+    assert seldom.due == 7200  # failing is no reason to ask more often
+    runner._failed(often, "asked too often", retry_after=86_400)
+    assert often.due == 86_400
     state.close()

@@ -100,6 +100,29 @@ def test_a_host_is_left_alone_between_two_questions(server: FeedServer) -> None:
     fetcher.close()
 
 
+@pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("drips", ["headers", "body"])
+def test_a_server_that_is_slow_without_end_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drips: str, secured: bool
+) -> None:
+    authority = Authority(tmp_path, "authority")
+    files = authority.certify("localhost", ("localhost",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    fetcher = Fetcher("me@firm.test", allow_private=True, timeout_s=1, host_pause_s=0.4)
+    with feed_server(context if secured else None) as server:
+        # Two redirects come first: the limit is of all of them, but not of the pauses between them.
+        server.put("/a", Answer(status=302, headers={"Location": "/b"}))
+        server.put("/b", Answer(status=302, headers={"Location": "/c"}))
+        server.put("/c", Answer(drips=drips))
+        started = time.monotonic()
+        with pytest.raises(FetchError, match=r"/c took longer than 1 s \(timeout_s\)"):
+            fetcher.get(f"{server.url.replace('127.0.0.1', 'localhost')}/a")
+        assert 1.8 <= time.monotonic() - started < 4
+    fetcher.close()
+
+
 def test_nobody_there(fetcher: Fetcher) -> None:
     for url in ("http://127.0.0.1:1/x", "http://nowhere.invalid/x"):
         with pytest.raises(FetchError, match="cannot be reached") as error:

@@ -60,6 +60,13 @@ def test_a_table_holds_what_the_view_holds(client: PersonsClient, recorded: str)
     assert client.query("SELECT label FROM documents WHERE 0").num_rows == 0
 
 
+def test_polars_takes_the_table(client: PersonsClient):
+    polars = pytest.importorskip("polars")
+    table = client.query("SELECT published_at, label, mentions.label, sentiment, embedding FROM documents LIMIT 100")
+    frame = polars.from_arrow(table)
+    assert frame.columns == table.column_names and frame.rows(named=True) == table.to_pylist()
+
+
 def test_a_moment_and_values(client: PersonsClient):
     moment = datetime(2020, 6, 18, 12, tzinfo=UTC)
     answers = [

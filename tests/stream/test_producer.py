@@ -21,6 +21,7 @@ from stream.kafka import ensure_topics, produce, produce_many, read, watermarks
 from stream.kafka.files import Row
 from stream.kafka.producer import _steady
 from tests.support import kafka_at
+from tests.support.commands import within
 
 _names = itertools.count()
 
@@ -220,6 +221,26 @@ def test_bytes_that_are_no_utf8_are_read_in_their_encoding(tmp_path: Path) -> No
     path.write_bytes(b"id,text,published_at\n1,caf\xe9,2024-01-01\n")
     (row,) = rows_of(path, "comments")
     assert json.loads(row.value)["text"] == "caf\u00e9"
+
+
+LABELS = "text,label\nCaf\u00e9 \u2013 \u201cgood\u201d,positive\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [LABELS.encode("utf-16"), LABELS.encode("cp1252"), gzip.compress(LABELS.encode(), mtime=0)],
+    ids=["utf-16", "cp1252", "gzip"],
+)
+def test_labels_are_imported_in_any_encoding_and_packed(
+    kafka_bootstrap: str, topic: str, tmp_path: Path, data: bytes
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(data)
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap, "KAFKA_TOPIC_LABELS": topic, "KAFKA_PARTITIONS": "1"}
+    done = within("label", "import", path, "--annotator", "ben", "--json", **kafka)
+    assert json.loads(done.stdout) == {"sent": 1, "skipped": 0}, done.stderr
+    (label,) = map(json.loads, arrived(kafka_bootstrap, topic))
+    assert (label["text"], label["label"]) == ("Caf\u00e9 \u2013 \u201cgood\u201d", "positive")
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass
 class Answer:
-    """One answer. With ``cut``, the connection ends after so many bytes of the body."""
+    """One answer. With ``cut``, the connection ends after so many bytes of the body.
+
+    With ``drips`` ("headers", "body") there is no end: a byte each tenth of a second, until whoever asked is gone.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
+    drips: str = ""
 
 
 @dataclass
@@ -54,6 +58,7 @@ class FeedServer:
 def feed_server(tls: ssl.SSLContext | None = None) -> Iterator[FeedServer]:
     """A server that is running; with ``tls``, it speaks https."""
     made: FeedServer
+    gone = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -65,10 +70,19 @@ def feed_server(tls: ssl.SSLContext | None = None) -> Iterator[FeedServer]:
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            if answer.status != 304:
+            if answer.status != 304 and not answer.drips:
                 self.send_header("Content-Length", str(len(answer.body)))
             self.send_header("Connection", "close")
-            self.end_headers()
+            if answer.drips == "headers":
+                self.flush_headers()
+                self.wfile.write(b"X-Slow: ")
+            else:
+                self.end_headers()
+            while answer.drips and not gone.wait(0.1):
+                try:
+                    self.wfile.write(b"x")
+                except OSError:
+                    return
             self.wfile.write(answer.body[: answer.cut])
 
         def log_message(self, *_: Any) -> None:
@@ -83,6 +97,7 @@ def feed_server(tls: ssl.SSLContext | None = None) -> Iterator[FeedServer]:
     try:
         yield made
     finally:
+        gone.set()
         server.shutdown()
         thread.join()
         server.server_close()
