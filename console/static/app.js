@@ -31,10 +31,15 @@ function settle(parts) {
   else requestAnimationFrame(() => document.activeElement.scrollIntoView({ block: "nearest" })); // the charts are drawn then
 }
 
-let runs = 0;
+let runs = 0, running = 0;
 async function show() {
   if (!page) return;
   const mine = ++runs; // somebody may ask for the page again before it is whole: the last one counts
+  running++;
+  try { await put(mine); } finally { running--; }
+}
+
+async function put(mine) {
   // What a page knows first is shown while it waits for the rest; once it has been whole, the old page stays instead.
   const waiting = el("p", { class: "quiet" }, "Reading the rest ...");
   const early = (...parts) => { if (mine === runs && !page.dataset.ready) settle([...parts.filter(part => part), waiting]); };
@@ -63,6 +68,7 @@ function follow() {
     if (page?.dataset.page !== "label") say(state.records ? `Last record stored ${duration(age)} ago.${old}` : "Nothing is stored yet.", !state.live || age >= 900);
     else if (!seen) say("");
     const key = `${state.records} ${state.alerts} ${state.actions}`;
+    if (seen && seen !== key && running) return; // with the next event: a feed that runs must not put off a slow page for ever
     // What a person has opened, or is typing or labelling, stays as it is.
     if (seen && seen !== key && LIVE.includes(page?.dataset.page) && !page.querySelector("details[open]") && (stands() || !page.contains(document.activeElement))) show();
     seen = key;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -137,3 +138,13 @@ def test_what_is_known_first_is_shown_first_and_stays_as_it_is_when_the_rest_com
         held.pop().fulfill(status=503, json={"detail": "ClickHouse is away"})
         expect(page.get_by_role("alert")).to_contain_text("ClickHouse is away")
         expect(shown).to_contain_text("Acme debt 30")
+
+        opened("", "Acme & Sons (ACME) turned negative")
+        expect(page.locator("#live")).to_contain_text("Last record stored")
+        write_documents(client, [document(50, datetime.now(UTC), 0.5, "Acme has news")])
+        # It is told every two seconds, and the page that is on its way is not begun anew; it is shown again when whole.
+        expect(page.locator("#live")).to_have_text(re.compile(r"stored [0-3] s ago"))
+        assert len(held) == 1
+        page.unroute("**/api/market?*")
+        with page.expect_request("**/api/market?*"):
+            whole()
