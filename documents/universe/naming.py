@@ -57,7 +57,6 @@ _ALWAYS_LEFT_OUT = frozenset(
 """What they leave out even where ordinary words remain: Fifth Third Bancorp is Fifth Third, but "Main Street" is Main
 Street Capital only beside a word of business."""
 
-
 _SHORTENED = {
     "pharmaceuticals": "Pharma", "pharmaceutical": "Pharma", "technologies": "Tech", "technology": "Tech",
     "laboratories": "Labs", "automotive": "Auto",

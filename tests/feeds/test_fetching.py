@@ -17,6 +17,17 @@ from tests.support.certificates import Authority
 from tests.support.feed_server import Answer, FeedServer, feed_server
 
 
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """What a server needs to be localhost, by an authority that we trust."""
+    authority = Authority(tmp_path, "authority")
+    files = authority.certify("localhost", ("localhost",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    return context
+
+
 def test_what_has_not_changed_is_not_sent_again(server: FeedServer, fetcher: Fetcher) -> None:
     url = server.put("/a", Answer(b"one", headers={"ETag": '"1"', "Last-Modified": "Wed, 31 Jan 2024 12:00:00 GMT"}),
                      Answer(status=304))  # fmt: skip
@@ -102,16 +113,9 @@ def test_a_host_is_left_alone_between_two_questions(server: FeedServer) -> None:
 
 @pytest.mark.parametrize("secured", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("drips", ["headers", "body"])
-def test_a_server_that_is_slow_without_end_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drips: str, secured: bool
-) -> None:
-    authority = Authority(tmp_path, "authority")
-    files = authority.certify("localhost", ("localhost",))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files.certificate, files.key)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+def test_a_server_that_is_slow_without_end_is_left(tls: ssl.SSLContext, drips: str, secured: bool) -> None:
     fetcher = Fetcher("me@firm.test", allow_private=True, timeout_s=1, host_pause_s=0.4)
-    with feed_server(context if secured else None) as server:
+    with feed_server(tls if secured else None) as server:
         # Two redirects come first: the limit is of all of them, but not of the pauses between them.
         server.put("/a", Answer(status=302, headers={"Location": "/b"}))
         server.put("/b", Answer(status=302, headers={"Location": "/c"}))
@@ -131,20 +135,15 @@ def test_nobody_there(fetcher: Fetcher) -> None:
 
 
 def test_the_certificate_must_be_that_of_the_host_although_its_address_is_connected_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    authority = Authority(tmp_path, "authority")
-    files = authority.certify("localhost", ("localhost",))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files.certificate, files.key)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     asked = socket.getaddrinfo
     # Another name of the same address, as the hosts of one provider have.
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda host, *a, **k: asked(host.replace("other.test", "localhost"), *a, **k)
     )
     fetcher = Fetcher("me@firm.test", allow_private=True, host_pause_s=0)
-    with feed_server(context) as server:
+    with feed_server(tls) as server:
         server.put("/a", b"x")
         port = server.url.rpartition(":")[2]
         assert fetcher.get(f"https://localhost:{port}/a").body == b"x"
