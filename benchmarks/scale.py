@@ -39,6 +39,8 @@ DATES = ("published_at", "at", "start", "last_at", "fired_at", "stored_at", "jud
 """By the first of these columns that a view has, a day of it is asked for."""
 
 DAYS, MONTH = 730, 30
+AT_ONCE = 500_000
+"""Rows in one insert: what its projections sum up is held in memory."""
 ROWS = """
 INSERT INTO record_log
     (topic, topic_id, partition, offset, ingested_at, kind, document_id, source, title, lang, published_at, scored_at,
@@ -78,13 +80,14 @@ class Cost(NamedTuple):
 def fill(client: Client, tickers: list[str], first: int, until: int, days: int = DAYS) -> None:
     """Make the rows with the numbers ``first`` to ``until``, spread evenly over the last ``days``."""
     begin = datetime.now(UTC).replace(microsecond=0, tzinfo=None) - timedelta(days=days)
-    months, count = -(-days // MONTH), until - first
-    for month in range(months):
-        rows, span = count // months, days / months
+    count = until - first
+    pieces = max(-(-days // MONTH), -(-count // AT_ONCE))
+    for piece in range(pieces):
+        rows, span = count // pieces, days / pieces
         values = {
-            "from": (begin + timedelta(days=month * span)).strftime("%Y-%m-%d %H:%M:%S"),
+            "from": (begin + timedelta(days=piece * span)).strftime("%Y-%m-%d %H:%M:%S"),
             "step": span * 86_400_000 / max(rows, 1),
-            "first": first + month * rows,
+            "first": first + piece * rows,
             "tickers": tickers,
             "count": rows,
         }
