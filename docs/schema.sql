@@ -538,13 +538,12 @@ CREATE TABLE schema_migrations
 ENGINE = ReplacingMergeTree
 ORDER BY name;
 
--- 0077_settled_hours
-CREATE TABLE settled_hours
+-- 0095_sums_of_hours
+CREATE TABLE settled_counts
 (
     `hour` DateTime('UTC'),
     `rows` UInt64,
     `hashes` UInt64,
-    `latest` DateTime64(3, 'UTC'),
     `entities` Array(LowCardinality(String)) CODEC(ZSTD(1)),
     `kinds` Array(LowCardinality(String)) CODEC(ZSTD(1)),
     `times` Array(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
@@ -552,11 +551,50 @@ CREATE TABLE settled_hours
     `negatives` Array(Float32) CODEC(ZSTD(1)),
     `weights` Array(Float64) CODEC(ZSTD(1)),
     `topics` Array(Array(LowCardinality(String))) CODEC(ZSTD(1)),
+    `sum_entities` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `sum_kinds` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `sum_topics` Array(Array(LowCardinality(String))) CODEC(ZSTD(1)),
+    `sum_latest` Array(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    `sum_numbers` Array(UInt32) CODEC(ZSTD(1)),
+    `sum_totals` Array(Float64) CODEC(ZSTD(1)),
+    `sum_total_squares` Array(Float64) CODEC(ZSTD(1)),
+    `sum_weights` Array(Float64) CODEC(ZSTD(1)),
+    `sum_weighted` Array(Float64) CODEC(ZSTD(1)),
+    `sum_weighted_squares` Array(Float64) CODEC(ZSTD(1)),
+    `sum_weighted_negatives` Array(Float64) CODEC(ZSTD(1)),
+    `sum_fresh` Array(Float64) CODEC(ZSTD(1)),
+    `sum_fresh_weighted` Array(Float64) CODEC(ZSTD(1)),
+    `sum_fresh_squares` Array(Float64) CODEC(ZSTD(1)),
+    `sum_fresh_negatives` Array(Float64) CODEC(ZSTD(1)),
     `settled_at` DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree(settled_at)
 ORDER BY hour
-TTL toDateTime(settled_at) + toIntervalDay(60);
+TTL toDateTime(settled_at) + toIntervalDay(60)
+SETTINGS index_granularity = 1;
+
+-- 0095_sums_of_hours
+CREATE TABLE settled_repeat_hours
+(
+    `hour` DateTime('UTC'),
+    `rows` UInt64,
+    `hashes` UInt64,
+    `settled_at` DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(settled_at)
+ORDER BY hour;
+
+-- 0095_sums_of_hours
+CREATE TABLE settled_repeats
+(
+    `hour` DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `hashes` UInt64 CODEC(ZSTD(1)),
+    `published_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `mention` UInt64 CODEC(NONE),
+    `settled_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(settled_at)
+ORDER BY (published_at, mention);
 
 -- 0011_shadow_drift
 CREATE TABLE shadow_log
@@ -995,20 +1033,12 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM counted_mentions_between(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
--- 0068_dated_questions
+-- 0068_dated_questions, 0095_sums_of_hours
 CREATE VIEW counted_mentions_between
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT * EXCEPT (told_before, sent_before)
-FROM
-(
-    SELECT
-        *,
-        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
-        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
-    FROM mentions
-    WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
-)
-WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')});
+AS SELECT * EXCEPT weight
+FROM counted_rows(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+WHERE entity != '';
 
 -- 0090_of_companies
 CREATE VIEW counted_mentions_of
@@ -1035,34 +1065,116 @@ FROM
 )
 WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')});
 
--- 0077_settled_hours, 0091_last_hours
+-- 0095_sums_of_hours
+CREATE VIEW counted_rows
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    (
+        SELECT groupArray(hour)
+        FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+        WHERE repeats_settled
+    ) AS hours
+SELECT l.* EXCEPT mention
+FROM
+(
+    SELECT
+        named AS entity,
+        spelt AS surface,
+        found AS via,
+        judged AS label,
+        negative AS p_negative,
+        neutral AS p_neutral,
+        positive AS p_positive,
+        tone AS sentiment,
+        topic,
+        topic_id,
+        partition,
+        offset,
+        kind,
+        document_id,
+        source,
+        author,
+        lang,
+        url,
+        title,
+        text,
+        published_at,
+        ingested_at,
+        scored_at,
+        story_id,
+        novelty,
+        model_version,
+        `topics.name`,
+        `topics.score`,
+        lang_quality,
+        cut,
+        substringUTF8(concat(title, if((title != '') AND (text != ''), '\n', ''), text), begins + 1, ends - begins) AS deciding,
+        (greatest(negative, neutral, positive) * novelty) / 100 AS weight,
+        cityHash64(topic, topic_id, partition, offset, named) AS mention
+    FROM record_log
+    FINAL
+    ARRAY JOIN
+        arrayConcat([toLowCardinality('')], mentions.entity) AS named,
+        arrayConcat([''], mentions.surface) AS spelt,
+        arrayConcat([toLowCardinality('')], mentions.via) AS found,
+        arrayConcat([label], mentions.label) AS judged,
+        arrayConcat([p_negative], mentions.p_negative) AS negative,
+        arrayConcat([p_neutral], mentions.p_neutral) AS neutral,
+        arrayConcat([p_positive], mentions.p_positive) AS positive,
+        arrayConcat([sentiment], mentions.sentiment) AS tone,
+        arrayConcat([deciding_start], mentions.deciding_start) AS begins,
+        arrayConcat([deciding_end], mentions.deciding_end) AS ends,
+        arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
+    WHERE (error_kind = '') AND (unscored = '') AND ((place = 1) OR ((named != '') AND (indexOf(mentions.entity, named) = (place - 1)))) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
+    SETTINGS use_skip_indexes_if_final_exact_mode = 0
+) AS l
+ANTI LEFT JOIN
+(
+    SELECT
+        published_at,
+        mention
+    FROM settled_repeats
+    WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND ((hour, hashes) IN (
+        SELECT
+            hour,
+            hashes
+        FROM settled_repeat_hours
+        FINAL
+        WHERE hour IN ((
+            SELECT groupArray(hour)
+            FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+            WHERE repeats_settled
+        ) AS hours)
+    ))
+    UNION ALL
+    SELECT
+        published_at,
+        mention
+    FROM repeats_of_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0, kept = 1)
+) AS r ON (l.published_at = r.published_at) AND (l.mention = r.mention);
+
+-- 0077_settled_hours, 0091_last_hours, 0095_sums_of_hours
 CREATE VIEW counted_scores
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    entity,
+    kind,
+    published_at,
+    sentiment,
+    p_negative,
+    weight,
+    `topics.name`
+FROM counted_sums(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = {weekly:UInt8}, sums = 0);
+
+-- 0095_sums_of_hours
+CREATE VIEW counted_sums
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
     (
         SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1970-01-02 00:00:00', 'UTC')))
         FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
         WHERE ({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28))
-    ) AS state,
-    repeats AS
-    (
-        SELECT key
-        FROM
-        (
-            SELECT
-                published_at,
-                arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)], if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
-            FROM record_log
-            WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
-        )
-        WHERE (state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))
-        GROUP BY key
-        HAVING (count() > 1) AND (max(published_at) >= (state.3))
-        UNION ALL
-        SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
-        FROM record_log
-        WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
-    )
+    ) AS state
 SELECT
     entity,
     kind,
@@ -1070,7 +1182,18 @@ SELECT
     sentiment,
     p_negative,
     (confidence * novelty) / 100 AS weight,
-    `topics.name`
+    `topics.name`,
+    toStartOfHour(published_at) AS hour,
+    1 AS number,
+    toFloat64(sentiment) AS total,
+    total * total AS total_squares,
+    weight * sentiment AS weighted,
+    weighted * sentiment AS weighted_squares,
+    weight * p_negative AS weighted_negative,
+    weight AS fresh,
+    weighted AS fresh_weighted,
+    weighted_squares AS fresh_squares,
+    weighted_negative AS fresh_negative
 FROM
 (
     SELECT
@@ -1090,12 +1213,9 @@ FROM
         arrayConcat([p_negative], mentions.p_negative) AS negative,
         arrayMap((a, b, c) -> greatest(a, b, c), arrayConcat([p_negative], mentions.p_negative), arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
         arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
-    WHERE ((state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))) AND (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND (toDate(published_at) IN (state.2)) AND (published_at >= (state.3)) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND (cityHash64(story_id) NOT IN (
-        SELECT key
-        FROM repeats
-    )) AND (cityHash64(source, document_id) NOT IN (
-        SELECT key
-        FROM repeats
+    WHERE (error_kind = '') AND (unscored = '') AND ((place = 1) OR ((named != '') AND (indexOf(mentions.entity, named) = (place - 1)))) AND (toDate(published_at) IN (state.2)) AND (published_at >= (state.3)) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (intDiv(dateDiff('millisecond', published_at, {until:DateTime64(3, 'UTC')}), 86400000) IN (0, 1, 2, 3, 7, 14, 21, 28))) AND (cityHash64(topic, topic_id, partition, offset, named) NOT IN (
+        SELECT mention
+        FROM repeats_of_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = {weekly:UInt8}, kept = 0)
     ))
     SETTINGS use_skip_indexes_if_final_exact_mode = 0
     UNION ALL
@@ -1105,53 +1225,32 @@ FROM
         published_at,
         sentiment,
         p_negative,
-        confidence,
-        novelty,
-        `topics.name`
+        weight AS confidence,
+        100 AS novelty,
+        names AS `topics.name`
     FROM
     (
         SELECT
-            *,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
-            lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
-        FROM
-        (
-            SELECT
-                named AS entity,
-                kind,
-                published_at,
-                tone AS sentiment,
-                negative AS p_negative,
-                confidence,
-                novelty,
-                `topics.name`,
-                ingested_at,
-                topic,
-                partition,
-                offset,
-                place,
-                story_id,
-                source,
-                document_id
-            FROM record_log
-            FINAL
-            ARRAY JOIN
-                arrayConcat([toLowCardinality('')], mentions.entity) AS named,
-                arrayConcat([sentiment], mentions.sentiment) AS tone,
-                arrayConcat([p_negative], mentions.p_negative) AS negative,
-                arrayMap((a, b, c) -> greatest(a, b, c), arrayConcat([p_negative], mentions.p_negative), arrayConcat([p_neutral], mentions.p_neutral), arrayConcat([p_positive], mentions.p_positive)) AS confidence,
-                arrayEnumerate(arrayConcat([0], mentions.sentiment)) AS place
-            WHERE (error_kind = '') AND (unscored = '') AND ((named != '') OR (place = 1)) AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28))))) AND ((cityHash64(story_id) IN (
-                SELECT key
-                FROM repeats
-            )) OR (cityHash64(source, document_id) IN (
-                SELECT key
-                FROM repeats
-            )))
-            SETTINGS use_skip_indexes_if_final_exact_mode = 0
-        )
+            entities,
+            kinds,
+            times,
+            sentiments,
+            negatives,
+            weights,
+            topics
+        FROM settled_counts
+        FINAL
+        WHERE (hour IN (state.1)) AND (({sums:UInt8} = 0) OR (toHour(hour) = toHour({until:DateTime64(3, 'UTC')})) OR (hour = toStartOfHour({first:DateTime64(3, 'UTC')})))
     )
-    WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
+    ARRAY JOIN
+        entities AS entity,
+        kinds AS kind,
+        times AS published_at,
+        sentiments AS sentiment,
+        negatives AS p_negative,
+        weights AS weight,
+        topics AS names
+    WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (intDiv(dateDiff('millisecond', published_at, {until:DateTime64(3, 'UTC')}), 86400000) IN (0, 1, 2, 3, 7, 14, 21, 28)))
 )
 UNION ALL
 WITH
@@ -1159,45 +1258,65 @@ WITH
         SELECT (groupArrayIf(hour, settled), groupUniqArrayIf(toDate(hour), NOT settled), greatest(minIf(hour, NOT settled), toDateTime('1970-01-02 00:00:00', 'UTC')))
         FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
         WHERE ({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28))
-    ) AS state,
-    repeats AS
-    (
-        SELECT key
-        FROM
-        (
-            SELECT
-                published_at,
-                arrayJoin(arrayConcat([cityHash64(story_id), cityHash64(source, document_id)], if(length(arrayDistinct(mentions.entity)) < length(mentions.entity), [cityHash64(story_id)], []))) AS key
-            FROM record_log
-            WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(5))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(9))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(16))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(23))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(30))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))))
-        )
-        WHERE (state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))
-        GROUP BY key
-        HAVING (count() > 1) AND (max(published_at) >= (state.3))
-        UNION ALL
-        SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
-        FROM record_log
-        WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
-    )
+    ) AS state
 SELECT
-    entity,
-    kind,
-    published_at,
-    sentiment,
-    p_negative,
-    weight,
-    names AS `topics.name`
-FROM settled_hours
-FINAL
+    one_entity AS entity,
+    one_kind AS kind,
+    one_latest AS published_at,
+    0 AS sentiment,
+    0 AS p_negative,
+    one_weight AS weight,
+    one_topics AS `topics.name`,
+    hour,
+    one_number AS number,
+    one_total AS total,
+    one_total_square AS total_squares,
+    one_weighted AS weighted,
+    one_weighted_square AS weighted_squares,
+    one_weighted_negative AS weighted_negative,
+    one_fresh AS fresh,
+    one_fresh_weighted AS fresh_weighted,
+    one_fresh_square AS fresh_squares,
+    one_fresh_negative AS fresh_negative
+FROM
+(
+    SELECT
+        hour,
+        sum_entities,
+        sum_kinds,
+        sum_topics,
+        sum_latest,
+        sum_numbers,
+        sum_totals,
+        sum_total_squares,
+        sum_weights,
+        sum_weighted,
+        sum_weighted_squares,
+        sum_weighted_negatives,
+        sum_fresh,
+        sum_fresh_weighted,
+        sum_fresh_squares,
+        sum_fresh_negatives
+    FROM settled_counts
+    FINAL
+    WHERE (hour IN (state.1)) AND ({sums:UInt8} != 0) AND (toHour(hour) != toHour({until:DateTime64(3, 'UTC')})) AND (hour != toStartOfHour({first:DateTime64(3, 'UTC')})) AND (hour < {until:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)))
+)
 ARRAY JOIN
-    entities AS entity,
-    kinds AS kind,
-    times AS published_at,
-    sentiments AS sentiment,
-    negatives AS p_negative,
-    weights AS weight,
-    topics AS names
-WHERE (hour IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(4))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(8))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(7)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(15))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(14)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(22))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(21)))) OR ((published_at > ({until:DateTime64(3, 'UTC')} - toIntervalDay(29))) AND (published_at <= ({until:DateTime64(3, 'UTC')} - toIntervalDay(28)))));
+    sum_entities AS one_entity,
+    sum_kinds AS one_kind,
+    sum_topics AS one_topics,
+    sum_latest AS one_latest,
+    sum_numbers AS one_number,
+    sum_totals AS one_total,
+    sum_total_squares AS one_total_square,
+    sum_weights AS one_weight,
+    sum_weighted AS one_weighted,
+    sum_weighted_squares AS one_weighted_square,
+    sum_weighted_negatives AS one_weighted_negative,
+    sum_fresh AS one_fresh,
+    sum_fresh_weighted AS one_fresh_weighted,
+    sum_fresh_squares AS one_fresh_square,
+    sum_fresh_negatives AS one_fresh_negative;
 
 -- 0002_views, 0006_labels_models, 0019_tombstones
 CREATE VIEW dead_letters
@@ -1978,7 +2097,7 @@ FROM
 ARRAY JOIN counted_in AS place
 WHERE (place.2) != '';
 
--- 0077_settled_hours
+-- 0077_settled_hours, 0095_sums_of_hours
 CREATE VIEW index_hours
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -1986,7 +2105,8 @@ AS SELECT
     a.rows AS rows,
     a.hashes AS hashes,
     a.latest AS latest,
-    (a.rows = s.rows) AND (a.hashes = s.hashes) AND (a.latest <= {known:DateTime64(3, 'UTC')}) AS settled
+    (a.rows = s.rows) AND (a.hashes = s.hashes) AND (a.latest <= {known:DateTime64(3, 'UTC')}) AS settled,
+    (a.rows = r.rows) AND (a.hashes = r.hashes) AND (a.latest <= {known:DateTime64(3, 'UTC')}) AS repeats_settled
 FROM
 (
     SELECT
@@ -2013,9 +2133,18 @@ LEFT JOIN
         hour,
         rows,
         hashes
-    FROM settled_hours
+    FROM settled_counts
     FINAL
 ) AS s ON a.hour = s.hour
+LEFT JOIN
+(
+    SELECT
+        hour,
+        rows,
+        hashes
+    FROM settled_repeat_hours
+    FINAL
+) AS r ON a.hour = r.hour
 WHERE a.hour >= toStartOfHour(greatest({first:DateTime64(3, 'UTC')}, toDateTime64('1970-01-02 00:00:00', 3, 'UTC')));
 
 -- 0006_labels_models, 0037_labels_from_the_future
@@ -2400,7 +2529,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM movers_as_of(moment = now64(3), known = now64(3));
 
--- 0008_indices, 0077_settled_hours
+-- 0008_indices, 0077_settled_hours, 0095_sums_of_hours
 CREATE VIEW movers_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
@@ -2414,7 +2543,7 @@ SELECT
     after - before AS change,
     sumIf(number, late) AS documents,
     sumIf(number, NOT late) AS documents_before,
-    change / sqrt((greatest(varSampMergeIf(spread, late), 0.02) / documents) + (greatest(varSampMergeIf(spread, NOT late), 0.02) / documents_before)) AS z
+    change / sqrt((greatest((sumIf(squares, late) - (pow(sumIf(sums, late), 2) / documents)) / (documents - 1), 0.02) / documents) + (greatest((sumIf(squares, NOT late) - (pow(sumIf(sums, NOT late), 2) / documents_before)) / (documents_before - 1), 0.02) / documents_before)) AS z
 FROM
 (
     SELECT
@@ -2424,7 +2553,8 @@ FROM
         mass,
         tone,
         number,
-        spread
+        sums,
+        squares
     FROM
     (
         SELECT
@@ -2432,10 +2562,11 @@ FROM
             kind,
             s.published_at > middle AS late,
             sum(s.weight) AS mass,
-            sum(s.weight * s.sentiment) AS tone,
-            count() AS number,
-            varSampState(toFloat64(s.sentiment)) AS spread
-        FROM counted_scores(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0) AS s
+            sum(weighted) AS tone,
+            sum(s.number) AS number,
+            sum(total) AS sums,
+            sum(total_squares) AS squares
+        FROM counted_sums(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0, sums = 1) AS s
         GROUP BY
             entity,
             kind,
@@ -2513,6 +2644,74 @@ AS SELECT
 FROM price_log
 FINAL;
 
+-- 0095_sums_of_hours
+CREATE VIEW repeats_of_hours
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    (
+        WITH
+            if({kept:UInt8} = 1, repeats_settled, settled) AS known_of
+        SELECT (groupArrayIf(hour, known_of), groupUniqArrayIf(toDate(hour), NOT known_of), greatest(minIf(hour, NOT known_of), toDateTime('1970-01-02 00:00:00', 'UTC')))
+        FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+        WHERE ({weekly:UInt8} = 0) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}), 86400) IN (0, 1, 2, 3, 7, 14, 21, 28)) OR (intDiv(dateDiff('second', hour, {until:DateTime64(3, 'UTC')}) - 3600, 86400) IN (0, 1, 2, 3, 7, 14, 21, 28))
+    ) AS state,
+    repeats AS
+    (
+        SELECT key
+        FROM
+        (
+            SELECT
+                published_at,
+                arrayJoin([cityHash64(story_id), cityHash64(source, document_id)]) AS key
+            FROM record_log
+            WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (intDiv(dateDiff('millisecond', published_at, {until:DateTime64(3, 'UTC')}), 86400000) IN (0, 1, 2, 3, 4, 7, 8, 14, 15, 21, 22, 28, 29)))
+        )
+        WHERE (state.3) < ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))
+        GROUP BY key
+        HAVING (count() > 1) AND (max(published_at) >= (state.3))
+        UNION ALL
+        SELECT arrayJoin([cityHash64(story_id), cityHash64(source, document_id)])
+        FROM record_log
+        WHERE ((state.3) >= ({until:DateTime64(3, 'UTC')} - toIntervalHour(3))) AND (published_at >= (state.3)) AND (published_at <= {until:DateTime64(3, 'UTC')})
+    )
+SELECT
+    published_at,
+    mention
+FROM
+(
+    SELECT
+        published_at,
+        cityHash64(topic, topic_id, partition, offset, entity) AS mention,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+    FROM
+    (
+        SELECT
+            named AS entity,
+            published_at,
+            ingested_at,
+            topic,
+            topic_id,
+            partition,
+            offset,
+            story_id,
+            source,
+            document_id
+        FROM record_log
+        FINAL
+        ARRAY JOIN arrayConcat([toLowCardinality('')], arrayFilter(one -> (one != ''), arrayDistinct(mentions.entity))) AS named
+        WHERE (error_kind = '') AND (unscored = '') AND ((toDate(published_at) IN (state.2)) OR ((toDate(published_at) + 1) IN (state.2))) AND (published_at >= ((state.3) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (intDiv(dateDiff('millisecond', published_at, {until:DateTime64(3, 'UTC')}), 86400000) IN (0, 1, 2, 3, 4, 7, 8, 14, 15, 21, 22, 28, 29))) AND ((cityHash64(story_id) IN (
+            SELECT key
+            FROM repeats
+        )) OR (cityHash64(source, document_id) IN (
+            SELECT key
+            FROM repeats
+        )))
+        SETTINGS use_skip_indexes_if_final_exact_mode = 0
+    )
+)
+WHERE (NOT ((told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))))) AND (toStartOfHour(published_at) NOT IN (state.1)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (({weekly:UInt8} = 0) OR (intDiv(dateDiff('millisecond', published_at, {until:DateTime64(3, 'UTC')}), 86400000) IN (0, 1, 2, 3, 7, 14, 21, 28)));
+
 -- 0010_public_views
 CREATE VIEW retrainings
 (
@@ -2542,7 +2741,7 @@ AS SELECT
 FROM retrain_runs
 FINAL;
 
--- 0008_indices
+-- 0008_indices, 0095_sums_of_hours
 CREATE VIEW sentiment_1d
 (
     `scope` String,
@@ -2556,10 +2755,65 @@ CREATE VIEW sentiment_1d
     `documents` UInt64
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT *
-FROM sentiment_windows(width_s = 86400, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
+AS SELECT
+    place.1 AS scope,
+    place.2 AS name,
+    place.3 AS kind,
+    start,
+    sum(tone) / sum(mass) AS sentiment,
+    sqrt(greatest(0, (sum(squares) / sum(mass)) - pow(sum(tone) / sum(mass), 2))) AS dispersion,
+    sum(negative) / sum(mass) AS negative_share,
+    sum(mass) AS weight,
+    sum(number) AS documents
+FROM
+(
+    SELECT
+        if(d.entity = '', [('market', '*')], [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(d.entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))]) AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(d.kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        start,
+        mass,
+        tone,
+        squares,
+        negative,
+        number
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            toStartOfInterval(s.published_at, toIntervalSecond(86400)) AS start,
+            sum(s.weight) AS mass,
+            sum(s.weight * s.sentiment) AS tone,
+            sum((s.weight * s.sentiment) * s.sentiment) AS squares,
+            sum(s.weight * s.p_negative) AS negative,
+            count() AS number
+        FROM counted_rows(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00') AS s
+        GROUP BY
+            entity,
+            kind,
+            start
+    ) AS d
+    LEFT JOIN
+    (
+        SELECT
+            ticker,
+            desk,
+            sector,
+            entity_type
+        FROM entities
+        FINAL
+    ) AS e ON toString(d.entity) = e.ticker
+)
+ARRAY JOIN counted_in AS place
+WHERE (place.2) != ''
+GROUP BY
+    scope,
+    name,
+    kind,
+    start
+HAVING sum(mass) > 0;
 
--- 0008_indices
+-- 0008_indices, 0095_sums_of_hours
 CREATE VIEW sentiment_1h
 (
     `scope` String,
@@ -2573,10 +2827,65 @@ CREATE VIEW sentiment_1h
     `documents` UInt64
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT *
-FROM sentiment_windows(width_s = 3600, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
+AS SELECT
+    place.1 AS scope,
+    place.2 AS name,
+    place.3 AS kind,
+    start,
+    sum(tone) / sum(mass) AS sentiment,
+    sqrt(greatest(0, (sum(squares) / sum(mass)) - pow(sum(tone) / sum(mass), 2))) AS dispersion,
+    sum(negative) / sum(mass) AS negative_share,
+    sum(mass) AS weight,
+    sum(number) AS documents
+FROM
+(
+    SELECT
+        if(d.entity = '', [('market', '*')], [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(d.entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))]) AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(d.kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        start,
+        mass,
+        tone,
+        squares,
+        negative,
+        number
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            toStartOfInterval(s.published_at, toIntervalSecond(3600)) AS start,
+            sum(s.weight) AS mass,
+            sum(s.weight * s.sentiment) AS tone,
+            sum((s.weight * s.sentiment) * s.sentiment) AS squares,
+            sum(s.weight * s.p_negative) AS negative,
+            count() AS number
+        FROM counted_rows(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00') AS s
+        GROUP BY
+            entity,
+            kind,
+            start
+    ) AS d
+    LEFT JOIN
+    (
+        SELECT
+            ticker,
+            desk,
+            sector,
+            entity_type
+        FROM entities
+        FINAL
+    ) AS e ON toString(d.entity) = e.ticker
+)
+ARRAY JOIN counted_in AS place
+WHERE (place.2) != ''
+GROUP BY
+    scope,
+    name,
+    kind,
+    start
+HAVING sum(mass) > 0;
 
--- 0008_indices
+-- 0008_indices, 0095_sums_of_hours
 CREATE VIEW sentiment_1m
 (
     `scope` String,
@@ -2590,10 +2899,65 @@ CREATE VIEW sentiment_1m
     `documents` UInt64
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT *
-FROM sentiment_windows(width_s = 60, first = '1970-01-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
+AS SELECT
+    place.1 AS scope,
+    place.2 AS name,
+    place.3 AS kind,
+    start,
+    sum(tone) / sum(mass) AS sentiment,
+    sqrt(greatest(0, (sum(squares) / sum(mass)) - pow(sum(tone) / sum(mass), 2))) AS dispersion,
+    sum(negative) / sum(mass) AS negative_share,
+    sum(mass) AS weight,
+    sum(number) AS documents
+FROM
+(
+    SELECT
+        if(d.entity = '', [('market', '*')], [(if((e.entity_type IN ('', 'company')), 'entity', toString(e.entity_type)), toString(d.entity)), ('desk', toString(e.desk)), ('sector', toString(e.sector))]) AS places,
+        arrayFlatten(arrayMap(p -> [(p.1, p.2, toString(d.kind)), (p.1, p.2, 'all')], places)) AS counted_in,
+        start,
+        mass,
+        tone,
+        squares,
+        negative,
+        number
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            toStartOfInterval(s.published_at, toIntervalSecond(60)) AS start,
+            sum(s.weight) AS mass,
+            sum(s.weight * s.sentiment) AS tone,
+            sum((s.weight * s.sentiment) * s.sentiment) AS squares,
+            sum(s.weight * s.p_negative) AS negative,
+            count() AS number
+        FROM counted_rows(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00') AS s
+        GROUP BY
+            entity,
+            kind,
+            start
+    ) AS d
+    LEFT JOIN
+    (
+        SELECT
+            ticker,
+            desk,
+            sector,
+            entity_type
+        FROM entities
+        FINAL
+    ) AS e ON toString(d.entity) = e.ticker
+)
+ARRAY JOIN counted_in AS place
+WHERE (place.2) != ''
+GROUP BY
+    scope,
+    name,
+    kind,
+    start
+HAVING sum(mass) > 0;
 
--- 0008_indices, 0077_settled_hours
+-- 0008_indices, 0077_settled_hours, 0095_sums_of_hours
 CREATE VIEW sentiment_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
@@ -2664,12 +3028,12 @@ FROM
         SELECT
             entity,
             kind,
-            sum(counts) AS mass,
-            sum(counts * s.sentiment) AS tone,
-            sum((counts * s.sentiment) * s.sentiment) AS squares,
-            sum(counts * s.p_negative) AS negative,
-            countIf(age_s < 86400) AS today,
-            countIf((age_s >= 604800) AND (intDiv(toInt64(age_s), 604800) <= weeks)) AS then,
+            sum(counts * fresh) AS mass,
+            sum(counts * fresh_weighted) AS tone,
+            sum(counts * s.fresh_squares) AS squares,
+            sum(counts * fresh_negative) AS negative,
+            sumIf(number, age_s < 86400) AS today,
+            sumIf(number, (age_s >= 604800) AND (intDiv(toInt64(age_s), 604800) <= weeks)) AS then,
             max(published_at) AS latest
         FROM
         (
@@ -2677,11 +3041,14 @@ FROM
                 entity,
                 kind,
                 published_at,
-                sentiment,
-                p_negative,
+                number,
+                fresh,
+                fresh_weighted,
+                fresh_squares,
+                fresh_negative,
                 dateDiff('millisecond', published_at, until) / 1000 AS age_s,
-                if(age_s < 345600, weight * exp2((-age_s) / if(kind = 'news', 28800, 1800)), 0) AS counts
-            FROM counted_scores(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 1)
+                if(age_s < 345600, exp2((-age_s) / if(kind = 'news', 28800, 1800)), 0) AS counts
+            FROM counted_sums(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 1, sums = 1)
         ) AS s
         GROUP BY
             entity,
@@ -2813,7 +3180,7 @@ GROUP BY
     told.counted_in
 HAVING sum(mass) > 0;
 
--- 0008_indices, 0077_settled_hours
+-- 0008_indices, 0077_settled_hours, 0095_sums_of_hours
 CREATE VIEW sentiment_windows
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -2844,11 +3211,11 @@ FROM
             kind,
             toStartOfInterval(s.published_at, toIntervalSecond({width_s:UInt32})) AS start,
             sum(s.weight) AS mass,
-            sum(s.weight * s.sentiment) AS tone,
-            sum((s.weight * s.sentiment) * s.sentiment) AS squares,
-            sum(s.weight * s.p_negative) AS negative,
-            count() AS number
-        FROM counted_scores(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0) AS s
+            sum(weighted) AS tone,
+            sum(weighted_squares) AS squares,
+            sum(weighted_negative) AS negative,
+            sum(s.number) AS number
+        FROM counted_sums(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0, sums = (({width_s:UInt32} % 3600) = 0)) AS s
         GROUP BY
             entity,
             kind,
@@ -2966,7 +3333,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM topics_between(first = '1970-01-03 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
--- 0010_public_views, 0077_settled_hours
+-- 0010_public_views, 0077_settled_hours, 0095_sums_of_hours
 CREATE VIEW topics_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -2990,17 +3357,18 @@ FROM
             entity,
             theme,
             place = 1 AS every,
-            countIf(late) AS number,
-            countIf(NOT late) AS number_before,
-            avgIf(m.sentiment, late) AS tone
+            sumIf(m.number, late) AS number,
+            sumIf(m.number, NOT late) AS number_before,
+            sumIf(total, late) / number AS tone
         FROM
         (
             SELECT
                 entity,
-                sentiment,
+                number,
+                total,
                 published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(1)) AS late,
                 arrayConcat([toLowCardinality('')], `topics.name`) AS themes
-            FROM counted_scores(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0)
+            FROM counted_sums(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(8)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = 0, sums = 1)
             WHERE entity != ''
         ) AS m
         ARRAY JOIN

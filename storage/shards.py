@@ -40,6 +40,8 @@ OVER_SHARDS: dict[str, str | int] = {
     "optimize_skip_unused_shards": 0,
     "distributed_group_by_no_merge": 0,
     "fallback_to_stale_replicas_for_distributed_queries": 0,
+    # A query is sent to the shards with the hours of all of the history in it.
+    "max_query_size": 10_000_000,
 }
 """Settings of queries over shards: of ours, and of the people who read the views."""
 

@@ -146,7 +146,7 @@ def test_a_silent_feed_is_an_alarm_until_it_speaks(client: Client, clickhouse_ur
 def test_hours_that_are_over_are_settled_by_the_clock_on_the_wall(client: Client, clickhouse_url: str):
     now = datetime.now(UTC)
     write_documents(client, [document(number, "AAA", now - timedelta(hours=number), 0.0) for number in range(5)])
-    hours = "SELECT count(), sum(length(entities)) FROM settled_hours FINAL"
+    hours = "SELECT count(), sum(length(entities)) FROM settled_counts FINAL"
     evaluator(clickhouse_url).advance()
     assert client.execute(hours) == [(0, 0)]
     Evaluator(lambda: connect(ClickHouseSettings(url=clickhouse_url)), AlertSettings(clock="wall")).advance()

@@ -192,6 +192,8 @@ DATED = {
     "mentions_as_of": "FROM mentions_as_of(moment = '{until}') WHERE published_at > '{first}'",
     "counted_mentions_between": f"FROM counted_mentions_between({SPAN})",
     "topics_between": f"FROM topics_between({SPAN})",
+    "counted_mentions": "FROM counted_mentions WHERE published_at > '{first}'",
+    "topics": "FROM topics WHERE published_at > '{first}'",
     "mentions_of": "FROM mentions_of(companies = ['AAA'], first = '{first}', until = '{until}')",
     "counted_mentions_of": f"FROM counted_mentions_of(companies = ['AAA'], {SPAN})",
 }
@@ -219,7 +221,8 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
     span = SPAN.format(first=f"{NOON:%F %T}", until=f"{until:%F %T}")
     hourly = f"SELECT sum(documents) FROM sentiment_windows(width_s = 3600, {span}) WHERE name = '*' AND kind = 'all'"
     assert client.execute(hourly) == [(399,)] and client.last_query.progress.rows > count / 10
-    assert [settle_hours(client, NOON + 2 * DAY) for _ in range(6)] == [*[48] * 5, 1]
+    # Repeats and what counts, of two days at once.
+    assert [settle_hours(client, NOON + 2 * DAY) for _ in range(6)] == [*[96] * 5, 2]
     assert client.execute(hourly) == [(399,)] and client.last_query.progress.rows < count / 100
     client.execute(RESCORED)
     for merged in (False, True):
@@ -229,6 +232,11 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
             found = client.execute(f"SELECT * {query.format(first=f'{NOON:%F %T}', until=f'{until:%F %T}')}")
             assert len(found) == (798 if name == "documents_by_model" else 399), name
             assert client.last_query.progress.rows < count / 2, (name, client.last_query.progress.rows)
+        for width, start, wanted in (("1m", NOON, 400), ("1h", NOON, 400), ("1d", NOON - DAY / 2, 22_000)):
+            window = f"sentiment_{width} WHERE name = 'AAA' AND kind = 'all' AND start >= '{start:%F %T}'"
+            found = client.execute(f"SELECT sum(documents) FROM {window}")
+            assert found == [(wanted,)], width
+            assert client.last_query.progress.rows < count / 2, (width, client.last_query.progress.rows)
 
 
 RAW = """
@@ -373,6 +381,28 @@ def test_what_counts_is_the_same_where_only_the_last_hours_are_not_settled(clien
         assert not hours or any(row[2] >= last for row in counts)
 
 
+LEFT = """exp2(dateDiff('millisecond', published_at, toDateTime64('{until:%F %T}', 3, 'UTC'))
+    / -1000 / if(kind = 'news', 28800, 1800))"""
+SUMS = f"""sum(number), max(published_at), sum(total), sum(total_squares), sum(weight), sum(weighted),
+    sum(weighted_squares), sum(weighted_negative), sum(fresh * {LEFT}), sum(fresh_weighted * {LEFT}),
+    sum(fresh_squares * {LEFT}), sum(fresh_negative * {LEFT})"""
+
+
+def added_up(rows: list[tuple], until: datetime) -> list[object]:
+    """What ``SUMS`` says of counted mentions: entity, kind, published_at, sentiment, p_negative, weight."""
+    found: list[object] = [
+        len(rows),
+        max(row[2] for row in rows),
+        sum(row[3] for row in rows),
+        sum(row[3] ** 2 for row in rows),
+    ]
+    for half_lives in (lambda kind: np.inf, lambda kind: 8 * 3600 if kind == "news" else 1800):
+        left = [row[5] * 0.5 ** ((until - row[2]).total_seconds() / half_lives(row[1])) for row in rows]
+        for value in (lambda row: 1, lambda row: row[3], lambda row: row[3] ** 2, lambda row: row[4]):
+            found.append(sum(share * value(row) for share, row in zip(left, rows, strict=True)))
+    return found
+
+
 def about_companies_alone(client: Client, companies: list[str], until: datetime, known: datetime) -> None:
     """What is asked of some companies is what is found where all are asked about and some are chosen."""
     moment, at, chosen = f"'{until:%F %T}'", f"known = '{known:%F %T}'", f"has({companies}, entity)"
@@ -450,6 +480,33 @@ def test_what_counts_is_what_the_rule_says_of_any_history(client: Client, seed: 
                     f"SELECT entity, kind, published_at, sentiment, p_negative, weight FROM counted_scores({span})"
                 )
                 assert wanted and sorted(found) == sorted(wanted)
+                sums = SUMS.format(until=until)
+                rows = client.execute(
+                    f"SELECT entity, kind, hour, {sums} FROM counted_sums({span}, sums = 1) GROUP BY entity, kind, hour"
+                )
+                groups: dict[tuple, list[tuple]] = {}
+                for row in wanted:
+                    groups.setdefault((*row[:2], row[2].replace(minute=0, second=0)), []).append(row)
+                assert sorted(row[:3] for row in rows) == sorted(groups)
+                for row in rows:
+                    added = added_up(groups[row[:3]], until)
+                    assert list(row[3:5]) == added[:2]
+                    assert list(row[5:]) == pytest.approx(added[2:], rel=1e-6, abs=1e-9)
+            span = f"first = '{first:%F %T}', until = '{until:%F %T}', known = '{known:%F %T}'"
+            told = "entity, topic, partition, offset, document_id, weight"
+            found = client.execute(f"SELECT {told} FROM counted_rows({span})")
+            assert sorted(found) == sorted(
+                tuple(getattr(row, name) for name in told.split(", ")) for row in counted(raw, first, until)
+            )
+            for width_s in (3600, 6 * 3600, 5400):
+                windows = client.execute(
+                    f"SELECT sum(documents), uniqExact(start) FROM sentiment_windows({span}, width_s = {width_s}) "
+                    "WHERE name = '*' AND kind = 'all'"
+                )
+                starts = [
+                    row.published_at.timestamp() // width_s for row in counted(raw, first, until) if not row.entity
+                ]
+                assert windows == [(len(starts), len(set(starts)))]
         expected = counted(raw, until - 29 * DAY, until)
         ages = {
             (until - row.published_at) // DAY for row in raw if not row.entity and until - row.published_at < 36 * DAY
