@@ -116,7 +116,7 @@ def dated_queries(client: Client) -> dict[str, str]:
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     day_ago = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
     values: dict[str, str | int | list[str]] = {"moment": now, "known": now, "until": now, "first": day_ago}
-    values |= {"width_s": 3600, "weekly": 0, "companies": ["AAPL"]}
+    values |= {"width_s": 3600, "weekly": 0, "sums": 1, "kept": 1, "companies": ["AAPL"]}
     found = {}
     for view in public_views(client):
         given = ", ".join(f"{one.name} = {values[one.name]!r}" for one in view.parameters)
