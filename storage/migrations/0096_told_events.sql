@@ -35,7 +35,7 @@ ALTER TABLE record_log MATERIALIZE PROJECTION told SETTINGS mutations_sync = 0, 
 -- stored twice of a position is told apart by reading the rows themselves, which is seldom needed.
 CREATE OR REPLACE VIEW event_reports AS
 SELECT
-    entity, type, state, bitAnd(state, 1) AS news, severity, place, story_id, source,
+    entity_hash, type_hash, state_hash, bitAnd(state_hash, 1) AS news, severity, place, story_id, source_hash,
     fromUnixTimestamp64Milli(published, 'UTC') AS published_at, fromUnixTimestamp64Milli(ingested, 'UTC') AS ingested_at,
     topic, topic_id, partition, offset
 FROM
@@ -61,23 +61,23 @@ FROM
     HAVING count() = groupBitmap(toUInt64(offset))
 )
 ARRAY JOIN
-    entities AS entity, types AS type, states AS state, severities AS severity, places AS place, offsets AS offset,
-    stories AS story_id, sources AS source, publications AS published, ingestions AS ingested
+    entities AS entity_hash, types AS type_hash, states AS state_hash, severities AS severity, places AS place,
+    offsets AS offset, stories AS story_id, sources AS source_hash, publications AS published, ingestions AS ingested
 WHERE published > toUnixTimestamp64Milli({first:DateTime64(3, 'UTC')})
     AND published <= toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')})
     AND ingested <= toUnixTimestamp64Milli({known:DateTime64(3, 'UTC')})
 UNION ALL
 SELECT
-    entity, type, state, bitAnd(state, 1) AS news, severity, place, story_id, source, published_at, ingested_at, topic,
-    topic_id, partition, offset
+    entity_hash, type_hash, state_hash, bitAnd(state_hash, 1) AS news, severity, place, story_id, source_hash, published_at,
+    ingested_at, topic, topic_id, partition, offset
 FROM
 (
     SELECT
-        entity, type, state, severity, place, story_id, cityHash64(r.source) AS source, published_at, ingested_at, topic,
-        topic_id, partition, offset
-    FROM record_log AS r FINAL
+        entity_hash, type_hash, state_hash, severity, place, story_id, cityHash64(source) AS source_hash, published_at,
+        ingested_at, topic, topic_id, partition, offset
+    FROM record_log FINAL
     ARRAY JOIN
-        event_entities AS entity, event_types AS type, event_states AS state, events.severity AS severity,
+        event_entities AS entity_hash, event_types AS type_hash, event_states AS state_hash, events.severity AS severity,
         arrayEnumerate(event_types) AS place
     WHERE error_kind = '' AND published_at > {first:DateTime64(3, 'UTC')} AND published_at <= {until:DateTime64(3, 'UTC')}
         AND ingested_at <= {known:DateTime64(3, 'UTC')}
@@ -101,10 +101,12 @@ CREATE OR REPLACE VIEW events_of AS
 WITH
 reports AS
 (
-    SELECT *
+    SELECT
+        entity_hash AS entity, type_hash AS type, state_hash AS state, news, severity, place, story_id, published_at,
+        ingested_at, topic, topic_id, partition, offset
     FROM event_reports(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')},
         known = {known:DateTime64(3, 'UTC')})
-    WHERE empty({companies:Array(String)}) OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity)
+    WHERE empty({companies:Array(String)}) OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
 ),
 pauses AS
 (
@@ -126,12 +128,12 @@ before AS
     FROM
     (
         SELECT
-            entity, type, news, groupArray(toUnixTimestamp64Milli(published_at)) AS times, groupArray(severity) AS severities,
-            groupArray(state) AS states, groupArray(story_id) AS stories
+            entity_hash AS entity, type_hash AS type, news, groupArray(toUnixTimestamp64Milli(published_at)) AS times, groupArray(severity) AS severities,
+            groupArray(state_hash) AS states, groupArray(story_id) AS stories
         FROM event_reports(first = {first:DateTime64(3, 'UTC')} - INTERVAL 180 DAY, until = {first:DateTime64(3, 'UTC')},
             known = {known:DateTime64(3, 'UTC')})
         WHERE empty({companies:Array(String)})
-            OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity)
+            OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
         GROUP BY entity, type, news
     ) AS earlier
     INNER JOIN
@@ -231,7 +233,7 @@ WITH
                 FROM
                 (
                     SELECT
-                        entity, type, arraySort(groupArray(toUnixTimestamp64Milli(published_at))) AS sorted,
+                        entity_hash AS entity, type_hash AS type, arraySort(groupArray(toUnixTimestamp64Milli(published_at))) AS sorted,
                         arrayPopFront(arrayDifference(sorted)) AS gaps
                     FROM event_reports(first = {moment:DateTime64(3, 'UTC')} - INTERVAL 360 DAY,
                         until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
@@ -247,7 +249,7 @@ WITH
         FROM
         (
             SELECT
-                began, max(severity) AS severity, uniqExact(story_id) AS stories, uniqExact(source) AS sources,
+                began, max(severity) AS severity, uniqExact(story_id) AS stories, uniqExact(source_hash) AS sources,
                 count() AS documents,
                 argMaxIf((topic, topic_id, partition, offset, place), (ingested_at, topic, partition, offset, place),
                     at = ended) AS last,
@@ -255,7 +257,7 @@ WITH
                     at = began) AS first
             FROM
             (
-                SELECT *, toUnixTimestamp64Milli(published_at) AS at
+                SELECT *, entity_hash AS entity, type_hash AS type, toUnixTimestamp64Milli(published_at) AS at
                 FROM event_reports(first = {moment:DateTime64(3, 'UTC')} - INTERVAL 180 DAY,
                     until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
                 WHERE news
@@ -272,7 +274,7 @@ WITH
     (
         SELECT
             topic, topic_id, partition, offset, published_at, source, document_id, title, text, url,
-            arrayMap((a, b, c, d) -> (toString(a), toString(b), toString(c), d), events.entity, events.type, events.state,
+            arrayMap((a, b, c, d) -> (a, b, c, d), events.entity, events.type, events.state,
                 events.polarity) AS told
         FROM documents
         WHERE published_at > {moment:DateTime64(3, 'UTC')} - INTERVAL 180 DAY
@@ -283,11 +285,12 @@ WITH
             )
     )
 SELECT
-    l.told[o.place].1 AS entity, l.told[o.place].2 AS type, t.event_group AS event_group, l.told[o.place].3 AS state,
+    toLowCardinality(l.told[o.place].1) AS entity, toLowCardinality(l.told[o.place].2) AS type,
+    CAST(t.event_group, 'String') AS event_group, l.told[o.place].3 AS state,
     o.severity AS severity, l.told[o.place].4 AS polarity, fromUnixTimestamp64Milli(o.began, 'UTC') AS began_at,
     l.published_at AS latest_at,
     exp2(-dateDiff('second', latest_at, until) / 3600 / if(t.half_life_h = 0, 168, t.half_life_h)) AS weight,
-    o.stories AS stories, o.sources AS sources, o.documents AS documents, f.source AS source, f.document_id AS document_id,
+    o.stories AS stories, o.sources AS sources, o.documents AS documents, CAST(f.source, 'String') AS source, f.document_id AS document_id,
     f.title AS title, f.text AS text, f.url AS url
 FROM
 (
