@@ -245,7 +245,8 @@ WITH
         )
     ) AS open,
     (
-        SELECT groupArray((began, severity, stories, sources, documents, last, first))
+        SELECT (groupArray((began, severity, stories, sources, documents, last, first)),
+            groupArrayArray([(last.1, last.2, last.3, last.4), (first.1, first.2, first.3, first.4)]))
         FROM
         (
             SELECT
@@ -279,10 +280,7 @@ WITH
         FROM documents
         WHERE published_at > {moment:DateTime64(3, 'UTC')} - INTERVAL 180 DAY
             AND published_at <= {moment:DateTime64(3, 'UTC')}
-            AND (topic, topic_id, partition, offset) IN (
-                SELECT position.1, position.2, position.3, position.4
-                FROM (SELECT arrayJoin(arrayConcat(arrayMap(one -> one.6, found), arrayMap(one -> one.7, found))) AS position)
-            )
+            AND (topic, topic_id, partition, offset) IN found.2
     )
 SELECT
     toLowCardinality(l.told[o.place].1) AS entity, toLowCardinality(l.told[o.place].2) AS type,
@@ -298,7 +296,7 @@ FROM
         one.1 AS began, one.2 AS severity, one.3 AS stories, one.4 AS sources, one.5 AS documents, one.6.1 AS topic,
         one.6.2 AS topic_id, one.6.3 AS partition, one.6.4 AS offset, one.6.5 AS place, one.7.1 AS first_topic,
         one.7.2 AS first_topic_id, one.7.3 AS first_partition, one.7.4 AS first_offset
-    FROM (SELECT arrayJoin(found) AS one)
+    FROM (SELECT arrayJoin(found.1) AS one)
 ) AS o
 INNER JOIN documents_told AS l
     ON o.topic = l.topic AND o.topic_id = l.topic_id AND o.partition = l.partition AND o.offset = l.offset
