@@ -1883,7 +1883,7 @@ AS WITH
         )
     ) AS open,
     (
-        SELECT groupArray((began, severity, stories, sources, documents, last, first))
+        SELECT (groupArray((began, severity, stories, sources, documents, last, first)), groupArrayArray([(last.1, last.2, last.3, last.4), (first.1, first.2, first.3, first.4)]))
         FROM
         (
             SELECT
@@ -1938,17 +1938,7 @@ AS WITH
             url,
             arrayMap((a, b, c, d) -> (a, b, c, d), events.entity, events.type, events.state, events.polarity) AS told
         FROM documents
-        WHERE (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {moment:DateTime64(3, 'UTC')}) AND ((topic, topic_id, partition, offset) IN (
-            SELECT
-                position.1,
-                position.2,
-                position.3,
-                position.4
-            FROM
-            (
-                SELECT arrayJoin(arrayConcat(arrayMap(one -> (one.6), found), arrayMap(one -> (one.7), found))) AS position
-            )
-        ))
+        WHERE (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {moment:DateTime64(3, 'UTC')}) AND ((topic, topic_id, partition, offset) IN (found.2))
     )
 SELECT
     toLowCardinality((l.told[o.place]).1) AS entity,
@@ -1987,7 +1977,7 @@ FROM
         (one.7).4 AS first_offset
     FROM
     (
-        SELECT arrayJoin(found) AS one
+        SELECT arrayJoin(found.1) AS one
     )
 ) AS o
 INNER JOIN documents_told AS l ON (o.topic = l.topic) AND (o.topic_id = l.topic_id) AND (o.partition = l.partition) AND (o.offset = l.offset)
