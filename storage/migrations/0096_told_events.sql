@@ -10,8 +10,7 @@ ALTER TABLE record_log
         events.role, events.state);
 
 -- `groupBitmap` says whether all rows of a day and partition are of different positions, and `groupArrayIf` which offsets are of
--- bad records. Projections find only what is written
--- as here, and a plain length() is written otherwise by ClickHouse itself.
+-- bad records. A query finds a projection only by what is written as here, and ClickHouse writes a plain length() otherwise.
 ALTER TABLE record_log ADD PROJECTION IF NOT EXISTS told
 (
     SELECT
@@ -94,10 +93,10 @@ FROM
     SETTINGS use_skip_indexes_if_final_exact_mode = 0
 );
 
--- What was told of some companies, or of all (an empty array), in a span. The columns are those of events_between, which
--- 0026_event_views.sql explains. Of the half year before, only what is left of it is needed for each company and type: the event
--- that went on (`before`). The documents are read for the span alone, and last: a condition on published_at is applied to them.
-CREATE OR REPLACE VIEW events_of AS
+-- What was told of all companies in a span, as 0026_event_views.sql explains; events_of, which is asked about some, finds theirs
+-- as 0090_of_companies.sql says, sooner. Of the half year before, only what is left of it is needed for each company and type: the
+-- event that went on (`before`). The documents are read for the span alone, and last.
+CREATE OR REPLACE VIEW events_between AS
 WITH
 reports AS
 (
@@ -106,7 +105,6 @@ reports AS
         ingested_at, topic, topic_id, partition, offset
     FROM event_reports(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')},
         known = {known:DateTime64(3, 'UTC')})
-    WHERE empty({companies:Array(String)}) OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
 ),
 pauses AS
 (
@@ -128,12 +126,11 @@ before AS
     FROM
     (
         SELECT
-            entity_hash AS entity, type_hash AS type, news, groupArray(toUnixTimestamp64Milli(published_at)) AS times, groupArray(severity) AS severities,
+            entity_hash AS entity, type_hash AS type, news,
+            groupArray(toUnixTimestamp64Milli(published_at)) AS times, groupArray(severity) AS severities,
             groupArray(state_hash) AS states, groupArray(story_id) AS stories
         FROM event_reports(first = {first:DateTime64(3, 'UTC')} - INTERVAL 180 DAY, until = {first:DateTime64(3, 'UTC')},
             known = {known:DateTime64(3, 'UTC')})
-        WHERE empty({companies:Array(String)})
-            OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
         GROUP BY entity, type, news
     ) AS earlier
     INNER JOIN
@@ -166,10 +163,6 @@ FROM
         arrayEnumerate(events.type) AS place
     WHERE published_at > {first:DateTime64(3, 'UTC')} AND published_at <= {until:DateTime64(3, 'UTC')}
         AND ingested_at <= {known:DateTime64(3, 'UTC')}
-        AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity))
-        AND (empty({companies:Array(String)}) OR (topic, topic_id, partition, offset) IN (
-            SELECT topic, topic_id, partition, offset FROM reports
-        ))
 ) AS e
 INNER JOIN
 (
@@ -233,7 +226,8 @@ WITH
                 FROM
                 (
                     SELECT
-                        entity_hash AS entity, type_hash AS type, arraySort(groupArray(toUnixTimestamp64Milli(published_at))) AS sorted,
+                        entity_hash AS entity, type_hash AS type,
+                        arraySort(groupArray(toUnixTimestamp64Milli(published_at))) AS sorted,
                         arrayPopFront(arrayDifference(sorted)) AS gaps
                     FROM event_reports(first = {moment:DateTime64(3, 'UTC')} - INTERVAL 360 DAY,
                         until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
@@ -288,7 +282,8 @@ SELECT
     o.severity AS severity, l.told[o.place].4 AS polarity, fromUnixTimestamp64Milli(o.began, 'UTC') AS began_at,
     l.published_at AS latest_at,
     exp2(-dateDiff('second', latest_at, until) / 3600 / if(t.half_life_h = 0, 168, t.half_life_h)) AS weight,
-    o.stories AS stories, o.sources AS sources, o.documents AS documents, CAST(f.source, 'String') AS source, f.document_id AS document_id,
+    o.stories AS stories, o.sources AS sources, o.documents AS documents, CAST(f.source, 'String') AS source,
+    f.document_id AS document_id,
     f.title AS title, f.text AS text, f.url AS url
 FROM
 (

@@ -18,7 +18,7 @@ from storage.migrate import files, statements
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FIRST = {
-    "events_of": "0090", "events_as_of": "0026", "documents_as_of": "0068", "mentions_as_of": "0068",
+    "events_between": "0026", "events_as_of": "0026", "documents_as_of": "0068", "mentions_as_of": "0068",
     "dead_letters": "0019", "feeds_as_of": "0019",
 }  # fmt: skip
 """The migration with the first definition of each."""
@@ -31,7 +31,7 @@ def first_definitions(client: Client) -> None:
     sql = dict((name[:4], text) for name, text in files())
     for view, number in FIRST.items():
         (made,) = [one for one in statements(sql[number]) if f" VIEW {view} AS" in one]
-        made = made[made.index("CREATE") :].replace("events_between(", "first_events_of(companies = [], ")
+        made = made[made.index("CREATE") :].replace("events_between(", "first_events_between(")
         made = made.replace("FROM documents_as_of(", "FROM first_documents_as_of(")
         client.execute(made.replace(f"VIEW {view} AS", f"VIEW first_{view} AS"))
 
@@ -106,9 +106,8 @@ def questions(dice: random.Random) -> list[str]:
         until = NOON - HOUR * dice.randint(-1, most)
         first = until - dice.choice((DAY, 7 * DAY, 200 * DAY))
         span = f"first = '{first:%F %T}', until = '{until:%F %T}', known = {known}"
-        for companies in ("[]", "['AAA']", "['CCC']"):
-            found.append(f"events_of(companies = {companies}, {span})")
-        found.append(f"events_of(companies = [], {span}) WHERE published_at > '{until - HOUR * 20:%F %T}'")
+        found.append(f"events_between({span})")
+        found.append(f"events_between({span}) WHERE published_at > '{until - HOUR * 20:%F %T}'")
         moment = time(most)
         found.append(f"events_as_of(moment = {moment}, known = {known})")
         for condition in ("", f"WHERE published_at > '{until - 2 * DAY:%F %T}'"):
@@ -117,7 +116,7 @@ def questions(dice: random.Random) -> list[str]:
         found.append(f"feeds_as_of(moment = {moment})")
         found.append(f"dead_letters WHERE ingested_at > {time(most)}")
     span = "first = '1970-07-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00'"
-    return [*found, "dead_letters", f"events_of(companies = [], {span})"]
+    return [*found, "dead_letters", f"events_between({span})"]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -176,7 +175,7 @@ def test_a_question_about_a_day_reads_few_other_rows(client: Client):
     day, moment = f"{until - DAY:%F %T}", f"moment = '{until:%F %T}'"
     span = f"first = '{day}', until = '{until:%F %T}', known = '{until:%F %T}'"
     most = {
-        f"events_of(companies = [], {span})": (2160, 0.2), f"events_of(companies = ['BBB'], {span})": (0, 0.05),
+        f"events_between({span})": (2160, 0.2),
         f"events_as_of({moment}, known = '{until:%F %T}')": (1, 0.2), f"feeds_as_of({moment})": (2, 1.0),
         f"documents_as_of({moment}) WHERE published_at > '{day}'": (43156, 0.5),
         f"mentions_as_of({moment}) WHERE published_at > '{day}'": (43156, 0.7),
