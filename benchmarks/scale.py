@@ -1,10 +1,11 @@
 """How much the views cost as the tables grow: ``python -m benchmarks.scale --millions 1,3,10,30 --json OUT``.
 
 Two years (``--days``) of documents about 200 companies are made by SQL, without texts of their own and without
-embeddings, in several steps. What a dated question costs depends on the documents a day: 14 million rows in 34 days
-have as many as 300 million in two years. After each step what counts in the hours is settled, as the worker that leads
-the alerts does, every public view is asked for a day, and the alerts are evaluated. Told are seconds and the memory
-that ClickHouse took; OUT.png is a chart of both. 30 million rows take about 4 GB of disk.
+embeddings, in several steps. One in twenty tells of an event. What a dated question costs depends on the documents a
+day: 14 million rows in 34 days have as many as 300 million in two years. After each step what counts in the hours is
+settled, as the worker that leads the alerts does, every public view is asked for a day, and the alerts are evaluated.
+Told are seconds and the memory that ClickHouse took; OUT.png is a chart of both. 30 million rows take about 4 GB of
+disk.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from pydantic import SecretStr
 from alerts import Evaluator
 from deploy.local import Stack
 from documents import load_watchlist
+from documents.events import load_event_types
 from settings import AlertSettings, ClickHouseSettings
-from storage import UNAVAILABLE, connect, migrate, public_views, replace_entities
+from storage import UNAVAILABLE, connect, migrate, public_views, replace_entities, replace_event_types
 from storage.writes import settle_hours
 
 MOST_SECONDS, MOST_BYTES = 1.0, 2_000_000_000
@@ -46,19 +48,27 @@ INSERT INTO record_log
     (topic, topic_id, partition, offset, ingested_at, kind, document_id, source, title, lang, published_at, scored_at,
      label, p_negative, p_neutral, p_positive, sentiment, model_version, tokens, story_id, novelty, mentions.entity,
      mentions.surface, mentions.via, mentions.label, mentions.p_negative, mentions.p_neutral, mentions.p_positive,
-     mentions.sentiment, topics.name, topics.score)
+     mentions.sentiment, topics.name, topics.score, events.entity, events.type, events.probability, events.role,
+     events.state, events.relevance, events.severity, events.polarity)
 WITH
     toDateTime64(%(from)s, 3, 'UTC') + toIntervalMillisecond(toUInt64(number * %(step)s)) AS at,
     cityHash64(number + %(first)s) AS dice, (dice %% 1000) / 1000 AS p, 1 - p AS q,
     if(p > q, 'positive', 'negative') AS tone,
-    %(tickers)s AS tickers, [tickers[1 + dice %% length(tickers)]] AS entity
+    %(tickers)s AS tickers, [tickers[1 + dice %% length(tickers)]] AS entity,
+    intHash64(number + %(first)s) AS event, event %% 20 = 0 AS told
 SELECT
     if(dice %% 5 < 3, 'news', 'comments'), 'id', dice %% 8, number + %(first)s, at,
     if(dice %% 5 < 3, 'news', 'comment'),
     toString(number + %(first)s), concat('source ', toString(dice %% 50)), concat('title ', toString(dice %% 100000)),
     'en', at - toIntervalSecond(2), at, tone, q, 0, p, p - q, 'm1', 20,
     if(dice %% 10 = 0, intDiv(number, 40), dice), if(dice %% 10 = 0, 20, 100), entity, entity, ['name'], [tone], [q],
-    [0], [p], [p - q], [['earnings', 'litigation', 'debt', 'guidance'][1 + dice %% 4]], [0.9]
+    [0], [p], [p - q], [['earnings', 'litigation', 'debt', 'guidance'][1 + dice %% 4]], [0.9],
+    if(told, entity, []),
+    if(told, [['data_breach', 'results_miss', 'fine', 'lawsuit', 'outage', 'guidance_cut', 'results_beat',
+        'rating_downgrade'][1 + intDiv(event, 20) %% 8]], []),
+    if(told, [0.9], []), if(told, [if(intDiv(event, 160) %% 10 = 0, 'counterparty', 'subject')], []),
+    if(told, [['happened', 'happened', 'happened', 'rumoured', 'historic'][1 + intDiv(event, 1600) %% 5]], []),
+    if(told, [80], []), if(told, [1 + intDiv(event, 8000) %% 5], []), if(told, [-1], [])
 FROM numbers(%(count)s)
 SETTINGS max_insert_threads = 1, max_partitions_per_insert_block = 0
 """
@@ -187,6 +197,7 @@ def main() -> None:
         client.disconnect()
         migrate(client)
         replace_entities(client, watchlist.entities)
+        replace_event_types(client, load_event_types().by_name.values())
         made = 0
         for rows in wanted:
             started = time.monotonic()

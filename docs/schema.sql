@@ -365,7 +365,7 @@ CREATE TABLE price_log
 ENGINE = ReplacingMergeTree(recorded_at)
 ORDER BY (ticker, date);
 
--- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality, 0065_long_texts, 0077_settled_hours
+-- 0001_record_log, 0004_novelty_topics, 0005_audit, 0009_strangeness, 0016_read_what_is_asked, 0025_events, 0060_lang_quality, 0065_long_texts, 0077_settled_hours, 0096_told_events, 0097_asked_of_a_day
 CREATE TABLE record_log
 (
     `topic` LowCardinality(String),
@@ -425,8 +425,12 @@ CREATE TABLE record_log
     `error` String CODEC(ZSTD(3)),
     `raw` String CODEC(ZSTD(3)),
     `version` UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(ingested_at)),
+    `event_entities` Array(UInt64) MATERIALIZED arrayMap(entity -> cityHash64(entity), events.entity),
+    `event_types` Array(UInt64) MATERIALIZED arrayMap(type -> cityHash64(type), events.type),
+    `event_states` Array(UInt64) MATERIALIZED arrayMap((role, state) -> bitOr(bitAnd(cityHash64(state), 18446744073709551614), toUInt64((role = 'subject') AND (state NOT IN ('historic', 'hypothetical')))), events.role, events.state),
     INDEX published_range published_at TYPE minmax GRANULARITY 1,
     INDEX identified document_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX ingested_range ingested_at TYPE minmax GRANULARITY 1,
     PROJECTION ledger
     (
         SELECT
@@ -451,6 +455,32 @@ CREATE TABLE record_log
             sum(cityHash64(topic, topic_id, partition, offset, ingested_at, published_at, error_kind, unscored, story_id, source, document_id, kind, novelty, sentiment, p_negative, p_neutral, p_positive, mentions.entity, mentions.sentiment, mentions.p_negative, mentions.p_neutral, mentions.p_positive, `topics.name`)),
             max(ingested_at)
         GROUP BY toStartOfHour(published_at)
+    ),
+    PROJECTION told
+    (
+        SELECT
+            intDiv(toUnixTimestamp64Milli(published_at), 86400000),
+            topic,
+            topic_id,
+            partition,
+            count(),
+            groupBitmap(toUInt64(offset)),
+            groupArrayIf(offset, error_kind != ''),
+            groupArrayArray(event_entities),
+            groupArrayArray(event_types),
+            groupArrayArray(event_states),
+            groupArrayArray(events.severity),
+            groupArrayArray(arrayEnumerate(event_types)),
+            groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), offset)),
+            groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), story_id)),
+            groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), cityHash64(source))),
+            groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), toUnixTimestamp64Milli(published_at))),
+            groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), toUnixTimestamp64Milli(ingested_at)))
+        GROUP BY
+            intDiv(toUnixTimestamp64Milli(published_at), 86400000),
+            topic,
+            topic_id,
+            partition
     )
 )
 ENGINE = ReplacingMergeTree(version)
@@ -1318,7 +1348,7 @@ ARRAY JOIN
     sum_fresh_squares AS one_fresh_square,
     sum_fresh_negatives AS one_fresh_negative;
 
--- 0002_views, 0006_labels_models, 0019_tombstones
+-- 0002_views, 0006_labels_models, 0019_tombstones, 0097_asked_of_a_day
 CREATE VIEW dead_letters
 (
     `topic` LowCardinality(String),
@@ -1346,7 +1376,18 @@ AS SELECT
     raw
 FROM record_log
 FINAL
-WHERE error_kind NOT IN ('', 'tombstone')
+WHERE (error_kind NOT IN ('', 'tombstone')) AND ((topic, topic_id, partition, offset) IN (
+    SELECT
+        topic,
+        topic_id,
+        partition,
+        arrayJoin(groupArrayIf(offset, error_kind != ''))
+    FROM record_log
+    GROUP BY
+        topic,
+        topic_id,
+        partition
+))
 UNION ALL
 SELECT
     topic,
@@ -1429,21 +1470,57 @@ FINAL
 WHERE error_kind = ''
 SETTINGS use_skip_indexes_if_final_exact_mode = 0;
 
--- 0005_rescored, 0068_dated_questions
+-- 0005_rescored, 0068_dated_questions, 0097_asked_of_a_day
 CREATE VIEW documents_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT *
-FROM documents_by_model
-WHERE known_at <= {moment:DateTime64(3, 'UTC')}
-ORDER BY
-    known_at DESC,
-    scored_at DESC
-LIMIT 1 BY
-    topic,
-    topic_id,
-    partition,
-    offset,
-    published_at;
+AS SELECT d.* EXCEPT place
+FROM
+(
+    SELECT
+        *,
+        cityHash64(topic, topic_id, partition, offset) AS place
+    FROM documents_by_model
+    WHERE known_at <= {moment:DateTime64(3, 'UTC')}
+) AS d
+ANTI LEFT JOIN
+(
+    SELECT
+        published_at,
+        cityHash64(topic, topic_id, partition, offset) AS place
+    FROM rescored_log
+    WHERE rescored_at <= {moment:DateTime64(3, 'UTC')}
+) AS r USING (published_at, place)
+UNION ALL
+SELECT *
+FROM
+(
+    SELECT d.* EXCEPT place
+    FROM
+    (
+        SELECT
+            *,
+            cityHash64(topic, topic_id, partition, offset) AS place
+        FROM documents_by_model
+        WHERE known_at <= {moment:DateTime64(3, 'UTC')}
+    ) AS d
+    SEMI LEFT JOIN
+    (
+        SELECT
+            published_at,
+            cityHash64(topic, topic_id, partition, offset) AS place
+        FROM rescored_log
+        WHERE rescored_at <= {moment:DateTime64(3, 'UTC')}
+    ) AS r USING (published_at, place)
+    ORDER BY
+        known_at DESC,
+        scored_at DESC
+    LIMIT 1 BY
+        topic,
+        topic_id,
+        partition,
+        offset,
+        published_at
+);
 
 -- 0005_rescored, 0068_dated_questions
 CREATE VIEW documents_by_model
@@ -1702,6 +1779,119 @@ WHERE (d.topic, d.topic_id, d.partition, d.offset) IN (
         members.offset AS member_offset
 );
 
+-- 0096_told_events
+CREATE VIEW event_reports
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    entity_hash,
+    type_hash,
+    state_hash,
+    bitAnd(state_hash, 1) AS news,
+    severity,
+    place,
+    story_id,
+    source_hash,
+    fromUnixTimestamp64Milli(published, 'UTC') AS published_at,
+    fromUnixTimestamp64Milli(ingested, 'UTC') AS ingested_at,
+    topic,
+    topic_id,
+    partition,
+    offset
+FROM
+(
+    SELECT
+        topic,
+        topic_id,
+        partition,
+        groupArrayArray(event_entities) AS entities,
+        groupArrayArray(event_types) AS types,
+        groupArrayArray(event_states) AS states,
+        groupArrayArray(events.severity) AS severities,
+        groupArrayArray(arrayEnumerate(event_types)) AS places,
+        groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), offset)) AS offsets,
+        groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), story_id)) AS stories,
+        groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), cityHash64(source))) AS sources,
+        groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), toUnixTimestamp64Milli(published_at))) AS publications,
+        groupArrayArray(arrayWithConstant(length(arrayEnumerate(event_types)), toUnixTimestamp64Milli(ingested_at))) AS ingestions
+    FROM record_log
+    WHERE (intDiv(toUnixTimestamp64Milli(published_at), 86400000) >= intDiv(toUnixTimestamp64Milli({first:DateTime64(3, 'UTC')}), 86400000)) AND (intDiv(toUnixTimestamp64Milli(published_at), 86400000) <= intDiv(toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}), 86400000))
+    GROUP BY
+        intDiv(toUnixTimestamp64Milli(published_at), 86400000),
+        topic,
+        topic_id,
+        partition
+    HAVING count() = groupBitmap(toUInt64(offset))
+)
+ARRAY JOIN
+    entities AS entity_hash,
+    types AS type_hash,
+    states AS state_hash,
+    severities AS severity,
+    places AS place,
+    offsets AS offset,
+    stories AS story_id,
+    sources AS source_hash,
+    publications AS published,
+    ingestions AS ingested
+WHERE (published > toUnixTimestamp64Milli({first:DateTime64(3, 'UTC')})) AND (published <= toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')})) AND (ingested <= toUnixTimestamp64Milli({known:DateTime64(3, 'UTC')}))
+UNION ALL
+SELECT
+    entity_hash,
+    type_hash,
+    state_hash,
+    bitAnd(state_hash, 1) AS news,
+    severity,
+    place,
+    story_id,
+    source_hash,
+    published_at,
+    ingested_at,
+    topic,
+    topic_id,
+    partition,
+    offset
+FROM
+(
+    SELECT
+        entity_hash,
+        type_hash,
+        state_hash,
+        severity,
+        place,
+        story_id,
+        cityHash64(source) AS source_hash,
+        published_at,
+        ingested_at,
+        topic,
+        topic_id,
+        partition,
+        offset
+    FROM record_log
+    FINAL
+    ARRAY JOIN
+        event_entities AS entity_hash,
+        event_types AS type_hash,
+        event_states AS state_hash,
+        events.severity AS severity,
+        arrayEnumerate(event_types) AS place
+    WHERE (error_kind = '') AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND ((topic, topic_id, partition, intDiv(toUnixTimestamp64Milli(published_at), 86400000)) IN (
+        SELECT
+            topic,
+            topic_id,
+            partition,
+            intDiv(toUnixTimestamp64Milli(published_at), 86400000)
+        FROM record_log
+        WHERE (intDiv(toUnixTimestamp64Milli(published_at), 86400000) >= intDiv(toUnixTimestamp64Milli({first:DateTime64(3, 'UTC')}), 86400000)) AND (intDiv(toUnixTimestamp64Milli(published_at), 86400000) <= intDiv(toUnixTimestamp64Milli({until:DateTime64(3, 'UTC')}), 86400000))
+        GROUP BY
+            intDiv(toUnixTimestamp64Milli(published_at), 86400000),
+            topic,
+            topic_id,
+            partition
+        HAVING count() > groupBitmap(toUInt64(offset))
+    ))
+    SETTINGS use_skip_indexes_if_final_exact_mode = 0
+);
+
 -- 0026_event_views, 0078_again
 CREATE VIEW event_types
 (
@@ -1765,37 +1955,154 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM events_between(first = '1970-07-02 00:00:00', until = '2200-01-01 00:00:00', known = '2200-01-01 00:00:00');
 
--- 0026_event_views
+-- 0026_event_views, 0096_told_events
 CREATE VIEW events_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
-    {moment:DateTime64(3, 'UTC')} AS until
+    {moment:DateTime64(3, 'UTC')} AS until,
+    (
+        SELECT groupArray((entity, type, arrayMax(arrayFilter(start -> (start <= ended), starts)), ended))
+        FROM
+        (
+            SELECT
+                entity,
+                type,
+                starts,
+                arrayJoin(arrayFilter(time -> ((time > toUnixTimestamp64Milli(until - toIntervalDay(180))) AND (exp2(((-dateDiff('second', fromUnixTimestamp64Milli(time, 'UTC'), until)) / 3600) / half_life) >= 0.25)), ends)) AS ended
+            FROM
+            (
+                SELECT
+                    entity,
+                    type,
+                    if(half_life_h = 0, 168, half_life_h) AS half_life,
+                    7200000 * toInt64(half_life) AS pause,
+                    arrayFilter((time, gap) -> (gap > pause), sorted, arrayPushFront(gaps, 9000000000000000000)) AS starts,
+                    arrayFilter((time, gap) -> (gap > pause), sorted, arrayPushBack(gaps, 9000000000000000000)) AS ends
+                FROM
+                (
+                    SELECT
+                        entity_hash AS entity,
+                        type_hash AS type,
+                        arraySort(groupArray(toUnixTimestamp64Milli(published_at))) AS sorted,
+                        arrayPopFront(arrayDifference(sorted)) AS gaps
+                    FROM event_reports(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(360)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+                    WHERE news
+                    GROUP BY
+                        entity,
+                        type
+                ) AS r
+                LEFT JOIN
+                (
+                    SELECT
+                        cityHash64(type) AS type,
+                        half_life_h
+                    FROM event_types
+                ) AS t USING (type)
+            )
+        )
+    ) AS open,
+    (
+        SELECT (groupArray((began, severity, stories, sources, documents, last, first)), groupArrayArray([(last.1, last.2, last.3, last.4), (first.1, first.2, first.3, first.4)]))
+        FROM
+        (
+            SELECT
+                began,
+                max(severity) AS severity,
+                uniqExact(story_id) AS stories,
+                uniqExact(source_hash) AS sources,
+                count() AS documents,
+                argMaxIf((topic, topic_id, partition, offset, place), (ingested_at, topic, partition, offset, place), at = ended) AS last,
+                argMinIf((topic, topic_id, partition, offset, place), (ingested_at, topic, partition, offset, place), at = began) AS first
+            FROM
+            (
+                SELECT
+                    *,
+                    entity_hash AS entity,
+                    type_hash AS type,
+                    toUnixTimestamp64Milli(published_at) AS at
+                FROM event_reports(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(180)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+                WHERE news
+            ) AS r
+            INNER JOIN
+            (
+                SELECT
+                    one.1 AS entity,
+                    one.2 AS type,
+                    one.3 AS began,
+                    one.4 AS ended
+                FROM
+                (
+                    SELECT arrayJoin(open) AS one
+                )
+            ) AS o USING (entity, type)
+            WHERE (at >= began) AND (at <= ended)
+            GROUP BY
+                entity,
+                type,
+                began
+        )
+    ) AS found,
+    documents_told AS
+    (
+        SELECT
+            topic,
+            topic_id,
+            partition,
+            offset,
+            published_at,
+            source,
+            document_id,
+            title,
+            text,
+            url,
+            arrayMap((a, b, c, d) -> (a, b, c, d), events.entity, events.type, events.state, events.polarity) AS told
+        FROM documents
+        WHERE (published_at > ({moment:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {moment:DateTime64(3, 'UTC')}) AND ((topic, topic_id, partition, offset) IN (found.2))
+    )
 SELECT
-    e.entity AS entity,
-    e.type AS type,
-    any(e.event_group) AS event_group,
-    argMax(e.state, (e.published_at, e.ingested_at, e.topic, e.partition, e.offset)) AS state,
-    max(e.severity) AS severity,
-    argMax(e.polarity, (e.published_at, e.ingested_at, e.topic, e.partition, e.offset)) AS polarity,
-    e.began_at AS began_at,
-    max(e.published_at) AS latest_at,
-    exp2(((-dateDiff('second', latest_at, until)) / 3600) / any(if(t.half_life_h = 0, 168, t.half_life_h))) AS weight,
-    uniqExact(e.story_id) AS stories,
-    uniqExact(e.source) AS sources,
-    count() AS documents,
-    argMinIf(e.source, (e.published_at, e.ingested_at), e.novelty = 'first') AS source,
-    argMinIf(e.document_id, (e.published_at, e.ingested_at), e.novelty = 'first') AS document_id,
-    argMinIf(e.title, (e.published_at, e.ingested_at), e.novelty = 'first') AS title,
-    argMinIf(e.text, (e.published_at, e.ingested_at), e.novelty = 'first') AS text,
-    argMinIf(e.url, (e.published_at, e.ingested_at), e.novelty = 'first') AS url
-FROM events_between(first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(180)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}) AS e
-LEFT JOIN event_types AS t ON e.type = t.type
-WHERE e.novelty != 'none'
-GROUP BY
-    entity,
-    type,
-    began_at
-HAVING (weight >= 0.25) AND (state NOT IN ('denied', 'averted'))
+    toLowCardinality((l.told[o.place]).1) AS entity,
+    toLowCardinality((l.told[o.place]).2) AS type,
+    CAST(t.event_group, 'String') AS event_group,
+    (l.told[o.place]).3 AS state,
+    o.severity AS severity,
+    (l.told[o.place]).4 AS polarity,
+    fromUnixTimestamp64Milli(o.began, 'UTC') AS began_at,
+    l.published_at AS latest_at,
+    exp2(((-dateDiff('second', latest_at, until)) / 3600) / if(t.half_life_h = 0, 168, t.half_life_h)) AS weight,
+    o.stories AS stories,
+    o.sources AS sources,
+    o.documents AS documents,
+    CAST(f.source, 'String') AS source,
+    f.document_id AS document_id,
+    f.title AS title,
+    f.text AS text,
+    f.url AS url
+FROM
+(
+    SELECT
+        one.1 AS began,
+        one.2 AS severity,
+        one.3 AS stories,
+        one.4 AS sources,
+        one.5 AS documents,
+        (one.6).1 AS topic,
+        (one.6).2 AS topic_id,
+        (one.6).3 AS partition,
+        (one.6).4 AS offset,
+        (one.6).5 AS place,
+        (one.7).1 AS first_topic,
+        (one.7).2 AS first_topic_id,
+        (one.7).3 AS first_partition,
+        (one.7).4 AS first_offset
+    FROM
+    (
+        SELECT arrayJoin(found.1) AS one
+    )
+) AS o
+INNER JOIN documents_told AS l ON (o.topic = l.topic) AND (o.topic_id = l.topic_id) AND (o.partition = l.partition) AND (o.offset = l.offset)
+LEFT JOIN documents_told AS f ON (o.first_topic = f.topic) AND (o.first_topic_id = f.topic_id) AND (o.first_partition = f.partition) AND (o.first_offset = f.offset)
+LEFT JOIN event_types AS t ON ((l.told[o.place]).2) = t.type
+WHERE state NOT IN ('denied', 'averted')
 ORDER BY
     severity * weight DESC,
     entity ASC,
@@ -1832,23 +2139,96 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM events_as_of(moment = now64(3), known = now64(3));
 
--- 0090_of_companies
+-- 0090_of_companies, 0096_told_events
 CREATE VIEW events_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT
-    entity,
-    type,
-    event_group,
+AS WITH
+    reports AS
+    (
+        SELECT
+            entity_hash AS entity,
+            type_hash AS type,
+            state_hash AS state,
+            news,
+            severity,
+            place,
+            story_id,
+            published_at,
+            ingested_at,
+            topic,
+            topic_id,
+            partition,
+            offset
+        FROM event_reports(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+        WHERE empty({companies:Array(String)}) OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
+    ),
+    pauses AS
+    (
+        SELECT
+            cityHash64(type) AS type,
+            half_life_h
+        FROM event_types
+    ),
+    before AS
+    (
+        SELECT
+            entity,
+            type,
+            news,
+            arraySort(times) AS sorted,
+            sorted[greatest(1, arrayLastIndex(gap -> (gap > (7200000 * toInt64(if(half_life_h = 0, 168, half_life_h)))), arrayDifference(sorted)))] AS began,
+            sorted[-1] AS latest,
+            arrayMax(arrayFilter((one, time) -> (time >= began), severities, times)) AS worst,
+            arrayDistinct(arrayFilter((one, time) -> (time >= began), states, times)) AS seen_states,
+            arrayDistinct(arrayFilter((one, time) -> (time >= began), stories, times)) AS seen,
+            toUInt64(length(seen)) AS seen_stories,
+            arrayIntersect(seen, told_again) AS retold
+        FROM
+        (
+            SELECT
+                entity_hash AS entity,
+                type_hash AS type,
+                news,
+                groupArray(toUnixTimestamp64Milli(published_at)) AS times,
+                groupArray(severity) AS severities,
+                groupArray(state_hash) AS states,
+                groupArray(story_id) AS stories
+            FROM event_reports(first = ({first:DateTime64(3, 'UTC')} - toIntervalDay(180)), until = {first:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+            WHERE empty({companies:Array(String)}) OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
+            GROUP BY
+                entity,
+                type,
+                news
+        ) AS earlier
+        INNER JOIN
+        (
+            SELECT
+                entity,
+                type,
+                news,
+                groupUniqArray(story_id) AS told_again
+            FROM reports
+            GROUP BY
+                entity,
+                type,
+                news
+        ) AS asked USING (entity, type, news)
+        LEFT JOIN pauses USING (type)
+    )
+SELECT
+    e.entity AS entity,
+    e.type AS type,
+    t.event_group AS event_group,
     role,
-    state,
-    severity,
+    e.state AS state,
+    e.severity AS severity,
     polarity,
     probability,
     relevance,
-    multiIf(NOT news, 'none', place = 1, 'first', (state_place = 1) OR (severity > worst_before), 'development', 'repeat') AS novelty,
-    began_at,
-    stories,
-    published_at,
+    multiIf(NOT n.news, 'none', n.first, 'first', n.develops, 'development', 'repeat') AS novelty,
+    fromUnixTimestamp64Milli(n.began, 'UTC') AS began_at,
+    n.stories AS stories,
+    e.published_at AS published_at,
     ingested_at,
     kind,
     source,
@@ -1860,90 +2240,112 @@ AS SELECT
     url,
     sentiment,
     model_version,
-    topic,
-    topic_id,
-    partition,
-    offset
+    e.topic AS topic,
+    e.topic_id AS topic_id,
+    e.partition AS partition,
+    e.offset AS offset
 FROM
 (
     SELECT
-        *,
-        row_number() OVER (PARTITION BY entity, type, news, episode ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC) AS place,
-        row_number() OVER (PARTITION BY entity, type, news, episode, state ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC) AS state_place,
-        max(severity) OVER (PARTITION BY entity, type, news, episode ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS worst_before,
-        min(published_at) OVER (PARTITION BY entity, type, news, episode) AS began_at,
-        uniqExact(story_id) OVER (PARTITION BY entity, type, news, episode ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stories
+        toString(event_entity) AS entity,
+        toString(event_type) AS type,
+        toString(event_role) AS role,
+        toString(event_state) AS state,
+        event_severity AS severity,
+        event_polarity AS polarity,
+        event_probability AS probability,
+        event_relevance AS relevance,
+        place,
+        published_at,
+        ingested_at,
+        kind,
+        source,
+        document_id,
+        story_id,
+        lang,
+        title,
+        text,
+        url,
+        mentions.sentiment[indexOf(mentions.entity, event_entity)] AS sentiment,
+        model_version,
+        topic,
+        topic_id,
+        partition,
+        offset
+    FROM documents
+    ARRAY JOIN
+        events.entity AS event_entity,
+        events.type AS event_type,
+        events.role AS event_role,
+        events.state AS event_state,
+        events.severity AS event_severity,
+        events.polarity AS event_polarity,
+        events.probability AS event_probability,
+        events.relevance AS event_relevance,
+        arrayEnumerate(events.type) AS place
+    WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity)) AND (empty({companies:Array(String)}) OR ((topic, topic_id, partition, offset) IN (
+        SELECT
+            topic,
+            topic_id,
+            partition,
+            offset
+        FROM reports
+    )))
+) AS e
+INNER JOIN
+(
+    SELECT
+        topic,
+        topic_id,
+        partition,
+        offset,
+        published_at,
+        place,
+        news,
+        (episode > 0) AND (row_number() OVER told = 1) AS first,
+        ((row_number() OVER of_state = 1) AND (NOT ((episode = 0) AND has(seen_states, state)))) OR (severity > greatest(max(severity) OVER (told ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), if(episode = 0, worst, 0))) AS develops,
+        if(episode = 0, began, min(at) OVER whole) AS began,
+        if(episode = 0, seen_stories, 0) + uniqExactIf(story_id, NOT ((episode = 0) AND has(retold, story_id))) OVER (told ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stories
     FROM
     (
         SELECT
             *,
-            sum(begins) OVER (PARTITION BY entity, type, news ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS episode
+            sum(begins) OVER (PARTITION BY entity, type, news ORDER BY at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS episode
         FROM
         (
             SELECT
-                e.*,
-                t.event_group AS event_group,
-                lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, type, news ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) < (published_at - toIntervalHour(2 * if(t.half_life_h = 0, 168, t.half_life_h))) AS begins
+                r.*,
+                toUnixTimestamp64Milli(published_at) AS at,
+                began,
+                worst,
+                seen_states,
+                seen_stories,
+                retold,
+                if(row_number() OVER running = 1, (latest = 0) OR (latest < (at - pause)), lagInFrame(at) OVER running < (at - pause)) AS begins
             FROM
             (
                 SELECT
-                    toString(event_entity) AS entity,
-                    toString(event_type) AS type,
-                    toString(event_role) AS role,
-                    toString(event_state) AS state,
-                    event_severity AS severity,
-                    event_polarity AS polarity,
-                    event_probability AS probability,
-                    event_relevance AS relevance,
-                    (role = 'subject') AND (state NOT IN ('historic', 'hypothetical')) AS news,
-                    published_at,
-                    ingested_at,
-                    kind,
-                    source,
-                    document_id,
-                    story_id,
-                    lang,
-                    title,
-                    text,
-                    url,
-                    mentions.sentiment[indexOf(mentions.entity, event_entity)] AS sentiment,
-                    model_version,
-                    topic,
-                    topic_id,
-                    partition,
-                    offset
-                FROM documents
-                ARRAY JOIN
-                    events.entity AS event_entity,
-                    events.type AS event_type,
-                    events.role AS event_role,
-                    events.state AS event_state,
-                    events.severity AS event_severity,
-                    events.polarity AS event_polarity,
-                    events.probability AS event_probability,
-                    events.relevance AS event_relevance
-                WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity)) AND (empty({companies:Array(String)}) OR ((topic, topic_id, partition, offset) IN (
-                    SELECT
-                        topic,
-                        topic_id,
-                        partition,
-                        offset
-                    FROM record_log
-                    WHERE arrayExists(named -> has({companies:Array(String)}, named), events.entity) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')})
-                )))
-            ) AS e
-            LEFT JOIN
-            (
-                SELECT
-                    type,
-                    event_group,
-                    half_life_h
-                FROM event_types
-            ) AS t ON e.type = t.type
+                    reports.*,
+                    7200000 * toInt64(if(half_life_h = 0, 168, half_life_h)) AS pause
+                FROM reports
+                LEFT JOIN pauses USING (type)
+            ) AS r
+            LEFT JOIN before AS b USING (entity, type, news)
+            WINDOW running AS (PARTITION BY entity, type, news ORDER BY at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         )
     )
-)
-WHERE published_at > {first:DateTime64(3, 'UTC')};
+    WINDOW
+        whole AS (PARTITION BY entity, type, news, episode),
+        told AS (PARTITION BY entity, type, news, episode ORDER BY at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC),
+        of_state AS (PARTITION BY entity, type, news, episode, state ORDER BY at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC, place ASC)
+) AS n USING (topic, topic_id, partition, offset, published_at, place)
+LEFT JOIN
+(
+    SELECT
+        type,
+        event_group
+    FROM event_types
+) AS t ON e.type = t.type;
 
 -- 0010_public_views
 CREATE VIEW feeds
@@ -1965,50 +2367,104 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM feeds_as_of(moment = now64(3));
 
--- 0010_public_views, 0019_tombstones
+-- 0010_public_views, 0019_tombstones, 0097_asked_of_a_day
 CREATE VIEW feeds_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
-    {moment:DateTime64(3, 'UTC')} AS until
+    {moment:DateTime64(3, 'UTC')} AS until,
+    twice AS
+    (
+        SELECT
+            topic,
+            topic_id,
+            partition
+        FROM record_log
+        GROUP BY
+            topic,
+            topic_id,
+            partition
+        HAVING count() > groupBitmap(toUInt64(offset))
+    )
 SELECT
     topic,
     origin AS source,
-    max(ingested_at) AS stored_at,
-    if(countIf(good) = 0, NULL, maxIf(r.published_at, good)) AS published_at,
+    max(last) AS stored_at,
+    if(sum(documents) = 0, NULL, maxIf(newest, documents > 0)) AS published_at,
     dateDiff('second', stored_at, until) AS silent_s,
-    countIf(good AND (ingested_at > (until - toIntervalHour(1)))) AS documents_1h,
-    countIf(good AND today) AS documents_1d,
-    countIf(good AND (NOT today)) / 7 AS usual_1d,
-    countIf((NOT good) AND today) AS dead_letters_1d,
-    if(countIf(good AND today) = 0, NULL, quantileExactIf(0.5)(delay_s, good AND today)) AS delay_p50_s,
-    if(countIf(good AND today) = 0, NULL, quantileExactIf(0.95)(delay_s, good AND today)) AS delay_p95_s,
-    if(countIf(good AND today) = 0, NULL, quantileExactIf(0.99)(delay_s, good AND today)) AS delay_p99_s
+    sum(of_hour) AS documents_1h,
+    sum(of_day) AS documents_1d,
+    sum(documents - of_day) / 7 AS usual_1d,
+    sum(bad_of_day) AS dead_letters_1d,
+    if(documents_1d = 0, NULL, quantileExactMerge(0.5)(delay_50)) AS delay_p50_s,
+    if(documents_1d = 0, NULL, quantileExactMerge(0.95)(delay_95)) AS delay_p95_s,
+    if(documents_1d = 0, NULL, quantileExactMerge(0.99)(delay_99)) AS delay_p99_s
 FROM
 (
     SELECT
         topic,
         source,
-        ingested_at,
-        published_at,
-        error_kind = '' AS good,
-        ingested_at > (until - toIntervalDay(1)) AS today,
-        dateDiff('millisecond', published_at, ingested_at) / 1000 AS delay_s
-    FROM record_log
-    FINAL
-    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until) AND (error_kind != 'tombstone')
-    UNION ALL
-    SELECT
+        max(ingested_at) AS last,
+        countIf(good) AS documents,
+        maxIf(r.published_at, good) AS newest,
+        countIf(good AND (ingested_at > (until - toIntervalHour(1)))) AS of_hour,
+        countIf(good AND today) AS of_day,
+        countIf((NOT good) AND today) AS bad_of_day,
+        quantileExactStateIf(0.5)(delay_s, good AND today) AS delay_50,
+        quantileExactStateIf(0.95)(delay_s, good AND today) AS delay_95,
+        quantileExactStateIf(0.99)(delay_s, good AND today) AS delay_99
+    FROM
+    (
+        SELECT
+            topic,
+            source,
+            ingested_at,
+            published_at,
+            error_kind = '' AS good,
+            ingested_at > (until - toIntervalDay(1)) AS today,
+            dateDiff('millisecond', published_at, ingested_at) / 1000 AS delay_s
+        FROM record_log
+        WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until) AND (error_kind != 'tombstone') AND ((topic, topic_id, partition) NOT IN (
+            SELECT
+                topic,
+                topic_id,
+                partition
+            FROM twice
+        ))
+        UNION ALL
+        SELECT
+            topic,
+            source,
+            ingested_at,
+            published_at,
+            error_kind = '' AS good,
+            ingested_at > (until - toIntervalDay(1)) AS today,
+            dateDiff('millisecond', published_at, ingested_at) / 1000 AS delay_s
+        FROM record_log
+        FINAL
+        WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until) AND (error_kind != 'tombstone') AND ((topic, topic_id, partition) IN (
+            SELECT
+                topic,
+                topic_id,
+                partition
+            FROM twice
+        ))
+        UNION ALL
+        SELECT
+            topic,
+            annotator AS source,
+            ingested_at,
+            labelled_at AS published_at,
+            error_kind = '' AS good,
+            ingested_at > (until - toIntervalDay(1)) AS today,
+            dateDiff('millisecond', labelled_at, ingested_at) / 1000 AS delay_s
+        FROM label_log
+        FINAL
+        WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until) AND (error_kind != 'tombstone')
+    ) AS r
+    GROUP BY
         topic,
-        annotator AS source,
-        ingested_at,
-        labelled_at AS published_at,
-        error_kind = '' AS good,
-        ingested_at > (until - toIntervalDay(1)) AS today,
-        dateDiff('millisecond', labelled_at, ingested_at) / 1000 AS delay_s
-    FROM label_log
-    FINAL
-    WHERE (ingested_at > (until - toIntervalDay(8))) AND (ingested_at <= until) AND (error_kind != 'tombstone')
-) AS r
+        source
+)
 ARRAY JOIN if(source = '', ['*'], ['*', toString(source)]) AS origin
 GROUP BY
     topic,
@@ -2308,10 +2764,60 @@ ARRAY JOIN
 WHERE (error_kind = '') AND (unscored = '')
 SETTINGS use_skip_indexes_if_final_exact_mode = 0;
 
--- 0010_public_views, 0068_dated_questions
+-- 0010_public_views, 0068_dated_questions, 0097_asked_of_a_day
 CREATE VIEW mentions_as_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT
+AS SELECT d.* EXCEPT place
+FROM
+(
+    SELECT
+        entity,
+        surface,
+        via,
+        mention_label AS label,
+        mention_p_negative AS p_negative,
+        mention_p_neutral AS p_neutral,
+        mention_p_positive AS p_positive,
+        mention_sentiment AS sentiment,
+        topic,
+        topic_id,
+        partition,
+        offset,
+        kind,
+        document_id,
+        source,
+        lang,
+        url,
+        title,
+        text,
+        published_at,
+        ingested_at,
+        ingested_at AS known_at,
+        story_id,
+        model_version,
+        cityHash64(topic, topic_id, partition, offset) AS place
+    FROM documents
+    ARRAY JOIN
+        mentions.entity AS entity,
+        mentions.surface AS surface,
+        mentions.via AS via,
+        mentions.label AS mention_label,
+        mentions.p_negative AS mention_p_negative,
+        mentions.p_neutral AS mention_p_neutral,
+        mentions.p_positive AS mention_p_positive,
+        mentions.sentiment AS mention_sentiment
+    WHERE (unscored = '') AND (ingested_at <= {moment:DateTime64(3, 'UTC')})
+) AS d
+ANTI LEFT JOIN
+(
+    SELECT
+        published_at,
+        cityHash64(topic, topic_id, partition, offset) AS place
+    FROM rescored_log
+    WHERE rescored_at <= {moment:DateTime64(3, 'UTC')}
+) AS r USING (published_at, place)
+UNION ALL
+SELECT
     s.entity AS entity,
     s.surface AS surface,
     s.via AS via,
@@ -2339,6 +2845,20 @@ AS SELECT
 FROM
 (
     SELECT
+        topic,
+        topic_id,
+        partition,
+        offset,
+        published_at,
+        url,
+        title,
+        text
+    FROM documents
+    WHERE (ingested_at <= {moment:DateTime64(3, 'UTC')}) AND notEmpty(mentions.entity)
+) AS d
+INNER JOIN
+(
+    SELECT
         entity,
         surface,
         via,
@@ -2360,7 +2880,35 @@ FROM
         known_at,
         story_id,
         model_version
-    FROM documents_as_of(moment = {moment:DateTime64(3, 'UTC')})
+    FROM
+    (
+        SELECT d.* EXCEPT place
+        FROM
+        (
+            SELECT
+                *,
+                cityHash64(topic, topic_id, partition, offset) AS place
+            FROM documents_by_model
+            WHERE known_at <= {moment:DateTime64(3, 'UTC')}
+        ) AS d
+        SEMI LEFT JOIN
+        (
+            SELECT
+                published_at,
+                cityHash64(topic, topic_id, partition, offset) AS place
+            FROM rescored_log
+            WHERE rescored_at <= {moment:DateTime64(3, 'UTC')}
+        ) AS r USING (published_at, place)
+        ORDER BY
+            known_at DESC,
+            scored_at DESC
+        LIMIT 1 BY
+            topic,
+            topic_id,
+            partition,
+            offset,
+            published_at
+    )
     ARRAY JOIN
         mentions.entity AS entity,
         mentions.surface AS surface,
@@ -2370,21 +2918,7 @@ FROM
         mentions.p_neutral AS mention_p_neutral,
         mentions.p_positive AS mention_p_positive,
         mentions.sentiment AS mention_sentiment
-) AS s
-INNER JOIN
-(
-    SELECT
-        topic,
-        topic_id,
-        partition,
-        offset,
-        published_at,
-        url,
-        title,
-        text
-    FROM documents
-    WHERE (ingested_at <= {moment:DateTime64(3, 'UTC')}) AND notEmpty(mentions.entity)
-) AS d USING (topic, topic_id, partition, offset, published_at);
+) AS s USING (topic, topic_id, partition, offset, published_at);
 
 -- 0090_of_companies
 CREATE VIEW mentions_of
