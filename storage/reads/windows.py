@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,11 @@ class Windows(NamedTuple):
 
 # The columns ``documents`` to ``negative_squares`` of ``Windows``.
 SUMS = "count(), sum(sentiment), sum(sentiment * sentiment), sum(p_negative), sum(p_negative * p_negative)"
+
+# And each topic with its number of documents.
+SUMS_AND_TOPICS = (
+    f"{SUMS}, (sumMap(`topics.name`, arrayResize([1], length(`topics.name`), 1)) AS counted).1, counted.2"
+)
 
 
 def windows(
@@ -96,10 +102,19 @@ ALL_STORED = datetime(2200, 1, 1, tzinfo=UTC)
 AT_ONCE = 1_000_000
 """How many documents are read at once, to bound the memory here and there; the documents of a day always are."""
 
+SETTLED_AT_ONCE = 8_000_000
+"""And how many of them where few rows come of what was worked out before (``settled_hours``)."""
+
 _BY_DAY = """
     SELECT toUnixTimestamp(toStartOfDay(published_at, 'UTC')) AS day, count() FROM record_log
     WHERE published_at > %(since)s AND published_at <= %(until)s
     GROUP BY day ORDER BY day
+"""
+
+_UNSETTLED = """
+    SELECT DISTINCT toUnixTimestamp(toStartOfDay(hour, 'UTC'))
+    FROM index_hours(first = %(since)s, until = %(until)s, known = %(as_of)s)
+    WHERE NOT settled
 """
 
 _START = "intDiv(toUnixTimestamp64Milli(published_at) - 1, 1000 * %(width)s) * %(width)s"
@@ -133,20 +148,115 @@ def sentiment_and_topic_windows(
     entities: list[str] | None = None,
     no_companies: Collection[str] = (),
 ) -> tuple[Windows, Topics]:
-    """``sentiment_windows``, and for each topic of each document about a company one element in four parallel arrays:
-    entity, topic, the window's start, and 1. The table is read once for both. A document that names only
+    """``sentiment_windows``, and for each topic of the documents about a company one element in four parallel arrays:
+    entity, topic, the window's start, and how many. The table is read once for both. A document that names only
     ``no_companies`` counts for the entity '', too."""
     read, found = [], []
-    sums = f"{SUMS}, groupArrayArray(`topics.name`)"
-    for columns in _query(client, sums, since, until, width_s, entities, None, no_companies):
-        *tone, topics = columns or [[] for _ in range(8)]
+    for columns in _query(client, SUMS_AND_TOPICS, since, until, width_s, entities, None, no_companies):
+        *tone, names, counts = columns or [[] for _ in range(9)]
         windows = as_windows(tone)
-        count = np.fromiter(map(len, topics), np.int64, len(topics)) * (windows.entity != "")
-        names = [name for n, held in zip(count.tolist(), topics, strict=True) if n for name in held]
         read.append(windows)
-        found.append((np.repeat(windows.entity, count), np.array(names, dtype=object), np.repeat(windows.start, count)))
-    entity, topic, start = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    return _joined(read), (entity, topic, start, np.ones(len(start), np.int64))
+        found.append(_topics(windows, names, counts))
+    return _joined(read), _joined_topics(found)
+
+
+class CoarseWindows(NamedTuple):
+    """Windows longer than a minute, and what must be known of the minutes in them."""
+
+    windows: Windows
+    topics: Topics
+    firsts: Windows
+    """The minutes that have the first ``FIRSTS`` documents of each company and day, and maybe some of the next."""
+
+    begin: int
+    """When the first minute with documents begins, in Unix seconds; 0 without any."""
+
+
+FIRSTS = 3
+
+_MINUTE_S, _DAY_S = 60, 86400
+
+_MINUTE = "intDiv(toUnixTimestamp64Milli(published_at) - 1, 60000) * 60"
+
+_FIRSTS = f"""
+    SELECT entity, {_MINUTE} AS start, {SUMS}
+    FROM ({_COUNTED})
+    WHERE {_START} IN %(starts)s
+    GROUP BY entity, start
+    ORDER BY entity, start
+    LIMIT {FIRSTS} BY entity, intDiv(start + {_MINUTE_S}, {_DAY_S})
+"""
+
+
+def coarse_windows(
+    client: Client, since: datetime, until: datetime, width_s: int, no_companies: Collection[str] = ()
+) -> CoarseWindows:
+    """``sentiment_and_topic_windows`` of all entities, in far fewer rows where there are many documents. The first
+    documents of each company and day are told by the minute, since they count for the market."""
+    read, found, firsts, begins = [], [], [], []
+    sums = f"{SUMS_AND_TOPICS}, min({_MINUTE})"
+    spans = pieces(client, since, until, width_s, coarse=True)
+    for span, columns in zip(spans, _queries(client, sums, spans, width_s, None, None, no_companies), strict=True):
+        *tone, names, counts, minutes = columns or [[] for _ in range(10)]
+        windows = as_windows(tone)
+        read.append(windows)
+        found.append(_topics(windows, names, counts))
+        begins += [min(minutes)] if minutes else []
+        firsts.append(_first_minutes(client, *span, width_s, _with_firsts(windows, width_s)))
+    return CoarseWindows(_joined(read), _joined_topics(found), _joined(firsts), min(begins, default=0))
+
+
+def market_minutes(client: Client, since: datetime, until: datetime, no_companies: Collection[str] = ()) -> Windows:
+    """By the minute what counts for the market: documents that name no company, and the first ``FIRSTS`` of each
+    company and day, and maybe some of the next."""
+    spans = pieces(client, since, until, _MINUTE_S)
+    unnamed = _queries(client, SUMS, spans, _MINUTE_S, None, None, no_companies, f"({_UNNAMED})")
+    firsts = (_first_minutes(client, *span, _MINUTE_S, None) for span in spans)
+    return _joined([*map(as_windows, unnamed), *firsts])
+
+
+def _with_firsts(windows: Windows, width_s: int) -> list[int]:
+    """When the windows begin that may have first documents of a company and day."""
+    named = np.flatnonzero(windows.entity != "")
+    if not len(named):
+        return []
+    _, entity = np.unique(windows.entity[named].astype(str), return_inverse=True)
+    start, documents = windows.start[named], windows.documents[named]
+    order = np.lexsort((start, entity))
+    entity, start, documents = entity[order], start[order], documents[order]
+    day = start // _DAY_S
+    new = np.r_[True, (entity[1:] != entity[:-1]) | (day[1:] != day[:-1])]
+    before = documents.cumsum() - documents
+    before -= np.repeat(before[new], np.diff(np.r_[np.flatnonzero(new), len(before)]))
+    # The minute that ends a day belongs to the next one, in which it may be the first.
+    last = start + width_s >= (day + 1) * _DAY_S
+    return [int(one) for one in np.unique(start[(before < FIRSTS) | last])]
+
+
+def _first_minutes(
+    client: Client, since: datetime, until: datetime, width_s: int, starts: Sequence[int] | None
+) -> Windows:
+    """The minutes with the first documents of each company and day, of the windows that begin at ``starts``, or of all
+    (None)."""
+    if starts is not None and not starts:
+        return as_windows([])
+    query = _FIRSTS if starts is not None else _FIRSTS.replace(f"WHERE {_START} IN %(starts)s", "")
+    values = {"since": since, "until": until, "as_of": ALL_STORED, "entities": [], "width": width_s}
+    return as_windows(client.execute(query, {**values, "starts": starts}, columnar=True))
+
+
+def _topics(windows: Windows, names: Sequence[Sequence[str]], counts: Sequence[Sequence[int]]) -> Topics:
+    """The topics of each window of a company, as parallel arrays."""
+    many = np.fromiter(map(len, names), np.int64, len(names))
+    of_company = np.repeat(windows.entity != "", many)
+    topic = np.array(list(chain.from_iterable(names)), dtype=object)
+    count = np.array(list(chain.from_iterable(counts)), np.int64)
+    columns = np.repeat(windows.entity, many), topic, np.repeat(windows.start, many), count
+    return tuple(column[of_company] for column in columns)  # type: ignore[return-value]
+
+
+def _joined_topics(found: Sequence[Topics]) -> Topics:
+    return tuple(np.concatenate(columns) for columns in zip(*found, strict=True))  # type: ignore[return-value]
 
 
 def _joined(read: Sequence[Windows]) -> Windows:
@@ -164,11 +274,26 @@ def _query(
     no_companies: Collection[str] = (),
 ) -> Iterator[Sequence[Sequence[Any]]]:
     """The columns entity, start and ``sums`` of the windows, one piece of time after the other."""
-    for begin, end in pieces(client, since, until, width_s):
+    spans = pieces(client, since, until, width_s)
+    return _queries(client, sums, spans, width_s, entities, as_of, no_companies)
+
+
+def _queries(
+    client: Client,
+    sums: str,
+    spans: Sequence[tuple[datetime, datetime]],
+    width_s: int,
+    entities: list[str] | None,
+    as_of: datetime | None,
+    no_companies: Collection[str],
+    source: str = f"({_COUNTED} UNION ALL {_UNNAMED})",
+) -> Iterator[Sequence[Sequence[Any]]]:
+    """The columns entity, start and ``sums`` of the windows of each span."""
+    for begin, end in spans:
         yield client.execute(
             f"""
             SELECT entity, {_START} AS start, {sums}
-            FROM ({_COUNTED} UNION ALL {_UNNAMED})
+            FROM {source}
             GROUP BY entity, start
             """,
             {
@@ -184,15 +309,21 @@ def _query(
         )
 
 
-def pieces(client: Client, since: datetime, until: datetime, width_s: int) -> list[tuple[datetime, datetime]]:
+def pieces(
+    client: Client, since: datetime, until: datetime, width_s: int, coarse: bool = False
+) -> list[tuple[datetime, datetime]]:
     """``since`` to ``until`` in pieces of whole windows. What counts in a piece does not depend on the others, since
-    each is read with the day before it (``FIRST``)."""
-    ends, held = [since], 0
+    each is read with the day before it (``FIRST``). The pieces are longer for ``coarse`` windows of settled days."""
+    ends, held = [since], 0.0
     if until - since > 2 * SAME_STORY:
-        for day, documents in client.execute(_BY_DAY, {"since": since, "until": until}):
+        span = {"since": since, "until": until, "as_of": ALL_STORED}
+        unsettled = {day for (day,) in client.execute(_UNSETTLED, span)} if coarse else set()
+        for day, documents in client.execute(_BY_DAY, span):
+            whole = not coarse or day in unsettled
+            size = documents / (1 if whole else SETTLED_AT_ONCE / AT_ONCE)
             end = datetime.fromtimestamp(day // width_s * width_s, UTC)
-            if held and held + documents > AT_ONCE and end > ends[-1]:
+            if held and held + size > AT_ONCE and end > ends[-1]:
                 ends.append(end)
                 held = 0
-            held += documents
+            held += size
     return list(zip(ends, [*ends[1:], until], strict=True))
