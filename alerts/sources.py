@@ -212,7 +212,7 @@ def coarse_sources(
     """As ``watched_sources``, over windows of ``width_s`` seconds; the two looks are as in ``Series`` and in
     ``TopicSeries``."""
     tone, shares = _before(earlier)
-    begin = read.begin + WINDOW_S if read.begin else 0
+    begin = int(read.minutes.min()) + WINDOW_S if len(read.minutes) else 0
     series = Series(read.windows, tone, no_companies, width_s, read.firsts, begin, look)
     return _sources(series, TopicSeries(series, read.topics, shares, look_for_topic), parameters)
 

@@ -35,6 +35,7 @@ from storage.reads.windows import (
     market_minutes,
     sentiment_and_topic_windows,
     sentiment_windows,
+    stored_hours,
     windows,
 )
 from storage.reads.worker_ends import IN_A_ROW, Restarts, restarts, trouble, worker_ends
@@ -70,6 +71,7 @@ __all__ = [
     "rising_topics",
     "sentiment_and_topic_windows",
     "sentiment_windows",
+    "stored_hours",
     "windows",
     # topics
     "SampledDocument",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple
@@ -75,6 +75,13 @@ def as_windows(columns: Sequence[Sequence[Any]]) -> Windows:
     entity, start, documents, *sums = columns or [[]] * len(Windows._fields)
     whole = (np.array(column, np.int64) for column in (start, documents))
     return Windows(np.array(entity, dtype=object), *whole, *(np.array(column, np.float64) for column in sums))
+
+
+NO_WINDOWS = as_windows([])
+
+
+def _where(windows: Windows, chosen: np.ndarray) -> Windows:
+    return Windows(*(column[chosen] for column in windows))
 
 
 # What was published until a moment is known at that moment: a window contains its end, not its start.
@@ -164,12 +171,30 @@ class CoarseWindows(NamedTuple):
     """Windows longer than a minute, and what must be known of the minutes in them."""
 
     windows: Windows
+    minutes: np.ndarray
+    """int64: when the first minute with documents begins, of each window."""
+
     topics: Topics
     firsts: Windows
     """The minutes that have the first ``FIRSTS`` documents of each company and day, and maybe some of the next."""
 
-    begin: int
-    """When the first minute with documents begins, in Unix seconds; 0 without any."""
+    def where(
+        self, chosen: Callable[[np.ndarray], np.ndarray], first: Callable[[np.ndarray], np.ndarray]
+    ) -> CoarseWindows:
+        """The windows whose beginning is ``chosen``, and those of ``firsts`` by ``first``."""
+        here, of_topics, minutes = chosen(self.windows.start), chosen(self.topics[2]), first(self.firsts.start)
+        topics: Any = tuple(column[of_topics] for column in self.topics)
+        return CoarseWindows(_where(self.windows, here), self.minutes[here], topics, _where(self.firsts, minutes))
+
+    @staticmethod
+    def joined(parts: Sequence[CoarseWindows]) -> CoarseWindows:
+        """The windows of all parts."""
+        return CoarseWindows(
+            _joined([NO_WINDOWS, *(part.windows for part in parts)]),
+            np.concatenate([np.zeros(0, np.int64), *(part.minutes for part in parts)]),
+            _joined_topics([_topics(NO_WINDOWS, [], []), *(part.topics for part in parts)]),
+            _joined([NO_WINDOWS, *(part.firsts for part in parts)]),
+        )
 
 
 FIRSTS = 3
@@ -189,21 +214,41 @@ _FIRSTS = f"""
 
 
 def coarse_windows(
-    client: Client, since: datetime, until: datetime, width_s: int, no_companies: Collection[str] = ()
+    client: Client,
+    spans: Sequence[tuple[datetime, datetime]],
+    width_s: int,
+    no_companies: Collection[str] = (),
+    held: CoarseWindows | None = None,
 ) -> CoarseWindows:
-    """``sentiment_and_topic_windows`` of all entities, in far fewer rows where there are many documents. The first
-    documents of each company and day are told by the minute, since they count for the market."""
-    read, found, firsts, begins = [], [], [], []
+    """``sentiment_and_topic_windows`` of all entities and some spans, in far fewer rows where there are many documents.
+    The first documents of each company and day are told by the minute, since they count for the market. What is
+    ``held`` of other spans, of the same days too, is joined with that."""
+    read = [held] if held is not None else []
     sums = f"{SUMS_AND_TOPICS}, min({_MINUTE})"
-    spans = pieces(client, since, until, width_s, coarse=True)
-    for span, columns in zip(spans, _queries(client, sums, spans, width_s, None, None, no_companies), strict=True):
+    parts = [part for since, until in spans for part in pieces(client, since, until, width_s, coarse=True)]
+    for columns in _queries(client, sums, parts, width_s, None, None, no_companies):
         *tone, names, counts, minutes = columns or [[] for _ in range(10)]
         windows = as_windows(tone)
-        read.append(windows)
-        found.append(_topics(windows, names, counts))
-        begins += [min(minutes)] if minutes else []
-        firsts.append(_first_minutes(client, *span, width_s, _with_firsts(windows, width_s)))
-    return CoarseWindows(_joined(read), _joined_topics(found), _joined(firsts), min(begins, default=0))
+        read.append(CoarseWindows(windows, np.array(minutes, np.int64), _topics(windows, names, counts), NO_WINDOWS))
+    found = CoarseWindows.joined(read)
+    firsts, starts = [found.firsts], _with_firsts(found.windows, width_s)
+    for begin, end in parts:
+        since, until = begin.timestamp() // width_s * width_s, end.timestamp()
+        firsts.append(_first_minutes(client, begin, end, width_s, [at for at in starts if since <= at < until]))
+    return found._replace(firsts=_joined(firsts))
+
+
+_STORED = """
+    SELECT toUnixTimestamp(hour), rows, hashes
+    FROM index_hours(first = %(since)s, until = %(until)s, known = %(as_of)s)
+"""
+
+
+def stored_hours(client: Client, since: datetime, until: datetime) -> dict[int, tuple[int, int]]:
+    """What is stored of each hour (Unix seconds) from that of ``since`` to that of ``until``, and of the 24 before it.
+    As long as that is the same, so is what counts in the hour."""
+    rows = client.execute(_STORED, {"since": since, "until": until, "as_of": ALL_STORED})
+    return {hour: (stored, hashes) for hour, stored, hashes in rows}
 
 
 def market_minutes(client: Client, since: datetime, until: datetime, no_companies: Collection[str] = ()) -> Windows:
@@ -212,7 +257,7 @@ def market_minutes(client: Client, since: datetime, until: datetime, no_companie
     spans = pieces(client, since, until, _MINUTE_S)
     unnamed = _queries(client, SUMS, spans, _MINUTE_S, None, None, no_companies, f"({_UNNAMED})")
     firsts = (_first_minutes(client, *span, _MINUTE_S, None) for span in spans)
-    return _joined([*map(as_windows, unnamed), *firsts])
+    return _joined([NO_WINDOWS, *map(as_windows, unnamed), *firsts])
 
 
 def _with_firsts(windows: Windows, width_s: int) -> list[int]:
@@ -239,7 +284,7 @@ def _first_minutes(
     """The minutes with the first documents of each company and day, of the windows that begin at ``starts``, or of all
     (None)."""
     if starts is not None and not starts:
-        return as_windows([])
+        return NO_WINDOWS
     query = _FIRSTS if starts is not None else _FIRSTS.replace(f"WHERE {_START} IN %(starts)s", "")
     values = {"since": since, "until": until, "as_of": ALL_STORED, "entities": [], "width": width_s}
     return as_windows(client.execute(query, {**values, "starts": starts}, columnar=True))
