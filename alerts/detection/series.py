@@ -169,11 +169,17 @@ class Series:
         return self.between(0, first, last)
 
     def within(self, i: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of one entity's windows in ``first < end <= last``, and their values [windows, columns of Sums]."""
+        """The ends of one entity's windows in ``first < end <= last``, in order and each once, and their values [windows,
+        columns of Sums]."""
         if self._look:
             return self._minutes(i, first, last)
         parts = [part.within(i, first, last) for part in self._parts]
-        return np.concatenate([ends for ends, _ in parts]), np.concatenate([values for _, values in parts])
+        ends, values = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        # The market has a window of each company, in the order in which the storage happened to give them.
+        ends, place = np.unique(ends, return_inverse=True)
+        sums = np.zeros((len(ends), values.shape[1]))
+        np.add.at(sums, place, values)
+        return ends, sums
 
     def moments(self, after: int, until: int, tick_s: int) -> tuple[np.ndarray, np.ndarray]:
         """(entity, tick) as two int64 arrays: the ticks in ``(after, until]`` at which an entity has new documents."""
