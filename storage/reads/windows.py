@@ -254,7 +254,7 @@ def stored_hours(client: Client, since: datetime, until: datetime) -> dict[int, 
 def market_minutes(client: Client, since: datetime, until: datetime, no_companies: Collection[str] = ()) -> Windows:
     """By the minute what counts for the market: documents that name no company, and the first ``FIRSTS`` of each
     company and day, and maybe some of the next."""
-    spans = pieces(client, since, until, _MINUTE_S)
+    spans = pieces(client, since, until, _MINUTE_S, coarse=True)
     unnamed = _queries(client, SUMS, spans, _MINUTE_S, None, None, no_companies, f"({_UNNAMED})")
     firsts = (_first_minutes(client, *span, _MINUTE_S, None) for span in spans)
     return _joined([NO_WINDOWS, *map(as_windows, unnamed), *firsts])
@@ -319,7 +319,7 @@ def _query(
     no_companies: Collection[str] = (),
 ) -> Iterator[Sequence[Sequence[Any]]]:
     """The columns entity, start and ``sums`` of the windows, one piece of time after the other."""
-    spans = pieces(client, since, until, width_s)
+    spans = pieces(client, since, until, width_s, coarse=bool(entities))
     return _queries(client, sums, spans, width_s, entities, as_of, no_companies)
 
 
@@ -358,7 +358,8 @@ def pieces(
     client: Client, since: datetime, until: datetime, width_s: int, coarse: bool = False
 ) -> list[tuple[datetime, datetime]]:
     """``since`` to ``until`` in pieces of whole windows. What counts in a piece does not depend on the others, since
-    each is read with the day before it (``FIRST``). The pieces are longer for ``coarse`` windows of settled days."""
+    each is read with the day before it (``FIRST``). The pieces are longer where ``coarse`` windows, or few, are read of
+    settled days."""
     ends, held = [since], 0.0
     if until - since > 2 * SAME_STORY:
         span = {"since": since, "until": until, "as_of": ALL_STORED}
