@@ -91,6 +91,18 @@ _COUNTED = """
     WHERE entity != '' AND (empty(%(entities)s) OR has(%(entities)s, entity))
 """
 
+# The same of hours that are settled, which is what ``counted_scores`` says of them, but ten times as fast for a few.
+_SETTLED = """
+    SELECT entity, published_at, sentiment, p_negative, `topics.name`
+    FROM settled_hours FINAL
+    ARRAY JOIN
+        entities AS entity, times AS published_at, sentiments AS sentiment, negatives AS p_negative,
+        topics AS `topics.name`
+    WHERE hour >= %(since)s - INTERVAL 1 HOUR AND hour <= %(until)s AND toUnixTimestamp(hour) IN %(hours)s
+        AND published_at > %(since)s AND published_at <= %(until)s
+        AND entity != '' AND (empty(%(entities)s) OR has(%(entities)s, entity))
+"""
+
 _UNNAMED = f"""
     SELECT '' AS entity, published_at, sentiment, p_negative, `topics.name`
     FROM
@@ -118,11 +130,21 @@ _BY_DAY = """
     GROUP BY day ORDER BY day
 """
 
-_UNSETTLED = """
-    SELECT DISTINCT toUnixTimestamp(toStartOfDay(hour, 'UTC'))
+_HOURS = """
+    SELECT toUnixTimestamp(hour), rows, hashes, settled
     FROM index_hours(first = %(since)s, until = %(until)s, known = %(as_of)s)
-    WHERE NOT settled
+    ORDER BY hour
 """
+_HOUR_S = 3600
+
+
+class _Piece(NamedTuple):
+    """A span ``begin < published_at <= end``, and its hours (Unix seconds) if all of them are settled, else none."""
+
+    begin: datetime
+    end: datetime
+    hours: list[int]
+
 
 _START = "intDiv(toUnixTimestamp64Milli(published_at) - 1, 1000 * %(width)s) * %(width)s"
 
@@ -205,8 +227,8 @@ _MINUTE = "intDiv(toUnixTimestamp64Milli(published_at) - 1, 60000) * 60"
 
 _FIRSTS = f"""
     SELECT entity, {_MINUTE} AS start, {SUMS}
-    FROM ({_COUNTED})
-    WHERE {_START} IN %(starts)s
+    FROM ({{source}})
+    WHERE %(all)s OR {_START} IN %(starts)s
     GROUP BY entity, start
     ORDER BY entity, start
     LIMIT {FIRSTS} BY entity, intDiv(start + {_MINUTE_S}, {_DAY_S})
@@ -225,38 +247,30 @@ def coarse_windows(
     ``held`` of other spans, of the same days too, is joined with that."""
     read = [held] if held is not None else []
     sums = f"{SUMS_AND_TOPICS}, min({_MINUTE})"
-    parts = [part for since, until in spans for part in pieces(client, since, until, width_s, coarse=True)]
+    parts = [part for since, until in spans for part in _settled_pieces(client, since, until, width_s)]
     for columns in _queries(client, sums, parts, width_s, None, None, no_companies):
         *tone, names, counts, minutes = columns or [[] for _ in range(10)]
         windows = as_windows(tone)
         read.append(CoarseWindows(windows, np.array(minutes, np.int64), _topics(windows, names, counts), NO_WINDOWS))
     found = CoarseWindows.joined(read)
-    firsts, starts = [found.firsts], _with_firsts(found.windows, width_s)
-    for begin, end in parts:
-        since, until = begin.timestamp() // width_s * width_s, end.timestamp()
-        firsts.append(_first_minutes(client, begin, end, width_s, [at for at in starts if since <= at < until]))
-    return found._replace(firsts=_joined(firsts))
-
-
-_STORED = """
-    SELECT toUnixTimestamp(hour), rows, hashes
-    FROM index_hours(first = %(since)s, until = %(until)s, known = %(as_of)s)
-"""
+    starts = _with_firsts(found.windows, width_s)
+    firsts = [_first_minutes(client, part, width_s, starts) for part in parts]
+    return found._replace(firsts=_joined([found.firsts, *firsts]))
 
 
 def stored_hours(client: Client, since: datetime, until: datetime) -> dict[int, tuple[int, int]]:
     """What is stored of each hour (Unix seconds) from that of ``since`` to that of ``until``, and of the 24 before it.
     As long as that is the same, so is what counts in the hour."""
-    rows = client.execute(_STORED, {"since": since, "until": until, "as_of": ALL_STORED})
-    return {hour: (stored, hashes) for hour, stored, hashes in rows}
+    rows = client.execute(_HOURS, {"since": since, "until": until, "as_of": ALL_STORED})
+    return {hour: (stored, hashes) for hour, stored, hashes, _ in rows}
 
 
 def market_minutes(client: Client, since: datetime, until: datetime, no_companies: Collection[str] = ()) -> Windows:
     """By the minute what counts for the market: documents that name no company, and the first ``FIRSTS`` of each
     company and day, and maybe some of the next."""
-    spans = pieces(client, since, until, _MINUTE_S, coarse=True)
-    unnamed = _queries(client, SUMS, spans, _MINUTE_S, None, None, no_companies, f"({_UNNAMED})")
-    firsts = (_first_minutes(client, *span, _MINUTE_S, None) for span in spans)
+    parts = _settled_pieces(client, since, until, _MINUTE_S)
+    unnamed = _queries(client, SUMS, parts, _MINUTE_S, None, None, no_companies, _UNNAMED)
+    firsts = (_first_minutes(client, part, _MINUTE_S) for part in parts)
     return _joined([NO_WINDOWS, *map(as_windows, unnamed), *firsts])
 
 
@@ -278,16 +292,31 @@ def _with_firsts(windows: Windows, width_s: int) -> list[int]:
     return [int(one) for one in np.unique(start[(before < FIRSTS) | last])]
 
 
-def _first_minutes(
-    client: Client, since: datetime, until: datetime, width_s: int, starts: Sequence[int] | None
-) -> Windows:
+def _first_minutes(client: Client, part: _Piece, width_s: int, starts: Sequence[int] | None = None) -> Windows:
     """The minutes with the first documents of each company and day, of the windows that begin at ``starts``, or of all
     (None)."""
-    if starts is not None and not starts:
-        return NO_WINDOWS
-    query = _FIRSTS if starts is not None else _FIRSTS.replace(f"WHERE {_START} IN %(starts)s", "")
-    values = {"since": since, "until": until, "as_of": ALL_STORED, "entities": [], "width": width_s}
-    return as_windows(client.execute(query, {**values, "starts": starts}, columnar=True))
+    hours = part.hours
+    if starts is not None:
+        since, until = part.begin.timestamp() // width_s * width_s, part.end.timestamp()
+        starts = [start for start in starts if since <= start < until]
+        if not starts:
+            return NO_WINDOWS
+        hours = sorted({at // _HOUR_S * _HOUR_S for start in starts for at in (start, start + width_s)} & set(hours))
+    columns = client.execute(
+        _FIRSTS.format(source=_SETTLED if part.hours else _COUNTED),
+        {
+            "since": part.begin,
+            "until": part.end,
+            "as_of": ALL_STORED,
+            "entities": [],
+            "width": width_s,
+            "hours": [0, *hours],
+            "all": starts is None,
+            "starts": [0, *(starts or ())],
+        },
+        columnar=True,
+    )
+    return as_windows(columns)
 
 
 def _topics(windows: Windows, names: Sequence[Sequence[str]], counts: Sequence[Sequence[int]]) -> Topics:
@@ -319,26 +348,29 @@ def _query(
     no_companies: Collection[str] = (),
 ) -> Iterator[Sequence[Sequence[Any]]]:
     """The columns entity, start and ``sums`` of the windows, one piece of time after the other."""
-    spans = pieces(client, since, until, width_s, coarse=bool(entities))
-    return _queries(client, sums, spans, width_s, entities, as_of, no_companies)
+    if entities and as_of is None and _HOUR_S % width_s == 0:
+        parts = _settled_pieces(client, since, until, width_s)
+    else:
+        parts = [_Piece(*span, []) for span in pieces(client, since, until, width_s)]
+    return _queries(client, sums, parts, width_s, entities, as_of, no_companies)
 
 
 def _queries(
     client: Client,
     sums: str,
-    spans: Sequence[tuple[datetime, datetime]],
+    parts: Sequence[_Piece],
     width_s: int,
     entities: list[str] | None,
     as_of: datetime | None,
     no_companies: Collection[str],
-    source: str = f"({_COUNTED} UNION ALL {_UNNAMED})",
+    source: str = "",
 ) -> Iterator[Sequence[Sequence[Any]]]:
-    """The columns entity, start and ``sums`` of the windows of each span."""
-    for begin, end in spans:
+    """The columns entity, start and ``sums`` of the windows of each piece, of all or of a ``source``."""
+    for begin, end, hours in parts:
         yield client.execute(
             f"""
             SELECT entity, {_START} AS start, {sums}
-            FROM {source}
+            FROM ({source or f"{_SETTLED if hours else _COUNTED} UNION ALL {_UNNAMED}"})
             GROUP BY entity, start
             """,
             {
@@ -349,27 +381,53 @@ def _queries(
                 "width": width_s,
                 "entities": list(entities or []),
                 "no_companies": ["", *no_companies],
+                "hours": [0, *hours],
             },
             columnar=True,
         )
 
 
-def pieces(
-    client: Client, since: datetime, until: datetime, width_s: int, coarse: bool = False
-) -> list[tuple[datetime, datetime]]:
-    """``since`` to ``until`` in pieces of whole windows. What counts in a piece does not depend on the others, since
-    each is read with the day before it (``FIRST``). The pieces are longer where ``coarse`` windows, or few, are read of
-    settled days."""
+def _settled_pieces(client: Client, since: datetime, until: datetime, width_s: int) -> list[_Piece]:
+    """As ``pieces``, for a query with few rows and windows that divide an hour. Those of settled hours are apart."""
+    rows = client.execute(_HOURS, {"since": since, "until": until, "as_of": ALL_STORED})
+    unsettled = [hour for hour, *_, settled in rows if not settled]
+    if not rows or not unsettled:
+        return _long_pieces(rows, since, until)
+    # What was published at the very beginning of an hour is in the window before.
+    first = datetime.fromtimestamp(max(unsettled[0] - width_s, 0), UTC)
+    last = datetime.fromtimestamp(unsettled[-1] + _HOUR_S, UTC)
+    found = _long_pieces(rows, since, first) if first > since else []
+    found += [_Piece(*span, []) for span in pieces(client, max(first, since), min(last, until), width_s)]
+    return found + (_long_pieces(rows, last, until) if last < until else [])
+
+
+def _long_pieces(rows: Sequence[tuple[int, int, int, int]], since: datetime, until: datetime) -> list[_Piece]:
+    """A span of settled hours in pieces that end with an hour."""
     ends, held = [since], 0.0
+    here = [(hour, stored) for hour, stored, *_ in rows if since.timestamp() - _HOUR_S < hour <= until.timestamp()]
+    for hour, stored in here:
+        # Of each hour the number of rows is told together with those of the 24 before it.
+        if held > SETTLED_AT_ONCE and since.timestamp() < hour < until.timestamp():
+            ends.append(datetime.fromtimestamp(hour, UTC))
+            held = 0.0
+        held += stored / 25
+    spans = zip(ends, [*ends[1:], until], strict=True)
+    # What was published when the last hour of a piece is over is in the next hour.
+    return [
+        _Piece(begin, end, [hour for hour, _ in here if begin.timestamp() - _HOUR_S < hour <= end.timestamp()])
+        for begin, end in spans
+    ]
+
+
+def pieces(client: Client, since: datetime, until: datetime, width_s: int) -> list[tuple[datetime, datetime]]:
+    """``since`` to ``until`` in pieces of whole windows. What counts in a piece does not depend on the others, since
+    each is read with the day before it (``FIRST``)."""
+    ends, held = [since], 0
     if until - since > 2 * SAME_STORY:
-        span = {"since": since, "until": until, "as_of": ALL_STORED}
-        unsettled = {day for (day,) in client.execute(_UNSETTLED, span)} if coarse else set()
-        for day, documents in client.execute(_BY_DAY, span):
-            whole = not coarse or day in unsettled
-            size = documents / (1 if whole else SETTLED_AT_ONCE / AT_ONCE)
+        for day, documents in client.execute(_BY_DAY, {"since": since, "until": until}):
             end = datetime.fromtimestamp(day // width_s * width_s, UTC)
-            if held and held + size > AT_ONCE and end > ends[-1]:
+            if held and held + documents > AT_ONCE and end > ends[-1]:
                 ends.append(end)
                 held = 0
-            held += size
+            held += documents
     return list(zip(ends, [*ends[1:], until], strict=True))
