@@ -18,14 +18,14 @@ APART = 6
 
 
 class HeldWindows:
-    """Windows of ``width_s`` seconds, a divisor of an hour, over ``(since, until]`` (Unix seconds). They are held in two
-    parts, of which each tick reads the later one only: that of the days from ``boundary`` on."""
+    """Windows of ``width_s`` seconds, a divisor of an hour, over ``(since, until]`` (Unix seconds). They are held in
+    two parts, of which each tick reads the later one only: that of the days from ``boundary`` on."""
 
     def __init__(self, width_s: int, no_companies: Collection[str] = ()) -> None:
         self._width_s, self._no_companies = width_s, no_companies
         self._stored: dict[int, tuple[int, int]] = {}
         self.earlier = self.later = NOTHING
-        self._since = self._until = 0
+        self._since = self._until = self._boundary = 0
 
     def read(self, client: Client, since: int, until: int, boundary: int) -> None:
         """Hold what is stored now of ``(since, until]``, divided at ``boundary``, the beginning of a day."""

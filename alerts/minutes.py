@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 from clickhouse_driver import Client
 
-from alerts.detection import MARKET, NEWS_OF_NO_COMPANY, NO_COMPANY, WINDOW_S, Series, entity_and_topic
+from alerts.detection import MARKET, NEWS_OF_NO_COMPANY, WINDOW_S, Series, entity_and_topic
 from alerts.transition import event_time
 from storage.reads import Topics, Windows, market_minutes, sentiment_and_topic_windows
 
@@ -79,15 +79,11 @@ class Minutes:
             read: dict[str, Part] = {MARKET: (windows, nothing)}
         else:
             windows, topics = sentiment_and_topic_windows(self._client, *span, WINDOW_S, entities)
-            read = {
-                entity: (_where(windows, windows.entity == entity), _where(topics, topics[0] == entity))
-                for entity in entities
-            }
+            read = {one: _part(windows, topics, windows.entity == one, topics[0] == one) for one in entities}
         for entity, (windows, topics) in read.items():
             of_windows, of_topics = ((start + WINDOW_S) // unit for start in (windows.start, topics[2]))
             for place in range(first, last + 1):
-                part = _where(windows, of_windows == place), _where(topics, of_topics == place)
-                self._parts[entity, place] = part
+                self._parts[entity, place] = _part(windows, topics, of_windows == place, of_topics == place)
 
 
 def _unit(entity: str) -> int:
@@ -99,7 +95,7 @@ def _places(first: int, last: int, unit: int) -> range:
     return range((first // WINDOW_S + 1) * WINDOW_S // unit, last // unit + 1)
 
 
-def _where(columns: tuple, chosen: np.ndarray) -> tuple:
-    """The chosen elements of parallel arrays."""
-    kept = [column[chosen] for column in columns]
-    return type(columns)(*kept) if isinstance(columns, Windows) else tuple(kept)
+def _part(windows: Windows, topics: Topics, of_windows: np.ndarray, of_topics: np.ndarray) -> Part:
+    """The chosen windows and topics."""
+    entity, topic, start, count = (column[of_topics] for column in topics)
+    return Windows(*(column[of_windows] for column in windows)), (entity, topic, start, count)

@@ -74,7 +74,9 @@ class WatchedSources:
         """An alert's end is judged by what came after it began, which is hardly ever the beginning of a window. That is
         read before all others: a document that comes meanwhile then counts too much, and not less than nothing."""
         if self._width_s > WINDOW_S:
-            begun = [(alert.opened, int(alert.opened.began_at.timestamp()) - WINDOW_S) for alert in known if alert.fires]
+            begun = [
+                (alert.opened, int(alert.opened.began_at.timestamp()) - WINDOW_S) for alert in known if alert.fires
+            ]
             lately = after - self._parameters.resolved_span_s
             minutes.expect([(fired.entity, fired.topic, at) for fired, at in begun if lately < at], self._width_s)
 

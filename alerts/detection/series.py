@@ -86,9 +86,10 @@ class Series:
         )
         self.entities = np.array(list(self._index))
         self._parts: tuple[WindowSums, ...] = (*(earlier._parts if earlier else ()), part)
-        begins = [begin] if begin else [int(part.end.min())] if len(part.end) else []
-        begins += [earlier.begin] if earlier and earlier.begin else []
-        self.begin = min(begins, default=0)
+        begins: list[int] = [begin] if begin else [int(part.end.min())] if len(part.end) else []
+        if earlier and earlier.begin:
+            begins.append(earlier.begin)
+        self.begin: int = min(begins, default=0)
 
     def _columns(self, windows: Windows, width_s: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The rows, ends and values of windows, sorted by row and end. Entities that are new get an index."""
@@ -169,8 +170,8 @@ class Series:
         return self.between(0, first, last)
 
     def within(self, i: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of one entity's windows in ``first < end <= last``, in order and each once, and their values [windows,
-        columns of Sums]."""
+        """The ends of one entity's windows in ``first < end <= last``, in order and each once, and their values
+        [windows, columns of Sums]."""
         if self._look:
             return self._minutes(i, first, last)
         parts = [part.within(i, first, last) for part in self._parts]

@@ -34,6 +34,7 @@ def moving_documents(
     the highest novelty.
     """
     named, values = entity is not None, counted_parameters(since, until, entity or "", None)
+    surface, about = ("surface", "entity") if named else ("'' AS surface", "'' AS entity")
     # First which they are, by narrow columns: texts of all documents would be a thousand times as much.
     found = client.execute(
         f"""
@@ -51,8 +52,8 @@ def moving_documents(
     rows = select(
         client,
         f"""
-        SELECT document_id, source, kind, published_at, title, text, url, {"surface" if named else "'' AS surface"}, label,
-               sentiment, model_version, topic, partition, offset, novelty, topic_id, {"entity" if named else "'' AS entity"}
+        SELECT document_id, source, kind, published_at, title, text, url, {surface}, label, sentiment, model_version,
+               topic, partition, offset, novelty, topic_id, {about}
         FROM {"mentions" if named else "documents"}
         WHERE (topic, topic_id, partition, offset) IN %(positions)s
         """,
@@ -73,6 +74,7 @@ def rising_topics(
     rose by at least 0.1.
     """
     named = entity is not None
+    about = "AND entity != '' AND (%(entity)s = '' OR entity = %(entity)s)" if named else ""
     return select(
         client,
         f"""
@@ -89,7 +91,7 @@ def rising_topics(
                 (
                     SELECT arrayMap(n -> toString(n), `topics.name`) AS names, published_at > %(since)s AS late
                     FROM {COUNTED if named else f"({counted(False, with_end=True)})"}
-                    WHERE published_at > %(before)s {"AND if(%(entity)s = '', entity != '', entity = %(entity)s)" if named else ""}
+                    WHERE published_at > %(before)s {about}
                 )
                 GROUP BY name
             )

@@ -42,9 +42,7 @@ class Windows(NamedTuple):
 SUMS = "count(), sum(sentiment), sum(sentiment * sentiment), sum(p_negative), sum(p_negative * p_negative)"
 
 # And each topic with its number of documents.
-SUMS_AND_TOPICS = (
-    f"{SUMS}, (sumMap(`topics.name`, arrayResize([1], length(`topics.name`), 1)) AS counted).1, counted.2"
-)
+SUMS_AND_TOPICS = f"{SUMS}, (sumMap(`topics.name`, arrayResize([1], length(`topics.name`), 1)) AS counted).1, counted.2"
 
 
 def windows(
