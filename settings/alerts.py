@@ -44,5 +44,6 @@ class AlertSettings(BaseSettings):
     reread_s: int = Field(
         default=6 * 3600,
         ge=0,
-        description="Seconds after which the hours of the whole baseline that have changed are read from ClickHouse again",
+        description="Seconds after which the hours of the whole baseline that have changed are read from ClickHouse "
+        "again",
     )
