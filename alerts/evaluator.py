@@ -86,7 +86,7 @@ class Evaluator:
         if settings.rules:
             self.rules = load_rules(settings.rules, self._parameters, desks, other_types)
             self._rules_read = settings.rules.stat().st_mtime
-        self._watched = WatchedSources(self._parameters, settings.reread_s, other_types or ())
+        self._watched = WatchedSources(self._parameters, settings.reread_s, other_types or (), settings.tick_s)
         self._events = EventWatch(load_event_types(), load_source_weights(settings.sources), settings.tick_s)
         self._seen: Mapping[tuple[str, str, int], int] | None = None
         self.evaluated_until = 0
@@ -136,9 +136,9 @@ class Evaluator:
         # Read first, so that documents that come meanwhile are new to the next evaluation.
         seen = latest_offsets(client)
         late = [] if self._seen is None else entities_stored(client, self._seen, event_time(after))
-        watched = self._watched.read(client, after, until)
         since = event_time(max(after - self._memory_s(), 0))
         known = _known(client, since)
+        watched = self._watched.read(client, after, until, known)
         before = list(known)
         if self._settings.clock == "wall":
             now = datetime.now(UTC)

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 
 from alerts.detection import (
+    WINDOW_S,
+    Look,
     Parameters,
     Results,
     Series,
@@ -28,7 +30,7 @@ from alerts.detection import (
 from alerts.rules import Rules, Setting
 from alerts.transition import Transition
 from documents import AlertKind, Direction
-from storage.reads import Windows
+from storage.reads import CoarseWindows, Windows
 
 CHUNK = 200_000
 """How many tests are computed at once, to bound the memory."""
@@ -193,12 +195,38 @@ def watched_sources(
 ) -> list[Source]:
     """The sources over the windows: tone, volume, and the shares of topics. ``earlier`` are the sources over the time
     before, which are not computed again, and ``no_companies`` the entities that are no part of the market."""
+    tone, shares = _before(earlier)
+    series = Series(windows, tone, no_companies)
+    return _sources(series, TopicSeries(series, topics, shares), parameters)
+
+
+def coarse_sources(
+    read: CoarseWindows,
+    width_s: int,
+    parameters: Parameters,
+    earlier: Sequence[Source] = (),
+    no_companies: Collection[str] = (),
+    look: Look | None = None,
+    look_for_topic: Look | None = None,
+) -> list[Source]:
+    """As ``watched_sources``, over windows of ``width_s`` seconds; the two looks are as in ``Series`` and in
+    ``TopicSeries``."""
+    tone, shares = _before(earlier)
+    begin = int(read.minutes.min()) + WINDOW_S if len(read.minutes) else 0
+    series = Series(read.windows, tone, no_companies, width_s, read.firsts, begin, look)
+    return _sources(series, TopicSeries(series, read.topics, shares, look_for_topic), parameters)
+
+
+def _before(earlier: Sequence[Source]) -> tuple[Series | None, TopicSeries | None]:
     before = {source.kind: source.series for source in earlier}
-    tone = Series(windows, before.get(AlertKind.SENTIMENT_SHIFT), no_companies)
     shares = before.get(AlertKind.TOPIC_SHIFT)
     assert shares is None or isinstance(shares, TopicSeries)
+    return before.get(AlertKind.SENTIMENT_SHIFT), shares
+
+
+def _sources(tone: Series, shares: TopicSeries, parameters: Parameters) -> list[Source]:
     return [
         Source(AlertKind.SENTIMENT_SHIFT, tone, parameters),
         Source(AlertKind.BUZZ, tone, parameters),
-        Source(AlertKind.TOPIC_SHIFT, TopicSeries(tone, topics, shares), topic_parameters(parameters)),
+        Source(AlertKind.TOPIC_SHIFT, shares, topic_parameters(parameters)),
     ]

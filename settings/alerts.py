@@ -42,5 +42,8 @@ class AlertSettings(BaseSettings):
         default=300, ge=0, description="Seconds between two searches for emerging topics; 0 switches them off"
     )
     reread_s: int = Field(
-        default=6 * 3600, ge=0, description="Seconds after which the whole baseline is read from ClickHouse again"
+        default=6 * 3600,
+        ge=0,
+        description="Seconds after which the hours of the whole baseline that have changed are read from ClickHouse "
+        "again",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
@@ -36,6 +36,11 @@ def entity_and_topic(name: str) -> tuple[str, str]:
     return entity, topic
 
 
+Look = Callable[[str, int, int], tuple[np.ndarray, np.ndarray]]
+"""Takes the name of a series and two times, and returns the ends of its windows of ``WINDOW_S`` between these
+(``first < end <= last``) and their values, as ``Series.within`` does."""
+
+
 class Series:
     """The tone of many entities. All methods take an entity as its index in ``entities``.
 
@@ -46,34 +51,68 @@ class Series:
 
     With ``earlier``, the new series takes over what that one holds and does not compute it again. All ``windows`` must
     then end later, the first at ``day_begins`` or after.
+
+    The windows may be longer, of ``width_s`` seconds, where nearly all that is asked for begins and ends with them.
+    ``firsts`` are then the windows of ``WINDOW_S`` with the first documents of each company and day, ``begin`` is the
+    end of the very first of these, and ``look`` gives the others where something begins or ends within a long one.
     """
 
-    def __init__(self, windows: Windows, earlier: Series | None = None, no_companies: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        windows: Windows,
+        earlier: Series | None = None,
+        no_companies: Collection[str] = (),
+        width_s: int = WINDOW_S,
+        firsts: Windows | None = None,
+        begin: int = 0,
+        look: Look | None = None,
+    ) -> None:
         self._index: dict[str, int] = dict(earlier._index) if earlier else {MARKET: 0}
+        self.width_s, self._look = width_s, look
+        rows, ends, values = self._columns(windows, width_s)
+        self._no_company = self._index.get(NEWS_OF_NO_COMPANY, -1)
+        counted = self._counted(rows, ends, values, no_companies)
+        if firsts is not None:
+            unnamed = rows == self._no_company
+            market = self._counted(*self._columns(firsts, WINDOW_S), no_companies)
+            counted = (
+                np.concatenate([ends[unnamed], -(-market[0] // width_s) * width_s]),
+                np.concatenate([values[unnamed], market[1]]),
+            )
+        part = WindowSums(
+            np.concatenate([np.zeros(len(counted[0]), np.int64), rows]),
+            np.concatenate([counted[0], ends]),
+            np.concatenate([counted[1], values]),
+        )
+        self.entities = np.array(list(self._index))
+        self._parts: tuple[WindowSums, ...] = (*(earlier._parts if earlier else ()), part)
+        begins: list[int] = [begin] if begin else [int(part.end.min())] if len(part.end) else []
+        if earlier and earlier.begin:
+            begins.append(earlier.begin)
+        self.begin: int = min(begins, default=0)
+
+    def _columns(self, windows: Windows, width_s: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows, ends and values of windows, sorted by row and end. Entities that are new get an index."""
         names = self._index
         rows = np.fromiter(
             (names.setdefault(name or NEWS_OF_NO_COMPANY, len(names)) for name in windows.entity.tolist()),
             np.int64,
             len(windows.start),
         )
-        ends = (windows.start + WINDOW_S).astype(np.int64)
+        ends = (windows.start + width_s).astype(np.int64)
         values = np.stack(windows[2:], axis=1).astype(float)
         order = sorted_order(rows, ends)
-        rows, ends, values = rows[order], ends[order], values[order]
-        self._no_company = names.get(NEWS_OF_NO_COMPANY, -1)
+        return rows[order], ends[order], values[order]
+
+    def _counted(
+        self, rows: np.ndarray, ends: np.ndarray, values: np.ndarray, no_companies: Collection[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The ends and the values of what counts for the market."""
         share = _first_of_day(rows, ends, values[:, 0])
         share[rows == self._no_company] = 1
-        share[np.isin(rows, [names[name] for name in no_companies if name in names])] = 0
+        share[np.isin(rows, [self._index[name] for name in no_companies if name in self._index])] = 0
         counted = np.flatnonzero(share > 0)
-        part = WindowSums(
-            np.concatenate([np.zeros(len(counted), np.int64), rows]),
-            np.concatenate([ends[counted], ends]),
-            np.concatenate([values[counted] * share[counted, None], values]),
-        )
-        self.entities = np.array(list(names))
-        self._parts: tuple[WindowSums, ...] = (*(earlier._parts if earlier else ()), part)
-        begins = [int(part.end.min()) for part in self._parts if len(part.end)]
-        self.begin = min(begins) if begins else 0
+        return ends[counted], values[counted] * share[counted, None]
 
     def __len__(self) -> int:
         return len(self.entities)
@@ -93,11 +132,37 @@ class Series:
 
     def between(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
         """Sums over ``first < time <= last`` (Unix seconds) of the entities ``i``; all three broadcast."""
-        sums = sum(part.between(i, first, last) for part in self._parts)
-        return Sums(*(sums[..., column] for column in range(5)))  # type: ignore[index]
+        sums = self._sums(i, first, last)
+        return Sums(*(sums[..., column] for column in range(5)))  # type: ignore[call-arg]
 
-    def windows(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> np.ndarray:
+    def _sums(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> np.ndarray:
+        """The sums [..., columns] over ``first < time <= last`` of the entities ``i``."""
+        sums: np.ndarray = sum(part.between(i, first, last) for part in self._parts)  # type: ignore[assignment]
+        for sign, moment in ((-1, first), (1, last)) if self._look else ():
+            if np.any(np.mod(moment, self.width_s)):
+                sums = sums + sign * self._begun(i, moment, sums.shape[-1])
+        return sums
+
+    def _begun(self, i: np.ndarray | int, at: np.ndarray | int, columns: int) -> np.ndarray:
+        """The sums [..., columns] from the beginning of the long window to ``at``, which is within it."""
+        rows, moments = np.broadcast_arrays(i, at)
+        sums = np.zeros((*rows.shape, columns))
+        for row, moment in set(zip(rows.ravel().tolist(), moments.ravel().tolist(), strict=True)):
+            if begun := moment % self.width_s:
+                _, values = self._minutes(row, moment - begun, moment)
+                sums[(rows == row) & (moments == moment)] = values.sum(axis=0)
+        return sums
+
+    def _minutes(self, i: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """As ``within``, where the windows that are held are longer ones."""
+        assert self._look is not None
+        return self._look(str(self.entities[i]), first, last)
+
+    def windows(self, i: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         """How many windows in ``first < time <= last`` have documents."""
+        if self._look:
+            spans = zip(i.tolist(), first.tolist(), last.tolist(), strict=True)
+            return np.array([len(self._minutes(*span)[0]) for span in spans])
         return np.sum([part.place(i, last) - part.place(i, first) for part in self._parts], axis=0)
 
     def pooled(self, i: np.ndarray, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
@@ -105,9 +170,17 @@ class Series:
         return self.between(0, first, last)
 
     def within(self, i: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of one entity's windows in ``first < end <= last``, and their values [windows, columns of Sums]."""
+        """The ends of one entity's windows in ``first < end <= last``, in order and each once, and their values
+        [windows, columns of Sums]."""
+        if self._look:
+            return self._minutes(i, first, last)
         parts = [part.within(i, first, last) for part in self._parts]
-        return np.concatenate([ends for ends, _ in parts]), np.concatenate([values for _, values in parts])
+        ends, values = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        # The market has a window of each company, in the order in which the storage happened to give them.
+        ends, place = np.unique(ends, return_inverse=True)
+        sums = np.zeros((len(ends), values.shape[1]))
+        np.add.at(sums, place, values)
+        return ends, sums
 
     def moments(self, after: int, until: int, tick_s: int) -> tuple[np.ndarray, np.ndarray]:
         """(entity, tick) as two int64 arrays: the ticks in ``(after, until]`` at which an entity has new documents."""

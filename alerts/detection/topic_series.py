@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from alerts.detection.series import WINDOW_S, Series, entity_and_topic, series_name
+from alerts.detection.series import Look, Series, entity_and_topic, series_name
 from alerts.detection.window_sums import Sums, WindowSums
 
 
@@ -18,11 +18,18 @@ class TopicSeries(Series):
     companies.
 
     ``topics`` are the arrays (entity, topic, start, documents) of ``storage.reads.sentiment_and_topic_windows``, over
-    the same time as the last part of ``tone``. ``earlier`` holds the time before.
+    the same time as the last part of ``tone``, and with windows as long. ``earlier`` holds the time before. ``look``
+    is that of ``Series``, and its values are [windows, 1]: documents with the topic.
     """
 
-    def __init__(self, tone: Series, topics: tuple[np.ndarray, ...], earlier: TopicSeries | None = None) -> None:
-        self._tone = tone
+    def __init__(
+        self,
+        tone: Series,
+        topics: tuple[np.ndarray, ...],
+        earlier: TopicSeries | None = None,
+        look: Look | None = None,
+    ) -> None:
+        self._tone, self.width_s, self._look = tone, tone.width_s, look
         entity, topic, start, count = topics
         self._index = dict(earlier._index) if earlier else {}
         names = self._index
@@ -43,7 +50,7 @@ class TopicSeries(Series):
         if earlier:
             self._owner = np.concatenate([earlier._owner, self._owner])
             self._topic = np.concatenate([earlier._topic, self._topic])
-        ends, values = (start + WINDOW_S).astype(np.int64), count.astype(float)[:, None]
+        ends, values = (start + tone.width_s).astype(np.int64), count.astype(float)[:, None]
         self.entities = np.array(list(names), dtype=str)
         self._parts = (*(earlier._parts if earlier else ()), WindowSums(rows, ends, values))
         # For the prior: the documents of each topic over all companies, and all documents of companies.
@@ -69,7 +76,7 @@ class TopicSeries(Series):
     def between(self, i: np.ndarray | int, first: np.ndarray | int, last: np.ndarray | int) -> Sums:
         """Sums over ``first < time <= last`` (Unix seconds) of the series ``i``; all three broadcast."""
         documents = self._tone.between(self._owner[i], first, last).documents
-        total = sum(part.between(i, first, last) for part in self._parts)[..., 0]  # type: ignore[index]
+        total = self._sums(i, first, last)[..., 0]
         return Sums(documents, total, total, np.zeros_like(total), np.zeros_like(total))
 
     def pooled(self, i: np.ndarray, first: np.ndarray | int, last: np.ndarray | int) -> Sums:

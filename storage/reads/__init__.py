@@ -27,7 +27,17 @@ from storage.reads.shadow import ShadowScores, count_shadow_documents, shadow_sc
 from storage.reads.silences import silences_at
 from storage.reads.topics import topic_counts
 from storage.reads.training_runs import training_runs
-from storage.reads.windows import Windows, sentiment_and_topic_windows, sentiment_windows, windows
+from storage.reads.windows import (
+    CoarseWindows,
+    Topics,
+    Windows,
+    coarse_windows,
+    market_minutes,
+    sentiment_and_topic_windows,
+    sentiment_windows,
+    stored_hours,
+    windows,
+)
 from storage.reads.worker_ends import IN_A_ROW, Restarts, restarts, trouble, worker_ends
 from storage.reads.workers import HEARTBEAT_S, live_workers, refusals
 
@@ -52,11 +62,16 @@ __all__ = [
     "looked_at",
     "saved_searches",
     # series and shifts
+    "CoarseWindows",
+    "Topics",
     "Windows",
+    "coarse_windows",
+    "market_minutes",
     "moving_documents",
     "rising_topics",
     "sentiment_and_topic_windows",
     "sentiment_windows",
+    "stored_hours",
     "windows",
     # topics
     "SampledDocument",

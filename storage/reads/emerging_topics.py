@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
 
@@ -35,6 +35,28 @@ class SampledDocument(NamedTuple):
         return whole_text(self.title, self.text)
 
 
+_DRAWN_FROM = """
+    published_at > %(since)s AND published_at <= %(until)s AND unscored = ''
+    AND (isNull(%(strange)s) OR (empty(`topics.name`) AND strangeness >= %(strange)s))
+"""
+
+_SAMPLE = f"""
+    SELECT topic, topic_id, partition, offset, published_at, lang, model_version, title,
+           substringUTF8(text, 1, {TEXT}), mentions.entity, hex(embedding)
+    FROM
+    (
+        SELECT topic, topic_id, partition, offset, published_at, lang, model_version, title, text, mentions.entity,
+               embedding, story_id
+        FROM documents
+        WHERE {_DRAWN_FROM} AND cityHash64(story_id) <= %(below)s
+        ORDER BY published_at, topic, topic_id, partition, offset
+        LIMIT 1 BY story_id
+    )
+    ORDER BY cityHash64(story_id), story_id
+    LIMIT %(limit)s
+"""
+
+
 def sample_documents(
     client: Client, since: datetime, until: datetime, limit: int, strangeness: float | None = None
 ) -> tuple[list[SampledDocument], float]:
@@ -43,28 +65,18 @@ def sample_documents(
     Also returns how many documents one of the sample stands for. The sample is by a hash of the story, so two workers
     get the same one. With ``strangeness``, only documents that have no topic and are at least that strange are drawn.
     """
-    rows = client.execute(
-        f"""
-        SELECT topic, topic_id, partition, offset, published_at, lang, model_version, title,
-               substringUTF8(text, 1, {TEXT}), mentions.entity, hex(embedding), count() OVER ()
-        FROM
-        (
-            SELECT topic, topic_id, partition, offset, published_at, lang, model_version, title, text, mentions.entity,
-                   embedding, story_id
-            FROM documents
-            WHERE published_at > %(since)s AND published_at <= %(until)s AND unscored = ''
-                AND (isNull(%(strange)s) OR (empty(`topics.name`) AND strangeness >= %(strange)s))
-            ORDER BY published_at, topic, topic_id, partition, offset
-            LIMIT 1 BY story_id
-        )
-        ORDER BY cityHash64(story_id), story_id
-        LIMIT %(limit)s
-        """,
-        {"since": since, "until": until, "limit": limit, "strange": strangeness},
-    )
+    values = {"since": since, "until": until, "limit": limit, "strange": strangeness}
+    ((stories,),) = client.execute(f"SELECT uniqExact(story_id) FROM documents WHERE {_DRAWN_FROM}", values)
+    # The hashes are spread evenly, so those of the sample are all below a bound with near certainty. Only such stories
+    # are then sorted, and their texts read; in the worst case, once more without the bound.
+    bound = int(2**64 * (limit + 10 * limit**0.5) / stories) if stories else 0
+    rows: list[tuple[Any, ...]] = []
+    for below in (min(bound, 2**64 - 1), 2**64 - 1):
+        if len(rows) < min(limit, stories):
+            rows = client.execute(_SAMPLE, {**values, "below": below})
     # As text: the driver would take an embedding whose bytes happen to be UTF-8 for a string.
     sample = [SampledDocument(row[:4], *row[4:9], row[9], bytes.fromhex(row[10])) for row in rows]  # type: ignore[call-arg]
-    return sample, rows[0][11] / len(rows) if rows else 1.0
+    return sample, stories / len(rows) if rows else 1.0
 
 
 def emerging_topics(

@@ -30,6 +30,14 @@ _EVENTS = """
 """
 
 
+# Where documents with events are, by two narrow columns: most have none, and their texts need not be read.
+_WITH_EVENTS = """
+    SELECT topic, topic_id, partition, offset FROM record_log
+    WHERE published_at > %(since)s AND published_at <= %(until)s
+        AND notEmpty(events.entity) AND (%(all)s OR hasAny(events.entity, %(entities)s))
+"""
+
+
 class EventReport(NamedTuple):
     """One event of one company in one document. ``sentiment`` and ``label`` are those about the company."""
 
@@ -84,6 +92,7 @@ def event_reports(
         FROM documents
         {_EVENTS}
         WHERE published_at > %(since)s AND published_at <= %(until)s AND {_OF_ITSELF}
+            AND (topic, topic_id, partition, offset) IN ({_WITH_EVENTS})
             AND (%(all)s OR event_entity IN %(entities)s)
         ORDER BY published_at, ingested_at, topic, partition, offset
         """,
