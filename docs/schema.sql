@@ -2108,39 +2108,8 @@ ORDER BY
     entity ASC,
     type ASC;
 
--- 0026_event_views, 0090_of_companies
+-- 0026_event_views, 0090_of_companies, 0096_told_events
 CREATE VIEW events_between
-DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT *
-FROM events_of(companies = [], first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')});
-
--- 0026_event_views
-CREATE VIEW events_now
-(
-    `entity` LowCardinality(String),
-    `type` LowCardinality(String),
-    `event_group` String,
-    `state` String,
-    `severity` UInt8,
-    `polarity` Int8,
-    `began_at` DateTime64(3, 'UTC'),
-    `latest_at` DateTime64(3, 'UTC'),
-    `weight` Float64,
-    `stories` UInt64,
-    `sources` UInt64,
-    `documents` UInt64,
-    `source` String,
-    `document_id` String,
-    `title` String,
-    `text` String,
-    `url` String
-)
-DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT *
-FROM events_as_of(moment = now64(3), known = now64(3));
-
--- 0090_of_companies, 0096_told_events
-CREATE VIEW events_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
     reports AS
@@ -2160,7 +2129,6 @@ AS WITH
             partition,
             offset
         FROM event_reports(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
-        WHERE empty({companies:Array(String)}) OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
     ),
     pauses AS
     (
@@ -2194,7 +2162,6 @@ AS WITH
                 groupArray(state_hash) AS states,
                 groupArray(story_id) AS stories
             FROM event_reports(first = ({first:DateTime64(3, 'UTC')} - toIntervalDay(180)), until = {first:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
-            WHERE empty({companies:Array(String)}) OR has(arrayMap(name -> cityHash64(name), {companies:Array(String)}), entity_hash)
             GROUP BY
                 entity,
                 type,
@@ -2283,14 +2250,7 @@ FROM
         events.probability AS event_probability,
         events.relevance AS event_relevance,
         arrayEnumerate(events.type) AS place
-    WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity)) AND (empty({companies:Array(String)}) OR ((topic, topic_id, partition, offset) IN (
-        SELECT
-            topic,
-            topic_id,
-            partition,
-            offset
-        FROM reports
-    )))
+    WHERE (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')})
 ) AS e
 INNER JOIN
 (
@@ -2346,6 +2306,144 @@ LEFT JOIN
         event_group
     FROM event_types
 ) AS t ON e.type = t.type;
+
+-- 0026_event_views
+CREATE VIEW events_now
+(
+    `entity` LowCardinality(String),
+    `type` LowCardinality(String),
+    `event_group` String,
+    `state` String,
+    `severity` UInt8,
+    `polarity` Int8,
+    `began_at` DateTime64(3, 'UTC'),
+    `latest_at` DateTime64(3, 'UTC'),
+    `weight` Float64,
+    `stories` UInt64,
+    `sources` UInt64,
+    `documents` UInt64,
+    `source` String,
+    `document_id` String,
+    `title` String,
+    `text` String,
+    `url` String
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT *
+FROM events_as_of(moment = now64(3), known = now64(3));
+
+-- 0090_of_companies
+CREATE VIEW events_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT
+    entity,
+    type,
+    event_group,
+    role,
+    state,
+    severity,
+    polarity,
+    probability,
+    relevance,
+    multiIf(NOT news, 'none', place = 1, 'first', (state_place = 1) OR (severity > worst_before), 'development', 'repeat') AS novelty,
+    began_at,
+    stories,
+    published_at,
+    ingested_at,
+    kind,
+    source,
+    document_id,
+    story_id,
+    lang,
+    title,
+    text,
+    url,
+    sentiment,
+    model_version,
+    topic,
+    topic_id,
+    partition,
+    offset
+FROM
+(
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY entity, type, news, episode ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC) AS place,
+        row_number() OVER (PARTITION BY entity, type, news, episode, state ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC) AS state_place,
+        max(severity) OVER (PARTITION BY entity, type, news, episode ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS worst_before,
+        min(published_at) OVER (PARTITION BY entity, type, news, episode) AS began_at,
+        uniqExact(story_id) OVER (PARTITION BY entity, type, news, episode ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stories
+    FROM
+    (
+        SELECT
+            *,
+            sum(begins) OVER (PARTITION BY entity, type, news ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS episode
+        FROM
+        (
+            SELECT
+                e.*,
+                t.event_group AS event_group,
+                lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, type, news ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) < (published_at - toIntervalHour(2 * if(t.half_life_h = 0, 168, t.half_life_h))) AS begins
+            FROM
+            (
+                SELECT
+                    toString(event_entity) AS entity,
+                    toString(event_type) AS type,
+                    toString(event_role) AS role,
+                    toString(event_state) AS state,
+                    event_severity AS severity,
+                    event_polarity AS polarity,
+                    event_probability AS probability,
+                    event_relevance AS relevance,
+                    (role = 'subject') AND (state NOT IN ('historic', 'hypothetical')) AS news,
+                    published_at,
+                    ingested_at,
+                    kind,
+                    source,
+                    document_id,
+                    story_id,
+                    lang,
+                    title,
+                    text,
+                    url,
+                    mentions.sentiment[indexOf(mentions.entity, event_entity)] AS sentiment,
+                    model_version,
+                    topic,
+                    topic_id,
+                    partition,
+                    offset
+                FROM documents
+                ARRAY JOIN
+                    events.entity AS event_entity,
+                    events.type AS event_type,
+                    events.role AS event_role,
+                    events.state AS event_state,
+                    events.severity AS event_severity,
+                    events.polarity AS event_polarity,
+                    events.probability AS event_probability,
+                    events.relevance AS event_relevance
+                WHERE (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND (empty({companies:Array(String)}) OR has({companies:Array(String)}, event_entity)) AND (empty({companies:Array(String)}) OR ((topic, topic_id, partition, offset) IN (
+                    SELECT
+                        topic,
+                        topic_id,
+                        partition,
+                        offset
+                    FROM record_log
+                    WHERE arrayExists(named -> has({companies:Array(String)}, named), events.entity) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(180))) AND (published_at <= {until:DateTime64(3, 'UTC')})
+                )))
+            ) AS e
+            LEFT JOIN
+            (
+                SELECT
+                    type,
+                    event_group,
+                    half_life_h
+                FROM event_types
+            ) AS t ON e.type = t.type
+        )
+    )
+)
+WHERE published_at > {first:DateTime64(3, 'UTC')};
 
 -- 0010_public_views
 CREATE VIEW feeds

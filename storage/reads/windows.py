@@ -92,7 +92,7 @@ _COUNTED = """
 # The same of hours that are settled, which is what ``counted_scores`` says of them, but ten times as fast for a few.
 _SETTLED = """
     SELECT entity, published_at, sentiment, p_negative, `topics.name`
-    FROM settled_hours FINAL
+    FROM settled_counts FINAL
     ARRAY JOIN
         entities AS entity, times AS published_at, sentiments AS sentiment, negatives AS p_negative,
         topics AS `topics.name`
@@ -120,7 +120,7 @@ AT_ONCE = 1_000_000
 """How many documents are read at once, to bound the memory here and there; the documents of a day always are."""
 
 SETTLED_AT_ONCE = 8_000_000
-"""And how many of them where few rows come of what was worked out before (``settled_hours``)."""
+"""And how many of them where few rows come of what was worked out before (``settled_counts``)."""
 
 _BY_DAY = """
     SELECT toUnixTimestamp(toStartOfDay(published_at, 'UTC')) AS day, count() FROM record_log
