@@ -40,9 +40,8 @@ NOTIFY_S = 30.0
 """The longest time between two looks at what is due to receivers, such as a digest, or a message that failed before."""
 
 SETTLE_S = 120.0
-"""Seconds between two updates of ``settled_counts`` and ``settled_repeats``: what counts in each past hour, worked out once
-for the rules and
-the indices, which read it."""
+"""Seconds between two updates of ``settled_counts`` and ``settled_repeats``: what counts in each past hour, worked out
+once for the rules and the views, which read it."""
 
 RECENTLY_STORED = timedelta(hours=1)
 """Only partitions into which something was stored within this time count for the watermark."""
@@ -156,8 +155,8 @@ class Evaluator:
             self.rules.hold(exposures(client))
 
     def _settle(self, client: Client) -> None:
-        """Bring what is settled of past hours up to date. Not in a replay (``ALERT_CLOCK=stream``), whose documents do not follow
-        this clock."""
+        """Bring what is settled of past hours up to date. Not in a replay (``ALERT_CLOCK=stream``), whose documents do
+        not follow this clock."""
         if self._settings.clock != "wall" or time.monotonic() - self._settled < SETTLE_S:
             return
         self._settled = time.monotonic()
