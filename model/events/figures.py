@@ -201,10 +201,12 @@ _SIGNS = (
 
 
 class Said(NamedTuple):
-    """The types that the figures tell of the company, and those that they show to be none."""
+    """The types that the figures tell of the company, and those that they show to be none. Of those told, ``slight``
+    are the results that are hardly off the estimate."""
 
     told: frozenset[str]
     untold: frozenset[str]
+    slight: frozenset[str]
 
 
 class _Range(NamedTuple):
@@ -223,7 +225,7 @@ class _Compared(NamedTuple):
     """A comparison in ``text[start:end]``, whose own figure begins at ``figure``.
 
     ``verdict`` is 1 better, -1 worse, 0 in line, ``None`` if that is not sure; ``was`` is which way a guide moved, if
-    the one before is named ("from $1 to $2").
+    the one before is named ("from $1 to $2"). ``slight`` says that the two figures hardly differ.
     """
 
     start: int
@@ -232,6 +234,7 @@ class _Compared(NamedTuple):
     verdict: int | None
     is_range: bool
     was: int | None
+    slight: bool
 
 
 def said_by_figures(marked: str, others: Sequence[int] = ()) -> Said | None:
@@ -239,7 +242,7 @@ def said_by_figures(marked: str, others: Sequence[int] = ()) -> Said | None:
     the places where it names other companies. The beginning of a long text is read."""
     if COMPANY not in marked or not _may_compare(text := marked[:LONGEST_WINDOW]) or _NOT_COMPARABLE.search(text):
         return None
-    told, untold = set[str](), set[str]()
+    told, untold, clear = set[str](), set[str](), set[str]()
     results = guides = unsure = False
     guiding: bool | None = None
     read = [(0, 0)]
@@ -257,15 +260,18 @@ def said_by_figures(marked: str, others: Sequence[int] = ()) -> Said | None:
         else:
             results = True
             told |= _OF_RESULTS[one.verdict]
+            if not one.slight:
+                clear |= _OF_RESULTS[one.verdict]
     for verdict, start, end in _chinese(text, others):
         results = True
         told |= _OF_RESULTS[verdict]
+        clear |= _OF_RESULTS[verdict]
         read.append((start, end))
     if not (results or guides) or (unsure and not told):
         return None
     if (told or not unsure) and not _SAYS_MORE.search(_without(text, read)):
         untold |= RESULTS
-    return Said(frozenset(told), frozenset(untold - told))
+    return Said(frozenset(told), frozenset(untold - told), frozenset(told & RESULTS - clear))
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -328,7 +334,7 @@ def _comparison(text: str, quantity: re.Match[str]) -> _Compared | None:
         # Rounded figures may look equal; what the words say and the figures deny is not sure.
         verdict = word if verdict in (word, None, 0) and a.unit == b.unit else None
     was = _moved(old, a) if old else None
-    return _Compared(quantity.start(), figure, end, verdict, a.low != a.high, was)
+    return _Compared(quantity.start(), figure, end, verdict, a.low != a.high, was, _is_slight(a, b))
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
@@ -404,6 +410,11 @@ def _verdict(a: _Range, b: _Range) -> int | None:
     if a.low < a.high and b.low == b.high and b.low in (a.low, a.high):
         return 1 if b.low == a.low else -1  # all of the range is at least, or at most, what was expected
     return 0
+
+
+def _is_slight(a: _Range, b: _Range) -> bool:
+    """Whether two amounts differ by less than a twentieth. Of percentages the severity looks at the figures itself."""
+    return a.unit != "%" and abs(a.low - b.low) < abs(b.low) / 20
 
 
 def _moved(old: _Range, new: _Range) -> int | None:

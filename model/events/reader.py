@@ -129,11 +129,13 @@ class EventReader:
         if compared:
             first = {i: row for row, i in reversed(list(enumerate(pairs)))}
             sure = float(np.log(SURE / (1 - SURE)))
-            for i, k in compared:
+            for i, k, slight in compared:
                 row = first[i]
                 chance = max(sure, float(chances[row, k]))
                 role, state = EventRole.SUBJECT, EventState.HAPPENED
-                result[i].append(self._event(entities[i], k, chance, logits[row], parts[row], shares[i], role, state))
+                event = self._event(entities[i], k, chance, logits[row], parts[row], shares[i], role, state)
+                event.severity = max(1, event.severity - slight)
+                result[i].append(event)
         for events in result:
             events.sort(key=lambda event: -event.probability)
         return result
@@ -246,10 +248,10 @@ class EventReader:
         marked: Sequence[str],
         pairs: Iterable[int],
         told: dict[tuple[int, int], int],
-    ) -> list[tuple[int, int]]:
-        """The (pair, type) that figures beside an estimate tell. What the words told of them, or what the figures show
-        to be none, is taken out of the ``told``."""
-        found: list[tuple[int, int]] = []
+    ) -> list[tuple[int, int, bool]]:
+        """The (pair, type) that figures beside an estimate tell, with whether they are hardly off it. What the words
+        told of these, or what the figures show to be none, is taken out of the ``told``."""
+        found: list[tuple[int, int, bool]] = []
         for i in sorted(pairs):
             if not (said := said_by_figures(marked[i])):
                 continue
@@ -263,7 +265,7 @@ class EventReader:
                 continue
             for k, name in enumerate(self._weights.types):
                 if name in said.told and self._known[k]:
-                    found.append((i, k))
+                    found.append((i, k, name in said.slight))
                 if name in said.told or name in said.untold:
                     told.pop((i, k), None)
         return found

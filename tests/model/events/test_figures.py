@@ -263,3 +263,15 @@ def test_of_several_companies_each_has_its_own_figures(reader: EventReader) -> N
     names = ["Boeing", "Siemens"]
     boeing, siemens = ({event.type for event in one} for one in reader.read([text] * 2, names, names, ["en"] * 2))
     assert boeing & RESULTS == {BEAT} and siemens & RESULTS == {MISS}
+
+
+def test_results_that_are_hardly_off_the_estimate_are_less_severe(reader: EventReader) -> None:
+    texts = [
+        "Umbrella Q1 EPS $0.97 vs $0.99 Est",
+        "Umbrella Q1 EPS $0.77 vs $0.99 Est",
+        "Umbrella Q1 EPS $0.77 vs $0.99 Est; Revenues $3.29B vs $3.31B Est",
+        "Umbrella Q1 same-store sales 3.1% vs 3.5% estimate",
+    ]
+    read = reader.read(texts, ["UMB"] * 4, ["Umbrella"] * 4, ["en"] * 4)
+    slight, clear, both, points = (next(one.severity for one in events if one.type == MISS) for events in read)
+    assert slight == points == clear - 1 and both == clear
