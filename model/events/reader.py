@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from documents import naming
 from documents.events import Event, EventRole, EventState, EventTypes, load_event_types
 from model.events.features import COMPANY, LONGEST_WINDOW, features, found_in, own_clauses, runs, windows
+from model.events.figures import SURE, said_by_figures
 from model.events.head import LANGUAGE, Embeds
 from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
@@ -111,7 +113,8 @@ class EventReader:
         told = self._without_wording(marked, told)
         for key in self._of_unknown(texts, surfaces, marked, {key: logits[row] for key, row in told.items()}, bound):
             del told[key]
-        if not told:
+        compared = self._by_figures(texts, entities, surfaces, marked, set(pairs), told)
+        if not told and not compared:
             return result
         shares = about(texts, marked)
         others = self._of_others(texts, marked, told, bound)
@@ -123,6 +126,16 @@ class EventReader:
             if (i, k) in passing and event.severity < GRAVE:
                 event.severity = max(1, event.severity - 1)
             result[i].append(event)
+        if compared:
+            first = {i: row for row, i in reversed(list(enumerate(pairs)))}
+            sure = float(np.log(SURE / (1 - SURE)))
+            for i, k, slight in compared:
+                row = first[i]
+                chance = max(sure, float(chances[row, k]))
+                role, state = EventRole.SUBJECT, EventState.HAPPENED
+                event = self._event(entities[i], k, chance, logits[row], parts[row], shares[i], role, state)
+                event.severity = max(1, event.severity - slight)
+                result[i].append(event)
         for events in result:
             events.sort(key=lambda event: -event.probability)
         return result
@@ -227,6 +240,36 @@ class EventReader:
             and not is_of_bidder(names[k], marked[i])
         }
 
+    def _by_figures(
+        self,
+        texts: Sequence[str],
+        entities: Sequence[str],
+        surfaces: Sequence[str],
+        marked: Sequence[str],
+        pairs: Iterable[int],
+        told: dict[tuple[int, int], int],
+    ) -> list[tuple[int, int, bool]]:
+        """The (pair, type) that figures beside an estimate tell, with whether they are hardly off it. What the words
+        told of these, or what the figures show to be none, is taken out of the ``told``."""
+        found: list[tuple[int, int, bool]] = []
+        for i in sorted(pairs):
+            if not (said := said_by_figures(marked[i])):
+                continue
+            others = [
+                match.start()
+                for text, entity, surface in zip(texts, entities, surfaces, strict=True)
+                if text == texts[i] and entity != entities[i] and surface
+                for match in naming(surface).finditer(text)
+            ]
+            if others and not (said := said_by_figures(marked[i], others)):
+                continue
+            for k, name in enumerate(self._weights.types):
+                if name in said.told and self._known[k]:
+                    found.append((i, k, name in said.slight))
+                if name in said.told or name in said.untold:
+                    told.pop((i, k), None)
+        return found
+
     def _of_unknown(
         self,
         texts: Sequence[str],
@@ -274,16 +317,25 @@ class EventReader:
         return found
 
     def _event(
-        self, entity: str, k: int, chance: float, logits: np.ndarray, text: str, share: float, role: EventRole | None
+        self,
+        entity: str,
+        k: int,
+        chance: float,
+        logits: np.ndarray,
+        text: str,
+        share: float,
+        role: EventRole | None,
+        state: EventState | None = None,
     ) -> Event:
-        """The event of the type with the number ``k`` and the logit ``chance``; ``logits`` are those by words."""
+        """The event of the type with the number ``k`` and the logit ``chance``; ``logits`` are those by words, which
+        tell the role and the state where they are not given."""
         kind = self._types[k]
         assert kind is not None
         count = len(self._types)
         if role is None and kind.name in VERDICTS:
             role = verdict_role(text)
         role = role or ROLES[int(np.argmax(logits[count : count + len(ROLES)] + self._weights.role_of[k]))]
-        state = STATES[int(np.argmax(logits[count + len(ROLES) :] + self._weights.state_of[k]))]
+        state = state or STATES[int(np.argmax(logits[count + len(ROLES) :] + self._weights.state_of[k]))]
         return Event(
             entity=entity,
             type=kind.name,
