@@ -2,7 +2,7 @@
 
 Each insert makes a part, and ClickHouse merges parts in the background. Where merges do not keep up, it delays inserts
 (``parts_to_delay_insert``) and at last refuses them (``parts_to_throw_insert``). Here several workers insert one record
-after the other as fast as they can. Printed are how many a second that was, the most parts that the ledger's table had
+after the other, as fast as they can or so many a second (``--rate``, each of them). Printed are how many a second that was, the most parts that the ledger's table had
 in one partition in each fifth of the time, and the server's two limits.
 """
 
@@ -52,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--rate", type=float, help="records a second of each worker; left out: as many as it can")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
@@ -66,8 +67,12 @@ def main() -> None:
             def write(worker: int) -> None:
                 offsets = itertools.count(worker, arguments.workers)
                 with connect(settings) as own:
+                    due = began
                     while time.monotonic() < until:
                         write_documents(own, batch_of(1, next(offsets)))
+                        if arguments.rate:
+                            due += 1 / arguments.rate
+                            time.sleep(max(0.0, due - time.monotonic()))
 
             writing = [pool.submit(write, worker) for worker in range(arguments.workers)]
             seen = watched(client, until)
