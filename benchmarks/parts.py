@@ -2,8 +2,8 @@
 
 Each insert makes a part, and ClickHouse merges parts in the background. Where merges do not keep up, it delays inserts
 (``parts_to_delay_insert``) and at last refuses them (``parts_to_throw_insert``). Here several workers insert one record
-after the other, as fast as they can or so many a second (``--rate``, each of them). Printed are how many a second that was, the most parts that the ledger's table had
-in one partition in each fifth of the time, and the server's two limits.
+after the other, as fast as they can or so many a second (``--rate``, each of them). Printed are how many a second that
+was, the most parts that the ledger's table had in one partition in each fifth of the time, and the server's two limits.
 """
 
 from __future__ import annotations
