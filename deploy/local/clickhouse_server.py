@@ -124,12 +124,12 @@ def _guide(path: Path, queries: Path, held: int) -> None:
     while not select.select([stdin], [], [], 60)[0] or os.read(stdin, 4096):
         for log in logs:
             with contextlib.suppress(OSError):  # a full disk, say
-                _shorten(log)
-    os.chdir(path)  # the library ends in no other way
+                shorten(log)
+    os.chdir("/")  # without one the library aborts at its end
     os.close(held)
 
 
-def _shorten(log: Path) -> None:
+def shorten(log: Path) -> None:
     """Keep one older log; by copying, for the library holds the file open (for appending)."""
     if log.exists() and log.stat().st_size > LOG_BYTES:
         shutil.copyfile(log, log.with_name(f"{log.name}.0"))
