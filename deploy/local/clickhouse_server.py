@@ -91,8 +91,8 @@ def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
     os.chdir(room)
     queries = room / "queries"
     os.mkfifo(queries, 0o600)
-    end, held = os.pipe()
-    threading.Thread(target=_guide, args=(path, queries, held), daemon=True).start()
+    never, held = os.pipe()  # nobody writes there
+    threading.Thread(target=_guide, args=(path, queries), daemon=True).start()
     arguments = [
         "clickhouse",
         f"--path={path / 'store'}",
@@ -101,32 +101,34 @@ def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
         "--listen_host=127.0.0.1",
         f"--config-file={config}",
         "--log-level=warning",
-        *("--queries-file", str(queries), f"/dev/fd/{end}"),
+        *("--queries-file", str(queries), f"/dev/fd/{never}"),
     ]
     run = ctypes.CDLL(library).query_stable_v2
     run.restype = ctypes.c_void_p
     failed = run(len(arguments), (ctypes.c_char_p * len(arguments))(*(a.encode() for a in arguments))) is None
+    # It came back by itself, so it could not start.
     sys.stdout.flush()
     # Without the interpreter's own clean-up: the library's threads may still be there.
     os._exit(int(failed))
 
 
-def _guide(path: Path, queries: Path, held: int) -> None:
-    """Beside the library: take the working directory away before it listens, and give it one again at the end.
+def _guide(path: Path, queries: Path) -> None:
+    """Beside the library: take the working directory away before it listens, and end the process with stdin.
 
-    It reads first ``queries``, which it opens when all is loaded, and then the pipe ``held``, for as long as it runs.
+    The library opens ``queries`` when all is loaded, and then waits at a pipe. It is not told to end: for that it would
+    need a working directory again, and would give up its session, so that others could read files in its last moment.
+    What it has acknowledged is in files, and it reads them at its start as after any end.
     """
     with queries.open("w") as file:
         queries.unlink()
         queries.parent.rmdir()
         file.write(LISTEN)
-    stdin, logs = sys.stdin.fileno(), [path / "log" / name for name in ("clickhouse.log", "clickhouse.err.log")]
-    while not select.select([stdin], [], [], 60)[0] or os.read(stdin, 4096):
+    logs = [path / "log" / name for name in ("clickhouse.log", "clickhouse.err.log")]
+    while not select.select([0], [], [], 60)[0] or os.read(0, 4096):
         for log in logs:
             with contextlib.suppress(OSError):  # a full disk, say
                 shorten(log)
-    os.chdir("/")  # without one the library aborts at its end
-    os.close(held)
+    os._exit(0)
 
 
 def shorten(log: Path) -> None:
