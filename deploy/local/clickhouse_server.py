@@ -91,7 +91,7 @@ def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
     os.chdir(room)
     queries = room / "queries"
     os.mkfifo(queries, 0o600)
-    never, held = os.pipe()  # nobody writes there
+    silent = os.pipe()  # nobody writes there, and it never ends
     threading.Thread(target=_guide, args=(path, queries), daemon=True).start()
     arguments = [
         "clickhouse",
@@ -101,7 +101,7 @@ def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
         "--listen_host=127.0.0.1",
         f"--config-file={config}",
         "--log-level=warning",
-        *("--queries-file", str(queries), f"/dev/fd/{never}"),
+        *("--queries-file", str(queries), f"/dev/fd/{silent[0]}"),
     ]
     run = ctypes.CDLL(library).query_stable_v2
     run.restype = ctypes.c_void_p
