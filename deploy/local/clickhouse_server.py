@@ -16,6 +16,7 @@ import ctypes
 import os
 import select
 import shutil
+import socket
 import sys
 import threading
 import urllib.request
@@ -85,6 +86,10 @@ def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
     )
     if not library:
         os.execv(binary() or "clickhouse", ["clickhouse", "server", f"--config-file={config}"])
+    for port in (tcp_port, http_port):  # the library would say that it is taken in its own log alone
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
     room = path / "start"
     shutil.rmtree(room, ignore_errors=True)  # of one that was killed while it started
     room.mkdir()
