@@ -81,6 +81,8 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
     yield Try("read the table alerts", "SELECT * FROM alerts LIMIT 0", everything)
     yield Try("write to label_log", "INSERT INTO label_log (topic) SELECT topic FROM label_log LIMIT 0", person.writes)
     yield from _changes(person)
+    # Other than the table function of that name, this one is checked by no grant.
+    yield Try("read a file of the server", "SELECT file('/etc/hostname')", False)
     for name, arguments in _usable(OUTSIDE, server):
         yield Try(f"use {name}()", f"SELECT * FROM {name}({arguments})", False)
     if not everything:
@@ -137,6 +139,8 @@ def _changes(person: Person) -> Iterator[Try]:
     yield Try("give itself 50 seconds", "SELECT 1 SETTINGS max_execution_time = 50", True)
     yield Try("give itself 10 minutes", "SELECT 1 SETTINGS max_execution_time = 600", False)
     yield Try("leave the read-only mode", "SELECT 1 SETTINGS readonly = 0", False)
+    template = "SELECT 1 AS a FORMAT Template SETTINGS format_template_row = '/etc/hostname'"
+    yield Try("print a file of the server as a template", template, False)
     yield Try("take 2 million rows", "SELECT number FROM numbers(2000000)", False)
     if person.user.endswith("risk_reader"):
         yield Try("use 5 GB of memory", "SELECT length(groupArray(number)) FROM numbers(600000000)", False)

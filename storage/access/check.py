@@ -17,10 +17,10 @@ from storage.dictionary import public_views
 
 REFUSED = re.compile(
     "ACCESS_DENIED|READONLY|SETTING_CONSTRAINT_VIOLATION|AUTHENTICATION_FAILED|MEMORY_LIMIT_EXCEEDED|"
-    "TOO_MANY_ROWS|TOO_MANY_ROWS_OR_BYTES|CANNOT_EXTRACT_TABLE_STRUCTURE"
+    "TOO_MANY_ROWS|TOO_MANY_ROWS_OR_BYTES|CANNOT_EXTRACT_TABLE_STRUCTURE|call to getcwd failed"
 )
-"""Errors by which ClickHouse refuses a user; the last one is that merge() sees no such table. Other errors prove
-nothing: the query may be wrong."""
+"""Errors by which ClickHouse refuses a user. The last but one is that merge() sees no such table; the last one is that
+the embedded ClickHouse reads no files. Other errors prove nothing: the query may be wrong."""
 
 
 class Attempt(NamedTuple):

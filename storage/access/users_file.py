@@ -22,6 +22,10 @@ from storage.dictionary import public
 _XML = """<clickhouse>
   <profiles>
     <default/>
+    <finsent_start>
+      <max_sessions_for_user>1</max_sessions_for_user>
+      <constraints><max_sessions_for_user><const/></max_sessions_for_user></constraints>
+    </finsent_start>
     <finsent_reader>
 {limits}
       <constraints>
@@ -47,11 +51,12 @@ _XML = """<clickhouse>
       <profile>default</profile>
       <quota>default</quota>
     </{service}>
-    <!-- The process signs itself in as this user, and knows no password. It may read and write nothing. -->
+    <!-- The process signs itself in as this user, and knows no password. That is the one session which the user may
+         have, so nobody else gets in. It may read and write nothing. -->
     <default>
       <password></password>
       <networks><ip>127.0.0.1</ip></networks>
-      <profile>default</profile>
+      <profile>finsent_start</profile>
       <quota>default</quota>
       <grants>{start}</grants>
     </default>
@@ -61,8 +66,8 @@ _XML = """<clickhouse>
 """
 
 
-START = ("SYSTEM LISTEN ON *.*", "CREATE TEMPORARY TABLE ON *.*")
-"""What the process must be allowed to start to listen, and to wait until its standard input ends."""
+START = ("SYSTEM LISTEN ON *.*",)
+"""What the process must be allowed to start to listen."""
 
 
 def users_xml(database: str, everybody: Sequence[Person], known: Mapping[str, str], own: str) -> str:

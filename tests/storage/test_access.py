@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ElementTree
@@ -18,7 +19,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 from typer.testing import CliRunner
 
-from deploy.local import Stack
+from deploy.local import Stack, clickhouse_server
 from finsent import app
 from settings import ClickHouseSettings
 from storage import access, connect, public_views
@@ -226,7 +227,7 @@ def test_rows_about_documents_are_filtered_for_a_desk_or_kept_from_it(client_of_
         assert not (about and seen) or public()[view.name] or view.name in (WATCHLIST, COMPANIES), view.name
 
 
-def test_the_embedded_service_has_a_password_and_the_user_without_one_has_no_rights(stack_of_people: Stack):
+def test_the_embedded_service_has_a_password_and_the_user_without_one_does_not_get_in(stack_of_people: Stack):
     """What another user of the machine, or a web page that posts to the port, can do."""
     file = stack_of_people.data / "clickhouse-service-password"
     assert file.stat().st_mode & 0o077 == 0 and len(file.read_text()) == 64
@@ -237,28 +238,85 @@ def test_the_embedded_service_has_a_password_and_the_user_without_one_has_no_rig
     with connect(ClickHouseSettings(url=state["environment"]["CLICKHOUSE_URL"])) as client:
         assert client.execute("SELECT currentUser()") == [("finsent",)]
 
-    def said(sql: str, **headers: str) -> str:
-        request = urllib.request.Request(stack_of_people.clickhouse_http_url, sql.encode(), headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.read().decode()
-
-    assert said("SELECT 1") == "1\n"
     for sql in (
+        "SELECT 1",
+        "SELECT 1 SETTINGS max_sessions_for_user = 9",
         "SELECT count() FROM default.record_log",
-        "SELECT count() FROM default.documents",
-        "SELECT * FROM file('/etc/hostname', 'LineAsString')",
-        "INSERT INTO FUNCTION file('/tmp/finsent-grant-check', 'LineAsString') SELECT 'x'",
-        "SELECT * FROM url('http://127.0.0.1:9/', 'LineAsString')",
-        "SELECT * FROM remote('127.0.0.1:9', system, one)",
-        "CREATE TABLE default.mine (a UInt8) ENGINE = MergeTree ORDER BY a",
-        "SELECT name FROM system.users",
-        "SELECT query FROM system.processes",
-        "BACKUP DATABASE default TO File('x')",
+        "SYSTEM STOP LISTEN TCP",
         "SYSTEM SHUTDOWN",
     ):
-        assert "ACCESS_DENIED" in said(sql), sql
-    assert "AUTHENTICATION_FAILED" in said("SELECT 1", **{"X-ClickHouse-User": "finsent", "X-ClickHouse-Key": ""})
+        assert "USER_SESSION_LIMIT_EXCEEDED" in said(stack_of_people, sql), sql
+    again = said(stack_of_people, "SELECT 1", **{"X-ClickHouse-User": "finsent", "X-ClickHouse-Key": ""})
+    assert "AUTHENTICATION_FAILED" in again
+
+
+def said(stack: Stack, sql: str, **headers: str) -> str:
+    """The answer to ``sql`` at the HTTP port, or the refusal."""
+    request = urllib.request.Request(stack.clickhouse_http_url, sql.encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
+def test_nobody_reads_files_through_the_embedded_clickhouse(stack_of_people: Stack):
+    """Neither with the function file(), which no grant checks, nor with a format's template or schema."""
+    data = stack_of_people.data
+    own = (data / "clickhouse-service-password").read_text()
+    known = {"finsent": own} | json.loads((data / access.PASSWORDS_FILE).read_text())
+    (note := data / "note").write_text("to be read by nobody")
+    (schema := data / "clickhouse" / "schema.proto").write_text('syntax = "proto3"; message Named { int32 a = 1; }')
+    files = {
+        str(data / "clickhouse-service-password"): own,
+        "/etc/passwd": "root:",
+        str(note): "to be read",
+        str(data / "clickhouse" / "users.xml"): "password_sha256_hex",
+        "../users.xml": "password_sha256_hex",
+    }
+    queries = [
+        query
+        for file in files
+        for query in (
+            f"SELECT file('{file}')",
+            f"SELECT file('{file}', 'none')",
+            f"SELECT file('{file}', NULL)",
+            f"SELECT file(materialize('{file}')) FROM numbers(2)",
+            f"SELECT 1 AS a FORMAT Template SETTINGS format_template_row = '{file}'",
+            f"SELECT * FROM file('{file}', 'LineAsString')",
+            f"SELECT 1 AS a FORMAT Protobuf SETTINGS format_schema = '{schema}:Named'",
+        )
+    ]
+    assert {"writer", "risk_reader", "annotator", "auditor", "desk_technology"} < set(known)
+    users = {user: {"X-ClickHouse-User": user, "X-ClickHouse-Key": password} for user, password in known.items()}
+    for user, headers in ({"": {}} | users).items():
+        for query in queries:
+            answer = said(stack_of_people, query, **headers)
+            assert "DB::Exception" in answer or "call to getcwd failed" in answer, (user, query, answer)
+            assert not any(content in answer for content in files.values()), (user, query)
+        if user not in ("finsent", "writer"):  # they write, so the server also reads for them what they send
+            into = "INSERT INTO FUNCTION null('a UInt8') FROM INFILE '/etc/passwd' FORMAT TSV"
+            assert "root:" not in said(stack_of_people, into, **headers), user
+
+
+def test_the_embedded_clickhouse_leaves_nothing_of_its_start(stack_of_people: Stack):
+    """The working directory that it has lost, and the pipe by which it is told to listen."""
+    assert not (stack_of_people.data / "clickhouse" / "start").exists()
+    pid = stack_of_people.children["clickhouse"].pid
+    assert os.readlink(f"/proc/{pid}/cwd").endswith("(deleted)")
+
+
+def test_logs_of_the_embedded_clickhouse_stay_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(clickhouse_server, "LOG_BYTES", 10)
+    log = tmp_path / "clickhouse.log"
+    clickhouse_server.shorten(log)
+    with log.open("a") as file:
+        file.write("0123456789")
+        file.flush()
+        clickhouse_server.shorten(log)
+        file.write("a")
+        file.flush()
+        clickhouse_server.shorten(log)
+        file.write("b")
+    assert log.read_text() == "b" and (tmp_path / "clickhouse.log.0").read_text() == "0123456789a"
