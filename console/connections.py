@@ -62,7 +62,8 @@ class Waiting:
         of[one] = None
         self._count += 1
         if self._count > self._most:
-            oldest = next(iter(max(self._of.values(), key=lambda of: len(of))))
+            most = max(self._of.values(), key=len)
+            oldest = next(iter(most))
             self.discard(oldest)
             oldest.transport.abort()
 
@@ -100,8 +101,6 @@ class Connection(H11Protocol):
         self._look()
 
     def data_received(self, data: bytes) -> None:
-        if self.timeout_keep_alive_task is not None:  # it was idle, and a request begins
-            self._stop_late()
         super().data_received(data)
         self._look()
 
@@ -132,7 +131,7 @@ class Connection(H11Protocol):
         whole = self.conn.their_state not in (h11.IDLE, h11.SEND_BODY)
         if whole or closing:
             self._stop_late()
-        elif self._late is None:
+        elif self._late is None and self.timeout_keep_alive_task is None:
             self._late = self.loop.call_later(self.limits.request_s, self._end_late_request)
         answers = whole and self.cycle is not None and not self.cycle.response_complete
         if answers and not closing and not self.flow.write_paused:
