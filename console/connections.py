@@ -65,6 +65,7 @@ class Waiting:
             most = max(self._of.values(), key=len)
             oldest = next(iter(most))
             self.discard(oldest)
+            oldest.connections.discard(oldest)  # now, so that it is not counted against the request that comes next
             oldest.transport.abort()
 
     def discard(self, one: Connection) -> None:
