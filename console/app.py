@@ -30,10 +30,9 @@ from storage.reads import signed_out_since
 if TYPE_CHECKING:
     import uvicorn
 
-HERE = Path(__file__).parent
-MOST_REQUESTS = 500
-"""Connections beside those of open pages; more are refused at once (503), so that those who are there are served."""
+    from console.connections import Limits
 
+HERE = Path(__file__).parent
 
 SIGN_OUTS_S = 2.0
 """Seconds between two looks at who signed out at another console."""
@@ -123,16 +122,22 @@ def serve(
             uvicorn.Server(server_config(app, settings)).run([listening])
 
 
-def server_config(app: FastAPI, settings: ConsoleSettings) -> uvicorn.Config:
+def server_config(app: FastAPI, settings: ConsoleSettings, limits: Limits | None = None) -> uvicorn.Config:
     """How uvicorn serves ``app``."""
     import uvicorn
 
+    from console.connections import Limits, limited
+
+    limits = limits or Limits()
     return uvicorn.Config(
         app,
+        http=limited(limits),
+        ws="none",  # no page uses it, and it would go around the limits
+        loop="console.connections:Loop",
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=3,
-        limit_concurrency=settings.pages + MOST_REQUESTS,
+        limit_concurrency=settings.pages + limits.connections,
         proxy_headers=settings.behind_tls or bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,
         ssl_certfile=settings.tls_certificate,

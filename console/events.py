@@ -18,8 +18,6 @@ from console.answers import ALWAYS, EVENTS
 from console.context import Context
 
 POLL_S = 2.0
-SEND_S = 10.0
-"""A page whose browser takes nothing for so long is dropped. It connects again by itself."""
 
 
 class Live:
@@ -77,6 +75,6 @@ def routes(context: Context, most_pages: int) -> APIRouter:
             finally:
                 open_pages.discard(page)
 
-        return EventSourceResponse(states(), send_timeout=SEND_S)
+        return EventSourceResponse(states())
 
     return api
