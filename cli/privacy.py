@@ -70,7 +70,7 @@ def erase(
     after = counts_about(client, person)
     print_rows(["held", "before", "after"], [(what, before[what], after[what]) for what in before], Format.table)
     proof = ", ".join(f"{what}: {before[what]} before, {after[what]} after" for what in before)
-    subject = person.pseudonymiser.author("erased", author) if person.name else author
+    subject = person.pseudonymiser.author("erased", author)  # the log stays, so not even a pseudonym is in it
     record_action(client, user_name(), "erased a person", subject, proof, via="command line")
     if any(after.values()):
         fail("something is left; workers may have stored more meanwhile: run it again")
