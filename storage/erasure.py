@@ -189,9 +189,8 @@ def erase_person(client: Client, person: Person) -> None:
     change_hashed("ALTER TABLE opened_log UPDATE document_id = 'erased'", OPENED, found("opened_log", OPENED, about))
     theirs = found("label_log", _POSITION, f"annotator IN {_NAME} AND annotator != ''")
     update("label_log", "annotator = %(nobody)s", theirs, nobody=nobody)
-    for table, hashed in (("opened_log", OPENED), ("saved_searches", SAVED)):
-        rows = found(table, hashed, f"user IN {_NAME} AND user != ''")
-        change_hashed(f"ALTER TABLE {table} DELETE", hashed, rows)
+    for table, row in (("opened_log", OPENED), ("saved_searches", SAVED)):
+        change_hashed(f"ALTER TABLE {table} DELETE", row, found(table, row, f"user IN {_NAME} AND user != ''"))
     letters = list(_dead_letters(client, person))
     for table in ("record_log", "label_log"):
         update(table, "raw = '', error = 'erased on request'", [one.position for one in letters if one.table == table])
