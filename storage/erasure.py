@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
 
 from documents import Pseudonymiser, Search
 from errors import FinsentError
+from storage.refusals import LACKS_RIGHTS
 from storage.rows import Row, select
 
 AT_ONCE = {"mutations_sync": 2}
@@ -54,6 +56,9 @@ OPENED, SAVED = "sipHash64(user, at, document_id, entity)", "sipHash64(user, at,
 _MAY_NAME = f"(position(raw, {_NAME}) > 0 OR position(raw, %(escape)s) > 0 OR position(raw, char(0)) > 0)"
 """Bad records that ``Person.sent`` must judge if a name is known: all that can hold it. JSON may write it in escapes,
 or in UTF-16 or UTF-32, where every character of JSON's own has a zero byte. The others stay on the server."""
+
+DEFAULT_MINUTES = 8.0
+"""ClickHouse's own ``old_parts_lifetime``, where we may not ask for it."""
 
 MOST_POSITIONS = 10_000
 """Of one change. Its text must stay below the 256 KiB that a server reads."""
@@ -147,6 +152,29 @@ def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
         yield "alert's evidence", {"id": identifier, "state": state, "documents": evidence["documents"]}
 
 
+class Sent(NamedTuple):
+    """What is known of a person's records in Kafka: where they came from, their documents' ids, and which transitions
+    of alerts, by (id, state), show them. Once the person is erased, it cannot be asked any more."""
+
+    positions: list[At]
+    document_ids: set[str]
+    alerts: set[tuple[str, str]]
+
+
+def sent_by(client: Client, person: Person) -> Sent:
+    """Where in Kafka the records of ``person`` are, as far as they are stored."""
+    theirs = f"annotator IN {_NAME} AND annotator != ''"
+    positions = {
+        at
+        for table, where in (("record_log", _OWN), ("label_log", theirs))
+        for at in client.execute(f"SELECT {_POSITION} FROM {table} WHERE {where}", **_beside(client, person))
+    }
+    positions |= {letter.position for letter in _dead_letters(client, person)}
+    ids = client.execute(f"SELECT DISTINCT document_id FROM record_log WHERE {_OWN}", **_beside(client, person))
+    alerts = {(identifier, state) for identifier, state, *_ in _alerts(client, person)}
+    return Sent(sorted(positions), {one for (one,) in ids if one}, alerts)
+
+
 def counts_about(client: Client, person: Person) -> dict[str, int]:
     """How many rows of each kind are held about ``person``."""
     counts = {"document": 0, "label": 0, "opened": 0, "saved search": 0, "dead letter": 0, "alert's evidence": 0}
@@ -205,14 +233,19 @@ def erase_person(client: Client, person: Person) -> None:
 
 
 def minutes_on_disk(client: Client) -> float:
-    """How long the server keeps the files that a change has replaced, at most: its tables' ``old_parts_lifetime``."""
-    query = "SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = 'old_parts_lifetime'"
-    seconds = [one for (one,) in client.execute(query)]
-    declared = (
-        "SELECT max(toUInt64OrZero(extract(engine_full, 'old_parts_lifetime = (\\d+)'))) FROM system.tables "
-        "WHERE database = currentDatabase()"
-    )
-    return max(*seconds, *client.execute(declared)[0]) / 60
+    """How long the server keeps the files that a change has replaced: the ``old_parts_lifetime`` of its tables."""
+    query = """
+    SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = 'old_parts_lifetime'
+    UNION ALL
+    SELECT max(toUInt64OrZero(extract(engine_full, 'old_parts_lifetime = ([0-9]+)'))) FROM system.tables
+    WHERE database = currentDatabase()
+    """
+    try:
+        return max(seconds for (seconds,) in client.execute(query)) / 60
+    except ServerException as error:
+        if error.code != LACKS_RIGHTS:
+            raise
+        return DEFAULT_MINUTES
 
 
 def _beside(client: Client, person: Person) -> dict[str, Any]:
