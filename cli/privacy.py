@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -146,7 +147,9 @@ def _print(
         ]
         print_rows(["still in Kafka", "partition", "records", "offsets", "tombstones", "until"], cells, Format.table)
     if any(before.values()):
-        echo(f"ClickHouse deletes the files that it has written anew within about {minutes:.0f} minutes", err=True)
+        echo(
+            f"ClickHouse deletes the files that it has replaced in about {many(ceil(minutes) + 1, 'minute')}", err=True
+        )
     if runs:
         echo(runs, err=True)
 

@@ -20,6 +20,15 @@ KEY = "k" * 32
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def own_topics(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A broker without any of our topics (tests/kafka has those), and no retraining."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.kafka_bootstrap)
+    for name in ("KAFKA_TOPIC_NEWS", "KAFKA_TOPIC_COMMENTS", "KAFKA_TOPIC_LABELS", "KAFKA_TOPIC_PREFIX"):
+        monkeypatch.setenv(name, f"no-{name.lower()}-here-")
+    monkeypatch.setenv("RETRAIN_FOLDER", str(tmp_path / "retrain"))
+
+
 def comment(offset: int, author: str, source: str = "forum") -> Document:
     found = Document(Position("comments", "id", 0, offset), "comment", f"c{offset}", source, "", f"words of {author}")
     found.author = Pseudonymiser(KEY).author(source, author)
