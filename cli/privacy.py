@@ -78,7 +78,7 @@ def erase(
 
     client, person = _found(author)
     before = counts_about(client, person)
-    if not yes and any(before.values()):
+    if not yes and (topics or any(before.values())):
         echo(", ".join(f"{what}: {count}" for what, count in before.items()), err=True)
         typer.confirm("Erase this for good?", abort=True, err=True)
     # Kafka first: once the rows are emptied, nobody knows any more which records were the person's.
@@ -117,9 +117,7 @@ def _in_topics(person: Person, sent: Sent, wanted: bool) -> tuple[list[HeldRecor
     if not wanted:
         return known_records(sent, "not asked"), ""
     try:
-        return erase_from_topics(
-            KafkaSettings(), sent, person.sent, lambda topic: echo(f"reading the topic {topic}", err=True)
-        ), ""
+        return erase_from_topics(KafkaSettings(), sent, person.sent, lambda line: echo(line, err=True)), ""
     except Exception as error:  # of whatever kind: the rest is to be erased all the same
         return known_records(sent, "not known"), str(error) or type(error).__name__
 

@@ -60,16 +60,19 @@ class _Found:
 
 
 def erase_from_topics(
-    kafka: KafkaSettings, sent: Sent, wrote: Callable[[bytes], bool], told: Callable[[str], None] = lambda topic: None
+    kafka: KafkaSettings, sent: Sent, wrote: Callable[[bytes], bool], told: Callable[[str], None] = lambda line: None
 ) -> list[HeldRecords]:
     """Look for a person's records in all topics, from their beginning to their end, and send tombstones where a topic
     is compacted. ``wrote`` tells by its bytes whether the person sent a record; ``sent`` is what is stored of them.
-    ``told`` is called with the name of each topic before it is read.
+    ``told`` is called with a line about each topic before it is read.
 
     Raises ``KafkaError`` if a topic cannot be read.
     """
     with admin(kafka) as client:
         there = set(client.list_topics())
+    hidden = [name for name in map(kafka.topic, (*SOURCES, *MADE)) if name not in there]
+    if hidden:
+        told(f"Kafka shows us no topic {', '.join(hidden)}")
     sources = [name for name in map(kafka.topic, SOURCES) if name in there]
     made = {kafka.topic(what): what for what in MADE if kafka.topic(what) in there}
     ids = topic_ids(kafka, sources)
@@ -77,7 +80,7 @@ def erase_from_topics(
              if ids.get(topic) == topic_id}  # fmt: skip
     found: list[_Found] = []
     for name in sources:
-        told(name)
+        told(f"reading the topic {name}")
         found += _look(kafka, name, lambda record: _at(record) in known or wrote(record.value))
     # Those that no worker has read yet will be scored, or be dead letters.
     positions = set(sent.positions) | {
@@ -91,13 +94,14 @@ def erase_from_topics(
         "alerts": lambda record: _shows(_json(record.value), sent),
     }
     for name, what in made.items():
-        told(name)
+        told(f"reading the topic {name}")
         found += _look(kafka, name, tests[what])
     configs = _configs(kafka, {one.held.topic for one in found})
     for one in found:
         _say_how_long(one, configs.get(one.held.topic, {}))
     _send_tombstones(kafka, [one for one in found if "compact" in one.held.policy])
-    return [one.held for one in found]
+    unseen = Sent([at for at in sent.positions if at[0] not in there], set(), set())
+    return [one.held for one in found] + known_records(unseen, "Kafka shows us no such topic")
 
 
 def known_records(sent: Sent, why: str) -> list[HeldRecords]:
