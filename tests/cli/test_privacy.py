@@ -134,7 +134,10 @@ def test_neither_the_texts_of_changes_nor_any_file_of_the_server_names_the_perso
     save_search(client, name, "kept", Search("x"))
     save_search(client, name, "gone", Search("y"))
     delete_search(client, name, "gone")
-    shown = [{"document_id": one.document_id, "text": one.text, "url": "u", "words": ["w"]} for one in (hers, other)]
+    shown = [
+        {"document_id": one.document_id, "title": "t", "text": one.text, "url": "u", "words": ["w"]}
+        for one in (hers, other)
+    ]
     evidence = {"reach": 0.25, "documents": [*shown, {"document_id": "n"}], "terms": ['q"\\', "ü"]}
     client.execute(
         "INSERT INTO alerts (id, state, evidence, recorded_at) VALUES",
@@ -152,7 +155,7 @@ def test_neither_the_texts_of_changes_nor_any_file_of_the_server_names_the_perso
         assert within("privacy", "erase", name, "--yes").returncode == 0
 
     held = dict(client.execute("SELECT id, evidence FROM alerts"))
-    empty = {"document_id": "", "text": "", "url": "", "words": []}
+    empty = {"document_id": "", "title": "", "text": "", "url": "", "words": []}
     assert json.loads(held["a"]) == evidence | {"documents": [empty, *shown[1:], {"document_id": "n"}]}
     assert json.loads(held["b"]) == {"documents": shown[1:]}
     hidden = [name, Pseudonymiser(KEY).author("forum", name), hers.text, hers.document_id]
