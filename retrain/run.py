@@ -137,8 +137,9 @@ def retrain(
             progress({"stage": f"run {run['id']} goes on"})
         elif resume:
             raise CannotTrain(
-                f"no run to go on with: the latest came to its end, ended before its training began, has lost its "
-                f"texts ('finsent privacy erase' deletes them), or started from another champion than {champion}; 'finsent retrain' lists them"
+                "no run to go on with: the latest came to its end, ended before its training began, has lost its "
+                f"texts to 'finsent privacy erase', or started from another champion than {champion}; "
+                "'finsent retrain' lists them"
             )
         for job in jobs(settings.place()):
             if job.folder.name != run["id"]:
