@@ -13,7 +13,7 @@ they are used: behind ``retrain.fit`` and ``retrain.shipped``, or inside functio
 from retrain.events import Announce
 from retrain.job import Job, Progress
 from retrain.lock import Busy, exclusive
-from retrain.run import Outcome, retrain
+from retrain.run import Outcome, forget_texts, retrain
 from retrain.schedule import Next, Scheduler, upcoming
 from retrain.training_process import CannotTrain
 
@@ -27,6 +27,7 @@ __all__ = [
     "Progress",
     "Scheduler",
     "exclusive",
+    "forget_texts",
     "retrain",
     "upcoming",
 ]

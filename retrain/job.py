@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ class Job:
     ``validation.jsonl``, ``fixed.jsonl`` (the fixed test) and, for self-training, ``unlabelled.jsonl``. The training
     process leaves ``out`` (the adapter), ``curves.json``, ``curves.png``, ``tensorboard`` and, last, ``done.json``. On
     the way it keeps ``*.checkpoint.safetensors``, from which a training that was killed goes on.
+
+    The rows are texts that people wrote. ``forget`` deletes them, and leaves ``rows.json`` with their numbers and
+    digests.
     """
 
     folder: Path
@@ -72,8 +76,8 @@ class Job:
 
     @property
     def prepared(self) -> bool:
-        """Whether ``write`` came to its end: ``job.json`` is written last."""
-        return (self.folder / "job.json").exists()
+        """Whether ``write`` came to its end (``job.json`` is written last), and the rows are still there."""
+        return (self.folder / "job.json").exists() and self.train.exists()
 
     @property
     def done(self) -> bool:
@@ -96,6 +100,25 @@ class Job:
         new.write_text(json.dumps(job, indent=1), encoding="utf-8")
         new.replace(self.folder / "job.json")
 
+    @property
+    def texts(self) -> list[Path]:
+        """The files with rows that are there."""
+        return [path for path in (self.train, self.validation, self.fixed, self.unlabelled) if path.exists()]
+
+    def forget(self) -> bool:
+        """Delete the rows; the training cannot go on then. False if there were none."""
+        found = self.texts
+        told = self.folder / "rows.json"
+        known = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
+        for path in found:
+            held = path.read_bytes()
+            known[path.name] = {"rows": held.count(b"\n"), "sha256": hashlib.sha256(held).hexdigest()}
+        if found:
+            told.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        for path in found:  # train.jsonl first: without it the run is not gone on with
+            path.unlink()
+        return bool(found)
+
     def _read(self) -> dict[str, Any]:
         job: dict[str, Any] = json.loads((self.folder / "job.json").read_text(encoding="utf-8"))
         return job
@@ -107,3 +130,8 @@ class Job:
     def replayed(self) -> int:
         """How many of the rows to train on are replayed ones."""
         return int(self._read()["replayed"])
+
+
+def jobs(folder: Path) -> list[Job]:
+    """Of all runs that keep their files in ``folder``."""
+    return [Job(path) for path in sorted((folder / "runs").glob("*")) if path.is_dir()]

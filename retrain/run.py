@@ -34,7 +34,7 @@ from retrain.data import (
     rows_to_learn,
 )
 from retrain.events import Announce
-from retrain.job import Job, Progress
+from retrain.job import Job, Progress, jobs
 from retrain.judge import Rule, Verdict, interval, judge, macro_f1, probabilities
 from retrain.lock import exclusive
 from retrain.training_process import CannotTrain, run_training
@@ -114,7 +114,8 @@ def retrain(
 
     If the latest run was killed in training, and champion and settings are still the same, that run is brought to its
     end instead. With ``resume`` this is also done for a run that failed or had other settings, and no other run starts.
-    Raises ``Busy`` and ``CannotTrain``. A run that fails is noted in ``retrain_runs``.
+    The texts that a run learned from are deleted when it has come to its end, and those of a run that did not when
+    another one begins. Raises ``Busy`` and ``CannotTrain``. A run that fails is noted in ``retrain_runs``.
     """
     with exclusive(settings.place()) as lock:
         if not due():
@@ -136,9 +137,13 @@ def retrain(
             progress({"stage": f"run {run['id']} goes on"})
         elif resume:
             raise CannotTrain(
-                f"no run to go on with: the latest came to its end, ended before its training began, or started from "
-                f"another champion than {champion}; 'finsent retrain' lists them"
+                "no run to go on with: the latest came to its end, ended before its training began, has lost its "
+                f"texts to 'finsent privacy erase', or started from another champion than {champion}; "
+                "'finsent retrain' lists them"
             )
+        for job in jobs(settings.place()):
+            if job.folder.name != run["id"]:
+                job.forget()
         previous = last_run(client, str(run["id"]))
         write_training_run(client, run)
         try:
@@ -149,7 +154,18 @@ def retrain(
         write_training_run(
             client, {**run, "state": "passed" if outcome.passed else "rejected", "detail": outcome.reason}
         )
+        Job(settings.place() / "runs" / run["id"]).forget()
         return outcome
+
+
+def forget_texts(settings: RetrainSettings) -> int:
+    """Delete the texts that runs without an end have kept to go on with; they begin anew then. Returns of how many runs
+    there were any. Raises ``Busy`` while a run is under way: its texts go when it ends."""
+    place = settings.place()
+    if not (place / "runs").is_dir():
+        return 0
+    with exclusive(place):
+        return sum(job.forget() for job in jobs(place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +231,9 @@ class _Run:
         shutil.rmtree(self._job.folder / "scratch")
         outcome = self._outcome(used, verdict, reason)
         path = self._job.folder / "outcome.json"
-        path.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+        # An item without an id is named by its text, and the file stays.
+        kept = asdict(outcome) | {"ties": len(outcome.ties)}
+        path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         return outcome
 
     def _labels(self, previous: Row | None) -> _Labels:

@@ -95,6 +95,18 @@ class KafkaSettings(BaseSettings):
     create_topics: bool = Field(
         default=True, description="Whether topics that are missing are made; if not, that they are missing is an error"
     )
+    scored_retention_days: int = Field(
+        default=0,
+        ge=0,
+        description="Days for which the broker keeps the records of the topic scored, if finsent makes it; 0: as the "
+        "broker does by default",
+    )
+    dead_letters_retention_days: int = Field(
+        default=30,
+        ge=0,
+        description="The same for the topic dead-letters, in which bad records are as they came, with whatever "
+        "personal data is in them",
+    )
     partitions: int = Field(default=4, ge=1, description="Partitions of a topic that finsent has to create")
     schema_registry_url: str = Field(
         default="",

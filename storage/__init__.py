@@ -12,7 +12,7 @@ from storage.cluster import UnusableCluster
 from storage.connection import UNAVAILABLE, StorageUnavailable, connect
 from storage.dictionary import comment_views, dictionary_faults, dictionary_page, public_views
 from storage.epochs import NO_EPOCH, EpochEnd, known_epochs, write_epochs
-from storage.erasure import Person, counts_about, erase_person, find_person, held_about
+from storage.erasure import Person, Sent, counts_about, erase_person, find_person, held_about, minutes_on_disk, sent_by
 from storage.export import AS_OF, DAY_OF, CannotExport, arrow_type, export_day, export_days
 from storage.ledger import Account, accounts, former_positions, last_stored, positions
 from storage.losses import (
@@ -102,10 +102,13 @@ __all__ = [
     "write_stored_ranges",
     # a person's data
     "Person",
+    "Sent",
     "counts_about",
     "erase_person",
     "find_person",
     "held_about",
+    "minutes_on_disk",
+    "sent_by",
     # what Kafka lost
     "DatedLoss",
     "EpochEnd",

@@ -1,5 +1,10 @@
 """What is held about a person, and its erasure. Rows are emptied and stay: the ledger accounts for every position, and
-scores without a text, an author or an id tell nothing of a person."""
+scores without a text, an author or an id tell nothing of a person.
+
+A server keeps the text of each change (``system.mutations``), and often of each query. So names and pseudonyms are sent
+beside a query, as tables of its own, and a change says which rows it is about by their positions, or by a hash of the
+whole row where a table has none.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +15,54 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
 
 from documents import Pseudonymiser, Search
 from errors import FinsentError
+from storage.refusals import LACKS_RIGHTS
 from storage.rows import Row, select
 
 AT_ONCE = {"mutations_sync": 2}
 """A statement returns when every part of the table, on every replica, is written anew."""
 
 _POSITION = "topic, topic_id, partition, offset"
-_OWN = "(SELECT {} FROM record_log WHERE author IN %(pseudonyms)s)"
-_SHOWN_IN = """
-SELECT id, toString(state), evidence FROM alerts
+_PSEUDONYMS, _NAME = "(SELECT author FROM meant_authors)", "(SELECT name FROM meant_names)"
+"""The tables that are sent beside a query, see ``Person.meant``."""
+
+_OWN = f"author IN {_PSEUDONYMS} AND author != ''"
+_OWN_IDS = f"(SELECT document_id FROM record_log WHERE {_OWN} AND document_id != '')"
+_SHOWN_IN = f"""
+SELECT id, toString(state), evidence, sipHash64(evidence) FROM alerts
 WHERE hasAny(
     arrayMap(one -> JSONExtractString(one, 'document_id'), JSONExtractArrayRaw(evidence, 'documents')),
-    (SELECT groupUniqArray(document_id) FROM record_log WHERE author IN %(pseudonyms)s AND document_id != '')
+    (SELECT groupUniqArray(document_id) FROM record_log WHERE {_OWN} AND document_id != '')
 )
 """
-_NO_TEXT = {"document_id": "", "title": "", "text": "", "url": "", "words": []}
-_MAY_NAME = "(position(raw, %(name)s) > 0 OR position(raw, %(escape)s) > 0 OR position(raw, char(0)) > 0)"
+_EMPTIED = """concat('{', arrayStringConcat(arrayMap(
+    field -> concat(toJSONString(field.1), ': ', multiIf(
+        field.1 IN ('document_id', 'title', 'text', 'url'), '""', field.1 = 'words', '[]', field.2)),
+    JSONExtractKeysAndValuesRaw(document)), ', '), '}')"""
+_EVIDENCE = f"""concat('{{', arrayStringConcat(arrayMap(
+    part -> concat(toJSONString(part.1), ': ', if(part.1 = 'documents', concat('[', arrayStringConcat(arrayMap(
+        (document, number) -> if(number IN %(numbers)s, {_EMPTIED}, document),
+        JSONExtractArrayRaw(part.2), arrayEnumerate(JSONExtractArrayRaw(part.2))), ', '), ']'), part.2)),
+    JSONExtractKeysAndValuesRaw(evidence)), ', '), '}}')"""
+"""Evidence without the documents of these numbers. The server makes it: in a change, the texts of all others would be
+kept, too."""
+
+OPENED, SAVED = "sipHash64(user, at, document_id, entity)", "sipHash64(user, at, name)"
+"""Rows without a position. The time of a row is in its hash, so a name cannot be found by trying names."""
+
+_MAY_NAME = f"(position(raw, {_NAME}) > 0 OR position(raw, %(escape)s) > 0 OR position(raw, char(0)) > 0)"
 """Bad records that ``Person.sent`` must judge if a name is known: all that can hold it. JSON may write it in escapes,
 or in UTF-16 or UTF-32, where every character of JSON's own has a zero byte. The others stay on the server."""
 
-MOST_POSITIONS = 1000
+DEFAULT_MINUTES = 8.0
+"""ClickHouse's own ``old_parts_lifetime``, where we may not ask for it."""
+
+MOST_POSITIONS = 10_000
+"""Of one change. Its text must stay below the 256 KiB that a server reads."""
+
 NOBODY = ("nobody",)
 """No row's author. A row without one has '', which must never be looked for."""
 
@@ -44,6 +74,18 @@ class Person(NamedTuple):
     pseudonyms: tuple[str, ...]
     name: str
     pseudonymiser: Pseudonymiser
+
+    @property
+    def meant(self) -> list[dict[str, Any]]:
+        """Tables to be sent beside a query, so that its text names nobody. No row's name is '' to those who ask."""
+        return [
+            {
+                "name": "meant_authors",
+                "structure": [("author", "String")],
+                "data": [{"author": one} for one in self.pseudonyms],
+            },
+            {"name": "meant_names", "structure": [("name", "String")], "data": [{"name": self.name}]},
+        ]
 
     def sent(self, raw: bytes) -> bool:
         """Whether the bytes of a bad record are this person's. Bytes that are no JSON are theirs if they contain the
@@ -61,11 +103,15 @@ class Person(NamedTuple):
         return bool(self.name) and re.search(rb"(?<!\w)" + word + rb"(?!\w)", raw) is not None
 
 
+At = tuple[str, str, int, int]
+"""The topic, its identity, the partition and the offset of a row."""
+
+
 class DeadLetter(NamedTuple):
     """A bad record with its bytes."""
 
     table: str
-    position: tuple[str, str, int, int]
+    position: At
     raw: bytes
 
 
@@ -82,36 +128,51 @@ def find_person(client: Client, author: str, pseudonymiser: Pseudonymiser) -> Pe
 
 def held_about(client: Client, person: Person) -> Iterator[tuple[str, Row]]:
     """(what it is, row) of all that is held about ``person``."""
-    known = _parameters(person)
-    for row in select(
-        client,
+    document = (
         f"SELECT {_POSITION}, published_at, ingested_at, source, document_id, author, in_reply_to, url, lang, title, "
         "text, toString(label) AS label, sentiment, `mentions.entity` AS companies FROM record_log "
-        f"WHERE author IN %(pseudonyms)s ORDER BY {_POSITION}",
-        known,
-    ):
-        yield "document", row
-    labels = "labelled_at, document_id, text, entity, toString(label) AS label, annotator FROM label_log"
-    for row in select(
-        client,
-        f"SELECT {_POSITION}, {labels} WHERE annotator = %(name)s AND annotator != '' ORDER BY {_POSITION}",
-        known,
-    ):
-        yield "label", row
-    opened = "SELECT user, at, document_id, entity FROM opened_log WHERE user = %(name)s AND user != '' ORDER BY at"
-    for row in select(client, opened, known):
-        yield "opened", row
+        f"WHERE {_OWN} ORDER BY {_POSITION}"
+    )
+    label = (
+        f"SELECT {_POSITION}, labelled_at, document_id, text, entity, toString(label) AS label, annotator "
+        f"FROM label_log WHERE annotator IN {_NAME} AND annotator != '' ORDER BY {_POSITION}"
+    )
+    opened = f"SELECT user, at, document_id, entity FROM opened_log WHERE user IN {_NAME} AND user != '' ORDER BY at"
     saved = (
         f"SELECT user, name, at, {', '.join(Search._fields)} FROM saved_searches "
-        "WHERE user = %(name)s AND user != '' ORDER BY at"
+        f"WHERE user IN {_NAME} AND user != '' ORDER BY at"
     )
-    for row in select(client, saved, known):
-        yield "saved search", row
+    for what, query in (("document", document), ("label", label), ("opened", opened), ("saved search", saved)):
+        for row in select(client, query, **_beside(client, person)):
+            yield what, row
     for letter in _dead_letters(client, person):
         names = zip(("topic", "topic_id", "partition", "offset"), letter.position, strict=True)
         yield "dead letter", {**dict(names), "raw": letter.raw}
-    for identifier, state, evidence in _alerts(client, person):
+    for identifier, state, evidence, _ in _alerts(client, person):
         yield "alert's evidence", {"id": identifier, "state": state, "documents": evidence["documents"]}
+
+
+class Sent(NamedTuple):
+    """What is known of a person's records in Kafka: where they came from, their documents' ids, and which transitions
+    of alerts, by (id, state), show them. Once the person is erased, it cannot be asked any more."""
+
+    positions: list[At]
+    document_ids: set[str]
+    alerts: set[tuple[str, str]]
+
+
+def sent_by(client: Client, person: Person) -> Sent:
+    """Where in Kafka the records of ``person`` are, as far as they are stored."""
+    theirs = f"annotator IN {_NAME} AND annotator != ''"
+    positions = {
+        at
+        for table, where in (("record_log", _OWN), ("label_log", theirs))
+        for at in client.execute(f"SELECT {_POSITION} FROM {table} WHERE {where}", **_beside(client, person))
+    }
+    positions |= {letter.position for letter in _dead_letters(client, person)}
+    ids = client.execute(f"SELECT DISTINCT document_id FROM record_log WHERE {_OWN}", **_beside(client, person))
+    alerts = {(identifier, state) for identifier, state, *_ in _alerts(client, person)}
+    return Sent(sorted(positions), {one for (one,) in ids if one}, alerts)
 
 
 def counts_about(client: Client, person: Person) -> dict[str, int]:
@@ -125,68 +186,101 @@ def counts_about(client: Client, person: Person) -> dict[str, int]:
 def erase_person(client: Client, person: Person) -> None:
     """Empty all that ``held_about`` finds. If a call ends half-way, the next one does the rest: documents come last,
     because they show what else is this person's."""
-    known = _parameters(person) | {"nobody": f"erased-{uuid.uuid4().hex[:16]}"}
+    nobody = f"erased-{uuid.uuid4().hex[:16]}"
 
-    def update(table: str, change: str, where: str, **parameters: Any) -> None:
-        client.execute(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", known | parameters, settings=AT_ONCE)
+    def found(table: str, what: str, where: str) -> list[Any]:
+        query = f"SELECT DISTINCT {what} FROM {table} WHERE {where}"
+        return list(client.execute(query, **_beside(client, person)))
 
-    ids = _ids(client, person)
-    for identifier, state, evidence in _alerts(client, person):
-        documents = [one | _NO_TEXT if one.get("document_id") in ids else one for one in evidence["documents"]]
-        emptied = json.dumps(evidence | {"documents": documents})
-        where = "id = %(id)s AND toString(state) = %(state)s"
-        update("alerts", "evidence = %(evidence)s", where, id=identifier, state=state, evidence=emptied)
-    for own, values in _own(client, person, _POSITION):
-        for table in ("rescored_log", "shadow_log"):
-            update(table, "document_id = 'erased'", f"({_POSITION}) IN {own}", **values)
-    for own, values in _own(client, person, "document_id"):
-        for table in ("label_log", "opened_log"):
-            update(table, "document_id = 'erased'", f"document_id != '' AND document_id IN {own}", **values)
-    update("label_log", "annotator = %(nobody)s", "annotator = %(name)s AND annotator != ''")
-    for table in ("opened_log", "saved_searches"):
-        client.execute(f"ALTER TABLE {table} DELETE WHERE user = %(name)s AND user != ''", known, settings=AT_ONCE)
-    _empty_dead_letters(client, person)
-    for own, values in _own(client, person, "document_id"):
-        update("record_log", "in_reply_to = ''", f"in_reply_to != '' AND in_reply_to IN {own}", **values)
+    def update(table: str, change: str, positions: list[At], **parameters: Any) -> None:
+        for where, known in _conditions(positions):
+            client.execute(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", known | parameters, settings=AT_ONCE)
+
+    def change_hashed(change: str, hashed: str, rows: list[tuple[int]]) -> None:
+        for some in _some([number for (number,) in rows]):
+            client.execute(f"{change} WHERE {hashed} IN %(rows)s", {"rows": some}, settings=AT_ONCE)
+
+    ids = {one for (one,) in found("record_log", "document_id", _OWN)}
+    for identifier, state, evidence, hashed in _alerts(client, person):
+        numbers = [n for n, one in enumerate(evidence["documents"], 1) if one.get("document_id") in ids]
+        where = "id = %(id)s AND toString(state) = %(state)s AND sipHash64(evidence) = %(hashed)s"
+        client.execute(
+            f"ALTER TABLE alerts UPDATE evidence = {_EVIDENCE} WHERE {where}",
+            {"numbers": tuple(numbers), "id": identifier, "state": state, "hashed": hashed},
+            settings=AT_ONCE,
+        )
+    own = found("record_log", _POSITION, _OWN)
+    for table in ("rescored_log", "shadow_log"):
+        update(table, "document_id = 'erased'", own)
+    about = f"document_id != '' AND document_id IN {_OWN_IDS}"
+    update("label_log", "document_id = 'erased'", found("label_log", _POSITION, about))
+    change_hashed("ALTER TABLE opened_log UPDATE document_id = 'erased'", OPENED, found("opened_log", OPENED, about))
+    theirs = found("label_log", _POSITION, f"annotator IN {_NAME} AND annotator != ''")
+    update("label_log", "annotator = %(nobody)s", theirs, nobody=nobody)
+    for table, row in (("opened_log", OPENED), ("saved_searches", SAVED)):
+        change_hashed(f"ALTER TABLE {table} DELETE", row, found(table, row, f"user IN {_NAME} AND user != ''"))
+    letters = list(_dead_letters(client, person))
+    for table in ("record_log", "label_log"):
+        update(table, "raw = '', error = 'erased on request'", [one.position for one in letters if one.table == table])
+    replies = found("record_log", _POSITION, f"in_reply_to != '' AND in_reply_to IN {_OWN_IDS}")
+    update("record_log", "in_reply_to = ''", replies)
     update(
         "record_log",
         "document_id = concat('erased-', topic_id, '-', toString(partition), '-', toString(offset)), title = '', "
         "text = '', url = '', in_reply_to = '', embedding = '', author = ''",
-        "author IN %(pseudonyms)s AND author != ''",
+        own,
     )
 
 
-def _own(client: Client, person: Person, columns: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the person's documents have in ``columns``, as SQL with its parameters.
-
-    A change with a sub-query would give each replica the answer of its own moment, and ClickHouse refuses it; a shard
-    does not have the tables that it asks. So a cluster gets the values, some at a time."""
-    if not getattr(client, "cluster", "") and not getattr(client, "shards", ""):
-        yield _OWN.format(columns), {}
-        return
-    rows = client.execute(
-        f"SELECT DISTINCT {columns} FROM record_log WHERE author IN %(pseudonyms)s", _parameters(person)
-    )
-    values = [row if len(row) > 1 else row[0] for row in rows]
-    for start in range(0, len(values), MOST_POSITIONS):
-        yield "%(own)s", {"own": tuple(values[start : start + MOST_POSITIONS])}
-
-
-def _parameters(person: Person) -> dict[str, Any]:
-    return {"pseudonyms": person.pseudonyms, "name": person.name}
+def minutes_on_disk(client: Client) -> float:
+    """How long the server keeps the files that a change has replaced: the ``old_parts_lifetime`` of its tables."""
+    query = """
+    SELECT toUInt64(value) FROM system.merge_tree_settings WHERE name = 'old_parts_lifetime'
+    UNION ALL
+    SELECT max(toUInt64OrZero(extract(engine_full, 'old_parts_lifetime = ([0-9]+)'))) FROM system.tables
+    WHERE database = currentDatabase()
+    """
+    try:
+        return max(seconds for (seconds,) in client.execute(query)) / 60
+    except ServerException as error:
+        if error.code != LACKS_RIGHTS:
+            raise
+        return DEFAULT_MINUTES
 
 
-def _ids(client: Client, person: Person) -> set[str]:
-    found = client.execute(
-        "SELECT DISTINCT document_id FROM record_log WHERE author IN %(pseudonyms)s", _parameters(person)
-    )
-    return {row[0] for row in found}
+def _beside(client: Client, person: Person) -> dict[str, Any]:
+    """How a query is put that asks about ``person``. Shards get a query with the name in it, so they are not to write
+    it down."""
+    return {
+        "external_tables": person.meant,
+        "settings": {"log_queries": 0} if getattr(client, "shards", "") else {},
+    }
 
 
-def _alerts(client: Client, person: Person) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(id, state, evidence) of the alerts whose evidence shows a document of ``person``."""
-    for identifier, state, text in client.execute(_SHOWN_IN, _parameters(person)):
-        yield identifier, state, json.loads(text)
+def _conditions(positions: list[At]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """SQL that is true of the rows at ``positions``, with its parameters, some of the rows at a time."""
+    for some in _some(sorted(set(positions))):
+        offsets: dict[tuple[str, str, int], list[int]] = {}
+        for *partition, offset in some:
+            offsets.setdefault(tuple(partition), []).append(offset)
+        where, known = [], dict[str, Any]()
+        for n, ((topic, topic_id, partition), those) in enumerate(offsets.items()):
+            where.append(
+                f"(topic = %(topic{n})s AND topic_id = %(id{n})s AND partition = {partition} AND offset IN %(at{n})s)"
+            )
+            known |= {f"topic{n}": topic, f"id{n}": topic_id, f"at{n}": tuple(those)}
+        yield " OR ".join(where), known
+
+
+def _some(of_many: list[Any]) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(of_many), MOST_POSITIONS):
+        yield tuple(of_many[start : start + MOST_POSITIONS])
+
+
+def _alerts(client: Client, person: Person) -> Iterator[tuple[str, str, dict[str, Any], int]]:
+    """(id, state, evidence, its hash) of the alerts whose evidence shows a document of ``person``."""
+    for identifier, state, text, hashed in client.execute(_SHOWN_IN, **_beside(client, person)):
+        yield identifier, state, json.loads(text), hashed
 
 
 def _dead_letters(client: Client, person: Person) -> Iterator[DeadLetter]:
@@ -196,20 +290,7 @@ def _dead_letters(client: Client, person: Person) -> Iterator[DeadLetter]:
     escape = "\\" if set(person.name) & set('"\\/\b\f\n\r\t') else "\\u"
     for table in ("record_log", "label_log"):
         query = f"SELECT {_POSITION}, hex(raw) FROM {table} WHERE {where}"
-        for *position, raw in client.execute(query, {"name": person.name, "escape": escape}):
+        for *position, raw in client.execute(query, {"escape": escape}, **_beside(client, person)):
             letter = DeadLetter(table, tuple(position), bytes.fromhex(raw))
             if person.sent(letter.raw):
                 yield letter
-
-
-def _empty_dead_letters(client: Client, person: Person) -> None:
-    found = list(_dead_letters(client, person))
-    for table in ("record_log", "label_log"):
-        positions = [letter.position for letter in found if letter.table == table]
-        for start in range(0, len(positions), MOST_POSITIONS):
-            client.execute(
-                f"ALTER TABLE {table} UPDATE raw = '', error = 'erased on request' "
-                f"WHERE ({_POSITION}) IN %(positions)s",
-                {"positions": tuple(positions[start : start + MOST_POSITIONS])},
-                settings=AT_ONCE,
-            )

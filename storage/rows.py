@@ -9,8 +9,8 @@ from clickhouse_driver import Client
 Row = dict[str, Any]
 
 
-def select(client: Client, sql: str, parameters: Row | None = None) -> list[Row]:
-    """The rows of ``sql`` as dictionaries."""
-    rows, columns = client.execute(sql, parameters or {}, with_column_types=True)
+def select(client: Client, sql: str, parameters: Row | None = None, **how: Any) -> list[Row]:
+    """The rows of ``sql`` as dictionaries. ``how`` is what else ``Client.execute`` takes."""
+    rows, columns = client.execute(sql, parameters or {}, with_column_types=True, **how)
     names = [name for name, _ in columns]
     return [dict(zip(names, row, strict=True)) for row in rows]

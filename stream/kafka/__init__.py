@@ -4,6 +4,7 @@ from stream.kafka.acls import acl_commands
 from stream.kafka.arrivals import Arrivals
 from stream.kafka.backlog import backlog
 from stream.kafka.diagnosis import check_encryption
+from stream.kafka.erasing import HeldRecords, erase_from_topics, known_records
 from stream.kafka.files import as_rows, read
 from stream.kafka.label_sender import LabelNotSent, LabelSender
 from stream.kafka.outlet import KafkaAway, RecordOutlet
@@ -17,6 +18,7 @@ from stream.kafka.topics import TOPICS, TopicsMissing, count_brokers, ensure_top
 __all__ = [
     "TOPICS",
     "Arrivals",
+    "HeldRecords",
     "KafkaAway",
     "KafkaRefused",
     "LabelNotSent",
@@ -32,6 +34,8 @@ __all__ = [
     "check_encryption",
     "count_brokers",
     "ensure_topics",
+    "erase_from_topics",
+    "known_records",
     "produce",
     "produce_many",
     "read",

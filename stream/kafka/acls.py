@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from settings import KafkaSettings
+from stream.kafka.erasing import MADE, SOURCES
 from stream.kafka.topics import READ, TOPICS
 
-Role = Literal["worker", "producer", "scheduler", "console", "auditor"]
+Role = Literal["worker", "producer", "scheduler", "console", "auditor", "eraser"]
 
 PURPOSES: dict[Role, str] = {
     "worker": "finsent worker",
@@ -17,6 +18,7 @@ PURPOSES: dict[Role, str] = {
     "scheduler": "finsent scheduler, and finsent model promote and rollback",
     "console": "finsent console",
     "auditor": "finsent audit",
+    "eraser": "finsent privacy erase",
 }
 
 
@@ -24,7 +26,7 @@ class Needed(NamedTuple):
     """One operation that a role must be allowed. Whoever may read or write a topic may also describe it."""
 
     role: Role
-    operation: Literal["Read", "Write", "Create"]
+    operation: Literal["Read", "Write", "Create", "DescribeConfigs"]
     resource: Literal["topic", "group"]
     names: tuple[str, ...]
 
@@ -42,6 +44,9 @@ def needed(kafka: KafkaSettings) -> Iterator[Needed]:
     yield Needed("console", "Read", "topic", READ)
     yield Needed("console", "Write", "topic", ("labels",))
     yield Needed("auditor", "Read", "topic", READ)
+    yield Needed("eraser", "Read", "topic", (*SOURCES, *MADE))
+    yield Needed("eraser", "DescribeConfigs", "topic", (*SOURCES, *MADE))
+    yield Needed("eraser", "Write", "topic", SOURCES)  # tombstones
 
 
 def acl_commands(kafka: KafkaSettings) -> list[str]:

@@ -25,6 +25,8 @@ MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 """What the topics accept. It is more than ``messages.MAX_RECORD_BYTES``, so that a record that is too large arrives,
 and can be kept as a dead letter."""
 
+DAY_MS = 24 * 3600 * 1000
+
 
 class TopicsMissing(FinsentError, RuntimeError):
     """Topics are missing, or hidden from us, and are not to be made."""
@@ -42,22 +44,28 @@ def ensure_topics(kafka: KafkaSettings, partitions: int = 4, topics: Iterable[st
     """
     with admin(kafka) as client:
         existing = set(client.list_topics())
-        missing = [topic for topic in map(kafka.topic, topics) if topic not in existing]
+        missing = {kafka.topic(topic): topic for topic in topics if kafka.topic(topic) not in existing}
         if missing and not kafka.create_topics:
             raise TopicsMissing(f"Kafka at {kafka.bootstrap_servers} shows us no topic {', '.join(missing)}")
         created = []
-        for topic in missing:
-            options = {
-                "num_partitions": partitions,
-                "replication_factor": -1,
-                "configs": {"max.message.bytes": str(MAX_MESSAGE_BYTES)},
-            }
+        for topic, what in missing.items():
+            options = {"num_partitions": partitions, "replication_factor": -1, "configs": _configs(kafka, what)}
             try:
                 client.create_topics({topic: options}, wait_for_metadata=True)
                 created.append(topic)
             except TopicAlreadyExistsError:
                 pass  # another worker was faster
         return created
+
+
+def _configs(kafka: KafkaSettings, what: str) -> dict[str, str]:
+    """The settings of the topic of ``what``."""
+    configs = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+    days = {"scored": kafka.scored_retention_days, "dead-letters": kafka.dead_letters_retention_days}.get(what, 0)
+    if days:
+        # A broker deletes whole segments, by their last record: with long ones it would keep the first much longer.
+        configs |= {"retention.ms": str(days * DAY_MS), "segment.ms": str(DAY_MS)}
+    return configs
 
 
 def count_brokers(kafka: KafkaSettings) -> int:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from clickhouse_driver import Client
 
+from deploy.local import Stack
 from documents import BadRecord, Document, Label, Position, Pseudonymiser, Search
-from storage import audited, find_person, held_about, positions, write_documents, write_labels
+from storage import audited, erase_person, find_person, held_about, positions, write_documents, write_labels
 from storage.writes import delete_search, save_search, write_opened
+from tests.support import eventually
 from tests.support.commands import within
 
 KEY = "k" * 32
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def own_topics(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A broker without any of our topics (tests/kafka has those), and no retraining."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.kafka_bootstrap)
+    for name in ("KAFKA_TOPIC_NEWS", "KAFKA_TOPIC_COMMENTS", "KAFKA_TOPIC_LABELS", "KAFKA_TOPIC_PREFIX"):
+        monkeypatch.setenv(name, f"no-{name.lower()}-here-")
+    monkeypatch.setenv("RETRAIN_FOLDER", str(tmp_path / "retrain"))
 
 
 def comment(offset: int, author: str, source: str = "forum") -> Document:
@@ -98,6 +110,92 @@ def test_a_person_is_exported_and_erased_and_no_position_is_lost(client: Client,
     assert client.execute("SELECT text FROM record_log WHERE topic = 'comments' AND offset = 0") == [("",)], (
         "a record that is read again must not bring it back"
     )
+
+
+TABLES = ("record_log", "label_log", "alerts", "opened_log", "saved_searches", "rescored_log", "shadow_log")
+
+
+@pytest.mark.usefixtures("configured")
+def test_neither_the_texts_of_changes_nor_any_file_of_the_server_names_the_person(
+    stack: Stack, client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FINSENT_PSEUDONYM_KEY", KEY)
+    name = "jane_doe_of_the_files"
+    hers = comment(0, name)
+    hers.text, hers.document_id = "markerofhertext", "markerofherid"
+    other = comment(1, "john")
+    other.in_reply_to = hers.document_id
+    bad = BadRecord(Position("comments", "id", 0, 2), "invalid", raw=f'{{"author": "{name}"}}'.encode())
+    write_documents(client, [hers, other, bad])
+    write_labels(client, [Label(Position("labels", "id", 0, 0), "negative", name, NOW, "c1")])
+    write_labels(client, [Label(Position("labels", "id", 0, 1), "negative", "ann", NOW, hers.document_id)])
+    write_opened(client, name, "c1", "ACME")
+    write_opened(client, "ann", hers.document_id, "ACME")
+    save_search(client, name, "kept", Search("x"))
+    save_search(client, name, "gone", Search("y"))
+    delete_search(client, name, "gone")
+    shown = [
+        {"document_id": one.document_id, "title": "t", "text": one.text, "url": "u", "words": ["w"]}
+        for one in (hers, other)
+    ]
+    evidence = {"reach": 0.25, "documents": [*shown, {"document_id": "n"}], "terms": ['q"\\', "ü"]}
+    client.execute(
+        "INSERT INTO alerts (id, state, evidence, recorded_at) VALUES",
+        [("a", "firing", json.dumps(evidence), NOW), ("b", "firing", json.dumps({"documents": shown[1:]}), NOW)],
+    )
+    for table in TABLES:  # what a change has replaced is removed at once, and not after the server's eight minutes
+        client.execute(f"ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 0")
+
+    asked: list[str] = []  # servers keep these, too: system.query_log, and their own logs
+    with monkeypatch.context() as watched:
+        execute = Client.execute
+        watched.setattr(
+            Client, "execute", lambda self, *what, **how: asked.append(str(what)) or execute(self, *what, **how)
+        )
+        assert within("privacy", "erase", name, "--yes").returncode == 0
+
+    held = dict(client.execute("SELECT id, evidence FROM alerts"))
+    empty = {"document_id": "", "title": "", "text": "", "url": "", "words": []}
+    assert json.loads(held["a"]) == evidence | {"documents": [empty, *shown[1:], {"document_id": "n"}]}
+    assert json.loads(held["b"]) == {"documents": shown[1:]}
+    hidden = [name, Pseudonymiser(KEY).author("forum", name), hers.text, hers.document_id]
+    changes = str(client.execute("SELECT * FROM system.mutations WHERE database = currentDatabase()"))
+    assert "record_log" in changes and not [one for one in (*hidden, other.text) if one in changes]
+    assert len(asked) > 20 and not [one for one in hidden if one in str(asked)]
+    replaced = "SELECT count() FROM system.parts WHERE database = currentDatabase() AND NOT active"
+    eventually(lambda: client.execute(replaced) == [(0,)], 120, "the server has removed what was replaced")
+    files = [path for path in stack.data.rglob("*") if path.is_file()]
+    assert len(files) > 100
+    assert not [(path, one) for path in files for one in hidden if one.encode() in _bytes(path)]
+
+
+def _bytes(path: Path) -> bytes:
+    """What is in a file, with its name; the server may remove one meanwhile."""
+    try:
+        return str(path).encode() + path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+@pytest.mark.usefixtures("configured")
+def test_erasing_by_a_pseudonym_does_not_write_it_down(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FINSENT_PSEUDONYM_KEY", KEY)
+    store(client)
+    pseudonym = Pseudonymiser(KEY).author("forum", "jane")
+    assert within("privacy", "erase", pseudonym, "--yes").returncode == 0
+    assert pseudonym not in dump(client)
+
+
+def test_a_person_of_many_records_is_erased_in_few_changes(client: Client):
+    many = [comment(offset, "jane") for offset in range(12_000)]
+    for number, one in enumerate(many):
+        one.embedding, one.position = b"", Position("comments", "0123456789abcdef" * 2, number % 9, number)
+    write_documents(client, many)
+    person = find_person(client, "jane", Pseudonymiser(KEY))
+    erase_person(client, person)
+    assert client.execute("SELECT countIf(text != '' OR author != ''), count() FROM record_log") == [(0, 12_000)]
+    changed = "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = 'record_log'"
+    assert client.execute(changed) == [(2,)]
 
 
 NAMED = {

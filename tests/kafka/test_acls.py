@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -60,7 +61,10 @@ def read(line: str) -> Iterator[ACL]:
     assert words[0] == "kafka-acls.sh" and "--add" in words
     options = list(pairwise(words))
     given = dict(options)
-    operation, principal = ACLOperation[given["--operation"].upper()], given["--allow-principal"]
+    operation, principal = (
+        ACLOperation[re.sub("(?<!^)(?=[A-Z])", "_", given["--operation"]).upper()],
+        given["--allow-principal"],
+    )
     for option, name in options:
         if option in ("--topic", "--group"):
             resource = ResourcePattern(ResourceType[option[2:].upper()], name)
@@ -95,6 +99,10 @@ def test_what_is_printed_is_enough(secure: SecureKafka, worker: Path, clickhouse
     auditor = environment(signed_in(secure, "auditor"))
     audit = within("audit", "--json", "-", CLICKHOUSE_URL=clickhouse_url, **auditor)
     assert audit.returncode == 0 and "kafka_error" not in json.loads(audit.stdout), audit
+    eraser = environment(signed_in(secure, "eraser")) | {"FINSENT_PSEUDONYM_KEY": "k" * 32}
+    erased = within("privacy", "erase", "ana", "--yes", "--json", CLICKHOUSE_URL=clickhouse_url, **eraser)
+    (left,) = json.loads(erased.stdout)["kafka"]
+    assert erased.returncode == 0 and left["topic"] == "prod.labels" and left["until"], erased
     assert "uthorization" not in worker.read_text()
 
 
@@ -107,7 +115,7 @@ def test_nothing_more_is_allowed(secure: SecureKafka, tmp_path: Path) -> None:
             )
     for writer, topic in (
         *(("worker", "prod.news"), ("producer", "finsent.scored")),
-        *(("console", "prod.news"), ("auditor", "prod.labels")),
+        *(("console", "prod.news"), ("auditor", "prod.labels"), ("eraser", "finsent.scored")),
     ):
         sender = producer(signed_in(secure, writer), max_block_ms=10_000)
         with pytest.raises(AuthorizationError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,8 +20,8 @@ import model
 from documents import Label, Position
 from model.encoder import base
 from model.registry import promote, publish, version_names
-from retrain import CannotTrain, Progress, retrain
-from retrain.data import LABELS, phrases
+from retrain import Busy, CannotTrain, Job, Progress, exclusive, forget_texts, retrain
+from retrain.data import LABELS, Rows, phrases
 from retrain.fit import SentimentEncoder, write_adapter
 from settings import ClickHouseSettings, RetrainSettings
 from storage import connect, migrate, write_labels
@@ -73,19 +74,58 @@ def test_a_run_killed_in_training_goes_on_and_only_if_nothing_else_changed(click
     assert run["state"] == "started" and model.champion_name(registry) == champion
     assert version_names(registry) == [champion]
 
+    folder = tmp_path / "retrain" / "runs" / run["id"]
+    assert folder / "train.jsonl" in _texts(tmp_path, *(one.text for one in examples)), "they are needed to go on"
+
     told: list[Progress] = []
     outcome = eventually(lambda: _retrained(client, registry, settings, told), 60, "the killed process is gone")
     assert outcome.run == run["id"] and told[0] == {"stage": f"run {run['id']} goes on"}
     assert {progress["epoch"] for progress in told[1:]} == {2}
     assert outcome.labels > 60 and len(training_runs(client)) == 1 and training_runs(client)[0]["state"] != "started"
+    assert not _texts(tmp_path, *(one.text for one in examples))
+    rows = json.loads((folder / "rows.json").read_text())
+    assert rows["train.jsonl"]["rows"] > 30 and len(rows["train.jsonl"]["sha256"]) == 64
+    trained_on = json.loads((registry / outcome.challenger / "manifest.json").read_text())["data_sha256"]
+    assert rows["train.jsonl"]["sha256"] == trained_on
     with pytest.raises(CannotTrain, match="no run to go on with"):
         retrain(client, registry, settings, resume=True)
 
 
 def _retrained(client: Any, registry: Path, settings: RetrainSettings, told: list[Progress]) -> Any:
-    from retrain import Busy
-
     try:
         return retrain(client, registry, settings, progress=told.append)
     except Busy:
         return None
+
+
+def test_what_a_run_without_an_end_kept_is_deleted_but_not_while_one_is_under_way(tmp_path: Path):
+    settings = RetrainSettings(folder=tmp_path / "retrain")
+    assert forget_texts(settings) == 0 and not settings.place().exists()
+    (tmp_path / "start").mkdir()
+    rows, ended = Rows(phrases(3, 1), phrases(2, 2), phrases(1, 3), 0), Job(settings.place() / "runs" / "ended")
+    for name, more in (("failed", phrases(4, 4)), ("killed", None)):
+        Job(settings.place() / "runs" / name).write(name, settings, tmp_path / "start", rows, more)
+    ended.folder.mkdir()
+    texts = [one.text for part in (rows.train, rows.validation, rows.fixed) for one in part]
+    with exclusive(settings.place()), pytest.raises(Busy):
+        forget_texts(settings)
+    assert _texts(tmp_path, *texts) and Job(settings.place() / "runs" / "failed").prepared
+
+    assert forget_texts(settings) == 2
+    failed = Job(settings.place() / "runs" / "failed")
+    assert not _texts(tmp_path, *texts) and not failed.prepared and failed.settings() == settings
+    kept = json.loads((failed.folder / "rows.json").read_text())
+    assert {name: one["rows"] for name, one in kept.items()} == {
+        "train.jsonl": len(rows.train),
+        "validation.jsonl": len(rows.validation),
+        "fixed.jsonl": len(rows.fixed),
+        "unlabelled.jsonl": 4,
+    }
+    assert forget_texts(settings) == 0 and not (ended.folder / "rows.json").exists()
+    assert json.loads((failed.folder / "rows.json").read_text()) == kept
+
+
+def _texts(folder: Path, *texts: str) -> list[Path]:
+    """The files in which one of ``texts`` stands."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if any(text.encode() in path.read_bytes() for text in texts)]

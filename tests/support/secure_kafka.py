@@ -22,7 +22,7 @@ from tests.support.token_server import CLIENT, SCOPE, SECRET, TokenServer
 ADMIN, PASSWORD = "admin", "pa,ss=word #1"
 """A user who may do everything."""
 
-USERS = ("worker", "producer", "scheduler", "console", "auditor", "a,b=2Cc")
+USERS = ("worker", "producer", "scheduler", "console", "auditor", "eraser", "a,b=2Cc")
 """Users who may do nothing; their password is ``PASSWORD``, too. The last name has what SCRAM has to escape."""
 
 READY_SECONDS = 180.0
