@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -98,7 +99,8 @@ class Connection(H11Protocol):
         transport.set_write_buffer_limits(high=1, low=0)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             tcp = cast(socket.socket, transport.get_extra_info("socket"))
-            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+            with suppress(OSError):  # a client may have gone already
+                tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self._look()
 
     def data_received(self, data: bytes) -> None:
