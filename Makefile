@@ -7,7 +7,8 @@ HELM ?= v3.22.0
 KUBECONFORM ?= v0.8.0
 PIPX ?= 1.18.4
 UV ?= 0.13.9
-.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check images install-check sbom docs
+PIP_AUDIT ?= 2.10.1
+.PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check images install-check sbom audit-packages docs
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
 .venv/.ready: pyproject.toml constraints.txt $(wildcard model/engine/kernel/*) deploy/local/node/package-lock.json
@@ -94,3 +95,15 @@ install-check: setup build/tools/installers/bin/uv
 # A bill of materials (CycloneDX) for each image, of what its requirements lock: build/sbom.
 sbom: setup
 	.venv/bin/python -m deploy.images.bill
+
+# pip-audit, in an environment of its own: what it needs is not among what it looks at.
+build/tools/audit/bin/pip-audit:
+	$(PYTHON) -m venv build/tools/audit
+	build/tools/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==$(PIP_AUDIT)
+
+# Every locked package against the published advisories: needs the network. --strict: a package of which nothing could be
+# found out is a failure, too, or an advisory service that is away would look like a clean answer.
+audit-packages: build/tools/audit/bin/pip-audit
+	for lock in constraints.txt $(wildcard deploy/images/requirements-*.txt); do \
+		build/tools/audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $$lock || exit 1; done
+	npm audit --package-lock-only --prefix deploy/local/node
