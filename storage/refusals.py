@@ -20,6 +20,7 @@ REASONS = {
     286: "an insert before is not on a majority of its replicas yet",
     289: "this replica is behind what was acknowledged",
     LACKS_RIGHTS: "the user lacks rights",
+    774: "a table is read-only (table_readonly)",
 }
 """By ClickHouse's error code."""
 
@@ -34,6 +35,9 @@ SELECT concat('the disk ', name, ' of ClickHouse is read-only') FROM system.disk
 UNION ALL
 SELECT concat('the disk ', name, ' of ClickHouse has ', formatReadableSize(free_space), ' left') FROM system.disks
 WHERE free_space < %(least)s
+UNION ALL
+SELECT concat('the table ', name, ' of ClickHouse is read-only (table_readonly)') FROM system.tables
+WHERE database = currentDatabase() AND name IN %(tables)s AND match(create_table_query, 'table_readonly = (1|true)')
 UNION ALL
 SELECT
     concat('the table ', p.table, ' has ', toString(p.parts), ' parts in one partition, and takes no rows from ',

@@ -55,6 +55,61 @@ def test_too_many_parts_are_waited_for_and_told(client: Client, clickhouse_url: 
     connection.close()
 
 
+def test_a_read_only_table_is_waited_for_and_told(client: Client, clickhouse_url: str, configured: None):
+    connection = patient(lambda: connect(ClickHouseSettings(url=clickhouse_url)), patience_s=0.1)
+    made = storing(connection)
+    made.run(rows(0))
+    client.execute("ALTER TABLE record_log MODIFY SETTING table_readonly = 1")
+    later = threading.Thread(target=made.run, args=(rows(10),))
+    later.start()
+    waits(connection, later, "read-only")
+    (told,) = obstacles(client)
+    assert "record_log of ClickHouse is read-only" in told
+    assert any(told in one["text"] for one in problems(client)) and told in within("doctor").stdout
+    client.execute("ALTER TABLE record_log MODIFY SETTING table_readonly = 0")
+    later.join(60)
+    assert not later.is_alive() and connection.waiting_for == "" and obstacles(client) == []
+    assert [(one.stored, one.missing) for one in audited(client)] == [(20, [])]
+    connection.close()
+
+
+def test_used_up_memory_is_waited_for(client: Client, clickhouse_url: str, tmp_path: Path):
+    """Also by a worker that starts then, and by the query that finds out what is stored already."""
+    limit = {"max_memory_usage": 0}
+
+    def connecting() -> Client:
+        made = connect(ClickHouseSettings(url=clickhouse_url))
+        made.settings.update(limit)
+        return made
+
+    connection = patient(connecting, patience_s=0.1)
+    made = storing(connection)
+    made.run(rows(0))
+    connection.close()
+    limit["max_memory_usage"] = 1
+    later = threading.Thread(target=made.run, args=(rows(10),))
+    later.start()
+    waits(connection, later, "its memory is used up")
+    limit["max_memory_usage"] = 0
+    later.join(60)
+    assert not later.is_alive() and connection.waiting_for == ""
+    assert [(one.stored, one.missing) for one in audited(client)] == [(20, [])]
+    connection.close()
+
+    tried: list[int] = []
+
+    def prepare(connected: Client) -> int:
+        tried.append(1)
+        allowed = {"max_memory_usage": 1 if len(tried) == 1 else 0}
+        connected.execute("SELECT number FROM numbers(1000000) GROUP BY number FORMAT Null", settings=allowed)
+        return len(tried)
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CLICKHOUSE_URL", clickhouse_url)
+        environment.setattr("stream.worker.TRY_AGAIN_S", 0.1)
+        assert _prepared(RunRecord(tmp_path / RUNS, "w", lambda: client), prepare, patience_s=0) == 2
+
+
 def test_a_read_only_user_is_waited_for_from_the_start(client: Client, clickhouse_url: str, tmp_path: Path):
     tried: list[int] = []
 
