@@ -190,14 +190,12 @@ def watched_sources(
     windows: Windows,
     topics: tuple[np.ndarray, ...],
     parameters: Parameters,
-    earlier: Sequence[Source] = (),
     no_companies: Collection[str] = (),
 ) -> list[Source]:
-    """The sources over the windows: tone, volume, and the shares of topics. ``earlier`` are the sources over the time
-    before, which are not computed again, and ``no_companies`` the entities that are no part of the market."""
-    tone, shares = _before(earlier)
-    series = Series(windows, tone, no_companies)
-    return _sources(series, TopicSeries(series, topics, shares), parameters)
+    """The sources over the windows: tone, volume, and the shares of topics. ``no_companies`` are the entities that are
+    no part of the market."""
+    tone = Series(windows, None, no_companies)
+    return _sources(tone, TopicSeries(tone, topics), parameters)
 
 
 def coarse_sources(
@@ -209,19 +207,15 @@ def coarse_sources(
     look: Look | None = None,
     look_for_topic: Look | None = None,
 ) -> list[Source]:
-    """As ``watched_sources``, over windows of ``width_s`` seconds; the two looks are as in ``Series`` and in
-    ``TopicSeries``."""
-    tone, shares = _before(earlier)
-    begin = int(read.minutes.min()) + WINDOW_S if len(read.minutes) else 0
-    series = Series(read.windows, tone, no_companies, width_s, read.firsts, begin, look)
-    return _sources(series, TopicSeries(series, read.topics, shares, look_for_topic), parameters)
-
-
-def _before(earlier: Sequence[Source]) -> tuple[Series | None, TopicSeries | None]:
+    """As ``watched_sources``, over windows of ``width_s`` seconds. ``earlier`` are the sources over the time before,
+    which are not computed again; the two looks are as in ``Series`` and in ``TopicSeries``."""
     before = {source.kind: source.series for source in earlier}
     shares = before.get(AlertKind.TOPIC_SHIFT)
     assert shares is None or isinstance(shares, TopicSeries)
-    return before.get(AlertKind.SENTIMENT_SHIFT), shares
+    begin = int(read.minutes.min()) + WINDOW_S if len(read.minutes) else 0
+    earlier_tone = before.get(AlertKind.SENTIMENT_SHIFT)
+    tone = Series(read.windows, earlier_tone, no_companies, width_s, read.firsts, begin, look)
+    return _sources(tone, TopicSeries(tone, read.topics, shares, look_for_topic), parameters)
 
 
 def _sources(tone: Series, shares: TopicSeries, parameters: Parameters) -> list[Source]:

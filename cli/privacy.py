@@ -140,7 +140,7 @@ def _print(
     print_rows(["held", "before", "after"], [(what, before[what], after[what]) for what in before], Format.table)
     if in_kafka:
         cells = [
-            (one.topic, one.partition, len(one.offsets), _ranges(one.offsets), one.tombstones, one.until or one.why)
+            (one.topic, one.partition, len(one.offsets), _told(one.offsets), one.tombstones, one.until or one.why)
             for one in in_kafka
         ]
         print_rows(["still in Kafka", "partition", "records", "offsets", "tombstones", "until"], cells, Format.table)
@@ -174,15 +174,11 @@ def _print_json(
     echo(json.dumps(found, indent=1, default=cell))
 
 
-def _ranges(offsets: list[int]) -> str:
+def _told(offsets: list[int]) -> str:
     """``3-5 9``."""
-    found: list[list[int]] = []
-    for offset in offsets:
-        if found and offset == found[-1][1] + 1:
-            found[-1][1] = offset
-        else:
-            found.append([offset, offset])
-    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
+    from storage import ranges
+
+    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges(offsets))
 
 
 def _found(author: str) -> tuple[Client, Person]:

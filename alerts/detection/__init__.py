@@ -19,7 +19,6 @@ from alerts.detection.series import (
     WINDOW_S,
     Look,
     Series,
-    day_begins,
     entity_and_topic,
     series_name,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "TopicSeries",
     "breadth",
     "buzz_test",
-    "day_begins",
     "describe_buzz",
     "describe_shift",
     "entity_and_topic",

@@ -50,7 +50,7 @@ class Series:
     with ``start < published_at <= start + WINDOW_S``, so that at any moment everything published until then is known.
 
     With ``earlier``, the new series takes over what that one holds and does not compute it again. All ``windows`` must
-    then end later, the first at ``day_begins`` or after.
+    then end later, and those of one day be in one of the two, since the market counts the first documents of a day.
 
     The windows may be longer, of ``width_s`` seconds, where nearly all that is asked for begins and ends with them.
     ``firsts`` are then the windows of ``WINDOW_S`` with the first documents of each company and day, ``begin`` is the
@@ -188,15 +188,6 @@ class Series:
         entity, at = split(np.unique(np.concatenate(keys)))
         kept = (at > after) & (at <= until)
         return entity[kept], at[kept]
-
-
-def day_begins(at: int) -> int:
-    """The end of the last window that does not belong to the day of ``at``, in Unix seconds.
-
-    A series may be divided there into an earlier and a later one. Within a day it may not, since the market counts the
-    first documents of each day.
-    """
-    return at // 86400 * 86400 - WINDOW_S
 
 
 def _first_of_day(rows: np.ndarray, ends: np.ndarray, documents: np.ndarray) -> np.ndarray:

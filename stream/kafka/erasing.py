@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from settings import KafkaSettings
 from storage import Sent
-from stream.kafka.clients import admin, consumer, producer
-from stream.kafka.topics import topic_ids, watermarks
+from stream.kafka.clients import admin, producer
+from stream.kafka.rereading import to_the_end
+from stream.kafka.topics import topic_ids
 
 SOURCES, MADE = ("comments", "labels"), ("scored", "dead-letters", "alerts")
 """The topics that may hold a person's records: what they wrote, and what a worker made of it."""
@@ -133,25 +133,13 @@ def _look(kafka: KafkaSettings, topic: str, mine: Mine) -> list[_Found]:
 
 def _records(kafka: KafkaSettings, topic: str) -> Iterator[Any]:
     """All records of a topic up to its present end. Raises ``KafkaTimeoutError`` if nothing comes for ``QUIET_S``."""
-    ends = {TopicPartition(*where): reach for where, reach in watermarks(kafka, [topic]).items()}
-    left = {where for where, (low, high) in ends.items() if low < high}
-    client = consumer(kafka, auto_offset_reset="earliest")
-    try:
-        client.assign(list(left))
-        for where in left:
-            client.seek(where, ends[where][0])
-        heard = time.monotonic()
-        while left:
-            for records in client.poll(timeout_ms=200).values():
-                heard = time.monotonic()
-                yield from records
-            done = {where for where in left if client.position(where) >= ends[where][1]}
-            client.pause(*done)
-            left -= done
-            if time.monotonic() - heard > QUIET_S:
-                raise KafkaTimeoutError(f"{topic} could not be read to its end")
-    finally:
-        client.close(autocommit=False)
+    heard = time.monotonic()
+    for records in to_the_end(kafka, topic):
+        if records:
+            heard = time.monotonic()
+            yield from records
+        elif time.monotonic() - heard > QUIET_S:
+            raise KafkaTimeoutError(f"{topic} could not be read to its end")
 
 
 def _at(record: Any) -> tuple[str, int, int]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from errors import FinsentError
 from settings import KafkaSettings
-from stream.kafka.clients import consumer, producer
+from stream.kafka.clients import producer
 from stream.kafka.refusals import KafkaRefused
+from stream.kafka.rereading import to_the_end
 from stream.kafka.topics import MAX_MESSAGE_BYTES, watermarks
 
 TIMEOUT_S = 60.0
@@ -63,28 +64,14 @@ class RecordOutlet:
     def keys_since(self, topic: str, positions: Mapping[str, int]) -> set[bytes]:
         """The keys of the records from ``positions`` on, in each partition up to its present end."""
         name, found = self._kafka.topic(topic), set[bytes]()
+        starts = {int(partition): offset for partition, offset in positions.items()}
         try:
-            ends = {TopicPartition(*where): bounds for where, bounds in watermarks(self._kafka, [name]).items()}
-            reader = consumer(self._kafka, auto_offset_reset="earliest")
-            try:
-                left = {
-                    one: high
-                    for one, (low, high) in ends.items()
-                    if max(low, positions.get(str(one.partition), 0)) < high
-                }
-                reader.assign(list(left))
-                for one in left:
-                    reader.seek(one, max(ends[one][0], positions.get(str(one.partition), 0)))
-                deadline = time.monotonic() + TIMEOUT_S
-                while left:
-                    if time.monotonic() > deadline:
-                        raise KafkaTimeoutError(f"{name} could not be read to its end")
-                    for records in reader.poll(timeout_ms=100).values():
-                        found.update(record.key for record in records if record.key is not None)
-                    left = {one: high for one, high in left.items() if reader.position(one) < high}
-                return found
-            finally:
-                reader.close(autocommit=False)
+            deadline = time.monotonic() + TIMEOUT_S
+            for records in to_the_end(self._kafka, name, starts):
+                found.update(record.key for record in records if record.key is not None)
+                if time.monotonic() > deadline:
+                    raise KafkaTimeoutError(f"{name} could not be read to its end")
+            return found
         except KafkaRefused:
             raise
         except KafkaError as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from kafka import TopicPartition
 
 from settings import KafkaSettings
 from stream.kafka.clients import consumer
 from stream.kafka.received import Received
+from stream.kafka.topics import watermarks
 
 REREAD_TIMEOUT_S, QUIET_S = 30.0, 5.0
 
@@ -61,5 +63,27 @@ def waiting(kafka: KafkaSettings, positions: Mapping[tuple[str, int], int], most
             client.pause(*done)
             left -= done
         return [record for records in found.values() for record in records[:most]]
+    finally:
+        client.close(autocommit=False)
+
+
+def to_the_end(kafka: KafkaSettings, topic: str, positions: Mapping[int, int] | None = None) -> Iterator[list[Any]]:
+    """The records of ``topic``, as the client gives them, up to its present end; of each partition from the offset in
+    ``positions`` on, or from its beginning. They come poll by poll, in lists that may be empty: whoever asks decides
+    how long to wait. Raises ``KafkaError``."""
+    starts = positions or {}
+    bounds = {TopicPartition(*where): reach for where, reach in watermarks(kafka, [topic]).items()}
+    first = {where: max(low, starts.get(where.partition, 0)) for where, (low, _) in bounds.items()}
+    left = {where for where, (_, high) in bounds.items() if first[where] < high}
+    client = consumer(kafka, auto_offset_reset="earliest")
+    try:
+        client.assign(list(left))
+        for where in left:
+            client.seek(where, first[where])
+        while left:
+            yield [record for records in client.poll(timeout_ms=100).values() for record in records]
+            done = {where for where in left if client.position(where) >= bounds[where][1]}
+            client.pause(*done)
+            left -= done
     finally:
         client.close(autocommit=False)

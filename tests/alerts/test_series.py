@@ -12,7 +12,6 @@ from alerts.detection import (
     Parameters,
     Series,
     TopicSeries,
-    day_begins,
     run_shift_test,
     topic_parameters,
 )
@@ -20,7 +19,8 @@ from storage.reads import Windows
 
 DAY = 86400
 DAYS = 5
-SPLIT = day_begins(3 * DAY)
+SPLIT = 3 * DAY - WINDOW_S
+"""The end of the last window that is not of the fourth day."""
 TOPICS = ("earnings", "litigation", "rating")
 
 

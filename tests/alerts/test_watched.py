@@ -66,7 +66,7 @@ def in_full(client: Client, after: int, until: int) -> list[Source]:
     """The sources over minutes that are all read anew."""
     since = max(EPOCH_S, after - PARAMETERS.baseline_s - 14 * 86400)
     span = datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC)
-    return watched_sources(*sentiment_and_topic_windows(client, *span, no_companies=OTHERS), PARAMETERS, (), OTHERS)
+    return watched_sources(*sentiment_and_topic_windows(client, *span, no_companies=OTHERS), PARAMETERS, OTHERS)
 
 
 def said(row: Transition) -> list:
