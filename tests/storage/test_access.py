@@ -22,6 +22,7 @@ from deploy.local import Stack
 from finsent import app
 from settings import ClickHouseSettings
 from storage import access, connect, public_views
+from storage.access.attempts import KNOWN_FUNCTIONS, OF_OTHER_TABLES, OWN_ROWS, Server, attempts
 from storage.dictionary import COMPANIES, WATCHLIST, public
 
 RUN = CliRunner()
@@ -62,6 +63,22 @@ def test_everybody_may_do_what_they_must_and_nothing_else(stack_of_people: Stack
             assert not {("writer", what) for what in tried} & refused
     assert ("risk_reader", "read dead_letters") in refused and ("auditor", "read dead_letters") not in refused
     assert ("annotator", "read alerts_now") in refused and ("risk_reader", "use 5 GB of memory") in refused
+
+
+def test_every_table_function_of_the_server_is_thought_of(client_of_default: Client):
+    """One that a new ClickHouse brings is put into a list of ``attempts`` first, and so is tried as each user."""
+    have = {name for (name,) in client_of_default.execute("SELECT name FROM system.table_functions")}
+    assert have - KNOWN_FUNCTIONS == set()
+    server = Server("a_cluster", have, (), {})
+    reader = access.people([])[1]
+    tried = " ".join(one.sql for one in attempts(reader, server))
+    for name in have - OWN_ROWS - OF_OTHER_TABLES:
+        assert f"FROM {name}(" in tried, name
+    for name in OF_OTHER_TABLES:  # there is nothing to find by them, while finsent has no such table
+        assert name not in tried
+    engines, kinds = "SELECT engine FROM system.tables", "SELECT type FROM system.data_skipping_indices"
+    assert not [one for (one,) in client_of_default.execute(engines) if one == "TimeSeries"]
+    assert not [one for (one,) in client_of_default.execute(kinds) if one == "text"]
 
 
 def test_a_surprise_is_told(stack_of_people: Stack, tmp_path: Path):
