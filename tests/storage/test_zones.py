@@ -6,6 +6,7 @@ The other tests see one zone or two, by the process that runs them.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -101,11 +102,14 @@ def write_what_has_times(client: Client) -> None:
     add_silence(client, "WDI.DE", "", NIGHT, NIGHT + timedelta(minutes=45), "ana")
 
 
-COLUMNS = {
-    # They have an id by chance, and say when they were written.
-    "alert_silences": "* EXCEPT (silence_id, at)",
-}
-"""How views are asked of which not every column can be compared."""
+NUMBER = re.compile(rb"-?\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)")
+
+
+def texts(client: Client, columns: str, of: str) -> list[bytes]:
+    """The rows, each as text: some columns are of kinds that the driver does not read, and bad records are no text."""
+    sql = f"SELECT toString(tuple({columns})) FROM {of}"
+    rows = client.execute(sql, settings={"strings_as_bytes": True})
+    return sorted(NUMBER.sub(lambda found: b"%.4g" % (round(float(found[0]), 9) + 0.0), row) for (row,) in rows)
 
 
 def told(value: Any) -> Any:
@@ -134,18 +138,19 @@ def test_the_servers_are_in_their_zones(clients: dict[str, Client]) -> None:
     }
 
 
-def test_views_say_the_same(clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch) -> None:
-    for client in clients.values():  # bad records are shown as they came, and are not always text
-        monkeypatch.setitem(client.connection.context.client_settings, "strings_as_bytes", True)
+def test_views_say_the_same(clients: dict[str, Client]) -> None:
     given = GIVEN | {"known": ALL_STORED}
-    asked = {}
+    differ, compared = {}, 0
     for view in public_views(clients["UTC"]):
         values = ", ".join(f"{one.name} = {given.get(one.name, '1')}" for one in view.parameters)
+        # Silences have an id by chance, and say when they were written.
+        columns = "* EXCEPT (silence_id, at)" if view.name == "alert_silences" else "*"
         of = f"{view.name}({values})" if values else view.name
-        columns = COLUMNS.get(view.name, "*")
-        asked[view.name] = lambda client, sql=f"SELECT {columns} FROM {of}": client.execute(sql)
-    assert len(asked) > 50
-    assert not {name: [len(rows) for rows in answers.values()] for name, answers in differing(clients, asked).items()}
+        found = {zone: texts(client, columns, of) for zone, client in clients.items()}
+        compared += bool(found["UTC"])
+        if any(rows != found["UTC"] for rows in found.values()):
+            differ[view.name] = {zone: sorted(set(rows) - set(found["UTC"]))[:1] for zone, rows in found.items()}
+    assert compared > 40 and not differ
 
 
 def test_questions_are_answered_the_same(clients: dict[str, Client]) -> None:
