@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Stack]:
-    """A ClickHouse whose time zone is not UTC, as many servers have it, and the embedded broker."""
+    """A ClickHouse whose time zone is not UTC, as many servers have it, and the embedded broker. What depends on the
+    time of day is compared on servers of three zones by tests/storage/test_zones.py."""
     number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
     with Stack(tmp_path_factory.mktemp("stack"), timezone=ZONES[number % len(ZONES)]) as running:
         yield running

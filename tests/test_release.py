@@ -6,9 +6,12 @@ While there is no tag, the release is the commit that said first what is stable.
 from __future__ import annotations
 
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,10 +75,12 @@ def worker(command: Path, cwd: Path, settings: dict[str, str]) -> Iterator[None]
         process.wait()
 
 
-def send(bootstrap: str, topics: dict[str, str], records: list[tuple[str, bytes]]) -> None:
+def send(bootstrap: str, topics: dict[str, str], records: list[tuple[str, bytes]], pause_s: float = 0) -> None:
+    """One after the other, with a pause after each."""
     producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), acks="all")
     for topic, value in records:
         producer.send(topics[topic], value)
+        time.sleep(pause_s)
     producer.close()
 
 
@@ -96,6 +101,11 @@ def rows(asking: Asking, known: dict[str, dict[str, str]]) -> dict[str, list[Any
         view: asking.execute(f"SELECT {', '.join(f'`{name}`' for name in known[view])} FROM {view} ORDER BY ALL")
         for view in READ
     }
+
+
+def _missing(had: list[Any], kept: list[Any]) -> Counter[str]:
+    """The rows that are no longer there, or are fewer; a row may hold lists, so each is compared as text."""
+    return Counter(map(repr, had)) - Counter(map(repr, kept))
 
 
 @pytest.mark.skipif(not held(), reason="THE LAST RELEASE IS NOT COMPARED: its commit is not in this (shallow) clone")
@@ -122,23 +132,32 @@ def test_this_version_goes_on_with_what_the_last_release_stored(
         "STREAM_ALERTS": "false",
     }
     asking = Asking(clickhouse_url)
-    some = values(None, 2 * RECORDS)
+    some = values(None, 4 * RECORDS)
     count = "SELECT count(), uniqExact(topic, partition, offset) FROM record_log"
     wheels.run(commands["old"], "storage", "migrate", cwd=tmp_path, **settings)
     with worker(commands["old"], tmp_path, settings):
         send(stack.kafka_bootstrap, topics, [*some[: RECORDS - 1], ("news", b"{no json")])
         eventually(lambda: asking.execute(count)[0][1] >= RECORDS, 240, "the release has stored everything")
-    known = columns(asking)
-    before = rows(asking, known)
-    assert all(before.values()), {view: len(found) for view, found in before.items()}
-    send(stack.kafka_bootstrap, topics, some[RECORDS:])
+        known = columns(asking)
+        before = rows(asking, known)
+        assert all(before.values()), {view: len(found) for view, found in before.items()}
 
-    wheels.run(commands["new"], "storage", "migrate", cwd=tmp_path, **settings)
-    now = columns(asking)
-    gone = {view: set(had.items()) - set(now.get(view, {}).items()) for view, had in known.items()}
-    assert not {view: lost for view, lost in gone.items() if lost}
-    assert rows(asking, known) == before
+        # It runs on and is given records while the tables change under it, and afterwards.
+        during = threading.Thread(
+            target=send, args=(stack.kafka_bootstrap, topics, some[RECORDS : 2 * RECORDS]), kwargs={"pause_s": 0.1}
+        )
+        during.start()
+        wheels.run(commands["new"], "storage", "migrate", cwd=tmp_path, **settings)
+        now = columns(asking)
+        gone = {view: set(had.items()) - set(now.get(view, {}).items()) for view, had in known.items()}
+        assert not {view: lost for view, lost in gone.items() if lost}
+        kept = rows(asking, known)
+        assert not {view for view, had in before.items() if _missing(had, kept[view])}
+        during.join()
+        send(stack.kafka_bootstrap, topics, some[2 * RECORDS : 3 * RECORDS])
+        eventually(lambda: asking.execute(count)[0][1] >= 3 * RECORDS, 240, "the release stores into the new tables")
+        send(stack.kafka_bootstrap, topics, some[3 * RECORDS :])  # on their way while one worker follows the other
     with worker(commands["new"], tmp_path, settings):
-        eventually(lambda: asking.execute(count)[0][1] >= 2 * RECORDS, 240, "this version goes on")
-    assert asking.execute(count) == [(2 * RECORDS, 2 * RECORDS)], "a record is stored twice"
+        eventually(lambda: asking.execute(count)[0][1] >= 4 * RECORDS, 240, "this version goes on")
+    assert asking.execute(count) == [(4 * RECORDS, 4 * RECORDS)], "a record is stored twice"
     wheels.run(commands["new"], "audit", cwd=tmp_path, **settings)

@@ -20,12 +20,23 @@ OPEN_TABLES = frozenset(
 )
 """The tables in ``system`` that ClickHouse shows to everybody."""
 
-OUTSIDE = {
+_OBJECT = "'http://127.0.0.1:9/bucket/key', NOSIGN"
+_AZURE = "'http://127.0.0.1:9/a', 'c', 'b', 'account', 'a2V5'"
+_HDFS = "'hdfs://127.0.0.1:9/x'"
+_LAKES = {"": _OBJECT, "S3": _OBJECT, "Azure": _AZURE, "HDFS": _HDFS, "Local": "'/tmp/x'"}
+_ALONE = {
     "file": "'/etc/hostname', 'LineAsString'",
-    "fileCluster": "'{cluster}', '/etc/hostname', 'LineAsString'",
     "url": "'http://127.0.0.1:9/', 'LineAsString'",
-    "urlCluster": "'{cluster}', 'http://127.0.0.1:9/', 'LineAsString'",
-    "s3": "'http://127.0.0.1:9/bucket/key', NOSIGN, 'LineAsString'",
+    **dict.fromkeys(("s3", "gcs", "oss", "cosn"), f"{_OBJECT}, 'LineAsString'"),
+    "hdfs": f"{_HDFS}, 'LineAsString'",
+    "azureBlobStorage": _AZURE,
+    **{f"{lake}{on}": at for lake in ("iceberg", "deltaLake", "hudi", "paimon") for on, at in _LAKES.items()},
+}
+"""Those that there is for a cluster, too."""
+
+OUTSIDE = {
+    **_ALONE,
+    **{f"{name}Cluster": f"'{{cluster}}', {arguments}" for name, arguments in _ALONE.items()},
     "remote": "'127.0.0.1:9', system, one",
     "remoteSecure": "'127.0.0.1:9', system, one",
     "mysql": "'127.0.0.1:9', 'd', 't', 'u', 'p'",
@@ -33,22 +44,67 @@ OUTSIDE = {
     "sqlite": "'/tmp/x.db', 't'",
     "redis": "'127.0.0.1:9', 'k', 'k String, v String'",
     "mongodb": "'127.0.0.1:9', 'd', 't', 'u', 'p', 'k String'",
-    "hdfs": "'hdfs://127.0.0.1:9/x', 'LineAsString'",
-    "azureBlobStorage": "'http://127.0.0.1:9/a', 'c', 'b', 'LineAsString'",
+    "filesystem": "'/etc'",
+    "jdbc": "'jdbc:x', 's', 't'",
+    "odbc": "'DSN=x', 's', 't'",
+    "ytsaurus": "'http://127.0.0.1:9', '//x', 'token', 'a String'",
+    "fuzzJSON": "finsent, random_seed = 1",
 }
-"""Table functions that reach out of the database, with arguments."""
+"""Table functions that reach out of the database or into the server's configuration, with arguments."""
+
+FOR_THE_SERVICE = {
+    "dictionary": "'none'",
+    "executable": "'x.sh', TabSeparated, 'a String'",
+    "format": "JSONEachRow, '{{}}'",
+    "zeros": "1",
+    "zeros_mt": "1",
+}
+"""Those that only a user who writes may use, with arguments."""
 
 INSIDE = {
     "merge": "currentDatabase(), '^{table}$'",
     "loop": "{table}",
     "view": "SELECT * FROM {table}",
+    "viewExplain": "'EXPLAIN', '', (SELECT * FROM {table})",
     "cluster": "'{cluster}', currentDatabase(), {table}",
+    "clusterAllReplicas": "'{cluster}', currentDatabase(), {table}",
     "mergeTreeIndex": "currentDatabase(), {table}",
+    "mergeTreeAnalyzeIndexes": "currentDatabase(), {table}",
 }
 """Table functions that read a table by another way, with arguments that name one that people may not read."""
 
 OF_PROJECTIONS = {"mergeTreeProjection": "currentDatabase(), record_log, ledger"}
 """The same for a table with a projection."""
+
+SEEMING_TO_WORK = {"viewIfPermitted": "SELECT user FROM {table} ELSE null('user String')"}
+"""The same where ClickHouse answers with no rows instead of a refusal."""
+
+EVAL = "eval"
+"""Makes a query out of text, where a setting allows it that people cannot change."""
+
+OWN_ROWS = frozenset(
+    {
+        *("values", "SQLStandardValues", "null", "input", "numbers", "numbers_mt", "primes"),
+        *("generateRandom", "generateSeries", "generate_series", "fuzzQuery"),
+    }
+)
+"""Table functions whose rows are made of their arguments: everybody may use them."""
+
+OF_OTHER_TABLES = frozenset(
+    {
+        # Of tables with the engine TimeSeries, and of text indices: finsent has neither, and ClickHouse says so first.
+        *("prometheusQuery", "prometheusQueryRange", "timeSeriesSelector", "mergeTreeTextIndex"),
+        *("timeSeriesData", "timeSeriesMetrics", "timeSeriesSamples", "timeSeriesTags"),
+        # By a table's UUID, which people are not shown.
+        "mergeTreeAnalyzeIndexesUUID",
+    }
+)
+"""Table functions that find nothing in finsent's tables."""
+
+KNOWN_FUNCTIONS = frozenset(
+    {*OUTSIDE, *FOR_THE_SERVICE, *INSIDE, *OF_PROJECTIONS, *SEEMING_TO_WORK, EVAL, *OWN_ROWS, *OF_OTHER_TABLES}
+)
+"""All table functions of which somebody has thought what people can do with them."""
 
 
 class Try(NamedTuple):
@@ -90,7 +146,15 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
     if not person.writes:
         for table in PERSONAL:
             yield from _by_another_way(table, INSIDE, server)
-        yield Try("run a script", "SELECT * FROM executable('x.sh', TabSeparated, 'a String')", False)
+        for name, arguments in _usable(FOR_THE_SERVICE, server):
+            yield Try(f"use {name}()", f"SELECT * FROM {name}({arguments})", False)
+        if EVAL in server.functions:
+            settings = "SETTINGS allow_experimental_eval_table_function = 1"
+            yield Try(f"use {EVAL}()", f"SELECT * FROM {EVAL}('SELECT * FROM record_log') {settings}", False)
+        for table in PERSONAL:
+            for name, arguments in _usable(SEEMING_TO_WORK, server, table):
+                seen = f"SELECT throwIf(count() > 0, 'rows are seen') FROM {name}({arguments})"
+                yield Try(f"see nothing of {table} by {name}()", seen, True)
     may_see = OPEN_TABLES | set(SERVER_TABLES if person.writes else ())
     for name in sorted(server.tables):
         if name not in may_see:

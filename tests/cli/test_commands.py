@@ -13,8 +13,10 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -376,6 +378,26 @@ def test_two_services_that_start_at_once_have_consoles_at_two_addresses() -> Non
                 assert console.getsockname() == held.getsockname()
 
 
+def commands_that_show(secrets: set[str]) -> list[str]:
+    """The command lines of this machine that hold one of ``secrets``: any of its users can read them."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            words = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found += [words] if any(secret in words for secret in secrets) else []
+    return found
+
+
+def readable_by_others(names: set[str]) -> list[str]:
+    """The processes with one of these variables whose environment others than their owner may read."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            given = {line.partition(b"=")[0].decode(errors="replace") for line in file.read_bytes().split(b"\0")}
+            found += [str(file)] if given & names and file.stat().st_mode & 0o077 else []
+    return found
+
+
 @pytest.mark.usefixtures("built_in")
 def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -392,6 +414,11 @@ def test_up_detached_serves_the_other_commands_until_down(broker: BrokerKind, tm
         settings = dict(line.removeprefix("export ").split("=", 1) for line in started.stdout.splitlines())
         assert {"KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "CONSOLE_URL"} <= settings.keys()
         assert "FINSENT_PSEUDONYM_KEY" not in settings
+        if Path("/proc/self/cmdline").exists():  # Linux: the workers, the console, the scheduler and the brokers run
+            password = urlsplit(settings["CLICKHOUSE_URL"].strip("'")).password
+            assert password and len(password) > 30
+            assert commands_that_show({str(data)}), "the processes are looked at"
+            assert commands_that_show({password}) == [] and readable_by_others({"CLICKHOUSE_URL"}) == []
         assert finsent("up", "--data", data, "--env").stdout == started.stdout
         path = feed(tmp_path / "feed.jsonl", 20)
         done = finsent("produce", path, "--topic", "news", "--wait", "--json", **environment)
