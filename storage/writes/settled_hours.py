@@ -54,19 +54,20 @@ LEFT JOIN
     FROM
     (
         WITH
-            if(kind = 'news', 28800, 1800) AS half_life,
-            exp2(dateDiff('millisecond', published_at, hour + INTERVAL 1 HOUR) / -1000 / half_life) AS left
+            toStartOfHour(published_at) AS hour, if(kind = 'news', 28800, 1800) AS half_life,
+            exp2(dateDiff('millisecond', published_at, hour + INTERVAL 1 HOUR) / -1000 / half_life) AS left,
+            toFloat64(sentiment) AS score, weight * sentiment AS weighted, weighted * sentiment AS weighted_squares,
+            weight * p_negative AS weighted_negative
         SELECT
             hour, entity, kind, `topics.name` AS names, groupArray(published_at) AS times,
             groupArray(sentiment) AS sentiments, groupArray(p_negative) AS negatives, groupArray(weight) AS weights,
-            max(published_at) AS last, count() AS number, sum(total) AS totals, sum(c.total_squares) AS total_squares,
+            max(published_at) AS last, count() AS number, sum(score) AS totals, sum(score * score) AS total_squares,
             sum(weight) AS mass, sum(weighted) AS tones, sum(weighted_squares) AS squares,
             sum(weighted_negative) AS worse, sum(weight * left) AS fresh, sum(weighted * left) AS fresh_tones,
             sum(weighted_squares * left) AS fresh_squares,
             sum(weighted_negative * left) AS fresh_worse,
             exp2(dateDiff('millisecond', last, hour + INTERVAL 1 HOUR) / 1000 / half_life) AS back
-        FROM counted_sums(first = %(first)s, until = %(until)s, known = '2200-01-01 00:00:00', weekly = 0,
-            sums = 0) AS c
+        FROM counted_rows(first = %(first)s, until = %(until)s, known = '2200-01-01 00:00:00')
         GROUP BY hour, entity, kind, names
     )
     GROUP BY hour
@@ -88,6 +89,7 @@ def settle_hours(client: Client, now: datetime) -> int:
     """Settle the latest hours that are not, a day of them, and the oldest ones, another day: where late documents keep
     coming, the latest ones would else take every turn. Repeats are settled of all of the history, what counts of the
     days that are ``KEPT``. Returns how many hours were settled, those of both twice."""
+    # In this order: what counts is found out by the repeats.
     repeats = _settle(client, "repeats_settled", ALL_TIMES, now, (REPEATS, HOURS_OF_REPEATS))
     return repeats + _settle(client, "settled", now - KEPT, now, (SETTLE,))
 
