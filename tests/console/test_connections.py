@@ -79,11 +79,12 @@ def rest(client: socket.socket) -> bytes:
 
 
 @contextmanager
-def served(limits: Limits, **settings: Any) -> Iterator[Console]:
+def served(limits: Limits, clickhouse: str = NOWHERE, at: int = 0, **settings: Any) -> Iterator[Console]:
+    """A console at the port ``at`` (0: any)."""
     given = ConsoleSettings(**settings)
-    pool = Pool(ClickHouseSettings(url=NOWHERE))
+    pool = Pool(ClickHouseSettings(url=clickhouse))
     server = uvicorn.Server(server_config(create_app(pool, given), given, limits))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", at)) as listening:
         port = listening.getsockname()[1]
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
