@@ -67,7 +67,7 @@ def changed(url: str, **parameters: str | None) -> str:
 
 
 def brought_back(place: Place, browser: Browser, name: str = "ana", **asked: str | None) -> str:
-    """The address that leads back to the console, not opened yet. ``asked`` is changed in what the provider is asked."""
+    """The address that leads back, not opened yet; ``asked`` is changed in what the provider is asked for."""
     begun = browser.get(f"{place.url}/sign-in/oidc", follow_redirects=False)
     kept: list[str] = []
 
