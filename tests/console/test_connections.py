@@ -323,6 +323,28 @@ def test_a_client_that_reads_no_short_events_keeps_no_place(monkeypatch: pytest.
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_a_page_that_was_refused_asks_again(monkeypatch: pytest.MonkeyPatch):
+    from playwright.sync_api import expect, sync_playwright
+
+    monkeypatch.setattr(Context, "state", lambda self: STATE)
+    with served(Limits(), pages=1) as console, sync_playwright() as playwright:
+        first = console.connected(WHOLE % b"/api/events")
+        assert status(first) == "200 OK"
+        with playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser:
+            page = browser.new_page()
+            page.clock.install()
+            page.goto(f"http://127.0.0.1:{console.port}/health")
+            expect(page.locator("#live")).to_contain_text("lost", timeout=PATIENCE_S * 1000)
+            first.close()
+
+            def told_half_a_minute_later() -> str:
+                page.clock.fast_forward(30_000)
+                return page.locator("#live").inner_text()
+
+            eventually(lambda: "Last record stored" in told_half_a_minute_later(), 10, "it has found the place free")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
 def test_a_page_that_is_read_opens_the_next_request_by_itself(monkeypatch: pytest.MonkeyPatch):
     from playwright.sync_api import sync_playwright
 
@@ -330,9 +352,12 @@ def test_a_page_that_is_read_opens_the_next_request_by_itself(monkeypatch: pytes
     monkeypatch.setattr("console.events.OPEN_S", 0.3)
     monkeypatch.setattr(Context, "state", lambda self: STATE)
     # One place: the page's old request has left it before the next one comes.
-    with served(Limits(), pages=1) as console, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = chromium.new_page()
+    with (
+        served(Limits(), pages=1) as console,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser,
+    ):
+        page = browser.new_page()
         answers: list[int] = []
         page.on("response", lambda one: answers.append(one.status) if one.url.endswith("/api/events") else None)
         page.add_init_script(
@@ -344,8 +369,7 @@ def test_a_page_that_is_read_opens_the_next_request_by_itself(monkeypatch: pytes
         while len(answers) < 4:
             assert time.monotonic() < deadline, answers
             page.wait_for_timeout(50)
-        told = page.evaluate("window.told").copy()
-        chromium.close()
+        told = page.evaluate("window.told")
     assert set(answers) == {200}
     assert any("Last record stored" in one for one in told if one), told
     assert not any("lost" in one for one in told if one), told
