@@ -280,3 +280,11 @@ def test_after_signing_in_nobody_is_led_to_another_site() -> None:
                       "/\t/evil.example", "/ /evil.example", "/\n", "/\u2028"):  # fmt: skip
         assert own_page(elsewhere) == "/", elsewhere
     assert own_page("/entity/ACME?as_of=2026-01-01T00:00") == "/entity/ACME?as_of=2026-01-01T00:00"
+
+
+def test_the_way_back_from_the_provider_leads_to_no_other_site(provider: OpenIdProvider) -> None:
+    with console(NOWHERE, settings(provider.issuer)) as browser:
+        ana = browser()
+        begun = ana.get("/sign-in/oidc", params={"next": "//evil.example"})
+        done = ana.get("/sign-in/oidc/callback", params=provider.approve(begun.headers["Location"]))
+        assert done.status_code == 200 and 'content="0;url=/"' in done.text and "evil" not in done.text
