@@ -11,10 +11,11 @@ PIP_AUDIT ?= 2.10.1
 .PHONY: setup kafka demo up test lint chaos acceptance-cluster bench k8s-tools acceptance-k8s compose-check grafana-check images install-check sbom audit-packages docs
 
 # torch is named so that a CPU build that lies at hand is taken; another package would pull the newest CUDA build.
-.venv/.ready: pyproject.toml constraints.txt $(wildcard model/engine/kernel/*) deploy/local/node/package-lock.json
+.venv/.ready: pyproject.toml constraints.txt $(wildcard model/engine/kernel/*) deploy/local/node/package-lock.json tests/support/openid/package-lock.json
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[local,retrain,registry,files,feeds,client,mcp,otel,docs,dev]'
 	.venv/bin/python -m deploy.local.install
+	.venv/bin/python -m tests.support.certified_provider
 	touch $@
 
 setup: .venv/.ready
@@ -107,3 +108,4 @@ audit-packages: build/tools/audit/bin/pip-audit
 	for lock in constraints.txt $(wildcard deploy/images/requirements-*.txt); do \
 		build/tools/audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $$lock || exit 1; done
 	npm audit --package-lock-only --prefix deploy/local/node
+	npm audit --package-lock-only --prefix tests/support/openid

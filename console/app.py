@@ -75,7 +75,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for part in (api, sign_in):
         app.include_router(part.routes(context))
-    app.include_router(events.routes(context, settings.pages))
+    app.include_router(events.routes(context, settings))
 
     @app.get("/healthz", response_model=Alive, responses=ALWAYS)
     def healthz() -> Response:

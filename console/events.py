@@ -1,23 +1,34 @@
 """Live updates: the pages keep one request open, and get the state every two seconds.
 
 However many pages are open, the state is asked for once, and all of them are sent the same.
+
+A client that reads nothing cannot be told from one that does: its system takes the short events of a quarter of an
+hour. So each request ends within ``OPEN_S``, and who still reads sends the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from console.answers import ALWAYS, EVENTS
 from console.context import Context
+from settings import ConsoleSettings
 
 POLL_S = 2.0
+
+OPEN_S = 60.0
+"""The longest that a request for events stays open."""
+
+AGAIN = {"event": "again", "data": "", "retry": 1000}
+"""The last event: the page is to ask anew. Other clients of such events do so by themselves, after the milliseconds."""
 
 
 class Live:
@@ -53,27 +64,47 @@ class Live:
         return event
 
 
-def routes(context: Context, most_pages: int) -> APIRouter:
-    """``/api/events``, for ``most_pages`` at once."""
-    api, live = APIRouter(prefix="/api", responses=ALWAYS), Live(context.state)
-    open_pages: set[object] = set()
+def routes(context: Context, settings: ConsoleSettings) -> APIRouter:
+    """``/api/events``, for so many pages at once as the settings say, in all and of each person."""
+    api, live, access = APIRouter(prefix="/api", responses=ALWAYS), Live(context.state), context.access
+    open_pages: dict[object, str] = {}
+    """Who looks at each."""
+
+    async def place(request: Request) -> AsyncIterator[object]:
+        """Taken before the answer begins, so that many who come at once find no more places than there are."""
+        user = access.user(request)
+        name = user.name if user else ""
+        # Without sign-in all who come are the owner, and the places are theirs.
+        if access.signs_in and list(open_pages.values()).count(name) >= settings.pages_of_person:
+            told = f"{name} has {settings.pages_of_person} pages open (CONSOLE_PAGES_OF_PERSON)"
+            raise HTTPException(429, told, {"Retry-After": "30"})
+        if len(open_pages) >= settings.pages:
+            raise HTTPException(503, f"{settings.pages} pages are open (CONSOLE_PAGES)", {"Retry-After": "30"})
+        page = object()
+        open_pages[page] = name
+        try:
+            yield page
+        finally:
+            open_pages.pop(page, None)
+
+    held = Depends(place)
 
     @api.get("/events", response_class=EventSourceResponse, responses=EVENTS)
-    async def events(request: Request) -> EventSourceResponse:
-        """Server-sent events: the state, every two seconds."""
-        if len(open_pages) >= most_pages:
-            raise HTTPException(503, f"{most_pages} pages are open (CONSOLE_PAGES)", {"Retry-After": "30"})
+    async def events(request: Request, page: object = held) -> EventSourceResponse:
+        """Server-sent events: the state, every two seconds. They end within a minute with `again`: ask anew."""
 
-        async def states() -> AsyncIterator[dict[str, str]]:
-            page = object()
-            open_pages.add(page)
-            try:
-                event = await live.first()
-                while not await request.is_disconnected() and context.access.user(request) is not None:
-                    yield event
-                    event = await live.next()
-            finally:
-                open_pages.discard(page)
+        async def states() -> AsyncIterator[dict[str, Any]]:
+            loop = asyncio.get_running_loop()
+            # Not all at the same moment, if they came at the same one.
+            until = loop.time() + random.uniform(OPEN_S / 2, OPEN_S)
+            event = await live.first()
+            while not await request.is_disconnected() and access.user(request) is not None:
+                yield event
+                if loop.time() > until:
+                    del open_pages[page]  # first, so that the page finds its place free
+                    yield AGAIN
+                    return
+                event = await live.next()
 
         return EventSourceResponse(states())
 

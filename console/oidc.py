@@ -14,6 +14,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -56,6 +57,9 @@ LEEWAY_S = 60
 """So far may the clocks of provider and console be apart."""
 
 LONGEST_NAME = 200
+
+UNUSABLE = (JoseError, ValueError, KeyError, TypeError, AttributeError)
+"""What the library raises for keys and tokens that are not what they should be."""
 
 
 class _Registry(JWSRegistry):
@@ -259,7 +263,7 @@ class Provider:
             nonce={"essential": True, "value": nonce},
         )
         try:
-            claims = dict(jwt.decode(token, KeySet.import_key_set(keys), registry=_Registry()).claims)
+            claims = dict(jwt.decode(token, _known_keys(keys), registry=_Registry()).claims)
             rules.validate(claims)
         except BadSignatureError as error:
             raise SignInRefused("the ID token is not signed by the provider's key") from error
@@ -267,7 +271,7 @@ class Provider:
             raise SignInRefused("the ID token has expired; are the clocks right?") from error
         except (InvalidClaimError, MissingClaimError) as error:
             raise SignInRefused(f"the ID token is not for this sign-in: {error.description or error}") from error
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNUSABLE as error:
             raise SignInRefused(f"the ID token cannot be trusted: {' '.join(str(error).split())[:300]}") from error
         # A list of values would satisfy the registry if one of them were right.
         if claims["nonce"] != nonce:
@@ -311,6 +315,16 @@ class Provider:
                 "CONSOLE_OIDC_NAME_CLAIM and CONSOLE_OIDC_ROLES_CLAIM may name other claims"
             )
         return claims.get(name)
+
+
+def _known_keys(found: dict[str, Any]) -> KeySet:
+    """Those of a JWK Set that can be used: the others are nothing to a client that does not know them (RFC 7517,
+    section 5), and must keep nobody out."""
+    known = []
+    for key in found["keys"]:
+        with suppress(*UNUSABLE):
+            known += KeySet.import_key_set({"keys": [key]}).keys
+    return KeySet(known)
 
 
 def own_page(address: str) -> str:

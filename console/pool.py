@@ -34,7 +34,7 @@ class Pool:
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """A connection for the caller alone."""
+        """A connection for the caller alone. It reads alone, within the limits."""
         if not self._slots.acquire(timeout=WAIT_S):
             raise StorageUnavailable(f"all connections were busy for {WAIT_S:g} s")
         try:
@@ -43,6 +43,7 @@ class Pool:
             except queue.Empty:
                 client = connect(self._settings)
                 self._own = dict(client.settings)
+            client.settings = {**self._own, **READ_ONLY}
             try:
                 yield client
             except ServerException:

@@ -48,6 +48,9 @@ class ConsoleSettings(BaseSettings):
     pages: int = Field(
         default=500, ge=1, description="The most pages that are kept up to date at once; more must wait (503)"
     )
+    pages_of_person: int = Field(
+        default=20, ge=1, description="The most of them of one person who has signed in; more must wait (429)"
+    )
     sign_ins: str = Field(
         default="10/minute",
         description="The most attempts to sign in with a name from an address, or in a browser where the person has "

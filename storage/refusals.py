@@ -5,7 +5,6 @@ from __future__ import annotations
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
-from storage.connection import first_line
 from storage.shards import stored_in
 
 LACKS_RIGHTS = 497
@@ -24,7 +23,10 @@ REASONS = {
 }
 """By ClickHouse's error code."""
 
-OF_FILES = ("Read-only file system", "No space left on device")
+READ_ONLY = "Read-only file system"
+OF_FILES = {READ_ONLY: "its disk is read-only", "No space left on device": "its disk is full"}
+"""By what the operating system says; ClickHouse has no error codes for these."""
+
 LEAST_FREE_BYTES = 500_000_000
 
 OBSTACLES = """
@@ -59,15 +61,25 @@ FROM
 """
 
 
+WRITES_A_FILE = """
+SELECT number FROM numbers(100000) ORDER BY sipHash64(number) FORMAT Null
+SETTINGS max_bytes_before_external_sort = 1, max_bytes_ratio_before_external_sort = 0
+"""
+"""Sorts in a file beside the tables, and leaves nothing: a disk that has become read-only is in none of ClickHouse's
+tables."""
+
+
 def refusal(error: BaseException | None) -> str:
     """Why ClickHouse refused what led to ``error``; '' if it did not answer, or for any other reason."""
     while error is not None:
         if isinstance(error, ServerException):
-            if any(words in error.message for words in OF_FILES):
-                return first_line(error)
-            return REASONS.get(error.code, "")
+            return _of_files(error) or REASONS.get(error.code, "")
         error = error.__cause__
     return ""
+
+
+def _of_files(error: ServerException) -> str:
+    return next((why for said, why in OF_FILES.items() if said in error.message), "")
 
 
 def obstacles(client: Client) -> list[str]:
@@ -75,8 +87,14 @@ def obstacles(client: Client) -> list[str]:
     them, or of other shards. Raises what the driver raises."""
     tables = tuple(stored_in(client, table) for table in ("record_log", "label_log"))
     try:
-        return [text for (text,) in client.execute(OBSTACLES, {"least": LEAST_FREE_BYTES, "tables": tables})]
+        found = [text for (text,) in client.execute(OBSTACLES, {"least": LEAST_FREE_BYTES, "tables": tables})]
     except ServerException as error:
         if error.code != LACKS_RIGHTS:
             raise
-        return []
+        found = []
+    try:
+        client.execute(WRITES_A_FILE)
+    except ServerException as error:  # users may be kept from these settings, and a full disk is told already
+        if _of_files(error) == OF_FILES[READ_ONLY]:
+            found.append(f"ClickHouse takes no rows: {OF_FILES[READ_ONLY]}")
+    return found

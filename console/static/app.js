@@ -74,7 +74,12 @@ function follow() {
     seen = key;
   });
   events.addEventListener("away", () => say("ClickHouse does not answer; what is shown may be old.", true));
-  events.onerror = () => say("Connection to the console lost; what is shown may be old.", true);
+  // The console ends each request for events within a minute, so that a page that hangs keeps no place there.
+  events.addEventListener("again", () => { events.close(); follow(); });
+  events.onerror = () => {
+    say("Connection to the console lost; what is shown may be old.", true);
+    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 30_000); // refused: the browser does not ask again by itself
+  };
 }
 const picker = document.getElementById("as-of");
 if (picker) pick(picker);

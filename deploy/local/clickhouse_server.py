@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import shutil
 import socket
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -75,6 +77,7 @@ def answers(http_port: int) -> bool:
 
 def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
     """Run until stdin closes (the binary: until a signal); the exit code. ``path/users.xml`` says who may log in."""
+    _wait_for_disk(path)
     (path / "log").mkdir(parents=True, exist_ok=True)
     config = path / "config.xml"
     # The library asks for the working directory when it rotates a log, so without one it must not.
@@ -115,6 +118,24 @@ def serve(path: Path, tcp_port: int, http_port: int, library: str) -> int:
     sys.stdout.flush()
     # Without the interpreter's own clean-up: the library's threads may still be there.
     os._exit(int(failed))
+
+
+def _wait_for_disk(path: Path) -> None:
+    """Until a file can be written there. It would be no better off if it ended and were started again."""
+    told = ""
+    while True:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "probe").write_bytes(b"\n")
+            (path / "probe").unlink()
+            return
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.ENOSPC):
+                raise
+            if str(error) != told:
+                told = str(error)
+                print(f"ClickHouse waits to start, since its disk takes no files: {told}", flush=True)
+        time.sleep(1)
 
 
 def _guide(path: Path, queries: Path) -> None:

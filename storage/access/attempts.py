@@ -139,6 +139,9 @@ def attempts(person: Person, server: Server) -> Iterator[Try]:
     yield from _changes(person)
     # Other than the table function of that name, this one is checked by no grant.
     yield Try("read a file of the server", "SELECT file('/etc/hostname')", False)
+    if not person.writes:  # the embedded ClickHouse reads for them (docs/security.md)
+        into = "INSERT INTO FUNCTION null('a String') FROM INFILE '/etc/hostname' FORMAT LineAsString"
+        yield Try("read a file of the server into a table", into, False)
     for name, arguments in _usable(OUTSIDE, server):
         yield Try(f"use {name}()", f"SELECT * FROM {name}({arguments})", False)
     if not everything:

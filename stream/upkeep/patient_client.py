@@ -64,6 +64,7 @@ class PatientClient:
         worker is stopping.
         """
         started, pause = time.monotonic(), FIRST_PAUSE_S
+        away: float | None = started
         while True:
             try:
                 if self._client is None:
@@ -77,8 +78,11 @@ class PatientClient:
                 self.waiting = True
                 self.close()
                 self._metrics.insert_failures.inc()
-                waited = time.monotonic() - started
-                if waited > self._patience_s and not refused:
+                now = time.monotonic()
+                waited = now - started
+                # What mends a ClickHouse that takes no rows may be a restart, which has the whole patience.
+                away = None if refused else now if away is None else away
+                if away is not None and now - away > self._patience_s:
                     raise GaveUp(f"after {waited:.0f} s (STREAM_STORE_PATIENCE_S): {error}") from error
                 log.warning("waiting for the store: %s", error, extra={"waited_s": round(waited, 1)})
                 if self._stopping.wait(pause):

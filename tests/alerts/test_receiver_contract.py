@@ -7,11 +7,13 @@ A new kind is tested as soon as it stands in ``TRANSPORTS``; it needs a line her
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from alerts.receivers.transports import send
 from alerts.rules import BadRules
 from alerts.rules_file import read_rules
 from documents import AlertKind
+from tests.support.certificates import Authority
 
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
 ALERT: dict[str, Any] = {
@@ -206,18 +209,50 @@ def test_the_rules_file_takes_its_type_and_checks_its_url(case: Case):
         read_rules((text % server.url).replace(f"type: {name}", "type: telegraph"))
 
 
-def test_a_password_is_not_sent_in_clear() -> None:
-    heard: list[Any] = []
+class Authenticator:
+    """Lets everybody in. ``heard`` says of each password whether it came encrypted."""
 
-    def authenticate(_: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
-        heard.append(given)
+    def __init__(self) -> None:
+        self.heard: list[bool] = []
+
+    def __call__(self, smtp: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+        self.heard.append(smtp.transport.get_extra_info("ssl_object") is not None)
         return AuthResult(success=True)
 
-    with smtp_server(authenticator=authenticate, auth_require_tls=False) as server:
-        url = server.url.replace("//", "//ana@")
-        mail = Receiver(
-            name="r", type="email", url=url, to=["risk@example.org"], secret_env="P", private_addresses=True
-        )
-        with pytest.raises(Refused, match="offers no encryption"):
-            send(mail, "message-1", [ALERT], {"P": "a secret"}, 5)
-    assert not heard and not server.got
+
+def send_with_password(server: Server, host: str = "127.0.0.1") -> None:
+    url = server.url.replace("//127.0.0.1", f"//ana@{host}")
+    mail = Receiver(name="r", type="email", url=url, to=["risk@example.org"], secret_env="P", private_addresses=True)
+    send(mail, "message-1", [ALERT], {"P": "a secret"}, 5)
+
+
+def test_a_password_is_not_sent_in_clear() -> None:
+    authenticator = Authenticator()
+    with (
+        smtp_server(authenticator=authenticator, auth_require_tls=False) as server,
+        pytest.raises(Refused, match="offers no encryption"),
+    ):
+        send_with_password(server)
+    assert not authenticator.heard and not server.got
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_password_is_sent_to_the_mail_server_that_the_certificate_names(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After STARTTLS, and with TLS from the start."""
+    authority, authenticator = Authority(tmp_path, "ours"), Authenticator()
+    files = authority.certify("mail", ("127.0.0.1",))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.certificate, files.key)
+    options = {"ssl_context": context, "auth_require_tls": False} if scheme == "smtps" else {"tls_context": context}
+    with smtp_server(authenticator=authenticator, **options) as server:
+        server.url = server.url.replace("smtp:", f"{scheme}:")
+        with pytest.raises(Failed, match="certificate verify failed"):
+            send_with_password(server)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        with pytest.raises(Failed, match="certificate verify failed"):
+            send_with_password(server, "localhost")
+        assert not authenticator.heard and not server.got
+        send_with_password(server)
+    assert authenticator.heard == [True] and len(server.got) == 1

@@ -12,7 +12,7 @@ from clickhouse_driver import Client
 from deploy.local import Stack
 from documents import BadRecord, Document, Label, Position, Pseudonymiser, Search
 from storage import audited, erase_person, find_person, held_about, positions, write_documents, write_labels
-from storage.writes import delete_search, save_search, write_opened
+from storage.writes import ShadowRow, delete_search, save_search, write_opened, write_rescored, write_shadow_rows
 from tests.support import eventually
 from tests.support.commands import within
 
@@ -32,7 +32,8 @@ def own_topics(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def comment(offset: int, author: str, source: str = "forum") -> Document:
     found = Document(Position("comments", "id", 0, offset), "comment", f"c{offset}", source, "", f"words of {author}")
     found.author = Pseudonymiser(KEY).author(source, author)
-    found.published_at, found.url, found.embedding = NOW, "https://example.com/c", b"e" * 384
+    found.published_at, found.url, found.in_reply_to = NOW, f"https://example.com/{author}", f"answer of {author}"
+    found.embedding = (author.encode() * 384)[:384]
     return found
 
 
@@ -45,7 +46,12 @@ def store(client: Client) -> None:
         json.dumps({"id": "x", "source": "forum", "author": "john", "text": "jane"}).encode(),
     ]
     letters = [BadRecord(Position("comments", "id", 0, n), "invalid", raw=raw) for n, raw in enumerate(bad, 3)]
-    write_documents(client, [comment(0, "jane"), comment(1, "jane", "board"), replied, *letters])
+    write_documents(client, [hers := comment(0, "jane"), comment(1, "jane", "board"), replied, *letters])
+    hers.label, hers.scored_at = "negative", NOW
+    write_rescored(client, [hers])
+    found = ("negative", "neutral", [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], -0.7, 0.0)
+    shadow = ShadowRow("comments", "id", 0, 0, NOW, "w", "comment", "forum", hers.document_id, "m1", "m2", *found)
+    write_shadow_rows(client, [shadow])
     given = [("jane", "c2"), ("ann", "c0"), ("ann", "c2")]
     write_labels(
         client,

@@ -22,6 +22,7 @@ def test_holes_are_filled_from_kafka(
     client: Client, configured: None, kafka_bootstrap: str, shipped: Path, monkeypatch: pytest.MonkeyPatch
 ):
     topic = f"repair-{uuid.uuid4().hex[:12]}"
+    monkeypatch.setattr("stream.repair.filling.BATCH", 3)  # a hole is longer than what is read at once
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap)
     monkeypatch.setenv("MODEL_REGISTRY", str(shipped))
     monkeypatch.setenv("MODEL_EVENTS", "false")

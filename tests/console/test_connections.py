@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -26,6 +26,7 @@ from console.context import Context
 from console.pool import Pool
 from settings import ClickHouseSettings, ConsoleSettings
 from tests.console.test_access import PASSWORD
+from tests.console.test_console import CHROMIUM
 from tests.console.test_oidc import NOWHERE
 from tests.support import PATIENCE_S, eventually
 from tests.support.certificates import Authority
@@ -34,6 +35,10 @@ HALF = b"GET /static/icon.svg HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Ha"
 WHOLE = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 HOUR = 3600.0
 OF_ALL, WAITING = 12, 5
+STATE = {
+    "now": "2026-01-01T12:00:00Z", "stored_at": "2026-01-01T11:59:00Z", "published_at": "2026-01-01T11:59:00Z",
+    "moment": "2026-01-01T12:00:00Z", "live": True, "records": 7, "alerts": 0, "actions": 0, "labels": 0,
+}  # fmt: skip
 
 
 class Console:
@@ -79,11 +84,12 @@ def rest(client: socket.socket) -> bytes:
 
 
 @contextmanager
-def served(limits: Limits, **settings: Any) -> Iterator[Console]:
+def served(limits: Limits, clickhouse: str = NOWHERE, at: int = 0, **settings: Any) -> Iterator[Console]:
+    """A console at the port ``at`` (0: any)."""
     given = ConsoleSettings(**settings)
-    pool = Pool(ClickHouseSettings(url=NOWHERE))
+    pool = Pool(ClickHouseSettings(url=clickhouse))
     server = uvicorn.Server(server_config(create_app(pool, given), given, limits))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", at)) as listening:
         port = listening.getsockname()[1]
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
@@ -263,6 +269,111 @@ def test_as_many_pages_are_open_as_the_setting_says():
         assert console.status("/static/icon.svg") == "200 OK", "pages alone are refused"
         second.close()
         eventually(lambda: console.status("/api/events") == "200 OK", 10, "there is room again")
+
+
+def test_many_pages_that_open_at_once_get_no_more_places_than_there_are():
+    with served(Limits(), pages=2) as console:
+        clients = [console.connected(WHOLE % b"/api/events") for _ in range(20)]
+        assert sorted(map(status, clients)) == ["200 OK"] * 2 + ["503 Service Unavailable"] * 18
+
+
+def test_one_person_cannot_take_the_pages_of_others(tmp_path: Path):
+    users = tmp_path / "users.yaml"
+    for name in ("ana", "ben"):
+        add(users, name, PASSWORD, ("risk_reader",))
+    with served(Limits(), users=users, pages=5, pages_of_person=2) as console, ExitStack() as stack:
+        url = f"http://127.0.0.1:{console.port}"
+
+        def asked(browser: httpx.Client) -> httpx.Response:
+            return stack.enter_context(browser.stream("GET", "/api/events"))
+
+        ana, anas_other, ben = (stack.enter_context(signed_in(url, name)) for name in ("ana", "ana", "ben"))
+        pages = [asked(ana), asked(anas_other)]
+        assert [page.status_code for page in pages] == [200, 200]
+        refused = asked(ana)
+        assert refused.status_code == 429 and refused.headers["Retry-After"] == "30"
+        assert "ana has 2 pages open (CONSOLE_PAGES_OF_PERSON)" in refused.read().decode()
+        pages += [asked(ben), asked(ben)]
+        assert [page.status_code for page in pages] == [200] * 4, "others find their places free"
+        pages[0].close()
+        eventually(lambda: asked(anas_other).status_code == 200, 10, "there is room again")
+
+
+@contextmanager
+def signed_in(url: str, name: str) -> Iterator[httpx.Client]:
+    """A browser of that person."""
+    with httpx.Client(base_url=url, timeout=PATIENCE_S) as browser:
+        token = browser.get("/sign-in").text.partition('csrf-token" content="')[2].partition('"')[0]
+        who = {"name": name, "password": PASSWORD}
+        assert browser.post("/api/sign-in", json=who, headers={"X-CSRF-Token": token}).status_code == 200
+        yield browser
+
+
+def test_a_client_that_reads_no_short_events_keeps_no_place(monkeypatch: pytest.MonkeyPatch):
+    """Its system takes them for a quarter of an hour, so that no answer ever waits for it."""
+    monkeypatch.setattr("console.events.POLL_S", 0.05)
+    monkeypatch.setattr("console.events.OPEN_S", 1.0)
+    monkeypatch.setattr(Context, "state", lambda self: {"records": 7})
+    with served(Limits(send_s=HOUR), pages=1) as console:
+        silent = console.connected(WHOLE % b"/api/events")
+        eventually(lambda: silent.recv(1, socket.MSG_PEEK), 10, "its page is open")
+        assert console.status("/api/events").startswith("503")
+        eventually(lambda: console.status("/api/events") == "200 OK", 10, "its place is free")
+        eventually(lambda: not console.connections, 10, "so is its connection")
+        assert rest(silent).endswith(b"event: again\r\ndata: \r\nretry: 1000\r\n\r\n\r\n0\r\n\r\n")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_a_page_that_was_refused_asks_again(monkeypatch: pytest.MonkeyPatch):
+    from playwright.sync_api import expect, sync_playwright
+
+    monkeypatch.setattr(Context, "state", lambda self: STATE)
+    with served(Limits(), pages=1) as console, sync_playwright() as playwright:
+        first = console.connected(WHOLE % b"/api/events")
+        assert status(first) == "200 OK"
+        with playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser:
+            page = browser.new_page()
+            page.clock.install()
+            page.goto(f"http://127.0.0.1:{console.port}/health")
+            expect(page.locator("#live")).to_contain_text("lost", timeout=PATIENCE_S * 1000)
+            first.close()
+
+            def told_half_a_minute_later() -> str:
+                page.clock.fast_forward(30_000)
+                return page.locator("#live").inner_text()
+
+            eventually(lambda: "Last record stored" in told_half_a_minute_later(), 10, "it has found the place free")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: no 'chromium' on the PATH")
+def test_a_page_that_is_read_opens_the_next_request_by_itself(monkeypatch: pytest.MonkeyPatch):
+    from playwright.sync_api import sync_playwright
+
+    monkeypatch.setattr("console.events.POLL_S", 0.05)
+    monkeypatch.setattr("console.events.OPEN_S", 0.3)
+    monkeypatch.setattr(Context, "state", lambda self: STATE)
+    # One place: the page's old request has left it before the next one comes.
+    with (
+        served(Limits(), pages=1) as console,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser,
+    ):
+        page = browser.new_page()
+        answers: list[int] = []
+        page.on("response", lambda one: answers.append(one.status) if one.url.endswith("/api/events") else None)
+        page.add_init_script(
+            "new MutationObserver(() => (window.told ??= []).push(document.getElementById('live')?.textContent))"
+            ".observe(document, {subtree: true, childList: true, characterData: true})"
+        )
+        page.goto(f"http://127.0.0.1:{console.port}/health")
+        deadline = time.monotonic() + PATIENCE_S
+        while len(answers) < 4:
+            assert time.monotonic() < deadline, answers
+            page.wait_for_timeout(50)
+        told = page.evaluate("window.told")
+    assert set(answers) == {200}
+    assert any("Last record stored" in one for one in told if one), told
+    assert not any("lost" in one for one in told if one), told
 
 
 def test_a_page_that_is_read_stays_open(monkeypatch: pytest.MonkeyPatch):

@@ -84,10 +84,13 @@ def pool(client: Client, clickhouse_url: str) -> Iterator[Pool]:
 
 def test_every_query_is_limited_in_time_rows_and_memory_and_reads_alone(pool: Pool):
     wanted = "SELECT getSetting('readonly'), getSetting('max_execution_time'), getSetting('max_memory_usage')"
+    with pool.client() as one:  # whoever takes a connection cannot go around the limits
+        assert one.execute(wanted) == [(1, 30, 1_000_000_000)]
     assert pool.rows(wanted)[1] == pool.read(lambda client: client.execute(wanted)) == [(1, 30, 1_000_000_000)]
     with pytest.raises(ServerException, match="readonly"):
         pool.read(lambda client: record_action(client, "ana", "labelled", "d"))
     pool.write(lambda client: record_action(client, "ana", "labelled", "d"))
+    assert pool.write(lambda client: client.execute(wanted)) == [(0, 30, 1_000_000_000)]
     assert pool.rows("SELECT user FROM audit_log")[1] == [("ana",)]
     assert pool.rows(wanted)[1][0][0] == 1, "the connection that wrote reads alone again"
     with pytest.raises(ServerException, match=r"max_result_rows|Limit for result"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,15 @@ import torch
 from clickhouse_driver import Client
 
 import model
+from documents import LABELS, Label, Position
 from model.encoder import base
 from model.registry import current_shadow, promote, publish
+from retrain.data.phrases import phrases
 from retrain.fit import SentimentEncoder, write_adapter
 from retrain.judge import Verdict
 from retrain.run import _Run
 from settings import RetrainSettings
+from storage import write_labels
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,24 @@ def test_what_learned_from_labels_of_nobody_known_is_promoted_by_a_person_only(
     shadowed = current_shadow(registry)
     assert told == (["shadowed"] if shadow else ["promoted"])
     assert (shadowed.version if shadowed else model.champion_name(registry)) == challenger
+
+
+def test_a_run_learns_little_from_those_whom_nobody_knows_and_is_judged_on_known_annotators(
+    client: Client, tmp_path: Path
+):
+    texts, now = list(dict.fromkeys(one.text for one in phrases(400, 1))), datetime.now(UTC)
+    given = [
+        Label(Position("labels", "t", 0, n), LABELS[n % 3], "anna" if n < 200 else f"name {n % 7}", now, text=text)
+        for n, text in enumerate(texts)
+    ]
+    write_labels(client, given)
+    settings = RetrainSettings(folder=tmp_path, annotators="anna", annotator_share=0.1)
+    run = {"id": "r", "cause": "labels", "champion": "", "labels_until": now + timedelta(minutes=1)}
+    with (tmp_path / "lock").open("w") as lock:
+        used = _Run(client, tmp_path, settings, lambda *event: None, lambda _: None, run, lock)._labels(None)
+    known = {part: sum(item.known for item in items) for part, items in used.parts.items()}
+    others = {part: len(items) - known[part] for part, items in used.parts.items()}
+    assert others["validation"] == others["test"] == 0 < min(known.values())
+    assert others["train"] == known["train"] // 9 == used.strange, "a tenth of what is learned"
+    hers = {label.text for label in given if label.annotator == "anna"}
+    assert used.tested and {one.text for one in used.tested} <= hers

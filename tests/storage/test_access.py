@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 import pytest
@@ -252,6 +253,8 @@ def test_the_users_file_is_xml_whatever_a_desk_is_called():
     filters = [node.text or "" for node in found.iter("filter")]
     assert any("'R&D <new>'" in one for one in filters) and any("'o\\'clock'" in one for one in filters)
     assert "secret" not in text
+    start = [grant.text for grant in found.iterfind("users/default/grants/query")]
+    assert start == ["GRANT SYSTEM LISTEN ON *.*"], "should the user without a password ever get in"
 
 
 def test_two_desks_never_share_a_user():
@@ -265,6 +268,38 @@ def test_accounts_of_others_are_not_taken_over(client_of_default: Client):
     assert access.taken(client_of_default, everybody) == []  # these are finsent's own
     others = [person._replace(user="default") for person in everybody[:1]]
     assert access.taken(client_of_default, others) == ["default"]
+
+
+class Granting:
+    """Answers as a server that takes users by SQL, as the embedded ClickHouse does not; ``users`` are its users of our
+    names: name, whether they are of this database, and their roles."""
+
+    def __init__(self, *users: tuple[str, bool, list[str]]) -> None:
+        self.users, self.told = users, list[str]()
+
+    def execute(self, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        if not query.startswith("SELECT"):
+            self.told.append(query)
+        elif "system.user_directories" in query:
+            return [("local_directory",)]
+        return list(self.users) if "system.users" in query else [("finsent",)]
+
+
+@pytest.mark.parametrize(
+    ("stranger", "user"),
+    [(True, ("writer", True, ["others_role"])), (True, ("writer", False, ["finsent_writer"])),
+     (False, ("writer", True, ["finsent_writer"]))],
+    ids=["of others", "of another database", "our own"],
+)  # fmt: skip
+def test_nothing_is_granted_where_an_account_is_of_others(stranger: bool, user: tuple[str, bool, list[str]]):
+    everybody, server = access.people(["technology"]), Granting(user)
+    known = {person.user: "s" for person in everybody}
+    if stranger:
+        with pytest.raises(access.TakenNames, match="accounts of these names: writer"):
+            access.grant(server, everybody, known)  # type: ignore[arg-type]
+    else:
+        assert access.grant(server, everybody, known) == len(server.told)  # type: ignore[arg-type]
+    assert bool(server.told) != stranger
 
 
 def test_names_begin_with_the_prefix_so_that_two_installations_may_share_a_server():

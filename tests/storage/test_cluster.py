@@ -18,7 +18,16 @@ from deploy.local import Stack
 from documents import Document, Position
 from errors import ExitCode
 from settings import ClickHouseSettings
-from storage import SeveralServers, UnusableCluster, check_one_server, connect, last_stored, refusal, write_documents
+from storage import (
+    SeveralServers,
+    UnusableCluster,
+    check_one_server,
+    connect,
+    former_positions,
+    last_stored,
+    refusal,
+    write_documents,
+)
 from storage.cluster import check_cluster, everywhere
 from storage.insert import LEAST_QUORUM, PREVIOUS_QUORUM_NOT_MET
 from storage.migrate import DEFINER, LEDGER, VIEW, files, statements
@@ -94,9 +103,11 @@ def test_inserts_of_records_wait_for_a_majority_and_the_ledger_is_the_acknowledg
         clustered.execute = execute
         write_documents(clustered, [Document(Position("news", "id", 0, 7))])
         assert last_stored(clustered, [("news", "id")]) == {("news", "id", 0): 7}
+        assert former_positions(clustered, {"news": "another"}) == {("news", "id", 0): 7}
     insert = next(one for one in sent if "INSERT INTO record_log" in one["query"])
     assert insert.items() >= LEAST_QUORUM.items()
-    assert next(one for one in sent if "max(offset)" in one["query"])["select_sequential_consistency"] == 1
+    ledgers = [one.get("select_sequential_consistency") for one in sent if "max(offset)" in one["query"]]
+    assert ledgers == [1, 1]
 
 
 class Crowded:
@@ -159,7 +170,7 @@ def clusters(port: int) -> str:
 
     own, other = replica("127.0.0.1"), replica(ELSEWHERE)
     return (
-        "<clickhouse><remote_servers>"
+        "<clickhouse><macros><replica>a</replica></macros><remote_servers>"
         f"<sharded><shard>{own}</shard><shard>{other}</shard></sharded>"
         f"<replicated><shard>{own}{other}</shard></replicated>"
         f"<others><shard>{other}</shard></others>"
@@ -225,4 +236,5 @@ def test_a_server_of_a_cluster_wants_to_be_told_that_it_is_reached_alone(member:
         with pytest.raises(SeveralServers, match="servers in the cluster sharded") as refused:
             check_one_server(client, settings)
         assert "in the cluster replicated" in str(refused.value) and "others" not in str(refused.value)
+        assert 'it has a macro "replica"' in str(refused.value)
         check_one_server(client, settings.model_copy(update={"one_server": True}))

@@ -25,8 +25,9 @@ def acknowledged() -> Acknowledged:
     return Acknowledged("w", Metrics(), lambda why, where: None)
 
 
-def written(client: Client, acknowledged: Acknowledged) -> list[Document]:
-    """A batch of each month, as a worker stores and notes it; comments have come in January alone."""
+def written(client: Client, acknowledged: Acknowledged, connection: PatientClient | None = None) -> list[Document]:
+    """A batch of each month, as a worker stores and notes it; comments have come in January alone. With ``connection``,
+    a worker's turn to keep the ranges comes in the middle of each month."""
     made = []
     for month, offsets in MONTHS.items():
         rows = [Document(Position("news", "id", 0, offset)) for offset in offsets]
@@ -34,7 +35,11 @@ def written(client: Client, acknowledged: Acknowledged) -> list[Document]:
         for row in rows:
             row.ingested_at = datetime(2026, month, 5, 10, tzinfo=UTC)
         write_documents(client, rows, stamp=False)
-        acknowledged.note(rows, "record_log")
+        half = len(rows) // 2
+        acknowledged.note(rows[:half], "record_log")
+        if connection is not None:
+            acknowledged.keep(connection)
+        acknowledged.note(rows[half:], "record_log")
         made += rows
     labels = [Label(Position("labels", "id-3", 0, offset), "positive", "anna") for offset in range(5)]
     write_labels(client, labels)
@@ -59,8 +64,9 @@ def delete(client: Client, which: str) -> None:
 def test_nothing_comes_in_again_where_people_drop_partitions(
     client: Client, clickhouse_url: str, acknowledged: Acknowledged, months: list[str], monkeypatch: pytest.MonkeyPatch
 ):
-    written(client, acknowledged)
-    acknowledged.keep(patient(clickhouse_url), all_of_it=True)
+    connection = patient(clickhouse_url)
+    written(client, acknowledged, connection)
+    acknowledged.keep(connection, all_of_it=True)
     before = positions(client, IDS)
     assert before == {("news", 0): 29, ("comments", 1): 9, ("labels", 0): 4}
     drop(client, months)

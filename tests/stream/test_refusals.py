@@ -110,6 +110,29 @@ def test_used_up_memory_is_waited_for(client: Client, clickhouse_url: str, tmp_p
         assert _prepared(RunRecord(tmp_path / RUNS, "w", lambda: client), prepare, patience_s=0) == 2
 
 
+def test_a_restart_that_mends_a_refusal_is_waited_for(clickhouse_url: str):
+    """However long it has refused before."""
+    nowhere = f"clickhouse://127.0.0.1:{free_port()}/default"
+    servers = iter([(clickhouse_url, 1), (clickhouse_url, 1), (nowhere, 0), (clickhouse_url, 0)])
+
+    def connecting() -> Client:
+        url, memory = next(servers)
+        made = connect(ClickHouseSettings(url=url))
+        made.settings.update({"max_memory_usage": memory})
+        return made
+
+    def action(connected: Client) -> str:
+        try:
+            connected.execute("SELECT number FROM numbers(1000000) GROUP BY number FORMAT Null")
+        except ServerException as error:
+            raise StorageUnavailable("refused") from error
+        return "done"
+
+    connection = patient(connecting, patience_s=0.1)
+    assert connection.call(action) == "done" and next(servers, None) is None
+    connection.close()
+
+
 def test_a_read_only_user_is_waited_for_from_the_start(client: Client, clickhouse_url: str, tmp_path: Path):
     tried: list[int] = []
 

@@ -225,6 +225,29 @@ def test_reading_makes_one_row_of_each_record_in_their_order() -> None:
     assert made == read.run(received)
 
 
+def test_no_field_keeps_personal_data_as_it_came() -> None:
+    mail, call, at = "jane@example.org", "call +44 20 7946 0958", "2026-01-05T10:00:00Z"
+    where = {"id": f"{mail}/1", "source": f"list {mail}", "published_at": at}
+    news = {**where, "title": f"Siemens, {call}", "body": f"write to {mail}", "url": f"https://{mail}/u/{mail}"}
+    comment = {**where, "text": f"{mail} wins", "author": mail, "in_reply_to": f"{mail}/1"}
+    judged = {"label": "positive", "annotator": "anna", "labelled_at": at}
+    values = [
+        *(("news", news), ("comments", comment)),
+        *(("labels", judged | {"document_id": f"{mail}/1"}), ("labels", judged | {"text": f"Siemens, {call}"})),
+    ]
+    received = [Received(topic, 1, n, json.dumps(value).encode()) for n, (topic, value) in enumerate(values)]
+    pseudonymiser = Pseudonymiser("k" * 32)
+    made = Read(Linker(load_watchlist()), pseudonymiser, lambda topic, partition: IDS[topic]).run(received)
+    assert [type(row) for row in made] == [Document, Document, Label, Label]
+    assert not [row for row in made if any(one in str(row) for one in ("jane", "7946"))]
+    name = pseudonymiser.identifier(f"{mail}/1")
+    assert [made[0].document_id, made[1].in_reply_to, made[2].document_id] == [name] * 3, (
+        "answers find what they answer"
+    )
+    assert (made[0].title, made[0].text) == ("Siemens, call [phone]", "write to [email]")
+    assert (made[0].url, made[3].text) == ("https://example.org/u/[email]", "Siemens, call [phone]")
+
+
 def test_only_those_who_are_named_may_label_and_nobody_from_the_future() -> None:
     tomorrow = (datetime.now(UTC) + timedelta(hours=20)).isoformat()
     made = {"document_id": "n1", "label": "positive", "labelled_at": tomorrow}

@@ -1,6 +1,6 @@
 """An OpenID provider of the tests' own, that can be told to answer with whatever a thief would.
 
-A provider that somebody else wrote is tried, too: it can only answer well.
+``certified_provider`` is one that answers well.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ class OpenIdProvider:
 
         self.redirects_to = ""
         """Where the discovery document is said to be; "": here."""
+
+        self.other_keys: list[Any] = []
+        """Beside its own."""
 
         self._codes: dict[str, dict[str, str]] = {}
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -97,7 +100,8 @@ class OpenIdProvider:
                     endpoints = {name: f"{at}/{path}" for name, path in own.items()}
                     self._answer(200, {"issuer": at, **endpoints, **provider.metadata})
                 elif self.path == "/keys":
-                    self._answer(200, dict(KeySet([provider.key]).as_dict(private=False)))
+                    own_keys = KeySet([provider.key]).as_dict(private=False)["keys"]
+                    self._answer(200, {"keys": [*provider.other_keys, *own_keys]})
                 elif self.path == "/userinfo" and self.headers["Authorization"] == "Bearer opaque":
                     self._answer(200, provider.userinfo)
                 else:
