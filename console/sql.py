@@ -88,8 +88,7 @@ ORDER BY kind
 """
 
 _COUNTED = """
-        SELECT *, greatest(p_negative, p_neutral, p_positive) * novelty / 100 AS weight
-        FROM counted_mentions_of(companies = {companies},
+        SELECT * FROM counted_scores_of(companies = {companies},
             first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL {days} DAY, until = %(moment)s, known = now64(3))
 """
 """What the indices of some companies are made of."""
@@ -137,7 +136,7 @@ ORDER BY slot
 
 TOPICS = """
 SELECT toStartOfDay(published_at) AS day, topic_name AS topic, count() AS documents
-FROM counted_mentions_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
+FROM counted_scores_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 7 DAY,
     until = %(moment)s, known = now64(3)) ARRAY JOIN `topics.name` AS topic_name
 GROUP BY day, topic ORDER BY day, documents DESC
 """
@@ -179,7 +178,7 @@ FROM
 LEFT JOIN
 (
     SELECT toDate32(published_at) AS date, avg(m.sentiment) AS tone, count() AS documents
-    FROM counted_mentions_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 61 DAY,
+    FROM counted_scores_of(companies = [%(entity)s], first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 61 DAY,
         until = %(moment)s, known = now64(3)) AS m
     GROUP BY date
 ) AS s ON p.date = s.date
@@ -268,7 +267,7 @@ LEFT JOIN
     FROM
     (
         SELECT entity, topic_name AS topic, count() AS documents
-        FROM counted_mentions_of(companies = %(entities)s,
+        FROM counted_scores_of(companies = %(entities)s,
             first = toDateTime64(%(moment)s, 3, 'UTC') - INTERVAL 1 DAY, until = %(moment)s, known = now64(3))
         ARRAY JOIN `topics.name` AS topic_name
         GROUP BY entity, topic

@@ -568,12 +568,13 @@ CREATE TABLE schema_migrations
 ENGINE = ReplacingMergeTree
 ORDER BY name;
 
--- 0095_sums_of_hours
+-- 0095_sums_of_hours, 0098_settled_mentions
 CREATE TABLE settled_counts
 (
     `hour` DateTime('UTC'),
     `rows` UInt64,
     `hashes` UInt64,
+    `listed` Bool DEFAULT false,
     `entities` Array(LowCardinality(String)) CODEC(ZSTD(1)),
     `kinds` Array(LowCardinality(String)) CODEC(ZSTD(1)),
     `times` Array(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
@@ -600,8 +601,27 @@ CREATE TABLE settled_counts
 )
 ENGINE = ReplacingMergeTree(settled_at)
 ORDER BY hour
-TTL toDateTime(settled_at) + toIntervalDay(60)
+TTL toDateTime(settled_at) + toIntervalDay(76)
 SETTINGS index_granularity = 1;
+
+-- 0098_settled_mentions
+CREATE TABLE settled_mentions
+(
+    `entity` LowCardinality(String),
+    `published_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `mention` UInt64 CODEC(NONE),
+    `hashes` UInt64 CODEC(ZSTD(1)),
+    `kind` LowCardinality(String) CODEC(ZSTD(1)),
+    `sentiment` Float32 CODEC(ZSTD(1)),
+    `p_negative` Float32 CODEC(ZSTD(1)),
+    `weight` Float64 CODEC(ZSTD(1)),
+    `topics` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `settled_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(settled_at)
+ORDER BY (entity, published_at, mention)
+TTL toDateTime(settled_at) + toIntervalDay(76)
+SETTINGS index_granularity = 1024;
 
 -- 0095_sums_of_hours
 CREATE TABLE settled_repeat_hours
@@ -1195,6 +1215,94 @@ AS SELECT
     weight,
     `topics.name`
 FROM counted_sums(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')}, weekly = {weekly:UInt8}, sums = 0);
+
+-- 0098_settled_mentions
+CREATE VIEW counted_scores_of
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS WITH
+    (
+        SELECT (groupArrayIf(hour, settled), if(countIf(NOT settled) = 0, toDateTime('2106-01-01 00:00:00', 'UTC'), minIf(hour, NOT settled)))
+        FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+    ) AS state
+SELECT
+    entity,
+    kind,
+    published_at,
+    sentiment,
+    p_negative,
+    weight,
+    topics AS `topics.name`
+FROM settled_mentions
+FINAL
+WHERE (entity IN (
+    SELECT arrayJoin({companies:Array(String)})
+)) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND ((toStartOfHour(published_at), hashes) IN (
+    SELECT
+        hour,
+        hashes
+    FROM settled_counts
+    FINAL
+    WHERE hour IN (state.1)
+))
+UNION ALL
+WITH
+    (
+        SELECT (groupArrayIf(hour, settled), if(countIf(NOT settled) = 0, toDateTime('2106-01-01 00:00:00', 'UTC'), minIf(hour, NOT settled)))
+        FROM index_hours(first = {first:DateTime64(3, 'UTC')}, until = {until:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+    ) AS state
+SELECT
+    entity,
+    kind,
+    published_at,
+    sentiment,
+    p_negative,
+    (greatest(p_negative, p_neutral, p_positive) * novelty) / 100,
+    `topics.name`
+FROM
+(
+    SELECT
+        *,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, story_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS told_before,
+        lagInFrame(published_at, 1, toDateTime64('1900-01-01', 3, 'UTC')) OVER (PARTITION BY entity, source, document_id ORDER BY published_at ASC, ingested_at ASC, topic ASC, partition ASC, offset ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS sent_before
+    FROM
+    (
+        SELECT
+            entity,
+            kind,
+            published_at,
+            ingested_at,
+            sentiment,
+            p_negative,
+            p_neutral,
+            p_positive,
+            novelty,
+            story_id,
+            source,
+            document_id,
+            topic,
+            topic_id,
+            partition,
+            offset,
+            `topics.name`
+        FROM mentions
+        WHERE has({companies:Array(String)}, entity) AND (published_at >= ((state.2) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')}) AND (ingested_at <= {known:DateTime64(3, 'UTC')}) AND ((topic, topic_id, partition, offset) IN (
+            SELECT
+                topic,
+                topic_id,
+                partition,
+                offset
+            FROM record_log
+            WHERE arrayExists(named -> has({companies:Array(String)}, named), mentions.entity) AND (published_at >= ((state.2) - toIntervalDay(1))) AND (published_at > ({first:DateTime64(3, 'UTC')} - toIntervalDay(1))) AND (published_at <= {until:DateTime64(3, 'UTC')})
+        ))
+        LIMIT 1 BY
+            entity,
+            topic,
+            topic_id,
+            partition,
+            offset
+    )
+)
+WHERE (told_before < (published_at - toIntervalDay(1))) AND (sent_before < (published_at - toIntervalDay(1))) AND (published_at > {first:DateTime64(3, 'UTC')}) AND (toStartOfHour(published_at) NOT IN (state.1));
 
 -- 0095_sums_of_hours
 CREATE VIEW counted_sums
@@ -2651,7 +2759,7 @@ FROM
 ARRAY JOIN counted_in AS place
 WHERE (place.2) != '';
 
--- 0077_settled_hours, 0095_sums_of_hours
+-- 0077_settled_hours, 0095_sums_of_hours, 0098_settled_mentions
 CREATE VIEW index_hours
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT
@@ -2659,7 +2767,7 @@ AS SELECT
     a.rows AS rows,
     a.hashes AS hashes,
     a.latest AS latest,
-    (a.rows = s.rows) AND (a.hashes = s.hashes) AND (a.latest <= {known:DateTime64(3, 'UTC')}) AS settled,
+    (a.rows = s.rows) AND (a.hashes = s.hashes) AND s.listed AND (a.latest <= {known:DateTime64(3, 'UTC')}) AS settled,
     (a.rows = r.rows) AND (a.hashes = r.hashes) AND (a.latest <= {known:DateTime64(3, 'UTC')}) AS repeats_settled
 FROM
 (
@@ -2686,7 +2794,8 @@ LEFT JOIN
     SELECT
         hour,
         rows,
-        hashes
+        hashes,
+        listed
     FROM settled_counts
     FINAL
 ) AS s ON a.hour = s.hour
@@ -3724,7 +3833,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT *
 FROM sentiment_as_of(moment = now64(3), known = now64(3));
 
--- 0090_of_companies
+-- 0090_of_companies, 0098_settled_mentions
 CREATE VIEW sentiment_of
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS WITH
@@ -3798,9 +3907,8 @@ FROM
             sentiment,
             p_negative,
             dateDiff('millisecond', published_at, until) / 1000 AS age_s,
-            (greatest(p_negative, p_neutral, p_positive) * novelty) / 100 AS weighs,
-            if(age_s < 345600, weighs * exp2((-age_s) / if(kind = 'news', 28800, 1800)), 0) AS counts
-        FROM counted_mentions_of(companies = {companies:Array(String)}, first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
+            if(age_s < 345600, weight * exp2((-age_s) / if(kind = 'news', 28800, 1800)), 0) AS counts
+        FROM counted_scores_of(companies = {companies:Array(String)}, first = ({moment:DateTime64(3, 'UTC')} - toIntervalDay(29)), until = {moment:DateTime64(3, 'UTC')}, known = {known:DateTime64(3, 'UTC')})
         WHERE (published_at > (until - toIntervalDay(4))) OR ((published_at > (until - toIntervalDay(8))) AND (published_at <= (until - toIntervalDay(7)))) OR ((published_at > (until - toIntervalDay(15))) AND (published_at <= (until - toIntervalDay(14)))) OR ((published_at > (until - toIntervalDay(22))) AND (published_at <= (until - toIntervalDay(21)))) OR ((published_at > (until - toIntervalDay(29))) AND (published_at <= (until - toIntervalDay(28))))
     ) AS s
     GROUP BY

@@ -1,5 +1,5 @@
-"""What counts in an hour of publication, worked out once: the tables ``settled_counts`` (what counts, and its sums) and
-``settled_repeats`` (what does not).
+"""What counts in an hour of publication, worked out once: the tables ``settled_counts`` (what counts, and its sums),
+``settled_mentions`` (the same by company) and ``settled_repeats`` (what does not).
 
 Views read an hour from them for as long as nothing else is stored of that hour and the day before; ``index_hours`` says
 of which hours that is so. Nothing depends on these tables but how long the views take.
@@ -18,8 +18,8 @@ GRACE = timedelta(minutes=2)
 
 ALL_TIMES = datetime(1970, 1, 3, tzinfo=UTC)
 
-KEPT = timedelta(days=46)
-"""What counts is kept of so many days: no index and no alert rule looks further back."""
+KEPT = timedelta(days=62)
+"""What counts is kept of so many days: no index, alert rule or chart of the console looks further back."""
 
 AT_ONCE = timedelta(days=1)
 """So much is settled by one statement, to bound its memory."""
@@ -34,12 +34,12 @@ ORDER BY hour
 # the end of its hour; `back` leads from there to the moment when the group's latest was published.
 SETTLE = """
 INSERT INTO settled_counts
-    (hour, rows, hashes, entities, kinds, times, sentiments, negatives, weights, topics, sum_entities, sum_kinds,
-     sum_topics, sum_latest, sum_numbers, sum_totals, sum_total_squares, sum_weights, sum_weighted,
+    (hour, rows, hashes, listed, entities, kinds, times, sentiments, negatives, weights, topics, sum_entities,
+     sum_kinds, sum_topics, sum_latest, sum_numbers, sum_totals, sum_total_squares, sum_weights, sum_weighted,
      sum_weighted_squares, sum_weighted_negatives, sum_fresh, sum_fresh_weighted, sum_fresh_squares,
      sum_fresh_negatives)
 SELECT
-    toDateTime(stored.1, 'UTC') AS at, stored.2, stored.3,
+    toDateTime(stored.1, 'UTC') AS at, stored.2, stored.3, true,
     c.* EXCEPT hour
 FROM (SELECT arrayJoin(%(stored)s) AS stored) AS s
 LEFT JOIN
@@ -73,6 +73,16 @@ LEFT JOIN
     GROUP BY hour
 ) AS c ON at = c.hour
 """
+MENTIONS = """
+INSERT INTO settled_mentions (entity, published_at, mention, hashes, kind, sentiment, p_negative, weight, topics)
+SELECT
+    entity, published_at, cityHash64(topic, topic_id, partition, offset, entity), stored.3, kind, sentiment, p_negative,
+    weight, `topics.name`
+FROM counted_rows(first = %(first)s, until = %(until)s, known = '2200-01-01 00:00:00') AS c
+INNER JOIN (SELECT arrayJoin(%(stored)s) AS stored) AS s
+    ON toStartOfHour(c.published_at) = toDateTime(stored.1, 'UTC')
+WHERE entity != ''
+"""
 HOURS_OF_REPEATS = """
 INSERT INTO settled_repeat_hours (hour, rows, hashes)
 SELECT toDateTime(stored.1, 'UTC'), stored.2, stored.3 FROM (SELECT arrayJoin(%(stored)s) AS stored)
@@ -91,7 +101,7 @@ def settle_hours(client: Client, now: datetime) -> int:
     days that are ``KEPT``. Returns how many hours were settled, those of both twice."""
     # In this order: what counts is found out by the repeats.
     repeats = _settle(client, "repeats_settled", ALL_TIMES, now, (REPEATS, HOURS_OF_REPEATS))
-    return repeats + _settle(client, "settled", now - KEPT, now, (SETTLE,))
+    return repeats + _settle(client, "settled", now - KEPT, now, (MENTIONS, SETTLE))
 
 
 def _settle(client: Client, column: str, first: datetime, now: datetime, statements: tuple[str, ...]) -> int:

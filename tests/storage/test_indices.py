@@ -224,6 +224,8 @@ def test_a_question_about_a_day_does_not_read_older_history(client: Client):
     # Repeats and what counts, of two days at once.
     assert [settle_hours(client, NOON + 2 * DAY) for _ in range(6)] == [*[96] * 5, 2]
     assert client.execute(hourly) == [(399,)] and client.last_query.progress.rows < count / 100
+    of_one = f"SELECT count() FROM counted_scores_of(companies = ['AAA'], {span})"
+    assert client.execute(of_one) == [(399,)] and client.last_query.progress.rows < count / 100
     client.execute(RESCORED)
     for merged in (False, True):
         if merged:
@@ -369,7 +371,7 @@ def test_what_counts_is_the_same_where_only_the_last_hours_are_not_settled(clien
     unsettled = f"SELECT dateDiff('hour', min(hour), toDateTime('{until:%F %T}', 'UTC')) FROM index_hours({span})"
     (found,) = client.execute(f"{unsettled} WHERE NOT settled")
     assert not hours or found == (hours,)
-    for weekly in (0, 1):
+    for weekly in (1, 0):
         wanted = [
             (row.entity, row.kind, row.published_at, row.sentiment, row.p_negative, row.weight)
             for row in counted(raw, first, until)
@@ -379,6 +381,8 @@ def test_what_counts_is_the_same_where_only_the_last_hours_are_not_settled(clien
         counts = client.execute(f"SELECT {columns} FROM counted_scores({span}, weekly = {weekly})")
         assert wanted and sorted(counts) == sorted(wanted)
         assert not hours or any(row[2] >= last for row in counts)
+    of = f"SELECT {columns} FROM counted_scores_of(companies = ['AAA', 'CCC'], {span})"
+    assert sorted(client.execute(of)) == sorted(row for row in counts if row[0] in ("AAA", "CCC"))
 
 
 LEFT = """exp2(dateDiff('millisecond', published_at, toDateTime64('{until:%F %T}', 3, 'UTC'))
@@ -468,6 +472,10 @@ def test_what_counts_is_what_the_rule_says_of_any_history(client: Client, seed: 
                 (row.published_at, row.kind, row.entity, row.document_id, row.story_id, row.sentiment, row.p_negative)
                 for row in rule
             )
+            told = "entity, kind, published_at, sentiment, p_negative, weight, `topics.name`"
+            found = client.execute(f"SELECT {told} FROM counted_scores_of(companies = {companies}, {span})")
+            names = told.replace("`topics.name`", "topics").split(", ")
+            assert sorted(found) == sorted(tuple(getattr(row, name) for name in names) for row in rule)
         for first in (until - 29 * DAY, until - timedelta(hours=31)):
             for weekly in (0, 1):
                 wanted = [
