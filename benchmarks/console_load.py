@@ -34,6 +34,9 @@ PATHS = (
     *("api/market", "api/movers", "api/sectors", "api/emerging", "api/alerts", "api/alerts?id=x", "api/health"),
     *("api/entities/AAPL/sentiment", "api/entities/AAPL/documents", "api/search?q=profit", "api/queue", "api/state"),
 )
+PATIENCE_S = 5.0
+"""People who still wait so long after a turn's end give up."""
+
 TITLE = "Apple raises its outlook after quarter {} beats expectations"
 
 
@@ -104,11 +107,15 @@ async def load(url: str, pages: int, rate: float, seconds: float) -> dict[str, A
     while time.monotonic() < until:
         requests.append(asyncio.create_task(one(PATHS[len(requests) % len(PATHS)])))
         await asyncio.sleep(max(0.0, begun + len(requests) / rate - time.monotonic()))
+    _, late = await asyncio.wait(requests, timeout=PATIENCE_S)
+    for request in late:
+        request.cancel()
     failed = sum(isinstance(one, Exception) for one in await asyncio.gather(*requests, return_exceptions=True))
     events = [one for one in await asyncio.gather(*streams, return_exceptions=True) if isinstance(one, list)]
     return {
         "requests": len(requests),
         "failed": failed,
+        "unanswered": len(late),
         "statuses": {str(status): statuses.count(status) for status in sorted(set(statuses))},
         "answer_s": _quantiles(times),
         "pages_served": sum(all(status == 200 and read > 0 for status, read in page) for page in events),
@@ -159,6 +166,8 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="finsent-load-") as folder,
         Service(Path(folder) / "data", 1, console=True) as service,
     ):
+        where = urlsplit(service.stack.console_url)
+        host, port = where.hostname or "", where.port or 0
         for turn, kind in enumerate(("warm", *("alone", "with people") * arguments.turns)):
             feed = Feed(service.stack.kafka_bootstrap, arguments.records, f"{kind} {turn}")
             feeds[kind].append(feed)
@@ -172,6 +181,9 @@ def main() -> None:
                 time.sleep(arguments.seconds)
             feed.stop.set()
             feed.join(60)
+            # What nobody waits for any more is not the next turn's.
+            while kind == "with people" and asyncio.run(ask(host, port, "healthz"))[0] != 200:
+                pass
             print(feed.of, json.dumps(latency(service, [feed.of], feed.sent)), flush=True)
             taken[kind].update({name: now - before.get(name, 0.0) for name, now in processor_s(service).items()})
         for kind, of in feeds.items():

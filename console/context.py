@@ -92,6 +92,7 @@ class Context:
         """Add to the log what ``user`` did."""
         where = ("console", address(request))
         self.pool.write(lambda client: record_action(client, user.name, action, subject, detail, *where))
+        self.shared.forget()  # who did it looks at once whether it is done
 
     def table(self, query: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """The rows of ``query`` as dictionaries."""
@@ -99,6 +100,11 @@ class Context:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
+def encoded(value: Any) -> bytes:
+    """JSON: dates as RFC 3339, and types that JSON does not have as text."""
+    return msgspec.json.encode(value, enc_hook=str)
+
+
 def as_json(value: Any) -> Response:
-    """An answer in JSON: dates as RFC 3339, and types that JSON does not have as text."""
-    return Response(msgspec.json.encode(value, enc_hook=str), media_type="application/json")
+    """An answer in JSON."""
+    return Response(encoded(value), media_type="application/json")

@@ -37,15 +37,21 @@ class Shared(Generic[T]):
         if mine:
             try:
                 answer.set_result(ask())
-                self._keep_locked(key, time.monotonic() + self._seconds, answer)
+                self._date(key, time.monotonic() + self._seconds, answer)
             except BaseException as error:
                 answer.set_exception(error)
-                self._keep_locked(key, 0.0, answer)
+                self._date(key, 0.0, answer)
         return answer.result()
 
-    def _keep_locked(self, key: Hashable, until: float, answer: Future[T]) -> None:
+    def forget(self) -> None:
+        """What is asked for from now on is asked anew: something has just changed."""
         with self._lock:
-            self._keep(key, until, answer)
+            self._answers.clear()
+
+    def _date(self, key: Hashable, until: float, answer: Future[T]) -> None:
+        with self._lock:
+            if self._answers.get(key, (0.0, None))[1] is answer:  # else it was forgotten on its way
+                self._keep(key, until, answer)
 
     def _keep(self, key: Hashable, until: float, answer: Future[T]) -> None:
         self._answers[key] = until, answer

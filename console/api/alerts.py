@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from console.answers import FORBIDDEN, UNKNOWN, Acknowledged, Alerts, Silenced
 from console.api.as_of import AsOf
 from console.api.charts import PAGE_SIZE, Company, Page
-from console.context import Context, as_json
+from console.context import Context, as_json, encoded
 from console.people import User
 from documents import AlertKind
 from errors import many
@@ -57,19 +57,26 @@ def add_routes(api: APIRouter, context: Context) -> None:
     ) -> Response:
         """Alerts with their evidence and with what the desks hold of the company, newest first, and the silences in
         force. With ``id``: that alert, and after it the other parts of its incident. All as of the moment."""
-        names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
-        if identity:
-            ids = [one for (one,) in pool.rows(OF_THE_INCIDENT, {"id": identity})[1]]
-            rows = pool.read(lambda client: alerts_now(client, entity, ids=ids, moment=as_of))
-            rows.sort(key=lambda row: row["id"] != identity)
-        else:
-            rows = pool.read(lambda client: alerts_now(client, entity, None, limit, offset=page * limit, moment=as_of))
-        held = pool.read(lambda client: holdings_by_company(client, as_of))
-        for row in rows:
-            row["name"] = names.get(row["entity"], row["entity"])
-            row["exposure"] = held.get(row["entity"], [])
-        silences = pool.read(lambda client: silences_at(client, as_of or datetime.now(UTC)))
-        return as_json({"rows": rows, "silences": silences})
+
+        def ask() -> bytes:
+            names = dict(pool.rows("SELECT ticker, name FROM entities FINAL")[1])
+            if identity:
+                ids = [one for (one,) in pool.rows(OF_THE_INCIDENT, {"id": identity})[1]]
+                rows = pool.read(lambda client: alerts_now(client, entity, ids=ids, moment=as_of))
+                rows.sort(key=lambda row: row["id"] != identity)
+            else:
+                rows = pool.read(
+                    lambda client: alerts_now(client, entity, None, limit, offset=page * limit, moment=as_of)
+                )
+            held = pool.read(lambda client: holdings_by_company(client, as_of))
+            for row in rows:
+                row["name"] = names.get(row["entity"], row["entity"])
+                row["exposure"] = held.get(row["entity"], [])
+            silences = pool.read(lambda client: silences_at(client, as_of or datetime.now(UTC)))
+            return encoded({"rows": rows, "silences": silences})
+
+        asked = ("alerts", as_of, entity, identity, page, limit)
+        return Response(context.shared.get(asked, ask), media_type="application/json")
 
     @api.post("/alerts/{identity}/acknowledge", response_model=Acknowledged, responses=FORBIDDEN | UNKNOWN)
     def post_acknowledge(identity: str, body: Note, request: Request, user: User = reader) -> Response:

@@ -6,16 +6,19 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
+from fastapi.testclient import TestClient
 
+from console import create_app
 from console.events import Live
 from console.explainer import MOST_WAITING, Busy, Explainer
 from console.pool import Pool
 from console.shared import MOST, Shared
-from settings import ClickHouseSettings
+from settings import ClickHouseSettings, ConsoleSettings
 from storage.reads import alerts_now, unlabelled_documents
 from storage.writes import record_action
 
@@ -47,6 +50,51 @@ def test_all_who_ask_at_once_share_one_answer_and_an_error_is_not_kept():
 def test_a_kept_answer_ends():
     shared = Shared[int](0)
     assert [shared.get("a", lambda n=n: n) for n in range(3)] == [0, 1, 2]
+
+
+def test_what_was_asked_before_a_change_is_not_kept():
+    shared, inside, go = Shared[str](60), threading.Event(), threading.Event()
+
+    def before() -> str:
+        inside.set()
+        assert go.wait(60)
+        return "before"
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(shared.get, "a", before)
+        assert inside.wait(60)
+        shared.forget()
+        assert shared.get("a", lambda: "after") == "after"
+        go.set()
+        assert asked.result(60) == "before"
+    assert shared.get("a", lambda: "again") == "after"
+    shared.forget()
+    assert shared.get("a", lambda: "again") == "again"
+
+
+def test_equal_requests_share_a_whole_answer(client: Client, pool: Pool, monkeypatch: pytest.MonkeyPatch):
+    """While all connections to ClickHouse are taken, too."""
+    for kept in ("SHARED_S", "MARKET_S"):
+        monkeypatch.setattr(f"console.context.{kept}", 3600)
+    app = create_app(pool, ConsoleSettings(requests="100000/minute"))
+    paths = (
+        "alerts",
+        "alerts?id=x",
+        "market",
+        "sectors",
+        "emerging",
+        "search?q=profit",
+        "entities/ACME/now?format=csv",
+    )
+    with TestClient(app, base_url="http://127.0.0.1") as browser, ExitStack() as taken:
+        first = {path: browser.get(f"/api/{path}") for path in paths}
+        assert {answer.status_code for answer in first.values()} == {200}
+        for _ in range(4):
+            taken.enter_context(pool.client())
+        for path, answer in first.items():
+            again = browser.get(f"/api/{path}")
+            assert (again.status_code, again.content) == (200, answer.content), path
+            assert again.headers["Content-Type"] == answer.headers["Content-Type"]
 
 
 def test_two_hundred_pages_are_one_query(monkeypatch: pytest.MonkeyPatch):
