@@ -19,7 +19,8 @@ from tests.support import Asking, data_folder, eventually, kafka_at
 
 @pytest.fixture(scope="module")
 def service(broker: BrokerKind, english: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(data_folder(tmp_path_factory.mktemp("service"), english), broker=broker) as started:
+    folder = data_folder(tmp_path_factory.mktemp("service"), english)
+    with Service(folder, broker=broker, extra={"STREAM_ANNOTATORS": "anna, ben"}) as started:
         yield started
 
 
@@ -41,6 +42,7 @@ def test_labels_are_stored_once_each_although_the_worker_is_killed(service: Serv
     bad = [
         b"not json",
         label("x", "great"),
+        label("x", annotator="nobody who may label"),
         b'{"label":"neutral","annotator":"a","labelled_at":"2026-01-06T10:00:00Z"}',
     ]
     for number in range(3):
@@ -48,11 +50,11 @@ def test_labels_are_stored_once_each_although_the_worker_is_killed(service: Serv
         send(service, tmp_path / "labels.jsonl", "labels", good[:50] + bad + good[50:])
         service.kill_worker(0)
     count = "SELECT count(), uniqExact(topic, partition, offset), countIf(error_kind != '') FROM label_log"
-    eventually(lambda: client.execute(count)[0][0] >= 309, 60, "all labels are stored")
-    assert client.execute(count) == [(309, 309, 9)]
+    eventually(lambda: client.execute(count)[0][0] >= 312, 60, "all labels are stored")
+    assert client.execute(count) == [(312, 312, 12)]
     assert client.execute("SELECT count() FROM labels") == [(300,)]
     found = [row for row in client(dead_letters) if row["topic"] == "labels"]
-    assert sorted(row["error_kind"] for row in found) == ["invalid"] * 6 + ["not_json"] * 3
+    assert sorted(row["error_kind"] for row in found) == ["invalid"] * 9 + ["not_json"] * 3
 
 
 def test_the_latest_judgement_counts_and_knows_its_document(service: Service, client: Asking, tmp_path: Path):
