@@ -32,6 +32,17 @@ _MATTERS = _DEEDS | frozenset([
 
 _OFFICERS = r"(?:ceo|cfo|coo|chief|chair(?:man|woman)?|boss|founder|head|president|leader|heir|executives?|director)"
 
+_ACCIDENT_TOLD = re.compile(
+    r"\b(?:kill(?:s|ed|ing)|dies|died|dead|deaths|fatalities|explod\w+|erupts?|derail\w*|collid\w+|sinks|sank"
+    r"|injur(?:es|ed)|crashed|crashes (?:in|on|at|near|after|kill|with|while|off)\w*|bursts?|plow\w*|plung\w+"
+    r"|capsiz\w+"
+    r"|(?:open|launch)\w* (?:[\w-]+ ){0,4}(?:probe|investigation)|investigat(?:e|es|ing)|feds probe"
+    r"|(?:explosion|blast|fire|collision|derailment|accident) (?:at|on|in|near|hits|rocks?)|emergency landing"
+    r"|(?:plane|jet|aircraft|flight|helicopter|train|bus|car|truck|tanker|ship|drone|rocket) (?:[\w@]+ )?crashes)\b"
+    "|\u6b7b|\u7206\u70b8|\u5760\u6bc1"
+)
+"""Verbs that tell an accident."""
+
 
 class _Lower(NamedTuple):
     """Events of these types (of all, if none is named) are less by so many steps with these words in the headline, if
@@ -64,6 +75,7 @@ _KNOWN = (
             r"|extradit\w+|appeals?|testif\w+|claims|compensation|anniversary|audits?|probable cause|report on"
             r"|lessons"
             r"|un-?ground\w*|certify|fly again)\b"
+            r"|\bresolv\w+"
             "|\u548c\u89e3|\u5224\u8d54|\u4e8c\u5ba1|\u7ec8\u5ba1|\u5f00\u5ead|\u5ead\u5ba1|\u4e0a\u8bc9"
             "|\u5f15\u6e21|\u542c\u8bc1"
         ),
@@ -83,7 +95,8 @@ _KNOWN = (
     _Lower(
         frozenset({"takeover_target"}),
         re.compile(
-            r"\b(?:debt|lenders?|moves? closer|being (?:acquired|bought)|pending|crunch time|ftc|revives?|rebound\w*"
+            r"\b(?:(?:buyout|takeover|acquisition|deal) (?:debt|loans?)|lenders?|moves? closer"
+            r"|being (?:acquired|bought)|pending|crunch time|ftc|revives?|rebound\w*"
             r"|integrat\w+|post-merger)\b"
         ),
         1,
@@ -134,14 +147,17 @@ _KNOWN = (
         re.compile(
             r"\b(?:files?|filed|filing|enters|falls into|goes into|went into|goes bust|declares?|verge|brink"
             r"|prepar\w+"
-            r"|defaults|misses|warns?)\b"
+            r"|defaults|misses|warns?|collapses into|seeks?|appl(?:y|ies|ied)|ordered|calls? in|called in"
+            r"|appoints?)\b"
         ),
     ),
     _Lower(
         frozenset({"arrest"}),
         re.compile(r"\b(?:extradit\w+|courts?|judges?|trials?|hearings?|appeals?|testif\w+|jury)\b"),
         1,
-        re.compile(r"\b(?:arrests|detains|seizes|(?:is|was|been) (?:arrested|detained)|arrested (?:on|over|for))\b"),
+        re.compile(
+            r"\b(?:arrests|detains|seizes|(?:is|was|been) (?:arrested|detained)|arrested (?:on|over|for)|warrant)\b"
+        ),
     ),
     # An officer who is known as an arrested, charged or dismissed one, and what is done about it.
     _Lower(
@@ -162,6 +178,7 @@ _KNOWN = (
             r"|\b(?:shakes? up|reshuffl\w+|pension|successor|instal+s?|scandal deepens|severance|pay-?off)\b"
         ),
         1,
+        re.compile(r"\b(?:fires|sacks|ousts|dismisses|removes|forces out)\b"),
     ),
     # A suit or a ruling between companies, where nobody is charged.
     _Lower(
@@ -174,7 +191,8 @@ _KNOWN = (
         ),
         1,
         re.compile(
-            r"\b(?:charge[sd]?|indict\w*|criminal\w*|plead\w*|pleas?|guilty|convict\w*|felony|fraud)\b"
+            r"\b(?:charge[sd]?|indict\w*|criminal\w*|plead\w*|pleas?|guilty|convict\w*|felony|fraud|brib\w+"
+            r"|launder\w*|corrupt\w*|sec (?:sues|accuses))\b"
             "|\u5211|\u516c\u8bc9|\u68c0\u65b9|\u68c0\u5bdf"
         ),
     ),
@@ -182,21 +200,47 @@ _KNOWN = (
     _Lower(
         frozenset({"accident"}),
         re.compile(
-            r"\b(?:reports?|findings|black box\w*|families|relatives|survivors|memorial|lawmakers|panel"
-            r"|consumer group"
-            r"|fix\w*|questions?|blam\w+|cause[sd]?|cites?|cited|certif\w+|software|redesign\w*|lessons|mps"
-            r"|scrutiny|under fire|bookings?|confidence|orders?|checks?|corrected|loss)\b"
-            "|\u5904\u7406\u60c5\u51b5|\u8c03\u67e5\u63a8\u8fdb|\u540e\u7eed|\u5584\u540e|\u8ffd\u8d23"
-            "|\u53ec\u56de|\u5524\u7a7a|\u5531\u7a7a"
+            r"[a-z]|\u5904\u7406\u60c5\u51b5|\u8c03\u67e5\u63a8\u8fdb|\u540e\u7eed|\u5584\u540e"
+            r"|\u8ffd\u8d23|\u53ec\u56de|\u5531\u7a7a"
         ),
         1,
+        _ACCIDENT_TOLD,
+    ),
+    # Forbidden, or put on a list: where no verb says so, the ban is a known one.
+    _Lower(
+        frozenset({"sanction", "licence_lost"}),
+        re.compile(r"^(?!.*[\u4e00-\u9fff])"),
+        1,
         re.compile(
-            r"\b(?:kill(?:s|ed|ing)|dies|died|dead|deaths|explodes?|erupts?|derails?|collides?|sinks|sank"
-            r"|injur(?:es|ed)"
-            r"|crashed|bursts?|hits?|plow\w*|plung\w+|(?:open|launch)\w* (?:\w+ ){0,3}(?:probe|investigation)"
-            r"|to investigate|investigates|investigating)\b"
-            "|\u6b7b|\u7206\u70b8|\u5760\u6bc1"
+            r"\b(?:bans|banned|to ban|bars|barred|blocks?|blacklist(?:s|ed|ing)|revok\w+|strip\w*|suspend\w*|impos\w+"
+            r"|sanctioned|adds?|restricts?|cuts? off|orders?|removes?|purge|excludes?|outlaws?|prohibits?|tighten\w*"
+            r"|slaps?|hits?|puts?|places?|expands?|refuses|cease|pulled|new|places?|off (?:the )?app store"
+            r"|(?:loses|lost|stripped of) (?:[\w@']+ ){0,3}licen[cs]e)\b|\bto sanction\b|\bsanctions @"
         ),
+    ),
+    # Nobody bids or buys in it.
+    _Lower(
+        frozenset({"takeover_target"}),
+        re.compile(r"^(?!.*[\u4e00-\u9fff])"),
+        1,
+        re.compile(
+            r"\b(?:(?:to|will) (?:buy|acquire|be acquired|merge|take over|combine|sell)|buys|acquires|bids?"
+            r"|offers?|offered|agree\w*"
+            r"|approach\w*|bought|acquired|buying|wins|suitors?|talks|stake|takes? over|bidders?|explor\w+"
+            r"|considers?)\b"
+        ),
+    ),
+    # A chief of something.
+    _Lower(
+        frozenset({"chief_ousted", "chief_dies"}),
+        re.compile(r"\bchief (?!exec|financ)[\w-]+ officer\b|\bwho (?:steered|founded|led|ran|built)\b"),
+        1,
+    ),
+    _Lower(
+        frozenset({"profit_warning"}),
+        re.compile(r"\bafter (?:[\w@']+ ){0,4}warnings?\b"),
+        1,
+        re.compile(r"\bshares?\b|\bstocks?\b|slump|plung|tumbl|\bdives?\b|\bseen\b|\bsees\b|forecast|expects"),
     ),
     _Lower(
         frozenset({"grounding"}),
@@ -206,7 +250,7 @@ _KNOWN = (
             "|\u5ef6\u957f|\u590d\u98de|\u8d54\u507f"
         ),
         1,
-        re.compile(r"\b(?:ground|grounds|suspends?|bans?|halts?|bars?|orders? (?:the )?grounding)\b"),
+        re.compile(r"\b(?:ground|grounds|suspends?|bans?|halts?|bars?|grounded (?:after|over|as|by|in|across))\b"),
     ),
     _Lower(
         frozenset({"data_breach", "hack", "spill"}),
@@ -224,12 +268,14 @@ _KNOWN = (
             r"|senators?|trade war)\b"
         ),
         1,
+        re.compile(r"\b(?:bars|bans|blocks|imposes|adds|blacklists)\b"),
     ),
     # A court reviews it, or somebody fights it.
     _Lower(
         frozenset({"fine"}),
         re.compile(
-            r"\b(?:protests?|appeals?|fights?|contests?|challeng\w+|revers\w+|uphold\w*|reduc\w+|loses?)\b"
+            r"\b(?:protests?|appeals?|asks?|to scrap|flawed|fights?|contests?|challeng\w+|revers\w+|uphold\w*"
+            r"|reduc\w+|loses?)\b"
             "|\u4e0a\u8bc9|\u7ef4\u6301"
         ),
         1,
@@ -249,11 +295,12 @@ _KNOWN = (
         re.compile(r"[a-z]"),
         1,
         re.compile(
-            r"warn|\bsees?\b|\bseen\b|expect|forecast|flag|guid|outlook|\bcuts?\b|slash|\blowers\b|\bwill\b"
+            r"warn|\bsees?\b|\bseen\b|expects?\b|expected to|forecast|flag|guid|outlook|\bcuts?\b|slash"
+            r"|\blowers\b|\bwill\b"
             r"|\bwould\b|\bmay\b"
-            r"|\bcould\b|\bto (?:be|fall|drop|miss|report|post|swing|slip|shrink|take|hurt|hit)\b|\bnext\b"
+            r"|\bcould\b|\bto (?:be|come|fall|drop|miss|report|post|swing|slip|shrink|take|hurt|hit)\b|\bnext\b"
             r"|full-year|\bfy"
-            r"|\b20[2-9]\d\b|estimate|predict|project|second half|\bh2\b|short of|anticipat|likely|alert|prelim"
+            r"|\b20[2-9]\d\b|predict|project|second half|\bh2\b|short of|anticipat|likely|alert|prelim"
             r"|\brisk|feel"
             r"|brace|caution|trim|downgrade|\beyes\b|[\u4e00-\u9fff]"
         ),
@@ -274,7 +321,7 @@ _KNOWN = (
             r"^\W*(?:(?:explainer|factbox|timeline|opinion|analysis|comment(?:ary)?|column|q&a|podcast|editorial"
             r"|review"
             r"|letters?|key events?)\b|(?:how|why|what|who|where|when|here's|lessons?)\s)|\bas it happened\b"
-            r"|\blive(?: updates)?:|[a-z]\W*\? *$"
+            r"|\blive(?: updates)?:|[a-z]\W*\? *$|\b20\d\d\W*\? *$"
         ),
         2,
     ),
@@ -285,27 +332,35 @@ _KNOWN = (
             r"|went wrong"
             r"|lessons (?:from|of|for)|deep dive|long read|crunch time)\b"
             r"|\b(?:stocks (?:that|to watch)|52-w(?:ee)?k (?:lows|highs)|week in review|round-?up|movers)\b"
-            "|\u4e3a\u4f55|\u4e3a\u4ec0\u4e48|\u600e\u4e48\u4e86|\u5982\u4f55\u770b|\u89e3\u8bfb|\u542f\u793a"
-            "|\u76d8\u70b9|\u63ed\u79d8|\u53cd\u601d"
+            "|\u4e3a\u4f55|\u4e3a\u4ec0\u4e48|\u600e\u4e48\u4e86|\u5982\u4f55\u770b|\u542f\u793a"
+            "|\u54ea\u4e9b|\u8fd9\u4e9b\u5e74|\u5386\u5e74|\u5386\u6b21"
+            "|\u76d8\u70b9|\u53cd\u601d"
         ),
-        1,
+        2,
     ),
 )
 """What is told of an event that is known, or that is none."""
 
+_MATTER = (
+    r"(?:crash(?:es)?|accident|disaster|blast|explosion|spill|scandal|fraud|breach|hack|collapse|bankruptcy|arrests?"
+    r"|bail-?out|rescue|grounding|killing|leak|default)"
+)
 _LONG_AGO = re.compile(
-    r"\banniversar(?:y|ies)\b|\b(?:years?|decades?) (?:after|since|later|on from)\b|\b(?:years|decades) ago\b"
+    r"^\W*(?:[\w-]+ ){0,3}(?:years?|decades?) (?:after|since|later|on)\b|\banniversar(?:y|ies)\b"
+    rf"|\b{_MATTER}\b[^,;:]{{0,25}} (?:years|decades) ago\b|\b{_MATTER} (?:in|of|from) (?:19|20)\d\d\b"
+    rf"|\b(?:19|20)\d\d (?:[\w-]+ ){{0,3}}?{_MATTER}\b|\b(?:decades?|years)-old (?:[\w-]+ ){{0,2}}?{_MATTER}\b"
     r"|\blook(?:s|ing)? back\b|\blookback\b|\bflashback\b|\bback in (?:19|20)\d\d\b|\bthis day in\b"
-    r"|\brise and fall of\b"
-    r"|\bpost-?mortem\b|\bdecades?-old\b|\byears-old\b|\b(?:in|since|over|of|from) (?:19\d\d|200\d)\b"
-    "|\u5468\u5e74|[\\d\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341\u51e0\u591a]\u5e74(?:\u524d|\u540e)|\u56de\u987e|\u590d\u76d8|\u5f80\u4e8b|\u59cb\u672b"
+    r"|\brise and fall of\b|\bpost-?mortem\b"
+    "|^.{0,40}(?:\u5468\u5e74|[\\d\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341\u51e0\u591a]\u5e74\u524d"
+    "|\u56de\u987e|\u590d\u76d8|\u5f80\u4e8b|\u59cb\u672b)"
 )
 _TOLD_OF_OVER = {
     "sanction": (
         r"\b(?:lifts?|lifted|lifting|ends?|removes?|drops?|eases?|eased|waives?|reverses?"
         r"|delays?) (?:[\w'.-]+ ){0,4}?"
         r"(?:bans?|sanctions?|curbs?|restrictions|blacklist)\b|\breprieve\b|\brelief\b|\bwaivers?\b"
-        r"|\b(?:bans?|curbs?|sanctions|restrictions) (?:[\w@]+ ){0,2}(?:lifted|eased|delayed)\b|\bgrants?\b|\bexempt\w*"
+        r"|\b(?:bans?|curbs?|sanctions|restrictions) (?:[\w@]+ ){0,2}(?:lifted|eased|delayed)\b|\bgrants?\b"
+        r"|\bexempt\w*"
         r"|\btemporary\b"
         r"|\bdeal to (?:keep|lift|end)\b|\bfull compliance\b|\u89e3\u9664|\u64a4\u9500|\u653e\u677e"
     ),
@@ -315,7 +370,7 @@ _TOLD_OF_OVER = {
         "|\u653e\u5f03|\u7ec8\u6b62|\u544a\u5439|\u6ce1\u6c64|\u6253\u9000\u5802\u9f13"
     ),
     "chief_ousted": r"\bsurviv\w+|\breinstat\w+|\bset to back\b|\bbacks\b",
-    "bankruptcy": r"\bstave[sd]? off\b|\bavoid(?:s|ed)\b|\baverts?\b|\bescapes?\b|\bout of (?:bankruptcy"
+    "bankruptcy": r"\bstave[sd] off\b|\bavoid(?:s|ed)\b|\baverts?\b|\bescapes?\b|\bout of (?:bankruptcy"
     r"|administration)\b",
     "grounding": r"\bresumes?\b|\bun-?grounds?\b|\bback in the air\b|\bends? (?:\w+ ){0,3}(?:grounding|ban)\b"
     r"|\u590d\u98de",
@@ -326,16 +381,20 @@ _OVER = {name: re.compile(wording) for name, wording in _TOLD_OF_OVER.items()}
 """An event that is over, or did not come."""
 
 _WISHED = re.compile(
-    r"\b(?:wants?|calls? (?:for|on)|urges?|demands?|seeks? to|pushe?s?(?:ing)? (?:for|to)|hopes?|mulls?|considers?"
-    r"|weighs?|could|should|may|might|threat\w*|propos\w+|rethink|final decision|motion to|to oust|pressure on @"
+    r"\b(?:wants?|calls? (?:for|on)|urges?|demands? (?:that|for|an?)|demanded|seeks? to|pushe?s?(?:ing)? (?:for"
+    r"|to)|hopes?|mulls?|considers?"
+    r"|weighs?|could|should|(?<!in )(?<!until )(?<!by )may(?! \d)|might|threat\w*|propos\w+|rethink"
+    r"|final decision|motion to|(?<!vote )(?<!votes )to oust|pressure on @"
     r"|petition\w*|lawmakers"
     r"|lobb\w+|to vote|plan rejected|studies|discuss\w*|\bbid to)\b"
     "|\u547c\u5401|\u8981\u6c42|\u8003\u8651|\u5a01\u80c1|\u62df\u5bf9"
 )
-_OF_OTHERS_WILL = frozenset({"sanction", "licence_lost", "chief_ousted", "rescue", "delisting", "grounding", "charge"})
+_OF_OTHERS_WILL = frozenset(
+    {"sanction", "licence_lost", "chief_ousted", "rescue", "delisting", "grounding", "charge", "layoffs"}
+)
 """Somebody decides on these, and others wish for them before."""
 
-IN_PASSING = frozenset(
+_IN_PASSING = frozenset(
     [
         "accident",
         "grounding",
@@ -355,19 +414,21 @@ IN_PASSING = frozenset(
 _OF_ANOTHER = re.compile(
     r"^\W*(?:[\w'.-]+ ){0,2}?@ ?(?:'s )?(?:[\w-]+ )?(?:rivals?|competitors?|suppliers?|customers?|clients?|peers?)\b"
     r"|\b(?:rival|competitor|supplier|customer|client) (?:of|to) @|@ -backed\b"
-    "|@(?:\u7684)?(?:\u7ade\u4e89\u5bf9\u624b|\u4f9b\u5e94\u5546|\u5ba2\u6237|\u5bf9\u624b|\u4ee3\u5de5\u5382)"
+    "|@ ?\u7684?(?:\u7ade\u4e89\u5bf9\u624b|\u4f9b\u5e94\u5546|\u5ba2\u6237|\u5bf9\u624b|\u4ee3\u5de5\u5382)"
 )
 
 
 _TOLD_BY = {
-    "bankruptcy": r"bankrup|chapter (?:7|11)|insolv|administrat|receivership|liquidat|\bwind|creditor|\bbust"
-    r"|collaps|fail|under\b"
-    "|\u7834\u4ea7|\u6e05\u76d8|\u8d44\u4e0d\u62b5\u503a|\u5012\u95ed|\u6e05\u7b97|\u91cd\u6574",
+    "bankruptcy": r"bankrup|chapter (?:7|11)|insolv|administrat|receivership|liquidat|\bwind(?:s|ing)?[- ](?:up"
+    r"|down)|creditor|\bbust"
+    r"|collaps|fail|goes under|gone under"
+    "|\u7834\u4ea7|\u6e05\u76d8|\u8d44\u4e0d\u62b5\u503a|\u5012\u95ed|\u6e05\u7b97(?!\u884c|\u724c\u7167"
+    "|\u4e1a\u52a1)|\u91cd\u6574",
     "default": r"default|covenant|repay|miss|fail|\u8fdd\u7ea6|\u903e\u671f|\u5151\u4ed8|\u7206\u96f7"
     r"|\u66b4\u96f7|\u507f|\u4ed8",
     "bank_run": r"\brun\b|withdraw|deposit|redempt|redeem|\u6324|\u63d0\u73b0|\u8d4e\u56de|\u53d6\u6b3e"
     r"|\u63d0\u4e0d\u51fa|\u9000|\u51fa\u91d1",
-    "rescue": r"rescu|bail|lifeline|\baid\b|national|white knight|loan|guarantee|support|inject|\bsave|shotgun"
+    "rescue": r"rescu|bail|lifeline|\baid\b|national|white knight|loan|guarantee|inject|\bsave|shotgun"
     r"|emergency|seiz"
     "|\u63a5\u7ba1|\u6551|\u7ebe\u56f0|\u9a70\u63f4|\u6ce8\u8d44",
     "accident": r"crash|accident|explo|blast|derail|colli|emergency landing|kill|injur|fatal|dead|\bdie[sd]?\b"
@@ -375,8 +436,8 @@ _TOLD_BY = {
     "|blow|leak|collaps|plung|disaster|fire|blaze|flame|attack|skid|veer|fell|\u4e8b\u6545|\u7206|\u574d|\u5760"
     "|\u96be|\u8131\u8f68|\u4f24|\u6b7b|\u6e83"
     "|\u649e|\u706b|\u5931\u4e8b|\u900f\u6c34|\u8f66\u7978|\u71c3",
-    "chief_ousted": r"oust|\bfire[sd]?\b|firing|sack|forc|push|remov|dismiss|kick|abrupt|sudden|\bvote|toppl"
-    r"|depos|\bexit|replac"
+    "chief_ousted": r"oust|\bfire[sd]?\b|firing|sack(?!s? \d)|forc|push|remov|dismiss|kick|abrupt|sudden|\bvote|toppl"
+    r"|depos|\bexit|replac|\bbow|surrender|revolt|shake-?up"
     r"|(?:resign|quit|step|leav).*\b(?:after|over|amid|following)\b"
     "|\u7f62\u514d|\u514d\u53bb|\u89e3\u8058|\u64a4\u804c|\u514d\u804c|\u8e22|\u64a4\u6362|\u4e0b\u8bfe"
     "|\u89e3\u96c7|\u7092",
@@ -387,18 +448,24 @@ _TOLD_BY = {
     r"|\bbar(?:s|red)\b"
     "|crackdown|\u5236\u88c1|\u6e05\u5355|\u7ba1\u5236|\u540d\u5355|\u7981|\u65ad\u4f9b|\u5c01",
     "charge": r"charge|indict|prosecut|criminal|plead|plea\b|guilty|accus|convict|fraud|brib|grand jury|felon"
-    "|\u516c\u8bc9|\u63a7|\u6d89\u5acc|\u5211|\u8bc9|\u68c0",
+    "|\u516c\u8bc9|\u88ab\u63a7|\u6307\u63a7|\u6d89\u5acc|\u5211|\u8bc9|\u68c0",
     "arrest": r"arrest|detain|detention|custody|jail|extradit|prison|taken|handcuff|\bheld\b|police|nabbed"
-    "|\u6355|\u902e|\u62d8|\u6293|\u5e26\u8d70|\u7f81|\u7559\u7f6e|\u63a7\u5236|\u83b7\u5211|\u5931\u8054"
+    "|\u6355|\u902e|\u62d8|\u6293|\u5e26\u8d70|\u7f81|\u7559\u7f6e|\u88ab.{0,6}\u63a7\u5236|\u83b7\u5211|\u8dd1\u8def|\u6f5c\u9003|\u5916\u9003|\u5931\u8e2a|\u76d1\u89c6\u5c45\u4f4f|\u5931\u8054"
     "|\u901a\u7f09|\u5f3a\u5236|\u4f20\u5524",
     "short_seller_report": r"short[- ]?sell|short report|\bshorts\b|short bet|muddy waters|citron|hindenburg|report"
-    "|\u505a\u7a7a|\u6cbd\u7a7a|\u6d51\u6c34|\u9999\u6a7c",
-    "data_breach": r"breach|leak|expos|stol|steal|theft|hack|harvest|unauthori|data|\u6cc4|\u5916\u6d41|\u7a83"
-    r"|\u6570\u636e|\u4fe1\u606f|\u76d7|\u9690\u79c1",
-    "regulatory_rejection": r"reject|refus|\bden(?:y|ies|ied)\b|block|fail|miss|not\b|crl|complete response|halt"
+    "|\u505a\u7a7a|\u6cbd\u7a7a|\u6d51\u6c34|\u9999\u6a7c|\u4e3e\u62a5|whistle",
+    "data_breach": r"breach|leak|expos|stol|steal|theft|hack|harvest|unauthori|(?:user|customer|personal) data"
+    r"|\u6cc4|\u5916\u6d41|\u7a83"
+    "|\u5012\u5356|\u76d7",
+    "regulatory_rejection": r"reject|refus|\bden(?:y|ies|ied)\b|block|fail|miss|did not|not (?:\w+ )?(?:approv"
+    r"|grant|meet|achiev|recommend)|crl|complete response|halt"
     r"|hold|setback|delay|oppos|end"
     "|stop|against|vote|\u5426|\u9a73|\u672a|\u62d2|\u4e0d\u4e88|\u5931\u8d25|\u7ec8\u6b62",
-    "profit_warning": r"profit|sales|earning|revenue|loss|margin|income|demand|growth|shipment|cash|hit|quarter"
+    "grounding": r"\bground(?:s|ed|ing|ings)\b|to (?:\w+ )?ground\b|(?:countr|airline|regulator|carrier"
+    r"|author)\w+ ground\b|suspend|halt|cancel|\bban|\bbars?\b|no[- ]fly|airworth"
+    "|\u505c\u98de|\u7981\u98de|\u505c\u822a|\u53d6\u6d88",
+    "profit_warning": r"@ ?(?:'s )?(?:[\w-]+ ){0,4}(?:warns? (?:of|on)|warning)|hurt|impact|\bshares?\b|profit"
+    r"|sales|earning|revenue|loss|margin|income|demand|growth|shipment|cash|hit|quarter"
     r"|guid|forecast"
     "|outlook|result|deliver|order|cost|[\u4e00-\u9fff]",
 }
@@ -409,7 +476,20 @@ _WORDS_OF = {name: re.compile(wording) for name, wording in _TOLD_BY.items()}
 def has_no_word_for(kind: str, text: str) -> bool:
     """Whether a text tells a crisis of the type ``kind`` with no word for it."""
     words = _WORDS_OF.get(kind)
-    return words is not None and not words.search(text)
+    return words is not None and not words.search(_PADDING.sub("@ ", text))
+
+
+_TOLD_IN_PASSING = {
+    "accident": _ACCIDENT_TOLD,
+    "grounding": re.compile(r"\b(?:grounds?|suspends?|bans|bars)\b"),
+}
+"""Verbs that tell it in a clause of the background, too: "shares fall as regulators ground the jets"."""
+
+
+def is_less_in_passing(kind: str, text: str) -> bool:
+    """Whether a crisis of the type ``kind`` is less where it is only told as the background of something else."""
+    told = _TOLD_IN_PASSING.get(kind)
+    return kind in _IN_PASSING and not (told and told.search(headline_of(text)))
 
 
 def headline_of(text: str) -> str:

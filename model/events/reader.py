@@ -19,7 +19,7 @@ from documents.events import Event, EventRole, EventState, EventTypes, load_even
 from model.events.features import COMPANY, LONGEST_WINDOW, features, found_in, own_clauses, runs, windows
 from model.events.figures import SURE, said_by_figures
 from model.events.head import LANGUAGE, Embeds
-from model.events.known import IN_PASSING, is_of_another, state_by_wording
+from model.events.known import is_less_in_passing, is_of_another, state_by_wording
 from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
 from model.events.unknown_companies import LONGEST_CHINESE, asked_about, counts_for, other_names
@@ -124,7 +124,7 @@ class EventReader:
         for (i, k), row in told.items():
             role = EventRole.MENTIONED if (i, k) in others else None
             event = self._event(entities[i], k, float(chances[row, k]), logits[row], parts[row], shares[i], role)
-            if (i, k) in passing and (event.severity < GRAVE or event.type in IN_PASSING):
+            if (i, k) in passing and (event.severity < GRAVE or is_less_in_passing(event.type, parts[row])):
                 event.severity = max(1, event.severity - 1)
             result[i].append(event)
         if compared:

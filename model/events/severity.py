@@ -138,6 +138,9 @@ _LESS_BY_WORDING = {
 """Types that are less, by one step, with these words in the headline."""
 
 
+_NO_CRISIS = 3
+"""What a crisis without a word for it counts as."""
+
 _JOINS = re.compile(r"\bjoin|\badd(?:ed|s)?\b|\binclu|\benter|\u7eb3\u5165|\u5165\u9009|\u8c03\u5165")
 _LEAVES = re.compile(r"\bdropp?e?d?\b|\bremov|\bdelet|\bleav|\bout of\b|\bexclu|\u5254\u9664|\u8c03\u51fa")
 """An index that takes a company in, or no longer has it: good or bad news of one type."""
@@ -179,7 +182,9 @@ def severity(kind: EventType, text: str, role: EventRole, state: EventState) -> 
     headline = headline_of(text)
     if (wording := _LESS_BY_WORDING.get(kind.name)) and wording.search(headline):
         change -= 1
-    change -= steps_less(kind.name, headline) + has_no_word_for(kind.name, text)
+    change -= steps_less(kind.name, headline)
+    if has_no_word_for(kind.name, text):
+        change -= max(0, kind.severity - _NO_CRISIS)
     if kind.name == "price_surge" and _FIRST_DAY.search(text):
         change = min(change, 2 - kind.severity)
     return min(5, max(1, kind.severity + change))
