@@ -163,7 +163,7 @@ _KNOWN = (
     _Lower(
         frozenset({"arrest", "charge"}),
         re.compile(
-            rf"\b(?:arrested|jailed|detained|imprisoned|indicted|fugitive"
+            rf"(?<!@ )(?<!@ ')\b(?:arrested|jailed|detained|imprisoned|indicted|fugitive"
             rf"|disgraced) (?:@ (?:'s )?)?(?:[\w-]+ )?{_OFFICERS}\b"
             r"|\b(?:bail|freed|house arrest|fled|escape[sd]?|pardon\w*|legal(?:ly)?|visits?|again|case of"
             r"|(?:remains?|stays?|still|kept|continued) (?:\w+ ){0,2}(?:custody|detention|jail|prison))\b"
@@ -174,7 +174,7 @@ _KNOWN = (
     _Lower(
         frozenset({"chief_ousted"}),
         re.compile(
-            rf"\b(?:ousted|fired|sacked|deposed|dismissed) (?:@ (?:'s )?)?(?:[\w-]+ )?{_OFFICERS}\b"
+            rf"(?<!@ )(?<!@ ')\b(?:ousted|fired|sacked|deposed|dismissed) (?:@ (?:'s )?)?(?:[\w-]+ )?{_OFFICERS}\b"
             r"|\b(?:shakes? up|reshuffl\w+|pension|successor|instal+s?|scandal deepens|severance|pay-?off)\b"
         ),
         1,
@@ -192,7 +192,8 @@ _KNOWN = (
         1,
         re.compile(
             r"\b(?:charge[sd]?|indict\w*|criminal\w*|plead\w*|pleas?|guilty|convict\w*|felony|fraud|brib\w+"
-            r"|launder\w*|corrupt\w*|sec (?:sues|accuses))\b"
+            r"|launder\w*|corrupt\w*"
+            r"|(?:sec|doj|ftc|cftc|justice department|regulators?|prosecutors?|watchdog) (?:sues?|accuses?))\b"
             "|\u5211|\u516c\u8bc9|\u68c0\u65b9|\u68c0\u5bdf"
         ),
     ),
@@ -200,7 +201,7 @@ _KNOWN = (
     _Lower(
         frozenset({"accident"}),
         re.compile(
-            r"[a-z]|\u5904\u7406\u60c5\u51b5|\u8c03\u67e5\u63a8\u8fdb|\u540e\u7eed|\u5584\u540e"
+            r"^(?!.*[\u4e00-\u9fff]).*[a-z]|\u5904\u7406\u60c5\u51b5|\u8c03\u67e5\u63a8\u8fdb|\u540e\u7eed|\u5584\u540e"
             r"|\u8ffd\u8d23|\u53ec\u56de|\u5531\u7a7a"
         ),
         1,
@@ -214,7 +215,7 @@ _KNOWN = (
         re.compile(
             r"\b(?:bans|banned|to ban|bars|barred|blocks?|blacklist(?:s|ed|ing)|revok\w+|strip\w*|suspend\w*|impos\w+"
             r"|sanctioned|adds?|restricts?|cuts? off|orders?|removes?|purge|excludes?|outlaws?|prohibits?|tighten\w*"
-            r"|slaps?|hits?|puts?|places?|expands?|refuses|cease|pulled|new|places?|off (?:the )?app store"
+            r"|slaps?|hits?|puts?|places?|expands?|refuses|cease|pulled|new|placed|put on|off (?:the )?app store"
             r"|(?:loses|lost|stripped of) (?:[\w@']+ ){0,3}licen[cs]e)\b|\bto sanction\b|\bsanctions @"
         ),
     ),
@@ -332,8 +333,8 @@ _KNOWN = (
             r"|went wrong"
             r"|lessons (?:from|of|for)|deep dive|long read|crunch time)\b"
             r"|\b(?:stocks (?:that|to watch)|52-w(?:ee)?k (?:lows|highs)|week in review|round-?up|movers)\b"
-            "|\u4e3a\u4f55|\u4e3a\u4ec0\u4e48|\u600e\u4e48\u4e86|\u5982\u4f55\u770b|\u542f\u793a"
-            "|\u54ea\u4e9b|\u8fd9\u4e9b\u5e74|\u5386\u5e74|\u5386\u6b21"
+            "|\u542f\u793a"
+            "|\u8fd9\u4e9b\u5e74|\u5386\u5e74|\u5386\u6b21"
             "|\u76d8\u70b9|\u53cd\u601d"
         ),
         2,
@@ -412,7 +413,8 @@ _IN_PASSING = frozenset(
 """Crises that are less where they are only told as the background of something else."""
 
 _OF_ANOTHER = re.compile(
-    r"^\W*(?:[\w'.-]+ ){0,2}?@ ?(?:'s )?(?:[\w-]+ )?(?:rivals?|competitors?|suppliers?|customers?|clients?|peers?)\b"
+    r"^\W*(?:[\w'.-]+ ){0,2}?@ ?(?:'s )?(?:(?!and |or )[\w-]+ )?"
+    r"(?:rivals?|competitors?|suppliers?|customers?|clients?|peers?)\b"
     r"|\b(?:rival|competitor|supplier|customer|client) (?:of|to) @|@ -backed\b"
     "|@ ?\u7684?(?:\u7ade\u4e89\u5bf9\u624b|\u4f9b\u5e94\u5546|\u5ba2\u6237|\u5bf9\u624b|\u4ee3\u5de5\u5382)"
 )
@@ -447,7 +449,8 @@ _TOLD_BY = {
     "sanction": r"sanction|\bban\b|\bbans\b|banned|blacklist|curb|restrict|embargo|entity list|export|cut off"
     r"|\bbar(?:s|red)\b"
     "|crackdown|\u5236\u88c1|\u6e05\u5355|\u7ba1\u5236|\u540d\u5355|\u7981|\u65ad\u4f9b|\u5c01",
-    "charge": r"charge|indict|prosecut|criminal|plead|plea\b|guilty|accus|convict|fraud|brib|grand jury|felon"
+    "charge": r"charge|\bsu(?:e|es|ed|ing)\b|indict|prosecut|criminal|plead|plea\b|guilty|accus|convict|fraud|brib"
+    r"|grand jury|felon"
     "|\u516c\u8bc9|\u88ab\u63a7|\u6307\u63a7|\u6d89\u5acc|\u5211|\u8bc9|\u68c0",
     "arrest": r"arrest|detain|detention|custody|jail|extradit|prison|taken|handcuff|\bheld\b|police|nabbed"
     "|\u6355|\u902e|\u62d8|\u6293|\u5e26\u8d70|\u7f81|\u7559\u7f6e|\u88ab.{0,6}\u63a7\u5236|\u83b7\u5211|\u8dd1\u8def|\u6f5c\u9003|\u5916\u9003|\u5931\u8e2a|\u76d1\u89c6\u5c45\u4f4f|\u5931\u8054"
