@@ -38,7 +38,8 @@ _ACCIDENT_TOLD = re.compile(
     r"|capsiz\w+"
     r"|(?:open|launch)\w* (?:[\w-]+ ){0,4}(?:probe|investigation)|investigat(?:e|es|ing)|feds probe"
     r"|(?:explosion|blast|fire|collision|derailment|accident) (?:at|on|in|near|hits|rocks?)|emergency landing"
-    r"|(?:plane|jet|aircraft|flight|helicopter|train|bus|car|truck|tanker|ship|drone|rocket) (?:[\w@]+ )?crashes)\b"
+    r"|(?:plane|jet|aircraft|flight|helicopter|train|bus|car|truck|tanker|ship|drone|rocket) (?:[\w@]+ )?crashes"
+    r"|(?:second|third|another|new|latest) (?:[\w-]+ ){0,2}(?:crash|accident|blast|explosion|derailment|collision))\b"
     "|\u6b7b|\u7206\u70b8|\u5760\u6bc1"
 )
 """Verbs that tell an accident."""
@@ -165,7 +166,7 @@ _KNOWN = (
         re.compile(
             rf"(?<!@ )(?<!@ ')\b(?:arrested|jailed|detained|imprisoned|indicted|fugitive"
             rf"|disgraced) (?:@ (?:'s )?)?(?:[\w-]+ )?{_OFFICERS}\b"
-            r"|\b(?:bail|freed|house arrest|fled|escape[sd]?|pardon\w*|legal(?:ly)?|visits?|again|case of"
+            r"|\b(?:bail|freed|house arrest|fled|escape[sd]?|pardon\w*|legal(?:ly)?|visits?|jailed again|case of"
             r"|(?:remains?|stays?|still|kept|continued) (?:\w+ ){0,2}(?:custody|detention|jail|prison))\b"
             "|\u83b7\u91ca|\u4fdd\u91ca"
         ),
@@ -251,7 +252,10 @@ _KNOWN = (
             "|\u5ef6\u957f|\u590d\u98de|\u8d54\u507f"
         ),
         1,
-        re.compile(r"\b(?:ground|grounds|suspends?|bans?|halts?|bars?|grounded (?:after|over|as|by|in|across))\b"),
+        re.compile(
+            r"\b(?:ground|grounds|suspends?|bans?|halts?|bars?|grounding|closes|prohibits"
+            r"|grounded (?:after|over|as|by|in|across))\b"
+        ),
     ),
     _Lower(
         frozenset({"data_breach", "hack", "spill"}),
@@ -332,7 +336,7 @@ _KNOWN = (
             r"\b(?:key (?:questions|findings|takeaways)|road ahead|(?:the|inside) (?:inside )?story of|explained"
             r"|went wrong"
             r"|lessons (?:from|of|for)|deep dive|long read|crunch time)\b"
-            r"|\b(?:stocks (?:that|to watch)|52-w(?:ee)?k (?:lows|highs)|week in review|round-?up|movers)\b"
+            r"|\b(?:stocks (?:that|to watch)|52-w(?:ee)?k (?:lows|highs)|week in review|movers)\b"
             "|\u542f\u793a"
             "|\u8fd9\u4e9b\u5e74|\u5386\u5e74|\u5386\u6b21"
             "|\u76d8\u70b9|\u53cd\u601d"
@@ -414,9 +418,9 @@ _IN_PASSING = frozenset(
 
 _OF_ANOTHER = re.compile(
     r"^\W*(?:[\w'.-]+ ){0,2}?@ ?(?:'s )?(?:(?!and |or )[\w-]+ )?"
-    r"(?:rivals?|competitors?|suppliers?|customers?|clients?|peers?)\b"
-    r"|\b(?:rival|competitor|supplier|customer|client) (?:of|to) @|@ -backed\b"
-    "|@ ?\u7684?(?:\u7ade\u4e89\u5bf9\u624b|\u4f9b\u5e94\u5546|\u5ba2\u6237|\u5bf9\u624b|\u4ee3\u5de5\u5382)"
+    r"(?:rivals?|competitors?|suppliers?|peers?)\b"
+    r"|\b(?:rival|competitor|supplier) (?:of|to) @|@ -backed\b"
+    "|@ ?\u7684?(?:\u7ade\u4e89\u5bf9\u624b|\u4f9b\u5e94\u5546|\u5bf9\u624b|\u4ee3\u5de5\u5382)"
 )
 
 
@@ -466,6 +470,7 @@ _TOLD_BY = {
     "|stop|against|vote|\u5426|\u9a73|\u672a|\u62d2|\u4e0d\u4e88|\u5931\u8d25|\u7ec8\u6b62",
     "grounding": r"\bground(?:s|ed|ing|ings)\b|to (?:\w+ )?ground\b|(?:countr|airline|regulator|carrier"
     r"|author)\w+ ground\b|suspend|halt|cancel|\bban|\bbars?\b|no[- ]fly|airworth"
+    r"|air ?space|\bground (?:@|all|its|the|most)"
     "|\u505c\u98de|\u7981\u98de|\u505c\u822a|\u53d6\u6d88",
     "profit_warning": r"@ ?(?:'s )?(?:[\w-]+ ){0,4}(?:warns? (?:of|on)|warning)|hurt|impact|\bshares?\b|profit"
     r"|sales|earning|revenue|loss|margin|income|demand|growth|shipment|cash|hit|quarter"
@@ -484,7 +489,7 @@ def has_no_word_for(kind: str, text: str) -> bool:
 
 _TOLD_IN_PASSING = {
     "accident": _ACCIDENT_TOLD,
-    "grounding": re.compile(r"\b(?:grounds?|suspends?|bans|bars)\b"),
+    "grounding": re.compile(r"\b(?:grounds?|suspends?|bans|bars|closes|prohibits)\b"),
 }
 """Verbs that tell it in a clause of the background, too: "shares fall as regulators ground the jets"."""
 
@@ -525,5 +530,5 @@ def state_by_wording(kind: str, text: str, state: EventState) -> EventState:
 
 
 def is_of_another(text: str) -> bool:
-    """Whether a headline begins with a rival, supplier or customer of the company, whose event it then is."""
+    """Whether a headline begins with a rival or supplier of the company, whose event it then is."""
     return bool(_OF_ANOTHER.search(headline_of(text)))
