@@ -19,6 +19,7 @@ from documents.events import Event, EventRole, EventState, EventTypes, load_even
 from model.events.features import COMPANY, LONGEST_WINDOW, features, found_in, own_clauses, runs, windows
 from model.events.figures import SURE, said_by_figures
 from model.events.head import LANGUAGE, Embeds
+from model.events.known import is_less_in_passing, is_of_another, state_by_wording
 from model.events.relevance import about, relevance
 from model.events.severity import polarity, severity
 from model.events.unknown_companies import LONGEST_CHINESE, asked_about, counts_for, other_names
@@ -42,7 +43,7 @@ FAR_BETTER, NEARLY_AS_WELL = 2.0, -1.0
 only the other name's clauses tell it, so much lower is enough."""
 
 GRAVE = 4
-"""A crisis counts, however it is told."""
+"""From this severity on, an event is a crisis."""
 
 LANGUAGES = frozenset({"en", "zh"})
 ROLES, STATES = list(EventRole), list(EventState)
@@ -123,7 +124,7 @@ class EventReader:
         for (i, k), row in told.items():
             role = EventRole.MENTIONED if (i, k) in others else None
             event = self._event(entities[i], k, float(chances[row, k]), logits[row], parts[row], shares[i], role)
-            if (i, k) in passing and event.severity < GRAVE:
+            if (i, k) in passing and (event.severity < GRAVE or is_less_in_passing(event.type, parts[row])):
                 event.severity = max(1, event.severity - 1)
             result[i].append(event)
         if compared:
@@ -335,7 +336,11 @@ class EventReader:
         if role is None and kind.name in VERDICTS:
             role = verdict_role(text)
         role = role or ROLES[int(np.argmax(logits[count : count + len(ROLES)] + self._weights.role_of[k]))]
-        state = state or STATES[int(np.argmax(logits[count + len(ROLES) :] + self._weights.state_of[k]))]
+        if role is EventRole.SUBJECT and is_of_another(text):
+            role = EventRole.MENTIONED
+        if state is None:
+            state = STATES[int(np.argmax(logits[count + len(ROLES) :] + self._weights.state_of[k]))]
+            state = state_by_wording(kind.name, text, state)
         return Event(
             entity=entity,
             type=kind.name,

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from documents.events import EventRole, EventState, EventType
+from model.events.known import has_no_word_for, headline_of, steps_less
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|percent\b|per cent\b|pct\b)")
 _MONEY = re.compile(
@@ -137,85 +138,8 @@ _LESS_BY_WORDING = {
 """Types that are less, by one step, with these words in the headline."""
 
 
-class _Lower(NamedTuple):
-    """Events of these types (of all, if none is named) are less by so many steps with these words in the headline."""
-
-    types: frozenset[str]
-    wording: re.Pattern[str]
-    steps: int
-
-
-_ACCUSED = frozenset(
-    {"charge", "arrest", "embezzlement", "accounting_irregularities", "insider_dealing", "fine", "investigation"}
-)
-_OLDER = (
-    # What becomes of it in court, or in a report: the event itself is older.
-    _Lower(
-        frozenset(
-            {
-                "arrest",
-                "embezzlement",
-                "accounting_irregularities",
-                "accident",
-                "grounding",
-                "data_breach",
-                "hack",
-                "rescue",
-            }
-        ),
-        re.compile(
-            r"\b(?:settles?|settled|settlement|lawsuits?|sues?|suing|litigation|courts?|judges?|jury|trials?|hearings?"
-            r"|extradit\w+|appeals?|testif\w+|claims|compensation|anniversary|audits?|probable cause|report on|lessons"
-            r"|un-?ground\w*|certify|fly again)\b"
-        ),
-        1,
-    ),
-    # A later step of a deal that is known.
-    _Lower(
-        frozenset({"acquisition", "takeover_target"}),
-        re.compile(
-            r"\b(?:antitrust|approv\w+|clears?|cleared|nods?|green light|okay|regulators?|watchdogs?|eu"
-            r"|shareholders? vote|shareholder groups?|to close|expects?|doesn't|concessions?|deadline|closes|completes?"
-            r"|completed|unconditional|financing|looks beyond|oppos\w+|confident|urge|court|judge)\b"
-        ),
-        1,
-    ),
-    # People who have left the company.
-    _Lower(_ACCUSED, re.compile(r"\bex-|\bformer\b|\u524d\u4efb|\u539f\u8463\u4e8b"), 1),
-    # It comes to nothing.
-    _Lower(
-        _ACCUSED,
-        re.compile(
-            r"\b(?:cleared|acquitted|thrown out|dismiss\w*|overturn\w*|not guilty|no charges|avoids?"
-            r"|drops? (?:the )?case)\b"
-        ),
-        2,
-    ),
-    # Of a company that is bankrupt already.
-    _Lower(
-        frozenset({"bankruptcy"}),
-        re.compile(
-            r"\b(?:insolvent|bankrupt|collapsed|victims|claims|repay\w*|trustee|emerge[sd]?|exits?|liquidators?|looted"
-            r"|(?:bankruptcy|reorgani[sz]ation) plan|drove it)\b"
-        ),
-        3,
-    ),
-    # A text that explains, comments on or looks back at what is known.
-    _Lower(
-        frozenset(),
-        re.compile(
-            r"^\W*(?:(?:explainer|factbox|timeline|opinion|analysis|comment(?:ary)?|column|q&a|podcast|editorial|review"
-            r"|letters?|key events?)\b|(?:how|why|what|who|where|when|here's|lessons?)\s)|\bas it happened\b"
-            r"|\blive(?: updates)?:|[a-z]\W*\? *$"
-        ),
-        2,
-    ),
-)
-"""What is told of an event that is known, or that is none."""
-
-_HEADLINE = 200
-"""Words that make an event less are looked for in so many characters of the first line: the body of a first report
-has them, too."""
+_NO_CRISIS = 3
+"""What a crisis without a word for it counts as."""
 
 _JOINS = re.compile(r"\bjoin|\badd(?:ed|s)?\b|\binclu|\benter|\u7eb3\u5165|\u5165\u9009|\u8c03\u5165")
 _LEAVES = re.compile(r"\bdropp?e?d?\b|\bremov|\bdelet|\bleav|\bout of\b|\bexclu|\u5254\u9664|\u8c03\u51fa")
@@ -255,12 +179,12 @@ def severity(kind: EventType, text: str, role: EventRole, state: EventState) -> 
     change = _figures(kind.name, text) + _BY_STATE[state] + _BY_ROLE[role]
     if (wording := _BY_WORDING.get(kind.name)) and wording.search(text):
         change += 1
-    headline = text.partition("\n")[0][:_HEADLINE]
+    headline = headline_of(text)
     if (wording := _LESS_BY_WORDING.get(kind.name)) and wording.search(headline):
         change -= 1
-    change -= sum(
-        one.steps for one in _OLDER if (not one.types or kind.name in one.types) and one.wording.search(headline)
-    )
+    change -= steps_less(kind.name, headline)
+    if has_no_word_for(kind.name, text):
+        change -= max(0, kind.severity - _NO_CRISIS)
     if kind.name == "price_surge" and _FIRST_DAY.search(text):
         change = min(change, 2 - kind.severity)
     return min(5, max(1, kind.severity + change))
