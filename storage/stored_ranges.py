@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from clickhouse_driver import Client
 
+from storage.cluster import SEQUENTIAL
 from storage.connection import UNAVAILABLE, StorageUnavailable
 
 LedgerPartition = tuple[str, str, int]
@@ -74,7 +75,8 @@ def dropped_ranges(
     Raises what the driver raises.
     """
     where = "" if topics is None else "WHERE (topic, topic_id) IN %(topics)s"
-    rows = client.execute(RANGES.format(where=where), {"topics": list(topics or [])})
+    # A replica that is behind could take a month for dropped, or not know that it is.
+    rows = client.execute(RANGES.format(where=where), {"topics": list(topics or [])}, settings=SEQUENTIAL)
     known = [StoredRange(*row) for row in rows]
     if beyond is not None:
         known = [one for one in known if one.last > beyond.get(one.of, -1)]
@@ -87,6 +89,7 @@ def dropped_ranges(
         for row in client.execute(
             HELD.format(table=where_stored[0]),
             {"table_partition": where_stored[1], "wanted": [one.of for one in some]},
+            settings=SEQUENTIAL,
         )
     }
     return [one for one in known if (one.stored_in, one.table_partition, *one.of) not in held]

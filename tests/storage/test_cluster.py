@@ -20,13 +20,16 @@ from errors import ExitCode
 from settings import ClickHouseSettings
 from storage import (
     SeveralServers,
+    StoredRange,
     UnusableCluster,
     check_one_server,
     connect,
+    dropped_ranges,
     former_positions,
     last_stored,
     refusal,
     write_documents,
+    write_stored_ranges,
 )
 from storage.cluster import check_cluster, everywhere
 from storage.insert import LEAST_QUORUM, PREVIOUS_QUORUM_NOT_MET
@@ -104,10 +107,13 @@ def test_inserts_of_records_wait_for_a_majority_and_the_ledger_is_the_acknowledg
         write_documents(clustered, [Document(Position("news", "id", 0, 7))])
         assert last_stored(clustered, [("news", "id")]) == {("news", "id", 0): 7}
         assert former_positions(clustered, {"news": "another"}) == {("news", "id", 0): 7}
+        write_stored_ranges(clustered, [StoredRange("news", "id", 0, "record_log", "202601", 0, 6)])
+        assert [one.last for one in dropped_ranges(clustered)] == [6]
     insert = next(one for one in sent if "INSERT INTO record_log" in one["query"])
     assert insert.items() >= LEAST_QUORUM.items()
-    ledgers = [one.get("select_sequential_consistency") for one in sent if "max(offset)" in one["query"]]
-    assert ledgers == [1, 1]
+    of_the_ledger = [one for one in sent if re.search(r"max\(offset\)|FROM stored_ranges|_partition_id", one["query"])]
+    assert [one.get("select_sequential_consistency") for one in of_the_ledger] == [1] * len(of_the_ledger)
+    assert len(of_the_ledger) >= 4
 
 
 class Crowded:
