@@ -287,10 +287,7 @@ _KNOWN = (
     ),
     _Lower(
         frozenset({"embezzlement", "accounting_irregularities"}),
-        re.compile(
-            r"\b(?:clos(?:es|ed|ure)|condemn\w*|audits?|auditors?|extends?|years?"
-            r"|after)\b"
-        ),
+        re.compile(r"\b(?:clos(?:es|ed|ure)|condemn\w*|audits?|extends?|years?|after)\b"),
         1,
         re.compile(r"\b(?:admits?|finds?|found|discloses?|uncovers?|discovers?|accuse[sd]?|charge[sd]?|arrest\w*)\b"),
     ),
