@@ -113,10 +113,10 @@ def test_two_hundred_pages_are_one_query(monkeypatch: pytest.MonkeyPatch):
         async def page() -> list[str]:
             return [(await live.first())["data"], *[(await live.next())["data"] for _ in range(3)]]
 
-        closed = asyncio.create_task(page())
-        await asyncio.sleep(0)
+        closed, *others = [asyncio.create_task(page()) for _ in range(201)]
+        await asyncio.sleep(0)  # until all of them wait
         closed.cancel()  # a page that is closed ends it for no other
-        return list(await asyncio.gather(*(page() for _ in range(200))))
+        return list(await asyncio.gather(*others))
 
     found = asyncio.run(pages())
     assert len(asked) <= 5 and len({tuple(one) for one in found}) == 1
